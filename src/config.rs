@@ -1,0 +1,126 @@
+//! What was the program told to do, and how much may a client ask of it?
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::wire::request::HeadLimits;
+
+/// Everything the command line decides, as plain data.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The directory or file to serve.
+    pub root: PathBuf,
+    /// The TCP port to listen on; 0 lets the system choose one.
+    pub port: u16,
+    /// The addresses to listen on.
+    pub bind: Bind,
+    /// Names tried, in order, when a directory is asked for.
+    pub index: Vec<String>,
+    /// What a directory without an index answers.
+    pub listing: Listing,
+    /// Whether names that begin with a dot are served.
+    pub hidden: Hidden,
+    /// Whether the built-in routes answer.
+    pub routes: Routes,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// 127.0.0.1 and ::1; a machine without one of the two is served on the other.
+    Loopback,
+    /// All interfaces, IPv4 and IPv6 alike; again one is enough.
+    Everywhere,
+    /// Exactly these.
+    Addresses(Vec<IpAddr>),
+}
+
+/// Whether directories are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// They are.
+    Shown,
+    /// A directory without an index is 404.
+    NotFound,
+}
+
+/// What becomes of names that begin with a dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// They are 404, but for /.well-known/ (RFC 8615).
+    NotFound,
+    /// They are names like all others.
+    Served,
+}
+
+/// Whether the built-in routes answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routes {
+    /// They do, where no file has their name.
+    On,
+    /// They do not.
+    Off,
+}
+
+/// How much one client may ask of us, and how long it may take. Each has its unit in its name and its reason here.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The limits of a request head.
+    pub head: HeadLimits,
+    /// Live connections. Each costs a thread and about 10 KiB; the machine's own limits may lower it.
+    pub connections_max: usize,
+    /// How long a request head may take in all, from accept or from its first byte. 10 s: Apache allows 20 to 40.
+    pub head_time_max: Duration,
+    /// How long a connection may wait for its next request. 15 s: long enough for a person who reads a page, short enough for
+    /// a server with many of them.
+    pub idle_time_max: Duration,
+    /// How long content may take beyond what its length allows for.
+    pub content_time_base: Duration,
+    /// How long a response may take beyond what its length allows for.
+    pub response_time_base: Duration,
+    /// The slowest client that is served, in bytes a second: 1 KiB/s is a modem of 1990. Content and responses may take their base
+    /// time and their length at this rate, all together.
+    pub rate_bytes_per_sec_min: u64,
+    /// How long a response may go without any progress. 10 s: a sleeping laptop loses its download and resumes by a range.
+    pub progress_time_max: Duration,
+    /// How long we listen after our last byte, so that the client gets to read it (RFC 9112 §9.6).
+    pub linger_time_max: Duration,
+    /// How many bytes we throw away while we listen so.
+    pub linger_bytes_max: u64,
+    /// How much content that nobody has read is taken in to save the connection. 64 KiB is cheaper than a new connection.
+    pub drain_bytes_max: u64,
+    /// The content that /echo shows. 1 MiB is a lot to look at.
+    pub echo_bytes_max: usize,
+    /// How long requests in flight are given to finish after the first signal.
+    pub grace_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head: HeadLimits::default(),
+            connections_max: 4096,
+            head_time_max: Duration::from_secs(10),
+            idle_time_max: Duration::from_secs(15),
+            content_time_base: Duration::from_secs(20),
+            response_time_base: Duration::from_secs(20),
+            rate_bytes_per_sec_min: 1024,
+            progress_time_max: Duration::from_secs(10),
+            linger_time_max: Duration::from_secs(2),
+            linger_bytes_max: 64 * 1024 * 1024,
+            drain_bytes_max: 64 * 1024,
+            echo_bytes_max: 1024 * 1024,
+            grace_time_max: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// How long `bytes` may take in all, beyond a base time.
+    pub fn time_for(&self, base: Duration, bytes: u64) -> Duration {
+        base.saturating_add(Duration::from_secs(bytes / self.rate_bytes_per_sec_min.max(1)))
+    }
+}

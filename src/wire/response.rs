@@ -1,0 +1,78 @@
+//! How is a response head spelled? (RFC 9112 §4)
+
+use crate::wire::status::Status;
+
+/// What comes before the final response to a client that waits for leave to send its content (RFC 9110 §15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Appends the status line. We always answer as HTTP/1.1, whatever the request's minor version was (RFC 9110 §6.2).
+// status-line = HTTP-version SP status-code SP [ reason-phrase ]
+pub fn status_line(out: &mut Vec<u8>, status: Status) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_number(out, u64::from(status.code()));
+    out.push(b' ');
+    out.extend_from_slice(status.phrase().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends one field line. A byte that could end the line, and with it split the response, becomes a space
+/// (RFC 9110 §5.5 says so of CR, LF and NUL).
+pub fn field_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    let start = out.len();
+    out.extend_from_slice(value);
+    for byte in out.iter_mut().skip(start) {
+        if matches!(byte, b'\r' | b'\n' | 0) {
+            *byte = b' ';
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a field line whose value is a number.
+pub fn number_line(out: &mut Vec<u8>, name: &str, value: u64) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    push_number(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the empty line that ends a head.
+pub fn end_of_head(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a number in decimal, without the detour of a formatter: each response has two.
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    let start = out.len();
+    let mut rest = number;
+    loop {
+        let digit = u8::try_from(rest % 10).unwrap_or(0);
+        out.push(b'0' + digit);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes() {
+        let mut out = Vec::new();
+        status_line(&mut out, Status::OK);
+        field_line(&mut out, "Location", b"/a\r\nSet-Cookie: x\0");
+        number_line(&mut out, "Content-Length", 0);
+        number_line(&mut out, "X", u64::MAX);
+        end_of_head(&mut out);
+        let want = "HTTP/1.1 200 OK\r\nLocation: /a  Set-Cookie: x \r\nContent-Length: 0\r\nX: 18446744073709551615\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want, "a value cannot split the response");
+    }
+}
