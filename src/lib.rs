@@ -1,4 +1,5 @@
 //! threadbare.
+#![forbid(unsafe_code)]
 
 pub mod wire;
 
@@ -6,8 +7,40 @@ pub mod config;
 
 pub mod stamp;
 
+pub mod html;
+
 pub mod message;
+
+pub mod ended;
 
 pub mod semantics;
 
 pub mod site;
+
+pub mod stop;
+
+pub mod app;
+
+pub mod routes;
+
+pub mod finish;
+
+pub mod net;
+
+pub mod access_log;
+
+pub mod live;
+
+pub mod conn;
+
+pub mod workers;
+
+pub mod listen;
+
+pub mod server;
+
+pub mod log_writer;
+
+pub mod logging;
+
+pub mod cli;

@@ -1,2 +1,82 @@
-//! x
-fn main() {}
+//! Flags → server → exit code; nothing else.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::listen::{CannotListen, Listeners};
+use threadbare::server::{self, Stopped};
+use threadbare::site::Site;
+use threadbare::stop::Stop;
+use threadbare::{log_writer::LogWriter, logging};
+
+/// How long the last log lines are waited for at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let cli = Cli::from_process();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(io::stderr(), "threadbare: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), String> {
+    let config = cli.config();
+    let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
+    logging::start(cli.verbosity(), log.clone());
+    // Before the first listener: as PID 1 a signal without a handler would be ignored.
+    let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
+    let listeners = Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?;
+    announce(&listeners, &site);
+    let connections_max = config.limits.connections_max;
+    let app = App { config, site, stop };
+    let cut = |stopped| {
+        if let Stopped::Cut(left) = stopped {
+            log::warn!("the grace time is over: {left} connections are cut");
+        }
+        log.flush_for(LAST_LINES);
+        std::process::exit(0);
+    };
+    server::run(listeners, &app, connections_max, &cut);
+    log::info!("stopped");
+    log.flush_for(LAST_LINES);
+    Ok(())
+}
+
+/// One line a listener; its last word is the URL.
+fn announce(listeners: &Listeners, site: &Site) {
+    let mut out = io::stdout().lock();
+    for address in listeners.addresses() {
+        // Nobody needs to be reading.
+        let _ = writeln!(out, "serving {} at http://{address}/", site.shown_path());
+    }
+    let _ = out.flush();
+}
+
+fn cannot_serve(root: &std::path::Path, error: &io::Error) -> String {
+    let way_out = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such directory or file; check ROOT",
+        io::ErrorKind::PermissionDenied => "it may not be read; check its permissions",
+        _ => "it must be a directory or a regular file",
+    };
+    format!("cannot serve '{}': {way_out} ({error})", root.display())
+}
+
+fn cannot_listen(cannot: &CannotListen) -> String {
+    let way_out = match cannot.error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use; choose another with --port, or 0 for any free one",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one with --port",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; check --bind",
+        _ => "check --bind and --port",
+    };
+    format!("cannot listen on {}: {way_out} ({})", cannot.address, cannot.error)
+}

@@ -1,1 +1,116 @@
-//! x
+//! Which directory do we serve, and how?
+//!
+//! From a path to an open file: `root` opens it beneath the root and never above, `lookup` decides what a path means,
+//! `media_type` and `representation` say what a file is, and `listing` shows a directory.
+
+pub mod windows_name;
+
+pub mod root;
+
+pub mod lookup;
+
+pub mod media_type;
+
+pub mod representation;
+
+pub mod listing;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Hidden, Listing};
+use root::Root;
+
+/// What is served.
+#[derive(Debug)]
+pub struct Site {
+    root: Root,
+    shown_path: PathBuf,
+    index: Vec<String>,
+    listing: Listing,
+    hidden: Hidden,
+}
+
+impl Site {
+    /// Opens the directory, or the one file, that the program was told to serve.
+    ///
+    /// # Errors
+    /// It does not exist, may not be read, or is neither a directory nor a regular file.
+    pub fn open(config: &Config) -> io::Result<Site> {
+        let root = Root::open(&config.root)?;
+        let shown_path = root::absolute(&config.root);
+        Ok(Site { root, shown_path, index: config.index.clone(), listing: config.listing, hidden: config.hidden })
+    }
+
+    /// Where it is, for the person who started the program.
+    pub fn shown_path(&self) -> impl std::fmt::Display {
+        Path::display(&self.shown_path)
+    }
+}
+
+/// A directory for one test, removed with all that is in it.
+#[cfg(test)]
+pub(crate) mod scratch {
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{env, fs, process};
+
+    use super::Site;
+    use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes};
+
+    pub(crate) struct Scratch {
+        path: PathBuf,
+    }
+
+    impl Scratch {
+        /// An empty directory that nobody else uses.
+        pub(crate) fn new() -> Scratch {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("threadbare-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Scratch { path }
+        }
+
+        /// The same with these files in it, each with its own path as content. A path that ends in a slash is a directory.
+        pub(crate) fn with(paths: &[&str]) -> Scratch {
+            let scratch = Scratch::new();
+            for path in paths {
+                let place = scratch.path.join(path);
+                if path.ends_with('/') {
+                    fs::create_dir_all(place).unwrap();
+                } else {
+                    fs::create_dir_all(place.parent().unwrap()).unwrap();
+                    fs::write(place, path).unwrap();
+                }
+            }
+            scratch
+        }
+
+        pub(crate) fn path(&self) -> &Path {
+            &self.path
+        }
+
+        /// A site whose root is `beneath` the directory, configured as by default.
+        pub(crate) fn site(&self, beneath: &str, change: impl FnOnce(&mut Config)) -> Site {
+            let mut config = Config {
+                root: self.path.join(beneath),
+                port: 0,
+                bind: Bind::Loopback,
+                index: vec!["index.html".to_owned()],
+                listing: Listing::Shown,
+                hidden: Hidden::NotFound,
+                routes: Routes::On,
+                limits: Limits::default(),
+            };
+            change(&mut config);
+            Site::open(&config).unwrap()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}

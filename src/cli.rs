@@ -1,0 +1,158 @@
+//! What do the words on the command line mean?
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+
+use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes};
+use crate::routes::ROUTES;
+
+/// What was typed. [`Cli::config`] says what it means.
+#[derive(Debug, Parser)]
+#[command(name = "threadbare", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// The directory (or one file) to serve
+    #[arg(value_name = "ROOT", default_value = ".")]
+    root: PathBuf,
+
+    /// The port; 0 is any free one. The server never moves to another by itself
+    #[arg(short, long, value_name = "PORT", default_value_t = 8000)]
+    port: u16,
+
+    /// An address to listen on; may be given more than once [default: 127.0.0.1 and ::1]
+    #[arg(short, long, value_name = "ADDR", conflicts_with = "lan")]
+    bind: Vec<IpAddr>,
+
+    /// Listen on all interfaces, IPv4 and IPv6
+    #[arg(long)]
+    lan: bool,
+
+    /// A name that is served for its directory; may be given more than once, the first that exists wins
+    #[arg(long, value_name = "NAME", default_value = "index.html")]
+    index: Vec<String>,
+
+    /// A directory without an index is 404
+    #[arg(long)]
+    no_listing: bool,
+
+    /// Also serve names that begin with a dot (else 404, except in /.well-known/)
+    #[arg(long)]
+    hidden: bool,
+
+    /// Switch the built-in routes off
+    #[arg(long)]
+    no_routes: bool,
+
+    /// No access log
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// More diagnostics; may be repeated. RUST_LOG wins
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+/// How much is logged, unless RUST_LOG says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verbosity {
+    /// Up to which level.
+    pub level: log::LevelFilter,
+    /// Up to which level access lines are.
+    pub access: log::LevelFilter,
+}
+
+impl Cli {
+    /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
+    pub fn from_process() -> Cli {
+        Cli::from_words(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that it asks for.
+    pub fn from_words<W: Into<std::ffi::OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
+        let matches = Cli::command().after_help(after_help()).try_get_matches_from(words)?;
+        Cli::from_arg_matches(&matches)
+    }
+
+    /// What all of it means.
+    pub fn config(&self) -> Config {
+        Config {
+            root: self.root.clone(),
+            port: self.port,
+            bind: match &*self.bind {
+                _ if self.lan => Bind::Everywhere,
+                [] => Bind::Loopback,
+                addresses => Bind::Addresses(addresses.to_vec()),
+            },
+            index: self.index.clone(),
+            listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
+            hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
+            routes: if self.no_routes { Routes::Off } else { Routes::On },
+            limits: Limits::default(),
+        }
+    }
+
+    /// How much to log.
+    pub fn verbosity(&self) -> Verbosity {
+        use log::LevelFilter as L;
+        let level = match self.verbose {
+            0 => L::Info,
+            1 => L::Debug,
+            _ => L::Trace,
+        };
+        Verbosity { level, access: if self.quiet { L::Off } else { L::Info } }
+    }
+}
+
+/// The part of the help that comes from tables: routes and limits.
+fn after_help() -> String {
+    let limits = Limits::default();
+    let mut text = "Built-in routes, where no file has their name:\n".to_owned();
+    for route in ROUTES {
+        text.push_str(&format!("  {:<10} {}\n", route.path, route.says));
+    }
+    let rows = [
+        ("target", format!("{} bytes (414)", limits.head.target_bytes_max)),
+        ("head", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
+        ("head in", format!("{} s (408)", limits.head_time_max.as_secs())),
+        ("next request in", format!("{} s, then the connection closes", limits.idle_time_max.as_secs())),
+        ("content of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
+        ("connections", format!("{}; then the oldest idle one makes room", limits.connections_max)),
+    ];
+    text.push_str("\nLimits:\n");
+    for (name, value) in rows {
+        text.push_str(&format!("  {name:<16} {value}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_and_meanings() {
+        let config = |words: &str| Cli::from_words(words.split(' ')).map(|cli| cli.config());
+        assert_eq!(config("threadbare").unwrap().bind, Bind::Loopback);
+        assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
+        assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));
+        assert_eq!(config("threadbare --index a --index b").unwrap().index, ["a", "b"]);
+        for (words, why) in [
+            ("threadbare --lan -b ::1", "all interfaces or one"),
+            ("threadbare -p 65536", "no such port"),
+            ("threadbare -b localhost", "a name, not an address"),
+            ("threadbare a b", "two roots"),
+            ("threadbare --porte 1", "no such flag"),
+        ] {
+            assert_eq!(config(words).unwrap_err().exit_code(), 2, "{why}");
+        }
+    }
+}

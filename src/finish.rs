@@ -1,0 +1,209 @@
+//! What does every response carry? (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6)
+//!
+//! A handler decides what is answered; this decides how it is framed, and adds the fields that all responses have. A field for
+//! all responses is one line in [`head`].
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::message::{Body, Response};
+use crate::wire::framing::Persistence;
+use crate::wire::method::Method;
+use crate::wire::request::Version;
+use crate::wire::response::{end_of_head, field_line, number_line, status_line};
+use crate::wire::status::Status;
+
+/// How the recipient will know where the content ends (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    /// There cannot be any: 204, 304.
+    NoContent,
+    /// It is so many bytes long.
+    Length(u64),
+    /// It comes in chunks.
+    Chunks,
+    /// It ends with the connection: a stream for a client that does not know chunks.
+    Close,
+}
+
+/// Whether the content itself follows the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It does.
+    Content,
+    /// Only the head is sent: the answer to HEAD.
+    HeadOnly,
+}
+
+/// What has been decided about a response before its first byte is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How the content is delimited.
+    pub delimiter: Delimiter,
+    /// Whether it is sent.
+    pub sending: Sending,
+    /// What becomes of the connection.
+    pub persistence: Persistence,
+    /// The version of the request: 1.0 must be told that the connection persists, 1.1 that it does not.
+    pub version: Version,
+}
+
+/// Decides how a response is framed. `method` is `None` where the request could not be understood.
+pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: Persistence) -> Plan {
+    let delimiter = match response.body.length() {
+        _ if response.status.never_has_content() => Delimiter::NoContent,
+        Some(length) => Delimiter::Length(length),
+        None if version == Version::Http10 => Delimiter::Close,
+        None => Delimiter::Chunks,
+    };
+    let sending = if method == Some(Method::Head) || delimiter == Delimiter::NoContent || matches!(response.body, Body::Empty) {
+        Sending::HeadOnly
+    } else {
+        Sending::Content
+    };
+    let persistence = if delimiter == Delimiter::Close { Persistence::Close } else { persistence };
+    Plan { delimiter, sending, persistence, version }
+}
+
+/// Appends the whole head of a response to `out`.
+pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, date: &HttpDate) {
+    status_line(out, response.status);
+    field_line(out, "Date", date.as_bytes());
+    field_line(out, "Server", b"threadbare");
+    for (name, value) in response.fields.iter() {
+        field_line(out, name, value.as_bytes());
+    }
+    if !response.status.never_has_content() {
+        // A browser that guesses types can be made to run what was meant to be looked at.
+        field_line(out, "X-Content-Type-Options", b"nosniff");
+    }
+    match plan.delimiter {
+        Delimiter::Length(length) => number_line(out, "Content-Length", length),
+        Delimiter::Chunks => field_line(out, "Transfer-Encoding", b"chunked"),
+        Delimiter::NoContent | Delimiter::Close => {}
+    }
+    match (plan.persistence, plan.version) {
+        (Persistence::Close, _) => field_line(out, "Connection", b"close"),
+        (Persistence::Persist, Version::Http10) => field_line(out, "Connection", b"keep-alive"),
+        (Persistence::Persist, Version::Http11) => {}
+    }
+    end_of_head(out);
+}
+
+/// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
+pub fn unavailable(now: SystemTime) -> Vec<u8> {
+    let mut response =
+        Response::text(Status::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second").with("Retry-After", "1");
+    let plan = plan(&response, None, Version::Http11, Persistence::Close);
+    let mut out = Vec::new();
+    head(&mut out, &response, plan, &HttpDate::at(now));
+    if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
+        out.extend_from_slice(&bytes);
+    }
+    out
+}
+
+/// A date as Date has it (RFC 9110 §5.6.7), and the second that it is. It is written once a second, not once a response.
+#[derive(Clone, Debug)]
+pub struct HttpDate {
+    second: u64,
+    text: String,
+}
+
+impl HttpDate {
+    /// The date at `now`. A clock before 1970 or after 9999 is not believed: it counts as 1970.
+    pub fn at(now: SystemTime) -> HttpDate {
+        let second = second_of(now);
+        HttpDate { second, text: httpdate::fmt_http_date(UNIX_EPOCH + std::time::Duration::from_secs(second)) }
+    }
+
+    /// Makes it the date at `now`, if another second has begun.
+    pub fn advance(&mut self, now: SystemTime) {
+        if second_of(now) != self.second {
+            *self = HttpDate::at(now);
+        }
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// The same, as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+fn second_of(now: SystemTime) -> u64 {
+    /// The last second of the year 9999: an HTTP date has four digits for the year.
+    const LAST: u64 = 253_402_300_799;
+    now.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok().filter(|&second| second <= LAST).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn framing_of_responses() {
+        use Persistence::{Close, Persist};
+        let stream = || Response { body: Body::Stream(Box::new(std::io::empty())), ..Response::new(Status::OK) };
+        let text = || Response::text(Status::OK, "x");
+        let length = text().body.length().unwrap();
+        for (response, method, version, want, why) in [
+            (text(), Method::Get, Version::Http11, (Delimiter::Length(length), Sending::Content, Persist), "a text"),
+            (text(), Method::Head, Version::Http11, (Delimiter::Length(length), Sending::HeadOnly, Persist), "HEAD"),
+            (
+                Response::new(Status::OK),
+                Method::Get,
+                Version::Http11,
+                (Delimiter::Length(0), Sending::HeadOnly, Persist),
+                "empty",
+            ),
+            (
+                Response::new(Status::NO_CONTENT),
+                Method::Options,
+                Version::Http11,
+                (Delimiter::NoContent, Sending::HeadOnly, Persist),
+                "204",
+            ),
+            (
+                Response::new(Status::NOT_MODIFIED),
+                Method::Get,
+                Version::Http11,
+                (Delimiter::NoContent, Sending::HeadOnly, Persist),
+                "304",
+            ),
+            (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, Persist), "a stream"),
+            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Close), "a stream in 1.0"),
+        ] {
+            let plan = plan(&response, Some(method), version, Persist);
+            assert_eq!((plan.delimiter, plan.sending, plan.persistence), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_these_bytes() {
+        let response = Response::text(Status::NOT_FOUND, "x").with("X-A", "b");
+        let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
+        let mut out = Vec::new();
+        let plan = plan(&response, Some(Method::Get), Version::Http10, Persistence::Persist);
+        head(&mut out, &response, plan, &date);
+        let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
+                    Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\
+                    Connection: keep-alive\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn odd_clocks() {
+        for (now, why) in [
+            (UNIX_EPOCH - Duration::from_secs(1), "before 1970"),
+            (UNIX_EPOCH + Duration::from_secs(253_402_300_800), "the year 10,000"),
+        ] {
+            assert_eq!(HttpDate::at(now).as_str(), "Thu, 01 Jan 1970 00:00:00 GMT", "{why}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Which connections are live, and who must go when there are too many?
+//!
+//! A server with one thread per connection has a fixed number of seats. When all are taken, the newcomer gets the seat of whoever has
+//! been idle longest, or else of whoever has been longest at sending a head: an attacker with a thousand slow connections evicts only
+//! himself. Only if every seat is busy with a request is anyone turned away.
+//!
+//! ```text
+//!            first byte            head complete
+//!   IDLE ───────────────▶ HEAD ───────────────▶ ACTIVE ──▶ (answered) ──▶ IDLE
+//!     │   head complete, in one piece             ▲
+//!     ├───────────────────────────────────────────┘          a new connection begins in HEAD
+//!     ▼                     ▼
+//!  EVICTED ◀────────────────┘                                nobody evicts ACTIVE
+//! ```
+//!
+//! All changes are by compare-and-swap: whoever comes second loses, so no request is ever begun on a connection that is being cut.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const ACTIVE: u8 = 2;
+const EVICTED: u8 = 3;
+
+/// A head younger than this is not evicted: a client that has just connected deserves the time of a round trip.
+const HEAD_AGE_MIN: Duration = Duration::from_millis(100);
+
+/// Every age counts from here.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// The connection has been evicted: its thread must end it without beginning anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evicted;
+
+/// Which state a connection is in, shared between its thread and whoever may evict it.
+#[derive(Debug)]
+pub struct Slot {
+    state: AtomicU8,
+    /// Since when, in nanoseconds after [`START`].
+    since: AtomicU64,
+}
+
+impl Slot {
+    /// A connection that has just been accepted: it is in HEAD, for its first request should be on its way.
+    pub fn new(now: Instant) -> Slot {
+        Slot { state: AtomicU8::new(HEAD), since: AtomicU64::new(nanos(now)) }
+    }
+
+    /// The connection waits for its next request.
+    ///
+    /// # Errors
+    /// It has been evicted.
+    pub fn idle(&self, now: Instant) -> Result<(), Evicted> {
+        // The time first: seen with the old state it only makes the connection look younger.
+        self.since.store(nanos(now), Ordering::Relaxed);
+        self.change(IDLE)
+    }
+
+    /// The first byte of a head has come, and not all of it.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub fn head(&self, now: Instant) -> Result<(), Evicted> {
+        self.since.store(nanos(now), Ordering::Relaxed);
+        self.change(HEAD)
+    }
+
+    /// A request is about to be answered.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub fn active(&self) -> Result<(), Evicted> {
+        self.change(ACTIVE)
+    }
+
+    /// Whether someone has evicted it.
+    pub fn is_evicted(&self) -> bool {
+        self.state.load(Ordering::Acquire) == EVICTED
+    }
+
+    fn change(&self, to: u8) -> Result<(), Evicted> {
+        let evicted = |state| (state != EVICTED).then_some(to);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, evicted).map(|_| ()).map_err(|_| Evicted)
+    }
+
+    /// Evicts it if it is in `from`.
+    fn evict(&self, from: u8) -> Result<(), Evicted> {
+        let result = self.state.compare_exchange(from, EVICTED, Ordering::AcqRel, Ordering::Acquire);
+        result.map(|_| ()).map_err(|_| Evicted)
+    }
+}
+
+fn nanos(now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(*START).as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One live connection.
+#[derive(Debug)]
+pub struct Seat {
+    /// Its state.
+    pub slot: Slot,
+    /// Its socket: the only descriptor it has.
+    pub socket: TcpStream,
+    place: AtomicUsize,
+}
+
+/// All live connections, at most so many.
+#[derive(Debug)]
+pub struct Live {
+    /// Guards the list, for a few lines at a time.
+    seats: Mutex<Vec<Arc<Seat>>>,
+    left: Condvar,
+    seats_max: usize,
+}
+
+/// What became of a new connection.
+#[derive(Debug)]
+pub enum Admission<'a> {
+    /// It has a seat.
+    Admitted(Admitted<'a>),
+    /// Every seat is busy; here it is back.
+    Full(TcpStream),
+}
+
+/// A seat that is taken. Dropping it gives the seat back, whatever happened in between.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    live: &'a Live,
+    /// The connection.
+    pub seat: Arc<Seat>,
+}
+
+impl Live {
+    /// No connections yet, and never more than `seats_max`.
+    pub fn new(seats_max: usize) -> Live {
+        Live { seats: Mutex::new(Vec::new()), left: Condvar::new(), seats_max }
+    }
+
+    /// Gives a connection a seat, if need be someone else's.
+    pub fn admit(&self, socket: TcpStream, now: Instant) -> Admission<'_> {
+        let mut seats = self.lock();
+        if seats.len() >= self.seats_max {
+            // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
+            let leaving = seats.len() - self.seats_max;
+            if leaving > self.seats_max / 8 || !evict_one(&seats, now) {
+                return Admission::Full(socket);
+            }
+        }
+        let seat = Arc::new(Seat { slot: Slot::new(now), socket, place: AtomicUsize::new(seats.len()) });
+        seats.push(Arc::clone(&seat));
+        Admission::Admitted(Admitted { live: self, seat })
+    }
+
+    /// Evicts one connection, where the system has run out of something.
+    pub fn evict_one(&self, now: Instant) {
+        evict_one(&self.lock(), now);
+    }
+
+    /// Evicts every connection that waits for a request, and those whose head is older than `head_age_min`.
+    pub fn evict_waiting(&self, now: Instant, head_age_min: Duration) {
+        let newest = nanos(now).saturating_sub(nanos_of(head_age_min));
+        for seat in self.lock().iter() {
+            let is_old = seat.slot.since.load(Ordering::Relaxed) <= newest;
+            if seat.slot.evict(IDLE).is_ok() || (is_old && seat.slot.evict(HEAD).is_ok()) {
+                cut(seat);
+            }
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Waits until someone leaves, but not longer than `limit`; how many are left.
+    pub fn wait_for_one_to_leave(&self, limit: Duration) -> usize {
+        let seats = self.lock();
+        if seats.is_empty() {
+            return 0;
+        }
+        let (seats, _) = self.left.wait_timeout(seats, limit).unwrap_or_else(PoisonError::into_inner);
+        seats.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+        // The list is right after each line, so a panic elsewhere while it was held has not spoilt it.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let mut seats = self.live.lock();
+        let place = self.seat.place.load(Ordering::Relaxed);
+        seats.swap_remove(place);
+        if let Some(moved) = seats.get(place) {
+            moved.place.store(place, Ordering::Relaxed);
+        }
+        drop(seats);
+        self.live.left.notify_all();
+    }
+}
+
+/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head. A predicate in name only:
+/// it says whether there was one.
+fn evict_one(seats: &[Arc<Seat>], now: Instant) -> bool {
+    let newest_head = nanos(now).saturating_sub(nanos_of(HEAD_AGE_MIN));
+    for (state, newest) in [(IDLE, u64::MAX), (HEAD, newest_head)] {
+        // Between looking and swapping it may have become busy: then look again, a bounded number of times.
+        for _ in 0..8 {
+            let candidates = seats.iter().filter(|seat| seat.slot.state.load(Ordering::Acquire) == state);
+            let aged =
+                candidates.map(|seat| (seat.slot.since.load(Ordering::Relaxed), seat)).filter(|(since, _)| *since <= newest);
+            let Some((_, oldest)) = aged.min_by_key(|(since, _)| *since) else { break };
+            if oldest.slot.evict(state).is_ok() {
+                cut(oldest);
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Ends both directions: a thread that reads or writes there wakes at once.
+fn cut(seat: &Seat) {
+    let _ = seat.socket.shutdown(Shutdown::Both);
+}
+
+fn nanos_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    struct Pairs(TcpListener);
+
+    impl Pairs {
+        fn next(&self) -> (TcpStream, TcpStream) {
+            let client = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
+            (self.0.accept().unwrap().0, client)
+        }
+    }
+
+    fn admit<'a>(live: &'a Live, pairs: &Pairs, now: Instant) -> Option<(Admitted<'a>, TcpStream)> {
+        let (socket, client) = pairs.next();
+        match live.admit(socket, now) {
+            Admission::Admitted(admitted) => Some((admitted, client)),
+            Admission::Full(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let live = Live::new(3);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
+        busy.seat.slot.active().unwrap();
+        let (head, mut head_client) = admit(&live, &pairs, at(1)).unwrap();
+        let (idle, mut idle_client) = admit(&live, &pairs, at(2)).unwrap();
+        idle.seat.slot.active().unwrap();
+        idle.seat.slot.idle(at(50)).unwrap();
+
+        let (fourth, _c3) = admit(&live, &pairs, at(60)).expect("the idle one makes room");
+        assert!(idle.seat.slot.is_evicted() && !head.seat.slot.is_evicted());
+        assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
+        drop(idle);
+
+        assert!(admit(&live, &pairs, at(90)).is_none(), "no head is older than 100 ms");
+        let (fifth, _c4) = admit(&live, &pairs, at(102)).expect("now one is");
+        assert!(head.seat.slot.is_evicted() && !fourth.seat.slot.is_evicted());
+        assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
+        drop(head);
+
+        fourth.seat.slot.active().unwrap();
+        fifth.seat.slot.active().unwrap();
+        assert!(admit(&live, &pairs, at(500)).is_none(), "all are busy");
+        drop((busy, fourth, fifth));
+        assert_eq!(live.count(), 0);
+        assert_eq!(live.wait_for_one_to_leave(Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn whoever_is_evicted_begins_nothing() {
+        let slot = Slot::new(Instant::now());
+        slot.evict(HEAD).unwrap();
+        assert_eq!(slot.active(), Err(Evicted));
+        assert_eq!(slot.head(Instant::now()), Err(Evicted));
+        assert_eq!(slot.idle(Instant::now()), Err(Evicted));
+        let slot = Slot::new(Instant::now());
+        slot.active().unwrap();
+        assert_eq!(slot.evict(HEAD), Err(Evicted), "nobody evicts a request");
+        assert_eq!(slot.evict(IDLE), Err(Evicted));
+    }
+
+    #[test]
+    fn seats_are_given_back_in_any_order() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let live = Live::new(100);
+        let mut admitted: Vec<_> = (0..20).map(|_| admit(&live, &pairs, Instant::now()).unwrap()).collect();
+        for left in (0..20).rev() {
+            admitted.swap_remove((left * 7) % (left + 1));
+            assert_eq!(live.count(), left);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What does the client send after the head? (RFC 9112 §6, RFC 9110 §10.1.1)
+//!
+//! [`Intake`] is the content of one request as a plain [`Read`]: it counts, takes chunks apart, asks a client that waits for leave
+//! on the first read, and knows afterwards whether the connection can be used again.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use crate::message::Content;
+use crate::net::deadline::Deadline;
+use crate::net::stream::Stream;
+use crate::wire::chunked::Decoder;
+use crate::wire::framing::{Expectation, Framing};
+use crate::wire::malformed::Malformed;
+use crate::wire::response;
+
+/// What is read from the connection at once while chunks are taken apart.
+const CHUNKED_PIECE_BYTES: usize = 16 * 1024;
+
+/// How a content came to an end that was not its own.
+#[derive(Debug)]
+pub enum Broken {
+    /// It is malformed, or stops in the middle.
+    Malformed(Malformed),
+    /// It took too long.
+    TimedOut,
+    /// The connection failed.
+    Lost(io::Error),
+}
+
+/// Whether what follows on the connection is the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// The content has been read to its end.
+    Nothing,
+    /// Bytes of it are still to come, or it is not known.
+    Unread,
+}
+
+/// The content of one request.
+pub struct Intake<'a, S> {
+    stream: &'a mut Deadline<S>,
+    /// What came together with the head.
+    early: &'a [u8],
+    /// What was read since, of which some may not be content any more.
+    late: Vec<u8>,
+    late_used: usize,
+    rest: Rest,
+    expectation: Expectation,
+    begun: bool,
+    time_max: Duration,
+    broken: Option<Broken>,
+}
+
+enum Rest {
+    Length(u64),
+    Chunked(Box<Decoder>),
+}
+
+impl<'a, S: Stream> Intake<'a, S> {
+    /// The content that `framing` delimits; `early` is what follows the head in the inbox, and `time_max` what reading may take.
+    pub fn new(
+        stream: &'a mut Deadline<S>,
+        early: &'a [u8],
+        framing: Framing,
+        expectation: Expectation,
+        time_max: Duration,
+    ) -> Intake<'a, S> {
+        let rest = match framing {
+            Framing::None => Rest::Length(0),
+            Framing::Length(length) => Rest::Length(length),
+            Framing::Chunked => Rest::Chunked(Box::default()),
+        };
+        Intake { stream, early, late: Vec::new(), late_used: 0, rest, expectation, begun: false, time_max, broken: None }
+    }
+
+    /// Reads and forgets what the handler left, at most `bytes_max` of it, unless the client still waits for leave to send it.
+    pub fn drain(&mut self, bytes_max: u64) -> Leftover {
+        let waits = self.expectation == Expectation::Continue && !self.begun;
+        let is_long = matches!(self.rest, Rest::Length(left) if left > bytes_max);
+        if self.is_done() {
+            return Leftover::Nothing;
+        }
+        if waits || is_long || self.broken.is_some() {
+            return Leftover::Unread;
+        }
+        let mut scrap = vec![0; 4096];
+        let mut left = bytes_max;
+        while !self.is_done() && left > 0 {
+            match self.read(&mut scrap) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)),
+            }
+        }
+        if self.is_done() { Leftover::Nothing } else { Leftover::Unread }
+    }
+
+    /// What went wrong, if anything did.
+    pub fn broken(&mut self) -> Option<Broken> {
+        self.broken.take()
+    }
+
+    /// How many of the early bytes were used, and which later ones were read but belong to the next request.
+    pub fn into_surplus(mut self, early_before: usize) -> (usize, Vec<u8>) {
+        let used = early_before - self.early.len();
+        self.late.drain(..self.late_used);
+        (used, self.late)
+    }
+
+    fn is_done(&self) -> bool {
+        match &self.rest {
+            Rest::Length(left) => *left == 0,
+            Rest::Chunked(decoder) => decoder.is_done(),
+        }
+    }
+
+    /// Called before bytes are awaited from the connection, not for those at hand.
+    fn begin(&mut self) -> io::Result<()> {
+        if self.begun {
+            return Ok(());
+        }
+        self.begun = true;
+        let now = Instant::now();
+        self.stream.begin_reading(now, self.time_max);
+        if self.expectation == Expectation::Continue {
+            self.stream.begin_writing(now, self.time_max);
+            self.stream.write_all(response::CONTINUE)?;
+        }
+        Ok(())
+    }
+
+    fn read_length(&mut self, left: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let count = if self.early.is_empty() {
+            self.begin()?;
+            self.stream.read(buffer)?
+        } else {
+            self.early.read(buffer)?
+        };
+        if count == 0 {
+            return Err(io::Error::other(Cut));
+        }
+        self.rest = Rest::Length(left - u64::try_from(count).unwrap_or(left));
+        Ok(count)
+    }
+
+    fn read_chunked(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.early.is_empty() && self.late_used == self.late.len() {
+                self.begin()?;
+                self.late.resize(CHUNKED_PIECE_BYTES, 0);
+                let count = self.stream.read(&mut self.late)?;
+                self.late.truncate(count);
+                self.late_used = 0;
+                if count == 0 {
+                    return Err(io::Error::other(Cut));
+                }
+            }
+            let Rest::Chunked(decoder) = &mut self.rest else { return Ok(0) };
+            let is_early = !self.early.is_empty();
+            let input = if is_early { self.early } else { self.late.get(self.late_used..).unwrap_or_default() };
+            let step = decoder.decode(input, buffer).map_err(|what| io::Error::other(Wrong(what)))?;
+            if is_early {
+                self.early = self.early.get(step.consumed..).unwrap_or_default();
+            } else {
+                self.late_used += step.consumed;
+            }
+            if step.produced > 0 || decoder.is_done() {
+                return Ok(step.produced);
+            }
+        }
+    }
+}
+
+impl<S: Stream> Read for Intake<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.broken.is_some() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if buffer.is_empty() || self.is_done() {
+            return Ok(0);
+        }
+        let result = match self.rest {
+            Rest::Length(left) => self.read_length(left, buffer),
+            Rest::Chunked(_) => self.read_chunked(buffer),
+        };
+        result.map_err(|error| {
+            let inner = error.get_ref();
+            self.broken = Some(if let Some(Wrong(what)) = inner.and_then(|inner| inner.downcast_ref()) {
+                Broken::Malformed(*what)
+            } else if inner.is_some_and(|inner| inner.is::<Cut>()) {
+                Broken::Malformed(Malformed::ContentCutShort)
+            } else if error.kind() == io::ErrorKind::TimedOut {
+                Broken::TimedOut
+            } else {
+                Broken::Lost(error)
+            });
+            io::ErrorKind::BrokenPipe.into()
+        })
+    }
+}
+
+impl<S: Stream> Content for Intake<'_, S> {
+    fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
+        if let Rest::Chunked(decoder) = &self.rest {
+            decoder.trailers().for_each(|(name, value)| each(name, value));
+        }
+    }
+}
+
+/// The connection ended before the content did.
+#[derive(Debug, Clone, Copy)]
+struct Cut;
+
+/// The content is malformed.
+#[derive(Debug, Clone, Copy)]
+struct Wrong(Malformed);
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Malformed::ContentCutShort.text())
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.text())
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl std::error::Error for Wrong {}

@@ -1,0 +1,223 @@
+//! How long may it take? The only way to read from or write to a connection.
+//!
+//! A timeout for each call is no defence: a client that sends one byte a second passes it for ever. So each phase of a connection
+//! (waiting for a request, its head, its content, the response, lingering) has a *total*, and what is left of it is set as the
+//! timeout of each call. That costs a system call, so the first call of a phase uses the phase's whole time, which is set
+//! already in the common case: a request that arrives in one piece changes no timeout at all.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use log::trace;
+
+use crate::net::stream::Stream;
+
+/// No timeout below this is set: zero would mean "for ever", and the kernel rounds up to its tick of 4 ms anyway.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+/// One write call. Larger ones are not faster, and the total deadline is looked at between two of them.
+const PIECE_BYTES_MAX: usize = 256 * 1024;
+
+/// A connection whose every read and write is bounded in time.
+#[derive(Debug)]
+pub struct Deadline<S> {
+    stream: S,
+    reading: Phase,
+    writing: Phase,
+    progress_time_max: Duration,
+}
+
+/// One total, and what of it the socket has been told.
+#[derive(Debug)]
+struct Phase {
+    begun: Instant,
+    limit: Duration,
+    first_call: bool,
+    told: Duration,
+}
+
+impl<S: Stream> Deadline<S> {
+    /// A connection that begins with reading for at most `read_time_max`, and in which a write may stand still for at most
+    /// `progress_time_max`.
+    pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> Deadline<S> {
+        let phase = |limit| Phase { begun: now, limit, first_call: true, told: Duration::ZERO };
+        Deadline { stream, reading: phase(read_time_max), writing: phase(progress_time_max), progress_time_max }
+    }
+
+    /// From `now` on, all reads together may take `limit`.
+    pub fn begin_reading(&mut self, now: Instant, limit: Duration) {
+        self.reading.begin(now, limit);
+    }
+
+    /// From `now` on, all writes together may take `limit`.
+    pub fn begin_writing(&mut self, now: Instant, limit: Duration) {
+        self.writing.begin(now, limit);
+    }
+
+    /// Reads some bytes; 0 is the end.
+    ///
+    /// # Errors
+    /// `TimedOut` when the phase's time is over, and whatever the connection fails with.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let timeout = self.reading.next_timeout(None)?;
+            if timeout != self.reading.told {
+                self.stream.set_read_timeout(timeout)?;
+                self.reading.told = timeout;
+            }
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => {
+                    trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
+                    return Ok(count);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// `TimedOut` when the phase's time is over or nothing moved for too long, and whatever the connection fails with.
+    pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let timeout = self.writing.next_timeout(Some(self.progress_time_max))?;
+            if timeout != self.writing.told {
+                self.stream.set_write_timeout(timeout)?;
+                self.writing.told = timeout;
+            }
+            let piece = rest.get(..PIECE_BYTES_MAX).unwrap_or(rest);
+            match self.stream.write(piece) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    trace!("wrote {count} bytes: {}", Visible(piece.get(..count).unwrap_or_default()));
+                    rest = rest.get(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The lingering close of RFC 9112 §9.6: says that nothing more will be written, then reads and throws away what the client
+    /// still sends, until it ends, `limit` is over, or `bytes_max` have come. Closing at once with unread bytes would reset the
+    /// connection, and the reset may overtake our answer on its way to the client.
+    pub fn linger(&mut self, now: Instant, limit: Duration, bytes_max: u64) {
+        self.stream.close_write();
+        self.begin_reading(now, limit);
+        let mut scrap = vec![0; 16 * 1024];
+        let mut left = bytes_max;
+        while left > 0 {
+            match self.read(&mut scrap) {
+                Ok(0) | Err(_) => return,
+                Ok(count) => left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)),
+            }
+        }
+    }
+
+    /// Makes the close of this connection visible as a failure. See [`Stream::reset_on_close`].
+    pub fn reset_on_close(&mut self) {
+        self.stream.reset_on_close();
+    }
+}
+
+impl Phase {
+    fn begin(&mut self, now: Instant, limit: Duration) {
+        self.begun = now;
+        self.limit = limit;
+        self.first_call = true;
+    }
+
+    /// What the next call may take; the clock is not even asked for the first.
+    fn next_timeout(&mut self, most: Option<Duration>) -> io::Result<Duration> {
+        let left = if self.first_call {
+            self.first_call = false;
+            self.limit
+        } else {
+            self.limit.checked_sub(self.begun.elapsed()).ok_or(io::ErrorKind::TimedOut)?
+        };
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(most.map_or(left, |most| left.min(most)).max(TIMEOUT_MIN))
+    }
+}
+
+/// Bytes made visible for the log: at most 512 of them, control bytes and bytes above ASCII escaped.
+struct Visible<'a>(&'a [u8]);
+
+impl std::fmt::Display for Visible<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = self.0.get(..512).unwrap_or(self.0);
+        write!(f, "\"{}\"{}", shown.escape_ascii(), if shown.len() < self.0.len() { "…" } else { "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte a read, and remembers each timeout that it was told.
+    #[derive(Default)]
+    struct Slow {
+        told: Vec<Duration>,
+    }
+
+    impl Stream for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[0] = b'x';
+            Ok(1)
+        }
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len().min(1000))
+        }
+        fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
+            self.told.push(limit);
+            Ok(())
+        }
+        fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
+            self.told.push(limit);
+            Ok(())
+        }
+        fn close_write(&mut self) {}
+        fn reset_on_close(&mut self) {}
+    }
+
+    #[test]
+    fn the_first_read_of_a_phase_sets_no_timeout_twice() {
+        let idle = Duration::from_secs(15);
+        let mut deadline = Deadline::new(Slow::default(), Instant::now(), idle, idle);
+        for _ in 0..100 {
+            deadline.begin_reading(Instant::now(), idle);
+            deadline.read(&mut [0]).unwrap();
+        }
+        assert_eq!(deadline.stream.told, [idle], "one call for a hundred requests");
+    }
+
+    #[test]
+    fn later_reads_get_what_is_left() {
+        let limit = Duration::from_secs(10);
+        let begun = Instant::now().checked_sub(Duration::from_secs(7)).unwrap();
+        let mut deadline = Deadline::new(Slow::default(), begun, limit, limit);
+        deadline.read(&mut [0]).unwrap();
+        deadline.read(&mut [0]).unwrap();
+        assert!(deadline.stream.told[1] <= Duration::from_secs(3), "the time that has passed counts");
+        deadline.begin_reading(begun, Duration::from_secs(7));
+        deadline.read(&mut [0]).unwrap();
+        assert_eq!(deadline.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut, "a trickle does not extend it");
+    }
+
+    #[test]
+    fn a_write_never_waits_longer_than_progress_allows() {
+        let progress = Duration::from_secs(10);
+        let mut deadline = Deadline::new(Slow::default(), Instant::now(), progress, progress);
+        deadline.begin_writing(Instant::now(), Duration::from_secs(1000));
+        deadline.write_all(&[0; 5000]).unwrap();
+        assert_eq!(deadline.stream.told, [progress], "told once");
+        let begun = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
+        deadline.begin_writing(begun, Duration::from_secs(99));
+        assert!(deadline.write_all(&[0; 5000]).is_err(), "the total ends it however steady the trickle");
+    }
+}

@@ -1,0 +1,122 @@
+//! Which bytes have come and are not yet used?
+//!
+//! That is all that pipelining needs: the next request is simply what is left when one has been answered.
+
+use std::io;
+
+use crate::net::deadline::Deadline;
+use crate::net::stream::Stream;
+
+/// What a waiting connection holds: most requests fit, and ten thousand of them are 10 MiB.
+const BYTES_AT_REST: usize = 1024;
+
+/// Bytes received but not yet consumed. It grows with a head that needs it, up to a maximum.
+#[derive(Debug)]
+pub struct Inbox {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    bytes_max: usize,
+}
+
+impl Inbox {
+    /// An empty one that will hold at most `bytes_max`.
+    pub fn new(bytes_max: usize) -> Inbox {
+        Inbox { buffer: vec![0; BYTES_AT_REST.min(bytes_max)], start: 0, end: 0, bytes_max }
+    }
+
+    /// What is there, oldest first.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether nothing is there.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Waits for more bytes, and says how many came; 0 is the end of the connection.
+    ///
+    /// # Errors
+    /// What the connection fails with; `OutOfMemory` if the inbox is full, which a caller that keeps the limits of a head never sees.
+    pub fn fill<S: Stream>(&mut self, from: &mut Deadline<S>) -> io::Result<usize> {
+        if self.end == self.buffer.len() {
+            self.make_room()?;
+        }
+        let count = from.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        self.end += count;
+        Ok(count)
+    }
+
+    /// Forgets the oldest `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Puts bytes back that were read beyond the content of a request: they are the beginning of the next.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut all = self.bytes().to_vec();
+        all.extend_from_slice(bytes);
+        self.start = 0;
+        self.end = all.len();
+        all.resize(all.len().max(BYTES_AT_REST), 0);
+        self.buffer = all;
+    }
+
+    /// Gives memory back that only a large head needed: a waiting connection should hold next to nothing.
+    pub fn rest(&mut self) {
+        if self.is_empty() && self.buffer.len() > BYTES_AT_REST {
+            self.buffer.truncate(BYTES_AT_REST.min(self.bytes_max));
+            self.buffer.shrink_to_fit();
+        }
+    }
+
+    fn make_room(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        } else if self.buffer.len() < self.bytes_max {
+            self.buffer.resize((self.buffer.len() * 4).min(self.bytes_max), 0);
+        } else {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::net::scripted::Scripted;
+
+    #[test]
+    fn it_grows_moves_and_rests() {
+        let limit = Duration::from_secs(1);
+        let bytes: Vec<u8> = (0..5000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        let mut from = Deadline::new(Scripted::new([bytes.clone()]), Instant::now(), limit, limit);
+        let mut inbox = Inbox::new(4096);
+        while inbox.bytes().len() < 4096 {
+            inbox.fill(&mut from).unwrap();
+        }
+        assert_eq!(inbox.fill(&mut from).unwrap_err().kind(), io::ErrorKind::OutOfMemory, "full");
+        inbox.consume(4000);
+        inbox.fill(&mut from).unwrap();
+        assert_eq!(inbox.bytes(), &bytes[4000..5000], "what was left, and what came");
+        inbox.put_back(b"next");
+        inbox.consume(1000);
+        assert_eq!(inbox.bytes(), b"next");
+        inbox.consume(100);
+        inbox.rest();
+        assert!(inbox.is_empty() && inbox.buffer.len() == BYTES_AT_REST);
+    }
+}

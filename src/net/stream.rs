@@ -1,0 +1,57 @@
+//! What must a connection be able to do?
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+/// Both directions of a connection: a TCP socket, or a client that lives in memory.
+///
+/// A read or write that takes longer than the time set fails with [`io::ErrorKind::TimedOut`], on every platform.
+pub trait Stream {
+    /// Reads some bytes; 0 is the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes some bytes and says how many.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// How long a read may wait, from now on.
+    fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()>;
+    /// How long a write may wait, from now on.
+    fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()>;
+    /// Says that no more will be written. What is under way still arrives.
+    fn close_write(&mut self);
+    /// Makes closing visible as an error at the other end, where an end of the connection would pass for the end of the content.
+    fn reset_on_close(&mut self);
+}
+
+/// A shared reference is enough to read and to write, so that a connection needs one descriptor only while the registry of live
+/// connections can still shut it down.
+impl Stream for &TcpStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buffer).map_err(timed_out)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes).map_err(timed_out)
+    }
+
+    fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        TcpStream::set_read_timeout(self, Some(limit))
+    }
+
+    fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        TcpStream::set_write_timeout(self, Some(limit))
+    }
+
+    fn close_write(&mut self) {
+        // It fails only where the peer has gone already.
+        let _ = self.shutdown(Shutdown::Write);
+    }
+
+    fn reset_on_close(&mut self) {
+        let _ = rustix::net::sockopt::set_socket_linger(&*self, Some(Duration::ZERO));
+    }
+}
+
+/// Unix says `WouldBlock` where Windows says `TimedOut`; the socket is blocking, so both mean that time ran out.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}

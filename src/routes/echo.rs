@@ -1,0 +1,208 @@
+//! What did the server understand of my request? `/echo` shows it, as text or as JSON.
+
+use std::fmt::{self, Display, Write};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::app::App;
+use crate::message::{Request, Response};
+use crate::wire::framing::Framing;
+use crate::wire::grammar::trim_ows;
+use crate::wire::headers::{Headers, name};
+use crate::wire::request::Version;
+use crate::wire::status::Status;
+
+/// Fields that hold secrets. A page that is shown to a colleague should not show them too.
+const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
+
+/// Everything about the request, as it was parsed.
+pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
+    let content = match request.read_content(app.config.limits.echo_bytes_max) {
+        Ok(content) => content,
+        Err(response) => return response,
+    };
+    let mut trailers = Vec::new();
+    request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
+    let seen = Seen {
+        peer: request.peer.to_string(),
+        method: request.head.method.name(),
+        target: shown(request.head.target),
+        path: shown(request.target.path()),
+        query: request.target.query_pairs().map(|(name, value)| (shown(&name), shown(&value))).collect(),
+        version: match request.head.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        },
+        fields: request.head.headers.iter().map(|(name, value)| (shown(name), shown_value(name, value))).collect(),
+        framing: request.framing,
+        trailers,
+        content,
+    };
+    let response = if wants_json(&request.head.headers) {
+        Response::with_content(Status::OK, "application/json", seen.json().into_bytes())
+    } else {
+        Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text())
+    };
+    response.with("Cache-Control", "no-store").with("Vary", "Accept")
+}
+
+/// A request, with all its bytes made presentable.
+struct Seen {
+    peer: String,
+    method: &'static str,
+    target: String,
+    path: String,
+    query: Vec<(String, String)>,
+    version: &'static str,
+    fields: Vec<(String, String)>,
+    framing: Framing,
+    trailers: Vec<(String, String)>,
+    content: Vec<u8>,
+}
+
+impl Seen {
+    fn text(&self) -> Vec<u8> {
+        let mut out = String::new();
+        let mut line = |name: &str, value: &dyn Display| {
+            let _ = writeln!(out, "{name}: {value}");
+        };
+        line("peer", &self.peer);
+        line("method", &self.method);
+        line("target", &self.target);
+        line("path", &self.path);
+        self.query.iter().for_each(|(name, value)| line("query", &format_args!("{name} = {value}")));
+        line("version", &self.version);
+        self.fields.iter().for_each(|(name, value)| line("field", &format_args!("{name}: {value}")));
+        match self.framing {
+            Framing::None => line("framing", &"none"),
+            Framing::Length(length) => line("framing", &format_args!("length {length}")),
+            Framing::Chunked => line("framing", &"chunked"),
+        }
+        self.trailers.iter().for_each(|(name, value)| line("trailer", &format_args!("{name}: {value}")));
+        let bytes = self.content.len();
+        if bytes == 0 {
+            line("content", &"0 bytes");
+        } else if std::str::from_utf8(&self.content).is_ok() {
+            line("content", &format_args!("{bytes} bytes, text\n"));
+            let mut out = out.into_bytes();
+            out.extend_from_slice(&self.content);
+            return out;
+        } else {
+            line("content", &format_args!("{bytes} bytes, base64\n\n{}", BASE64_STANDARD.encode(&self.content)));
+        }
+        out.into_bytes()
+    }
+
+    fn json(&self) -> String {
+        let framing = match self.framing {
+            Framing::None => "\"none\"".to_owned(),
+            Framing::Length(length) => format!("{{\"length\":{length}}}"),
+            Framing::Chunked => "\"chunked\"".to_owned(),
+        };
+        let content = match std::str::from_utf8(&self.content) {
+            Ok(text) => format!("\"text\":{}", Json(text)),
+            Err(_) => format!("\"base64\":{}", Json(&BASE64_STANDARD.encode(&self.content))),
+        };
+        format!(
+            "{{\"peer\":{},\"method\":{},\"target\":{},\"path\":{},\"query\":{},\"version\":{},\"fields\":{},\"framing\":{framing},\
+             \"trailers\":{},\"content\":{{\"bytes\":{},{content}}}}}\n",
+            Json(&self.peer),
+            Json(self.method),
+            Json(&self.target),
+            Json(&self.path),
+            Pairs(&self.query),
+            Json(self.version),
+            Pairs(&self.fields),
+            Pairs(&self.trailers),
+            self.content.len(),
+        )
+    }
+}
+
+/// Whether JSON is asked for by name. A range such as `*/*` is what curl sends, and curl's user wants to read.
+fn wants_json(headers: &Headers<'_>) -> bool {
+    headers.list(name::ACCEPT).any(|member| {
+        let mut parts = member.split(|&b| b == b';').map(trim_ows);
+        let media_type = parts.next().unwrap_or_default();
+        let is_refused = parts.any(|parameter| matches!(parameter, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"));
+        media_type.eq_ignore_ascii_case(b"application/json") && !is_refused
+    })
+}
+
+fn shown_value(name: &[u8], value: &[u8]) -> String {
+    let is_masked = MASKED.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
+    if is_masked { "(masked)".to_owned() } else { shown(value) }
+}
+
+/// Text as it is; control bytes and what is not UTF-8 as `\xNN`.
+fn shown(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() && char.is_ascii() {
+                let _ = write!(out, "\\x{:02x}", u32::from(char));
+            } else {
+                out.push(char);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// A text as a JSON string (RFC 8259 §7).
+struct Json<'a>(&'a str);
+
+impl Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(f, "\\{char}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
+                _ => f.write_char(char)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Names and values as a JSON array of pairs: an object would lose the order, and a name that comes twice.
+struct Pairs<'a>(&'a [(String, String)]);
+
+impl Display for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            write!(f, "{}[{},{}]", if index == 0 { "" } else { "," }, Json(name), Json(value))?;
+        }
+        f.write_char(']')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown() {
+        for (input, want) in
+            [(&b"a b"[..], "a b"), (b"\x1b[0m", "\\x1b[0m"), (b"\xff\xc3\xbc", "\\xff\u{fc}"), (b"a\tb", "a\\x09b")]
+        {
+            assert_eq!(shown(input), want);
+        }
+    }
+
+    #[test]
+    fn json_strings() {
+        for (input, want) in [("a", "\"a\""), ("\"\\", "\"\\\"\\\\\""), ("\n\u{1}\u{fc}", "\"\\n\\u0001\u{fc}\"")] {
+            assert_eq!(Json(input).to_string(), want);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! How is a file served? (RFC 9110 §13, §14, §15.3.7)
+//!
+//! In the order in which the questions make sense: does the client need it at all, which part of it, and how is that told.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::SystemTime;
+
+use crate::message::{Body, Part, Request, Response, Slice};
+use crate::semantics::conditional::{self, Precondition, RangeUse, Validators};
+use crate::semantics::range::{self, ByteRange, Ranges};
+use crate::site::lookup::OpenFile;
+use crate::site::representation::Representation;
+use crate::wire::headers::name;
+use crate::wire::method::Method;
+use crate::wire::status::Status;
+
+/// Answers GET or HEAD of a file.
+pub fn answer(found: OpenFile, request: &Request<'_>, now: SystemTime) -> Response {
+    let representation = Representation::of(&found, now);
+    let (headers, method) = (&request.head.headers, request.head.method);
+    match conditional::evaluate(headers, &representation.validators, method) {
+        Precondition::Proceed => {}
+        Precondition::NotModified => {
+            return with_validators(Response::new(Status::NOT_MODIFIED), &representation.validators)
+                .with("Cache-Control", "no-cache");
+        }
+        Precondition::Failed => {
+            return Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
+        }
+    }
+    // Ranges are defined for GET only (RFC 9110 §14.2).
+    let is_honoured = method == Method::Get && conditional::if_range(headers, &representation.validators) == RangeUse::Honoured;
+    let value = headers.only(name::RANGE).filter(|_| is_honoured);
+    match range::resolve(value, representation.length) {
+        Ranges::Whole => whole(found, representation),
+        Ranges::Part(range) => part(found, representation, range),
+        Ranges::Parts(ranges) => parts(found, representation, &ranges),
+        Ranges::Unsatisfiable => Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
+            .with("Content-Range", format!("bytes */{}", representation.length)),
+    }
+}
+
+fn whole(found: OpenFile, representation: Representation) -> Response {
+    let slice = Slice { start: 0, length: representation.length };
+    let response = Response::new(Status::OK).with("Content-Type", representation.media_type);
+    finish(response, &representation.validators, Body::File { file: found.file, stamp: found.stamp, slice })
+}
+
+fn part(found: OpenFile, representation: Representation, range: ByteRange) -> Response {
+    let response = Response::new(Status::PARTIAL_CONTENT)
+        .with("Content-Type", representation.media_type)
+        .with("Content-Range", content_range(range, representation.length));
+    finish(response, &representation.validators, Body::File { file: found.file, stamp: found.stamp, slice: slice(range) })
+}
+
+/// Several parts (RFC 9110 §14.6), each with the fields that it would have alone.
+// multipart-body := delimiter body-part *( CRLF delimiter body-part ) CRLF close-delimiter (RFC 2046 §5.1.1)
+fn parts(found: OpenFile, representation: Representation, ranges: &[ByteRange]) -> Response {
+    let boundary = boundary();
+    let (media_type, length) = (&representation.media_type, representation.length);
+    let mut before = "";
+    let mut parts = Vec::with_capacity(ranges.len());
+    for &range in ranges {
+        let content_range = content_range(range, length);
+        let head =
+            format!("{before}--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n").into_bytes();
+        parts.push(Part { head, slice: slice(range) });
+        before = "\r\n";
+    }
+    let end = format!("\r\n--{boundary}--\r\n").into_bytes();
+    let response =
+        Response::new(Status::PARTIAL_CONTENT).with("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
+    finish(response, &representation.validators, Body::Parts { file: found.file, stamp: found.stamp, parts, end })
+}
+
+/// A text that no file can hold on purpose: 128 bits that nobody can guess, and that are other ones each time.
+fn boundary() -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
+}
+
+// Content-Range = range-unit SP first-pos "-" last-pos "/" complete-length
+fn content_range(range: ByteRange, length: u64) -> String {
+    format!("bytes {}-{}/{length}", range.start, range.last())
+}
+
+fn slice(range: ByteRange) -> Slice {
+    Slice { start: range.start, length: range.length }
+}
+
+fn with_validators(mut response: Response, validators: &Validators) -> Response {
+    if let Some(etag) = &validators.etag {
+        response.fields.push("ETag", etag.to_string());
+    }
+    if let Some(last_modified) = validators.last_modified {
+        response.fields.push("Last-Modified", httpdate::fmt_http_date(last_modified));
+    }
+    response
+}
+
+/// The fields that every file has, and its content.
+fn finish(response: Response, validators: &Validators, body: Body) -> Response {
+    // A cache may keep it and must ask each time: a page never comes with the style sheet of yesterday.
+    let response = with_validators(response, validators).with("Accept-Ranges", "bytes").with("Cache-Control", "no-cache");
+    Response { body, ..response }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::{self, Read, Seek, SeekFrom};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::message::Content;
+    use crate::site::scratch::Scratch;
+    use crate::stamp::Stamp;
+    use crate::wire::framing::Framing;
+    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::wire::target::Target;
+
+    struct NoContent;
+
+    impl Read for NoContent {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Content for NoContent {
+        fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
+    }
+
+    /// Answers a request for a text of ten bytes with these lines.
+    fn ask(method: &str, lines: &[&str]) -> Response {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("ten.txt");
+        fs::write(&path, "0123456789").unwrap();
+        let file = File::options().append(true).read(true).open(path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
+        let stamp = Stamp::of(&file.metadata().unwrap());
+        let head = format!("{method} /ten.txt HTTP/1.0\r\n{}\r\n", lines.iter().map(|l| format!("{l}\r\n")).collect::<String>());
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(head.as_bytes()).unwrap();
+        let head = parser.head(head.as_bytes()).unwrap();
+        let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
+        let request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
+        answer(OpenFile { file, stamp, name: b"ten.txt".to_vec() }, &request, SystemTime::now())
+    }
+
+    /// The content, as it will be sent.
+    fn content(response: Response) -> String {
+        let mut out = Vec::new();
+        let read = |mut file: &File, slice: Slice, out: &mut Vec<u8>| {
+            file.seek(SeekFrom::Start(slice.start)).unwrap();
+            file.take(slice.length).read_to_end(out).unwrap();
+        };
+        match response.body {
+            Body::Empty => {}
+            Body::Bytes(bytes) => out.extend_from_slice(&bytes),
+            Body::File { file, slice, .. } => read(&file, slice, &mut out),
+            Body::Parts { file, parts, end, .. } => {
+                for part in parts {
+                    out.extend_from_slice(&part.head);
+                    read(&file, part.slice, &mut out);
+                }
+                out.extend_from_slice(&end);
+            }
+            Body::Stream(_) => panic!("a file is no stream"),
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    const ETAG: &str = "\"a-ae1b981bc490a00\"";
+
+    #[test]
+    fn fields_and_content() {
+        let date = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT";
+        let (kind, tag, rest) = (
+            "Content-Type: text/plain; charset=utf-8",
+            format!("ETag: {ETAG}"),
+            ["Accept-Ranges: bytes", "Cache-Control: no-cache"],
+        );
+        let (none_match, if_range) = (format!("If-None-Match: {ETAG}"), format!("If-Range: {ETAG}"));
+        let whole = vec![kind, &tag, date, rest[0], rest[1]];
+        let part = |range| vec![kind, range, &tag, date, rest[0], rest[1]];
+        for (method, lines, status, fields, text, why) in [
+            ("GET", vec![], Status::OK, whole.clone(), "0123456789", "the whole"),
+            ("HEAD", vec!["Range: bytes=1-2"], Status::OK, whole.clone(), "0123456789", "HEAD knows no ranges"),
+            ("GET", vec!["Range: bytes=1-2"], Status::PARTIAL_CONTENT, part("Content-Range: bytes 1-2/10"), "12", "a part"),
+            ("GET", vec!["Range: bytes=-3"], Status::PARTIAL_CONTENT, part("Content-Range: bytes 7-9/10"), "789", "the end"),
+            ("GET", vec!["Range: bytes=1-2", "Range: bytes=1-2"], Status::OK, whole.clone(), "0123456789", "two lines"),
+            (
+                "GET",
+                vec!["Range: bytes=1-2", &if_range],
+                Status::PARTIAL_CONTENT,
+                part("Content-Range: bytes 1-2/10"),
+                "12",
+                "If-Range",
+            ),
+            ("GET", vec!["Range: bytes=1-2", "If-Range: \"x\""], Status::OK, whole.clone(), "0123456789", "of another version"),
+            ("GET", vec![&none_match], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "not modified"),
+            ("HEAD", vec![&none_match, "Range: bytes=99-"], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "before ranges"),
+        ] {
+            let response = ask(method, &lines);
+            let got: Vec<String> = response.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            assert_eq!((response.status, got), (status, fields.iter().map(ToString::to_string).collect()), "{why}");
+            assert_eq!(content(response), text, "{why}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let response = ask("GET", &["If-Match: \"x\"", "Range: bytes=99-"]);
+        assert_eq!(response.status, Status::PRECONDITION_FAILED);
+        let response = ask("GET", &["Range: bytes=10-"]);
+        assert_eq!(
+            (response.status, response.fields.first("Content-Range")),
+            (Status::RANGE_NOT_SATISFIABLE, Some("bytes */10"))
+        );
+    }
+
+    #[test]
+    fn several_parts() {
+        let response = ask("GET", &["Range: bytes=8-,0-1"]);
+        assert_eq!(response.status, Status::PARTIAL_CONTENT);
+        assert_eq!(response.fields.first("Content-Range"), None, "only the parts have one");
+        let media_type = response.fields.first("Content-Type").unwrap();
+        let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap().to_owned();
+        let length = response.body.length().unwrap();
+        let content = content(response);
+        assert_eq!(length, u64::try_from(content.len()).unwrap());
+        let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Range: bytes";
+        let want = format!("--B\r\n{head} 8-9/10\r\n\r\n89\r\n--B\r\n{head} 0-1/10\r\n\r\n01\r\n--B--\r\n");
+        assert_eq!(content.replace(&boundary, "B"), want);
+        assert_ne!(super::boundary(), super::boundary());
+    }
+}

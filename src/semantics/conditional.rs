@@ -1,0 +1,332 @@
+//! Does the client already have it, or mean another version? (RFC 9110 §8.8, §13)
+//!
+//! A client names the version that it knows, by entity-tag or by date; [`evaluate`] compares it with the one that there is, in
+//! the order that §13.2.2 lays down, and says what becomes of the request.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::wire::grammar::trim_ows;
+use crate::wire::headers::{Headers, name};
+use crate::wire::method::Method;
+
+/// What a validator promises (RFC 9110 §8.8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// It changes whenever a byte does.
+    Strong,
+    /// Two versions may share it.
+    Weak,
+}
+
+/// An entity-tag of ours (RFC 9110 §8.8.3). Its `Display` is the field value: `"opaque"` or `W/"opaque"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag {
+    /// What it promises.
+    pub strength: Strength,
+    /// What stands between the quotes: visible ASCII without a quote.
+    pub opaque: String,
+}
+
+/// By what one version of a representation is told from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// Its entity-tag; `None` where the file system tells too little to make one.
+    pub etag: Option<ETag>,
+    /// When it last changed, in whole seconds; `None` if that is unknown or cannot be written.
+    pub last_modified: Option<SystemTime>,
+}
+
+/// What the conditions of a request come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Answer as if there had been none.
+    Proceed,
+    /// The client has it already: 304 (RFC 9110 §15.4.5).
+    NotModified,
+    /// The client means another version: 412 (RFC 9110 §15.5.13).
+    Failed,
+}
+
+/// Whether the ranges of a request count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeUse {
+    /// They are parts of the version that the client knows.
+    Honoured,
+    /// The client's version is another one: it needs the whole of this.
+    Ignored,
+}
+
+/// Evaluates all conditions but If-Range, in the order of RFC 9110 §13.2.2. The representation exists.
+pub fn evaluate(headers: &Headers<'_>, validators: &Validators, method: Method) -> Precondition {
+    let retrieves = method == Method::Get || method == Method::Head;
+    // Steps 1 and 2: a tag says more than a date, so the date counts only without it.
+    let is_meant = match tags(headers, name::IF_MATCH) {
+        Some(tags) => tags.any_is(validators, Strength::Strong),
+        None => !changed_since(headers, name::IF_UNMODIFIED_SINCE, validators).unwrap_or(false),
+    };
+    if !is_meant {
+        return Precondition::Failed;
+    }
+    // Step 3: a cache asks whether one of the versions it keeps will do; for that, nearly the same is good enough.
+    if let Some(tags) = tags(headers, name::IF_NONE_MATCH) {
+        return match tags.any_is(validators, Strength::Weak) {
+            false => Precondition::Proceed,
+            true if retrieves => Precondition::NotModified,
+            true => Precondition::Failed,
+        };
+    }
+    // Step 4, of which other methods know nothing (§13.1.3).
+    if retrieves && changed_since(headers, name::IF_MODIFIED_SINCE, validators) == Some(false) {
+        return Precondition::NotModified;
+    }
+    Precondition::Proceed
+}
+
+/// Evaluates If-Range (RFC 9110 §13.1.5), which is step 5: are the ranges parts of the version that there is?
+// If-Range = entity-tag / HTTP-date
+pub fn if_range(headers: &Headers<'_>, validators: &Validators) -> RangeUse {
+    let mut values = headers.all(name::IF_RANGE);
+    let Some(value) = values.next() else { return RangeUse::Honoured };
+    // Two lines mean nothing; ignoring the ranges is always safe, ignoring the condition is not.
+    if values.next().is_some() {
+        return RangeUse::Ignored;
+    }
+    let is_same = match entity_tag(value) {
+        Some((tag, rest)) => rest.is_empty() && tag.is(validators, Strength::Strong),
+        None => {
+            // Parts of two versions must never be put together, so a date must be strong as well. It is when our tag is: the
+            // second in which the file changed has passed (§8.8.2.2).
+            let is_strong = validators.etag.as_ref().is_some_and(|etag| etag.strength == Strength::Strong);
+            is_strong && validators.last_modified.is_some() && date(value) == validators.last_modified
+        }
+    };
+    if is_same { RangeUse::Honoured } else { RangeUse::Ignored }
+}
+
+/// The tags of If-Match or If-None-Match.
+#[derive(Debug, PartialEq, Eq)]
+enum Tags<'a> {
+    /// `*`: any version at all.
+    Any,
+    /// These. A malformed list is empty: it matches nothing, so nothing is overwritten and nobody is told "not modified" by
+    /// mistake.
+    Listed(Vec<Tag<'a>>),
+}
+
+/// An entity-tag of the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tag<'a> {
+    strength: Strength,
+    opaque: &'a [u8],
+}
+
+impl Tags<'_> {
+    fn any_is(&self, validators: &Validators, comparison: Strength) -> bool {
+        match self {
+            Tags::Any => true,
+            Tags::Listed(tags) => tags.iter().any(|tag| tag.is(validators, comparison)),
+        }
+    }
+}
+
+impl Tag<'_> {
+    /// Weak comparison looks at the text alone; strong comparison wants both tags strong too (RFC 9110 §8.8.3.2).
+    fn is(&self, validators: &Validators, comparison: Strength) -> bool {
+        let Some(ours) = &validators.etag else { return false };
+        let both_strong = ours.strength == Strength::Strong && self.strength == Strength::Strong;
+        ours.opaque.as_bytes() == self.opaque && (both_strong || comparison == Strength::Weak)
+    }
+}
+
+/// The tags of all lines of that name together (RFC 9110 §5.3); `None` if there is no such line.
+// If-Match = "*" / #entity-tag
+fn tags<'a>(headers: &Headers<'a>, name: &str) -> Option<Tags<'a>> {
+    let mut listed = Vec::new();
+    let mut values = headers.all(name).peekable();
+    let first = *values.peek()?;
+    if first == b"*" {
+        values.next();
+        return Some(if values.next().is_none() { Tags::Any } else { Tags::Listed(Vec::new()) });
+    }
+    for value in values {
+        match tag_list(value) {
+            Some(tags) => listed.extend(tags),
+            None => return Some(Tags::Listed(Vec::new())),
+        }
+    }
+    Some(Tags::Listed(listed))
+}
+
+/// The tags of one line; `None` if it is malformed. A comma between quotes belongs to the tag, and a backslash is only a
+/// backslash: a tag is not a quoted-string.
+// #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )
+fn tag_list(value: &[u8]) -> Option<Vec<Tag<'_>>> {
+    let (mut tags, mut rest) = (Vec::new(), trim_ows(value));
+    loop {
+        if !rest.is_empty() && !rest.starts_with(b",") {
+            let (tag, after) = entity_tag(rest)?;
+            tags.push(tag);
+            rest = trim_ows(after);
+        }
+        match rest {
+            [] => return Some(tags),
+            [b',', after @ ..] => rest = trim_ows(after),
+            _ => return None,
+        }
+    }
+}
+
+/// One tag at the start of `bytes`, and what follows it.
+// entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE
+fn entity_tag(bytes: &[u8]) -> Option<(Tag<'_>, &[u8])> {
+    let (strength, quoted) = match bytes.strip_prefix(b"W/") {
+        Some(quoted) => (Strength::Weak, quoted),
+        None => (Strength::Strong, bytes),
+    };
+    let text = quoted.strip_prefix(b"\"")?;
+    let end = text.iter().position(|&b| b == b'"')?;
+    let (opaque, after) = text.split_at_checked(end)?;
+    // etagc = %x21 / %x23-7E / obs-text
+    let is_valid = opaque.iter().all(|&b| b > b' ' && b != 0x7f);
+    is_valid.then_some((Tag { strength, opaque }, after.strip_prefix(b"\"")?))
+}
+
+/// Whether the representation has changed since the date of that field; `None` if that cannot be said, and the condition does not
+/// count: no field or several, no valid date, or no date of ours (RFC 9110 §13.1.3, §13.1.4).
+fn changed_since(headers: &Headers<'_>, name: &str, validators: &Validators) -> Option<bool> {
+    let since = date(headers.only(name)?)?;
+    Some(validators.last_modified? > since)
+}
+
+/// A date in any of its three formats (RFC 9110 §5.6.7).
+fn date(value: &[u8]) -> Option<SystemTime> {
+    httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = match self.strength {
+            Strength::Strong => "",
+            Strength::Weak => "W/",
+        };
+        write!(f, "{prefix}\"{}\"", self.opaque)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::wire::request::{HeadLimits, HeadParser};
+
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+    fn validators(strength: Strength) -> Validators {
+        let etag = Some(ETag { strength, opaque: "a-1".to_owned() });
+        Validators { etag, last_modified: Some(UNIX_EPOCH + Duration::from_secs(784_111_777)) }
+    }
+
+    /// Calls `with` with the headers made of these lines.
+    fn headers<T>(lines: &[&str], with: impl Fn(&Headers<'_>) -> T) -> T {
+        let head = format!("GET / HTTP/1.1\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(head.as_bytes()).unwrap();
+        with(&parser.head(head.as_bytes()).unwrap().headers)
+    }
+
+    #[test]
+    fn preconditions() {
+        use Precondition::{Failed, NotModified, Proceed};
+        use Strength::{Strong, Weak};
+        for (lines, strength, get, put, why) in [
+            (&[][..], Strong, Proceed, Proceed, "no condition"),
+            (&["If-Match: \"a-1\""], Strong, Proceed, Proceed, "the same tag"),
+            (&["If-Match: \"a-1\""], Weak, Failed, Failed, "ours is weak"),
+            (&["If-Match: W/\"a-1\""], Strong, Failed, Failed, "theirs is weak"),
+            (&["If-Match: \"A-1\""], Strong, Failed, Failed, "case counts"),
+            (&["If-Match: \"x\"", "If-Match: ,, \"a-1\" ,"], Strong, Proceed, Proceed, "two lines, empty members"),
+            (&["If-Match: *"], Weak, Proceed, Proceed, "any"),
+            (&["If-Match: *, \"a-1\""], Strong, Failed, Failed, "any is no member of a list"),
+            (&["If-Match: *", "If-Match: \"a-1\""], Strong, Failed, Failed, "nor on two lines"),
+            (&["If-Match: \"a-1\"", "If-Match: a-1"], Strong, Failed, Failed, "a malformed line spoils the list"),
+            (&["If-Match:"], Strong, Failed, Failed, "an empty list"),
+            (&["If-None-Match: \"a-1\""], Strong, NotModified, Failed, "the same tag"),
+            (&["If-None-Match: W/\"a-1\""], Strong, NotModified, Failed, "weak comparison"),
+            (&["If-None-Match: \"a-1\""], Weak, NotModified, Failed, "weak comparison"),
+            (&["If-None-Match: \"x,\\\", \"a-1\""], Strong, NotModified, Failed, "a comma and a backslash in a tag"),
+            (&["If-None-Match: \"x\""], Strong, Proceed, Proceed, "another tag"),
+            (&["If-None-Match: *"], Strong, NotModified, Failed, "any"),
+            (&["If-None-Match: a-1"], Strong, Proceed, Proceed, "no quotes"),
+            (&["If-None-Match: \"a-1\" \"x\""], Strong, Proceed, Proceed, "no comma"),
+            (&["If-None-Match: w/\"a-1\""], Strong, Proceed, Proceed, "W is a capital"),
+            (&["If-None-Match: \"a-1"], Strong, Proceed, Proceed, "no closing quote"),
+            (&["If-None-Match: \"a -1\", \"a-1\""], Strong, Proceed, Proceed, "a space in a tag"),
+        ] {
+            let validators = validators(strength);
+            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Get)), get, "GET {lines:?}: {why}");
+            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Head)), get, "HEAD {lines:?}: {why}");
+            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Put)), put, "PUT {lines:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn dates_and_their_order() {
+        use Precondition::{Failed, NotModified, Proceed};
+        let (ims, ius) = (|date: &str| format!("If-Modified-Since: {date}"), |date: &str| format!("If-Unmodified-Since: {date}"));
+        let tag = |name: &str, tag: &str| format!("{name}: \"{tag}\"");
+        for (lines, get, put, why) in [
+            (vec![ims(BEFORE)], Proceed, Proceed, "changed since"),
+            (vec![ims(SAME)], NotModified, Proceed, "not changed since, which only GET and HEAD may ask"),
+            (vec![ims(AFTER)], NotModified, Proceed, "a later date than ours"),
+            (vec![ims("Sunday, 06-Nov-94 08:49:37 GMT")], NotModified, Proceed, "RFC 850"),
+            (vec![ims("Sun Nov  6 08:49:37 1994")], NotModified, Proceed, "asctime"),
+            (vec![ims("Mon, 06 Nov 1994 08:49:37 GMT")], Proceed, Proceed, "not a Monday"),
+            (vec![ims("yesterday")], Proceed, Proceed, "no date"),
+            (vec![ims("\u{fc}")], Proceed, Proceed, "not ASCII"),
+            (vec![ims(SAME), ims(SAME)], Proceed, Proceed, "two lines"),
+            (vec![ius(BEFORE)], Failed, Failed, "changed since"),
+            (vec![ius(SAME)], Proceed, Proceed, "not changed since"),
+            (vec![ius("yesterday")], Proceed, Proceed, "no date"),
+            (vec![tag("If-Match", "a-1"), ius(BEFORE)], Proceed, Proceed, "If-Match is enough"),
+            (vec![tag("If-Match", "x"), ius(SAME)], Failed, Failed, "in either sense"),
+            (vec![tag("If-None-Match", "x"), ims(SAME)], Proceed, Proceed, "If-None-Match is enough"),
+            (vec![tag("If-None-Match", "a-1"), ims(BEFORE)], NotModified, Failed, "in either sense"),
+            (vec![tag("If-Match", "x"), tag("If-None-Match", "a-1")], Failed, Failed, "If-Match comes first"),
+            (vec![ius(SAME), ims(SAME)], NotModified, Proceed, "both dates"),
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let ours = validators(Strength::Strong);
+            assert_eq!(headers(&lines, |h| evaluate(h, &ours, Method::Get)), get, "GET {lines:?}: {why}");
+            assert_eq!(headers(&lines, |h| evaluate(h, &ours, Method::Put)), put, "PUT {lines:?}: {why}");
+            let none = Validators { etag: None, last_modified: None };
+            if !lines.iter().any(|line| line.contains("Match")) {
+                assert_eq!(headers(&lines, |h| evaluate(h, &none, Method::Get)), Proceed, "{lines:?}: no date of ours");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_of_the_same_version() {
+        use RangeUse::{Honoured, Ignored};
+        for (lines, strong, weak, why) in [
+            (vec![], Honoured, Honoured, "no condition"),
+            (vec!["If-Range: \"a-1\"".to_owned()], Honoured, Ignored, "the same tag"),
+            (vec!["If-Range: W/\"a-1\"".to_owned()], Ignored, Ignored, "a weak tag"),
+            (vec!["If-Range: \"x\"".to_owned()], Ignored, Ignored, "another tag"),
+            (vec!["If-Range: \"a-1\", \"x\"".to_owned()], Ignored, Ignored, "a list"),
+            (vec!["If-Range: \"a-1\"".to_owned(); 2], Ignored, Ignored, "two lines"),
+            (vec![format!("If-Range: {SAME}")], Honoured, Ignored, "the same date"),
+            (vec![format!("If-Range: {AFTER}")], Ignored, Ignored, "a later date is another date"),
+            (vec!["If-Range: a-1".to_owned()], Ignored, Ignored, "neither tag nor date"),
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let of = |ours: Validators| headers(&lines, |h| if_range(h, &ours));
+            assert_eq!(of(validators(Strength::Strong)), strong, "{lines:?}: {why}");
+            assert_eq!(of(validators(Strength::Weak)), weak, "{lines:?}: {why}, ours is weak");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! How does the server start, run and stop?
+//!
+//! One loop accepts connections and hands each to a thread. It reads nothing and waits for nobody: a client can only ever hold up
+//! himself.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use log::{info, warn};
+
+use crate::app::App;
+use crate::conn;
+use crate::finish;
+use crate::listen::{Listeners, Trouble, accept};
+use crate::live::{Admission, Admitted, Live};
+use crate::stop::Stop;
+use crate::workers::Workers;
+
+/// Connections taken from one listener before the next has its turn.
+const TURN: usize = 64;
+/// The first pause when the system has run out of something; it doubles up to the last.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
+/// Connections that have been turned away and are still listened to. Each is a descriptor; those beyond are cut.
+const REFUSED_MAX: usize = 64;
+/// How long those are listened to, so that they get to read why.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection that was accepted when we were asked to stop, and has not sent a whole head yet, is still waited for.
+const HEAD_AGE_WHEN_STOPPING: Duration = Duration::from_secs(1);
+
+/// A connection on its way to its thread.
+type Job<'a> = (Admitted<'a>, SocketAddr);
+
+/// What came of stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every request that had begun was answered.
+    Drained,
+    /// Time was over; so many connections were cut.
+    Cut(usize),
+}
+
+/// Serves until someone asks to stop; then finishes what has begun.
+///
+/// When the grace time is over, `cut` is called: it must end the process, since a thread that waits for a dead file system
+/// cannot be ended otherwise.
+pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn Fn(Stopped) + Sync)) -> Stopped {
+    let live = Live::new(connections_max);
+    let work = |(admitted, peer): Job<'_>| {
+        let seat = &admitted.seat;
+        conn::serve(&seat.socket, peer, app, &seat.slot);
+    };
+    thread::scope(|scope| {
+        let workers = Workers::new(scope, &work);
+        let mut door = Door { live: &live, workers: &workers, refused: VecDeque::new(), pause: PAUSE_MIN };
+        while !app.stop.is_asked() {
+            let turn = door.accept_from(listeners.sockets());
+            door.look_after_refused();
+            let limit = if door.refused.is_empty() { None } else { Some(PAUSE_MAX) };
+            match turn {
+                Turn::Full => {}
+                Turn::Quiet if listeners.wait(&app.stop, limit).is_ok() => {}
+                Turn::Quiet | Turn::Exhausted => door.pause(&app.stop),
+            }
+        }
+        info!("stopping: {} connections to finish", live.count());
+        // What waits in the kernel's queue has been promised an answer.
+        while door.accept_from(listeners.sockets()) == Turn::Full {}
+        drop(listeners);
+        workers.dismiss();
+        let stopped = drain(&live, app);
+        if stopped != Stopped::Drained {
+            cut(stopped);
+        }
+        stopped
+    })
+}
+
+/// Waits for the requests in flight.
+fn drain(live: &Live, app: &App) -> Stopped {
+    let began = Instant::now();
+    loop {
+        let now = Instant::now();
+        // Again and again, for a connection that was answering when we looked may be waiting now.
+        live.evict_waiting(now, HEAD_AGE_WHEN_STOPPING);
+        match live.wait_for_one_to_leave(Duration::from_millis(20)) {
+            0 => return Stopped::Drained,
+            left if began.elapsed() >= app.config.limits.grace_time_max => return Stopped::Cut(left),
+            _ => {}
+        }
+    }
+}
+
+/// Where connections come in.
+struct Door<'door, 'scope, 'env, 'live: 'scope> {
+    live: &'live Live,
+    workers: &'door Workers<'scope, 'env, Job<'live>>,
+    /// Connections that were turned away and have not ended yet.
+    refused: VecDeque<(TcpStream, Instant)>,
+    pause: Duration,
+}
+
+/// How a turn of accepting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Nobody is left waiting.
+    Quiet,
+    /// There may be more.
+    Full,
+    /// The system has run out of something.
+    Exhausted,
+}
+
+impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
+    /// Takes what waits at each listener, up to a turn's worth.
+    fn accept_from(&mut self, sockets: &[TcpListener]) -> Turn {
+        let mut turn = Turn::Quiet;
+        for socket in sockets {
+            let mut left = TURN;
+            while left > 0 {
+                left -= 1;
+                match accept(socket) {
+                    Ok((connection, peer)) => {
+                        self.pause = PAUSE_MIN;
+                        self.take(connection, peer);
+                    }
+                    Err(error) => match Trouble::of(&error) {
+                        Trouble::Nothing => break,
+                        Trouble::ThatOne => {}
+                        Trouble::Exhausted => {
+                            warn!("cannot accept: {error}; closing the oldest idle connection");
+                            self.refused.pop_front();
+                            self.live.evict_one(Instant::now());
+                            return Turn::Exhausted;
+                        }
+                    },
+                }
+            }
+            if left == 0 {
+                turn = Turn::Full;
+            }
+        }
+        turn
+    }
+
+    /// Gives a connection a seat and a thread, or an answer that says why not.
+    fn take(&mut self, connection: TcpStream, peer: SocketAddr) {
+        match self.live.admit(connection, Instant::now()) {
+            Admission::Full(connection) => self.refuse(connection),
+            Admission::Admitted(admitted) => {
+                if let Err(((admitted, _), error)) = self.workers.hand_over((admitted, peer)) {
+                    warn!("cannot start a thread: {error}");
+                    let connection = admitted.seat.socket.try_clone();
+                    self.live.evict_one(Instant::now());
+                    drop(admitted);
+                    if let Ok(connection) = connection {
+                        self.refuse(connection);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers 503 without ever waiting for the client.
+    fn refuse(&mut self, mut connection: TcpStream) {
+        if connection.set_nonblocking(true).is_err() {
+            return;
+        }
+        // A fresh socket takes these few hundred bytes at once, or it is gone.
+        let _ = connection.write(&finish::unavailable(SystemTime::now()));
+        let _ = connection.shutdown(Shutdown::Write);
+        if self.refused.len() == REFUSED_MAX {
+            self.refused.pop_front();
+        }
+        self.refused.push_back((connection, Instant::now()));
+    }
+
+    /// Reads what those that were turned away still send, so that our answer is not reset away; forgets them when they end.
+    fn look_after_refused(&mut self) {
+        let mut scrap = [0; 2048];
+        self.refused.retain_mut(|(connection, since)| match connection.read(&mut scrap) {
+            Ok(0) => false,
+            Ok(_) => since.elapsed() < LINGER,
+            Err(error) => error.kind() == ErrorKind::WouldBlock && since.elapsed() < LINGER,
+        });
+    }
+
+    /// Waits a little, and each time in a row twice as long.
+    fn pause(&mut self, stop: &Stop) {
+        Listeners::pause(stop, self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+}

@@ -1,0 +1,258 @@
+//! What does a path mean in this site?
+//!
+//! The path has been decoded and resolved once, in `wire::target`; whether a name is hidden, which file is opened and where a
+//! redirect leads are all decided on that one path.
+
+use std::fs::{File, Metadata};
+use std::io;
+
+use crate::config::{Hidden, Listing};
+use crate::site::Site;
+use crate::site::root::{self, Entry, Opened, Root, join};
+use crate::stamp::Stamp;
+use crate::wire::target::Target;
+
+/// What a path means.
+#[derive(Debug)]
+pub enum Found<'s> {
+    /// This file.
+    File(OpenFile),
+    /// This directory, which has no index and may be listed.
+    Directory(Directory<'s>),
+    /// A directory under the name of a file: its own name is this, ready for Location.
+    Redirect(String),
+    /// Nothing.
+    Missing,
+    /// There is something, but it cannot be opened.
+    Failed(io::Error),
+}
+
+/// A file that was found and is open.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The open file.
+    pub file: File,
+    /// Which version of it.
+    pub stamp: Stamp,
+    /// The last segment of its name, by which its media type is known.
+    pub name: Vec<u8>,
+}
+
+/// A directory that was found and is open.
+#[derive(Debug)]
+pub struct Directory<'s> {
+    root: &'s Root,
+    hidden: Hidden,
+    directory: root::Directory,
+}
+
+/// Looks a path up.
+pub fn lookup<'s>(site: &'s Site, target: &Target<'_>) -> Found<'s> {
+    let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
+    if let Some(only) = site.root.only_file() {
+        // It was asked for by name, so it is served even if that name is hidden.
+        return if path.is_empty() || path == only { open(site, only, target) } else { Found::Missing };
+    }
+    if is_hidden(site, target) {
+        return Found::Missing;
+    }
+    match path.strip_suffix(b"/") {
+        Some(path) => directory(site, path),
+        None if path.is_empty() => directory(site, path),
+        None => open(site, path, target),
+    }
+}
+
+/// Whether one of the segments is a hidden name. `/.well-known/` is there to be asked for (RFC 8615).
+fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
+    match site.hidden {
+        Hidden::Served => false,
+        Hidden::NotFound => {
+            let is_hidden =
+                |(place, segment): (usize, &[u8])| segment.starts_with(b".") && !(place == 0 && segment == b".well-known");
+            target.segments().enumerate().any(is_hidden)
+        }
+    }
+}
+
+/// A path without a slash at its end.
+fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>) -> Found<'s> {
+    match site.root.open_beneath(path) {
+        Ok(Opened::File(file, metadata)) => found_file(file, &metadata, path),
+        Ok(Opened::Directory(_)) => {
+            // Links in its pages are relative to the slash. The path begins with one slash only, so it names no other host.
+            let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
+            Found::Redirect(format!("{}/{query}", target.encoded_path()))
+        }
+        Err(error) => not_opened(error),
+    }
+}
+
+/// A path with a slash at its end, which has been cut off.
+fn directory<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
+    // The index first: most directories have one, and then one open is all it takes.
+    for index in &site.index {
+        let path = join(path, index.as_bytes());
+        match site.root.open_beneath(&path) {
+            Ok(Opened::File(file, metadata)) => return found_file(file, &metadata, &path),
+            Ok(Opened::Directory(_)) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Found::Failed(error),
+        }
+    }
+    if site.listing == Listing::NotFound {
+        return Found::Missing;
+    }
+    match site.root.open_beneath(path) {
+        Ok(Opened::Directory(directory)) => Found::Directory(Directory { root: &site.root, hidden: site.hidden, directory }),
+        // The links in its pages would lead beneath a file.
+        Ok(Opened::File(..)) => Found::Missing,
+        Err(error) => not_opened(error),
+    }
+}
+
+fn found_file<'s>(file: File, metadata: &Metadata, path: &[u8]) -> Found<'s> {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default().to_vec();
+    Found::File(OpenFile { file, stamp: Stamp::of(metadata), name })
+}
+
+fn not_opened<'s>(error: io::Error) -> Found<'s> {
+    if error.kind() == io::ErrorKind::NotFound { Found::Missing } else { Found::Failed(error) }
+}
+
+impl Directory<'_> {
+    /// What may be seen in it, in no order.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn entries(&self) -> io::Result<impl Iterator<Item = Entry> + '_> {
+        let entries = self.root.entries(&self.directory)?;
+        Ok(entries.filter(|entry| self.hidden == Hidden::Served || !entry.name.starts_with(b".")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use super::*;
+    use crate::site::scratch::Scratch;
+    use crate::wire::request::{HeadLimits, HeadParser};
+
+    /// What a target means, in a word: the content of a file, `list`, `to …` or `-`.
+    fn look(site: &Site, target: &str) -> String {
+        let head = format!("GET {target} HTTP/1.0\r\n\r\n");
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(head.as_bytes()).unwrap();
+        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap()) {
+            Found::File(mut found) => {
+                let mut content = String::new();
+                found.file.read_to_string(&mut content).unwrap();
+                assert_eq!(found.stamp.length, u64::try_from(content.len()).unwrap());
+                assert!(content.ends_with(std::str::from_utf8(&found.name).unwrap()), "{content} has its own name");
+                content
+            }
+            Found::Directory(_) => "list".to_owned(),
+            Found::Redirect(location) => format!("to {location}"),
+            Found::Missing => "-".to_owned(),
+            Found::Failed(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn paths() {
+        let files = [
+            "index.html",
+            "a b",
+            "d/x",
+            "i/index.html",
+            "i/index.htm",
+            "odd/index.html/",
+            "odd/index.htm",
+            "%",
+            "\u{fc}/x",
+            ".hidden",
+            "d/.hidden",
+            ".git/config",
+            ".well-known/x",
+            ".well-known/.x",
+            "d/.well-known/x",
+        ];
+        let scratch = Scratch::with(&files);
+        let site = scratch.site("", |config| config.index.push("index.htm".to_owned()));
+        for (target, want, why) in [
+            ("/", "index.html", "the index of the root"),
+            ("/index.html", "index.html", "by its name"),
+            ("/a%20b", "a b", "decoded"),
+            ("/d/x", "d/x", "in a directory"),
+            ("/d/../d/./x", "d/x", "resolved"),
+            ("/%25", "%", "decoded once"),
+            ("/%2525", "-", "and only once"),
+            ("/d", "to /d/", "a directory without its slash"),
+            ("/d?a=%20&b", "to /d/?a=%20&b", "the query is kept as it came"),
+            ("/d?", "to /d/?", "an empty one too"),
+            ("/%C3%BC", "to /%C3%BC/", "encoded again"),
+            ("//d", "to /d/", "never to another host"),
+            ("/d/", "list", "no index"),
+            ("/i/", "i/index.html", "the first index"),
+            ("/odd/", "odd/index.htm", "a directory is no index"),
+            ("/d/x/", "-", "a file with a slash"),
+            ("/x", "-", "nothing"),
+            ("/x/", "-", "nothing"),
+            ("/d/x/y", "-", "beneath a file"),
+            ("/.hidden", "-", "hidden"),
+            ("/%2ehidden", "-", "hidden, encoded"),
+            ("/d/.hidden", "-", "hidden below"),
+            ("/.git/config", "-", "beneath a hidden directory"),
+            ("/.git", "-", "no redirect tells of it"),
+            ("/.well-known/x", ".well-known/x", "well known"),
+            ("/.well-known", "to /.well-known/", "well known"),
+            ("/.well-known/.x", "-", "hidden below it"),
+            ("/d/.well-known/x", "-", "well known at the root only"),
+        ] {
+            assert_eq!(look(&site, target), want, "{target}: {why}");
+        }
+        let served = scratch.site("", |config| config.hidden = Hidden::Served);
+        assert_eq!(look(&served, "/.git/config"), ".git/config");
+        let unlisted = scratch.site("", |config| config.listing = Listing::NotFound);
+        assert_eq!((look(&unlisted, "/d/"), look(&unlisted, "/i/")), ("-".to_owned(), "i/index.html".to_owned()));
+    }
+
+    #[test]
+    fn one_file() {
+        let scratch = Scratch::with(&["d/.a", "d/b"]);
+        let site = scratch.site("d/.a", |_| ());
+        for (target, want) in [("/", "d/.a"), ("/.a", "d/.a"), ("/.a/", "-"), ("/b", "-"), ("/d/.a", "-"), ("/index.html", "-")] {
+            assert_eq!(look(&site, target), want, "{target}");
+        }
+        fs::write(scratch.path().join("d/new"), "new .a").unwrap();
+        fs::rename(scratch.path().join("d/new"), scratch.path().join("d/.a")).unwrap();
+        assert_eq!(look(&site, "/"), "new .a", "replaced");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links() {
+        use std::os::unix::fs::symlink;
+        let scratch = Scratch::with(&["root/d/", "root/a", "secret", "store/v1"]);
+        let link = |original: &str, place: &str| symlink(original, scratch.path().join(place)).unwrap();
+        link("../a", "root/d/index.html");
+        link("../secret", "root/out");
+        link("store/v1", "latest");
+        let site = scratch.site("root", |_| ());
+        let Found::File(found) = lookup_at(&site, b"/d/") else { panic!("no index") };
+        assert_eq!((found.stamp.length, &*found.name), (6, &b"index.html"[..]), "an index may lie elsewhere in the root");
+        assert_eq!(look(&site, "/out"), "-");
+        let Found::File(found) = lookup_at(&scratch.site("latest", |_| ()), b"/latest") else { panic!("no file") };
+        assert_eq!(&*found.name, b"latest", "one file, through a link: it has the name that was given");
+    }
+
+    #[cfg(unix)]
+    fn lookup_at<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
+        let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(&head).unwrap();
+        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap())
+    }
+}

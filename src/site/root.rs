@@ -1,0 +1,335 @@
+//! What lies beneath the root, and nothing else?
+//!
+//! The only file that opens a path. Every open starts at one handle on the root and is resolved beneath it, by the kernel where
+//! it can (`openat2`); then the open handle itself is asked what it is, since a path may mean something else a moment later.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirEntry, OpenOptions};
+
+use crate::site::windows_name::windows_trap;
+
+/// The root of what is served.
+#[derive(Debug)]
+pub struct Root {
+    handle: Dir,
+    only: Option<OnlyFile>,
+}
+
+/// The one file that is served, beneath the directory that it lies in.
+#[derive(Debug)]
+struct OnlyFile {
+    /// The name that was given: a link's own.
+    shown: Vec<u8>,
+    /// The name that is opened: what the link leads to.
+    beneath: PathBuf,
+}
+
+/// What an open path turned out to be.
+#[derive(Debug)]
+pub enum Opened {
+    /// A regular file, and what its handle says of itself.
+    File(File, Metadata),
+    /// A directory.
+    Directory(Directory),
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Directory {
+    handle: Dir,
+    path: Vec<u8>,
+}
+
+/// What a directory holds under one name.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name: any bytes but a slash and NUL.
+    pub name: Vec<u8>,
+    /// What it names, links followed.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it last changed.
+    pub modified: Option<SystemTime>,
+}
+
+/// What an entry names. Nothing else is served, so nothing else is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+}
+
+impl Root {
+    /// Opens a directory to be served with all that is beneath it, or a file to be served alone.
+    ///
+    /// # Errors
+    /// It does not exist, may not be read, or is neither of the two.
+    pub fn open(path: &Path) -> io::Result<Root> {
+        let metadata = std::fs::metadata(path)?;
+        let root = if metadata.is_dir() {
+            Root { handle: Dir::open_ambient_dir(path, ambient_authority())?, only: None }
+        } else if metadata.is_file() {
+            // Whoever replaces the file renames another one over it, so it is the directory that is held open.
+            let place = std::fs::canonicalize(path)?;
+            let (Some(parent), Some(beneath), Some(shown)) = (place.parent(), place.file_name(), path.file_name()) else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            let only = OnlyFile { shown: shown.as_encoded_bytes().to_vec(), beneath: beneath.into() };
+            Root { handle: Dir::open_ambient_dir(parent, ambient_authority())?, only: Some(only) }
+        } else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file"));
+        };
+        // The handle on the root may lack the right to read it: better to say so now than to every client.
+        root.open_beneath(root.only_file().unwrap_or_default())?;
+        Ok(root)
+    }
+
+    /// The name of the one file that is served; `None` if it is a directory.
+    pub fn only_file(&self) -> Option<&[u8]> {
+        self.only.as_ref().map(|only| &*only.shown)
+    }
+
+    /// Opens what has that path: segments with a slash between them, or nothing for the root itself. It never waits, not even for
+    /// the other end of a FIFO.
+    ///
+    /// # Errors
+    /// `NotFound` for what does not exist, cannot exist, leads out of the root, or is no file and no directory;
+    /// `PermissionDenied` for what we may not read; `ResourceBusy` if there are too many open files; or anything else.
+    pub fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
+        let beneath = match &self.only {
+            Some(only) if only.shown == path => &*only.beneath,
+            Some(_) => return Err(io::ErrorKind::NotFound.into()),
+            None => beneath(path)?,
+        };
+        let file = open_any(&self.handle, beneath).map_err(as_seen_outside)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            Ok(Opened::File(file, metadata))
+        } else if metadata.is_dir() {
+            Ok(Opened::Directory(Directory { handle: Dir::from_std_file(file), path: path.to_vec() }))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// What a directory holds, in no order. Names of what could not be served are left out: links that lead out of the root or
+    /// nowhere, FIFOs, devices.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn entries<'a>(&'a self, directory: &'a Directory) -> io::Result<impl Iterator<Item = Entry> + 'a> {
+        let entries = directory.handle.entries().map_err(as_seen_outside)?;
+        // An entry that cannot be read is one that has just been removed.
+        Ok(entries.filter_map(|entry| self.entry(directory, &entry.ok()?)))
+    }
+
+    fn entry(&self, directory: &Directory, entry: &DirEntry) -> Option<Entry> {
+        let name = entry.file_name().as_encoded_bytes().to_vec();
+        let mut metadata = entry.metadata().ok()?;
+        if metadata.is_symlink() {
+            // From the root, not from the directory: a link may lead up, as long as it does not lead out.
+            metadata = self.handle.metadata(beneath(&join(&directory.path, &name)).ok()?).ok()?;
+        }
+        let kind = if metadata.is_dir() {
+            Kind::Directory
+        } else if metadata.is_file() {
+            Kind::File
+        } else {
+            return None;
+        };
+        let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
+        Some(Entry { name, kind, length: metadata.len(), modified })
+    }
+}
+
+/// A path, and a name beneath it.
+pub fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+}
+
+/// The whole path of what is served, to show to the person who asked for it.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Opens a file or a directory to read it.
+#[cfg(unix)]
+fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
+    use cap_std::fs::OpenOptionsExt;
+    use rustix::fs::OFlags;
+    // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits();
+    let flags = i32::try_from(flags).map_err(io::Error::other)?;
+    Ok(root.open_with(path, OpenOptions::new().read(true).custom_flags(flags))?.into_std())
+}
+
+/// Opens a file or a directory to read it. Windows opens a directory only when asked for one.
+#[cfg(not(unix))]
+fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
+    match root.open_with(path, OpenOptions::new().read(true)) {
+        Ok(file) => Ok(file.into_std()),
+        Err(error) => root.open_dir(path).map(Dir::into_std_file).map_err(|_| error),
+    }
+}
+
+/// The path beneath the root that the system is asked for.
+fn beneath(path: &[u8]) -> io::Result<&Path> {
+    if path.is_empty() {
+        return Ok(Path::new("."));
+    }
+    if cfg!(windows) && path.split(|&b| b == b'/').any(windows_trap) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(Path::new(os_name(path)?))
+}
+
+/// Names are bytes.
+#[cfg(unix)]
+fn os_name(name: &[u8]) -> io::Result<&OsStr> {
+    Ok(std::os::unix::ffi::OsStrExt::from_bytes(name))
+}
+
+/// Names are text: one that is not cannot exist.
+#[cfg(not(unix))]
+fn os_name(name: &[u8]) -> io::Result<&OsStr> {
+    std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
+}
+
+/// What a client may know of why an open failed.
+fn as_seen_outside(error: io::Error) -> io::Error {
+    use io::ErrorKind as K;
+    match error.kind() {
+        // No system call said this: it is how an attempt to leave the root is reported.
+        K::PermissionDenied if error.raw_os_error().is_none() => K::NotFound.into(),
+        // Another way to say so; a file where a directory should be; a name that is too long; a NUL.
+        K::CrossesDevices | K::NotADirectory | K::InvalidFilename | K::InvalidInput => K::NotFound.into(),
+        _ => by_number(error),
+    }
+}
+
+/// The same for errors that have a number but no kind.
+#[cfg(unix)]
+fn by_number(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        // Links in a circle; a socket, or a device that is not there.
+        Some(Errno::LOOP | Errno::NXIO | Errno::NODEV) => io::ErrorKind::NotFound.into(),
+        // Too many open files, ours or the system's: it will pass.
+        Some(Errno::MFILE | Errno::NFILE) => io::Error::new(io::ErrorKind::ResourceBusy, error),
+        _ => error,
+    }
+}
+
+/// The same for errors that have a number but no kind: none that we know of.
+#[cfg(not(unix))]
+fn by_number(error: io::Error) -> io::Error {
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::scratch::Scratch;
+
+    #[cfg(unix)]
+    #[test]
+    fn errors_as_seen_outside() {
+        use io::ErrorKind as K;
+        use rustix::io::Errno as E;
+        for (error, want, why) in [
+            (E::NOENT.into(), K::NotFound, "there is none"),
+            (E::ACCESS.into(), K::PermissionDenied, "we may not read it"),
+            (E::PERM.into(), K::PermissionDenied, "we may not read it"),
+            (io::Error::new(K::PermissionDenied, "outside"), K::NotFound, "an escape"),
+            (E::XDEV.into(), K::NotFound, "an escape"),
+            (E::LOOP.into(), K::NotFound, "links in a circle"),
+            (E::NOTDIR.into(), K::NotFound, "a file where a directory should be"),
+            (E::NAMETOOLONG.into(), K::NotFound, "a long name"),
+            (E::INVAL.into(), K::NotFound, "NUL"),
+            (E::NXIO.into(), K::NotFound, "a socket"),
+            (E::MFILE.into(), K::ResourceBusy, "our limit of open files"),
+            (E::NFILE.into(), K::ResourceBusy, "the system's"),
+            (E::NOMEM.into(), K::OutOfMemory, "no memory"),
+        ] {
+            assert_eq!(as_seen_outside(error).kind(), want, "{why}");
+        }
+        let error = rustix::io::Errno::IO.into();
+        assert_eq!(as_seen_outside(error).raw_os_error(), Some(E::IO.raw_os_error()), "anything else stays");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn beneath_and_never_above() {
+        use std::os::unix::fs::symlink;
+        let scratch = Scratch::with(&["root/a", "root/d/b", "root-secret", "rootless/secret", "secret"]);
+        let link = |original: &str, place: &str| symlink(original, scratch.path().join(place)).unwrap();
+        link("../a", "root/d/up");
+        link("d", "root/directory");
+        link("../secret", "root/out");
+        link("../../secret", "root/d/out");
+        link(scratch.path().join("root/a").to_str().unwrap(), "root/absolute");
+        link("/etc", "root/etc");
+        link("circle", "root/circle");
+        link("nowhere", "root/nowhere");
+        let fifo = scratch.path().join("root/fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(scratch.path().join("root/socket")).unwrap();
+        let root = Root::open(&scratch.path().join("root")).unwrap();
+        let long = "x".repeat(300);
+        for (path, want, why) in [
+            ("", Ok(Kind::Directory), "the root itself"),
+            ("a", Ok(Kind::File), "a file"),
+            ("d", Ok(Kind::Directory), "a directory"),
+            ("d/b", Ok(Kind::File), "a file in it"),
+            ("d/up", Ok(Kind::File), "a link up, but not out"),
+            ("directory/b", Ok(Kind::File), "through a link"),
+            ("out", Err(()), "a link out"),
+            ("d/out", Err(()), "a link out from below"),
+            ("absolute", Err(()), "an absolute link, even to the inside"),
+            ("etc/passwd", Err(()), "an absolute link"),
+            ("../secret", Err(()), "above"),
+            ("d/../../root-secret", Err(()), "above on the way"),
+            ("/etc/passwd", Err(()), "an absolute path"),
+            ("circle", Err(()), "a link to itself"),
+            ("nowhere", Err(()), "a link to nothing"),
+            ("fifo", Err(()), "a FIFO, at once"),
+            ("socket", Err(()), "a socket"),
+            ("a/b", Err(()), "beneath a file"),
+            ("a\0", Err(()), "NUL"),
+            (&long, Err(()), "a long name"),
+        ] {
+            let kind = root.open_beneath(path.as_bytes()).map(|opened| match opened {
+                Opened::File(..) => Kind::File,
+                Opened::Directory(_) => Kind::Directory,
+            });
+            assert_eq!(kind.map_err(|error| error.kind()), want.map_err(|()| io::ErrorKind::NotFound), "{path:?}: {why}");
+        }
+        let Ok(Opened::Directory(top)) = root.open_beneath(b"") else { panic!("no directory") };
+        let mut names: Vec<_> = root.entries(&top).unwrap().map(|entry| String::from_utf8(entry.name).unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "d", "directory"], "what could not be served is not shown");
+    }
+
+    #[test]
+    fn roots() {
+        let scratch = Scratch::with(&["d/a", "d/b"]);
+        let directory = Root::open(&scratch.path().join("d")).unwrap();
+        assert_eq!(directory.only_file(), None);
+        let file = Root::open(&scratch.path().join("d/a")).unwrap();
+        assert_eq!(file.only_file(), Some(&b"a"[..]));
+        assert!(file.open_beneath(b"a").is_ok());
+        assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
+        for none in ["x", "d/a/x"] {
+            assert!(Root::open(&scratch.path().join(none)).is_err(), "{none}");
+        }
+    }
+}

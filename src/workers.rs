@@ -1,0 +1,169 @@
+//! Who serves the next connection? A thread of its own, always; but not always a new one.
+//!
+//! Starting a thread costs more than a small request. So a thread that has finished its connection waits a few seconds for another.
+//! The newest waits on top of the stack: the others are left to sleep until their time is over.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope};
+use std::time::Duration;
+
+use log::error;
+
+/// How long a thread waits for another connection. Long enough for the next burst, short enough not to keep memory for nothing.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// 256 KiB: what a connection needs at most is 48 (a panic with a backtrace), and untouched pages cost nothing.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Threads, each for one job at a time.
+pub struct Workers<'scope, 'env, J: Send> {
+    scope: &'scope Scope<'scope, 'env>,
+    work: &'env (dyn Fn(J) + Sync),
+    waiting: Arc<Waiting<J>>,
+}
+
+/// Threads that have finished and wait for another job; the newest last.
+struct Waiting<J> {
+    /// Guards the list, for a few lines at a time. `None` when all have been sent home.
+    stack: Mutex<Option<Vec<Arc<Hand<J>>>>>,
+}
+
+/// The hand that a job is put into.
+struct Hand<J> {
+    /// Guards the job on its way from one thread to the other.
+    job: Mutex<Option<J>>,
+    given: Condvar,
+}
+
+impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
+    /// No threads yet. All of them do `work`.
+    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
+        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
+    }
+
+    /// Gives a job to a thread that waits, or to a new one.
+    ///
+    /// # Errors
+    /// The job, when no thread could be started: the system has a limit, and it is reached.
+    pub fn hand_over(&self, job: J) -> Result<(), (J, io::Error)> {
+        let mut stack = lock(&self.waiting.stack);
+        if let Some(hand) = stack.as_mut().and_then(Vec::pop) {
+            // With the list still locked: a thread that finds itself gone from it must find its job too.
+            hand.give(job);
+            return Ok(());
+        }
+        drop(stack);
+        let hand = Arc::new(Hand { job: Mutex::new(Some(job)), given: Condvar::new() });
+        let (work, waiting, mine) = (self.work, Arc::clone(&self.waiting), Arc::clone(&hand));
+        let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || life(work, &waiting, &mine));
+        match started {
+            Ok(_) => Ok(()),
+            Err(error) => match lock(&hand.job).take() {
+                Some(job) => Err((job, error)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Sends all that wait home. Those that work go home when they have finished.
+    pub fn dismiss(&self) {
+        for hand in lock(&self.waiting.stack).take().into_iter().flatten() {
+            hand.given.notify_one();
+        }
+    }
+}
+
+/// The life of a thread: a job, and another as long as there are any.
+fn life<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Hand<J>>) {
+    while let Some(job) = mine.take() {
+        // A bug costs one connection. What the job owned is given back while its stack unwinds.
+        if catch_unwind(AssertUnwindSafe(|| work(job))).is_err() {
+            error!("a connection ended in a panic; the others go on");
+        }
+        match lock(&waiting.stack).as_mut() {
+            Some(stack) => stack.push(Arc::clone(mine)),
+            None => return,
+        }
+        if !mine.wait() {
+            // If it is no longer in the list, someone has taken it out: to give it a job, or to send it home.
+            if let Some(stack) = lock(&waiting.stack).as_mut() {
+                stack.retain(|hand| !Arc::ptr_eq(hand, mine));
+            }
+        }
+    }
+}
+
+impl<J> Hand<J> {
+    fn give(&self, job: J) {
+        *lock(&self.job) = Some(job);
+        self.given.notify_one();
+    }
+
+    /// Waits for a job; whether there is one.
+    fn wait(&self) -> bool {
+        let job = lock(&self.job);
+        if job.is_some() {
+            return true;
+        }
+        let (job, _) = self.given.wait_timeout(job, WAIT).unwrap_or_else(PoisonError::into_inner);
+        job.is_some()
+    }
+
+    fn take(&self) -> Option<J> {
+        lock(&self.job).take()
+    }
+}
+
+/// All that these locks guard is right after each line, so a panic elsewhere has not spoilt it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_finished_thread_takes_the_next_job_and_a_panic_ends_nothing() {
+        let (done, results) = mpsc::channel();
+        let done = Mutex::new(done);
+        let work = |job: u32| {
+            let me = thread::current().id();
+            lock(&done).send(me).unwrap();
+            assert!(job != 3, "job 3 panics");
+        };
+        thread::scope(|scope| {
+            let workers = Workers::new(scope, &work);
+            let mut threads = HashSet::new();
+            for job in 0..50 {
+                assert!(workers.hand_over(job).is_ok());
+                threads.insert(results.recv().unwrap());
+                while lock(&workers.waiting.stack).as_ref().unwrap().is_empty() {
+                    thread::yield_now();
+                }
+            }
+            assert_eq!(threads.len(), 1, "one after the other, one thread is enough");
+            workers.dismiss();
+        });
+    }
+
+    #[test]
+    fn jobs_at_the_same_time_have_threads_of_their_own() {
+        let barrier = std::sync::Barrier::new(8);
+        let work = |_: u32| {
+            barrier.wait();
+        };
+        thread::scope(|scope| {
+            let workers = Workers::new(scope, &work);
+            for job in 0..8 {
+                assert!(workers.hand_over(job).is_ok());
+            }
+        });
+    }
+}
