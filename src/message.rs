@@ -41,10 +41,10 @@ impl Request<'_> {
     /// # Errors
     /// The response to give instead: 413 where it is too long; where the content breaks off or is malformed, any will do, since
     /// the connection answers for itself then.
-    pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
+    pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Box<Response>> {
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let too_large =
-            || Response::text(Status::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
+            || Box::new(Response::text(Status::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)"));
         if matches!(self.framing, Framing::Length(length) if length > limit) {
             return Err(too_large());
         }
@@ -52,7 +52,7 @@ impl Request<'_> {
         match self.content.take(limit.saturating_add(1)).read_to_end(&mut content) {
             Ok(_) if content.len() > bytes_max => Err(too_large()),
             Ok(_) => Ok(content),
-            Err(_) => Err(Response::text(Status::BAD_REQUEST, "the content could not be read")),
+            Err(_) => Err(Box::new(Response::text(Status::BAD_REQUEST, "the content could not be read"))),
         }
     }
 }

@@ -164,6 +164,7 @@ mod tests {
             for job in 0..8 {
                 assert!(workers.hand_over(job).is_ok());
             }
+            workers.dismiss();
         });
     }
 }

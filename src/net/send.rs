@@ -123,12 +123,14 @@ fn file_slice<S: Stream>(
     let mut file = file;
     let mut left = slice.length;
     let broken = |left, error| Ok(Sent::Broken { bytes: slice.length - left, error });
-    if slice.start > 0 {
-        if let Err(error) = file.seek(SeekFrom::Start(slice.start)) {
-            return broken(left, error);
-        }
+    if slice.start > 0
+        && let Err(error) = file.seek(SeekFrom::Start(slice.start))
+    {
+        return broken(left, error);
     }
     while left > 0 {
+        // The answers before this one, or its head, may have filled it.
+        outbox.flush_if_full(to)?;
         let room = PIECE_BYTES.saturating_sub(outbox.bytes.len());
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(room);
         let count = match append(&mut outbox.bytes, file, wanted) {
@@ -195,4 +197,32 @@ fn stream<S: Stream>(
 
 fn length_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::net::scripted::Scripted;
+
+    #[test]
+    fn a_file_follows_whatever_is_in_the_outbox() {
+        let path = std::env::temp_dir().join(format!("threadbare-send-{}", std::process::id()));
+        File::create(&path).unwrap().write_all(&[b'x'; 1000]).unwrap();
+        for waiting in [0, 1, PIECE_BYTES - 1001, PIECE_BYTES - 1000, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1] {
+            let mut client = Scripted::default();
+            let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
+            let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
+            let file = File::open(&path).unwrap();
+            let stamp = Stamp::of(&file.metadata().unwrap());
+            let slice = Slice { start: 1, length: 999 };
+            let sent = file_slice(&mut outbox, &mut to, &file, &stamp, slice).unwrap();
+            assert!(matches!(sent, Sent::Whole(999)), "behind {waiting} bytes: {sent:?}");
+            outbox.flush(&mut to).unwrap();
+            assert_eq!(client.received.len(), waiting + 999);
+        }
+        std::fs::remove_file(path).unwrap();
+    }
 }

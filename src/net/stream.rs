@@ -47,7 +47,7 @@ impl Stream for &TcpStream {
     }
 
     fn reset_on_close(&mut self) {
-        let _ = rustix::net::sockopt::set_socket_linger(&*self, Some(Duration::ZERO));
+        let _ = rustix::net::sockopt::set_socket_linger(*self, Some(Duration::ZERO));
     }
 }
 

@@ -3,22 +3,6 @@
 //! The smallest pieces of the grammar, each under its ABNF. All work on bytes: a message is bytes, and text only by agreement
 //! (RFC 9112 §2.2 asks to parse it as octets, since decoding first is how filters are passed by).
 
-/// `tchar`: the bytes a token is made of.
-const TCHAR: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
-
 /// Whether `bytes` is a token: at least one byte, each of them a `tchar`.
 ///
 /// ```
@@ -34,7 +18,9 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// Whether a byte may stand in a token.
 // tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA
 pub fn is_tchar(byte: u8) -> bool {
-    TCHAR.get(usize::from(byte)).is_some_and(|&yes| yes)
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
 }
 
 /// Cuts optional white space from both ends.

@@ -1,0 +1,54 @@
+//! Does every case hold, however its bytes arrive? Through `conn::serve`, without a socket.
+
+mod support;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use support::case::{self, Case};
+use support::site::TestSite;
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::conn;
+use threadbare::live::Slot;
+use threadbare::net::scripted::Scripted;
+use threadbare::site::Site;
+use threadbare::stop::Stop;
+
+/// The ways in which bytes may arrive.
+const DELIVERIES: [(&str, fn(Vec<u8>) -> Vec<Vec<u8>>); 3] = [
+    ("whole", |bytes| vec![bytes]),
+    ("one byte at a time", |bytes| bytes.into_iter().map(|byte| vec![byte]).collect()),
+    ("cut after each CRLF", |bytes| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()),
+];
+
+#[test]
+fn every_case_in_three_deliveries() {
+    let site = TestSite::new();
+    let mut apps: HashMap<Vec<String>, App> = HashMap::new();
+    let cases = case::all();
+    let mut failures = Vec::new();
+    for case in &cases {
+        let app = apps.entry(case.options.clone()).or_insert_with(|| app(&site, case));
+        for (name, deliver) in DELIVERIES {
+            let mut client = Scripted::new(deliver(case.sent()));
+            let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+            conn::serve(&mut client, peer, app, &Slot::new(Instant::now()));
+            if let Err(report) = case.judge(&client.received) {
+                failures.push(format!("{} ({name}): {report}", case.name));
+                break;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases failed\n\n{}", failures.len(), cases.len(), failures.join("\n\n"));
+    assert!(cases.len() >= 300, "{} cases: where are the others?", cases.len());
+}
+
+fn app(site: &TestSite, case: &Case) -> App {
+    let root = site.root().to_str().unwrap().to_owned();
+    let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
+    let config = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name)).config();
+    let site = Site::open(&config).unwrap();
+    App { config, site, stop: Stop::default() }
+}
