@@ -314,6 +314,7 @@ impl<S: Stream> Delivery<'_, S> {
     fn send(self, mut response: Response, plan: Plan, flushing: Flushing) -> Delivered {
         self.date.advance(SystemTime::now());
         finish::head(self.outbox.bytes_mut(), &response, plan, self.date);
+        let before_content = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
         self.stream.begin_writing(Instant::now(), self.limits.time_for(self.limits.response_time_base, length));
         let status = response.status;
@@ -330,7 +331,10 @@ impl<S: Stream> Delivery<'_, S> {
                 }
                 Delivered { status, bytes, failed: Some(Ended::BrokeOff) }
             }
-            Err(error) => Delivered { status, bytes: 0, failed: Some(Ended::Lost(error)) },
+            Err(error) => {
+                let bytes = self.stream.written().saturating_sub(before_content);
+                Delivered { status, bytes, failed: Some(Ended::Lost(error)) }
+            }
         }
     }
 }

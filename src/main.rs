@@ -32,6 +32,8 @@ fn run(cli: &Cli) -> Result<(), String> {
     let config = cli.config();
     let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
     logging::start(cli.verbosity(), log.clone());
+    // The default hook writes to stderr itself, and would wait there for whoever does not read it.
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;

@@ -3,46 +3,16 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use support::case::{self, Ending};
+use support::server::Server;
 use support::site::TestSite;
 
 /// Far more than any case needs: reaching it is a failure, not a way to pass.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// A server that is ended with the test.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(site: &TestSite, options: &[String]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_threadbare"))
-            .args(["--port", "0", "--bind", "127.0.0.1", "--quiet"])
-            .args(options)
-            .arg(site.root())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split_whitespace().last().unwrap_or_else(|| panic!("no address in {line:?}"));
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Server { child, address }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn every_case() {
@@ -51,7 +21,7 @@ fn every_case() {
     let cases = case::all();
     let mut failures = Vec::new();
     for case in &cases {
-        let server = servers.entry(case.options.clone()).or_insert_with(|| Server::start(&site, &case.options));
+        let server = servers.entry(case.options.clone()).or_insert_with(|| Server::start(&site.root(), &case.options));
         let mut client = TcpStream::connect(&server.address).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -68,4 +38,5 @@ fn every_case() {
         }
     }
     assert!(failures.is_empty(), "{} of {} cases failed\n\n{}", failures.len(), cases.len(), failures.join("\n\n"));
+    assert!(cases.len() >= 300, "{} cases: where are the others?", cases.len());
 }

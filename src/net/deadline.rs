@@ -24,6 +24,7 @@ pub struct Deadline<S> {
     reading: Phase,
     writing: Phase,
     progress_time_max: Duration,
+    written: u64,
 }
 
 /// One total, and what of it the socket has been told.
@@ -40,7 +41,7 @@ impl<S: Stream> Deadline<S> {
     /// `progress_time_max`.
     pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> Deadline<S> {
         let phase = |limit| Phase { begun: now, limit, first_call: true, told: Duration::ZERO };
-        Deadline { stream, reading: phase(read_time_max), writing: phase(progress_time_max), progress_time_max }
+        Deadline { stream, reading: phase(read_time_max), writing: phase(progress_time_max), progress_time_max, written: 0 }
     }
 
     /// From `now` on, all reads together may take `limit`.
@@ -93,12 +94,18 @@ impl<S: Stream> Deadline<S> {
                 Ok(count) => {
                     trace!("wrote {count} bytes: {}", Visible(piece.get(..count).unwrap_or_default()));
                     rest = rest.get(count..).unwrap_or_default();
+                    self.written += u64::try_from(count).unwrap_or(0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// How many bytes have been written since the connection began.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// The lingering close of RFC 9112 §9.6: says that nothing more will be written, then reads and throws away what the client

@@ -205,7 +205,34 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::finish;
     use crate::net::scripted::Scripted;
+    use crate::wire::framing::Persistence;
+    use crate::wire::method::Method;
+    use crate::wire::request::Version;
+    use crate::wire::status::Status;
+
+    #[test]
+    fn a_stream_is_chunked_or_ends_with_the_connection() {
+        let long = [vec![b'x'; CHUNK_BYTES], b"yz".to_vec()].concat();
+        let chunked = [b"4000\r\n", &long[..CHUNK_BYTES], b"\r\n2\r\nyz\r\n0\r\n\r\n"].concat();
+        for (source, version, want, why) in [
+            (&b""[..], Version::Http11, &b"0\r\n\r\n"[..], "nothing is the last chunk alone"),
+            (b"abc", Version::Http11, b"3\r\nabc\r\n0\r\n\r\n", "one chunk"),
+            (&long, Version::Http11, &chunked, "two chunks"),
+            (b"abc", Version::Http10, b"abc", "1.0 knows no chunks"),
+        ] {
+            let mut response = Response::new(Status::OK);
+            response.body = Body::Stream(Box::new(io::Cursor::new(source.to_vec())));
+            let plan = finish::plan(&response, Some(Method::Get), version, Persistence::Persist);
+            let mut client = Scripted::default();
+            let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
+            let mut outbox = Outbox::default();
+            content(&mut outbox, &mut to, &mut response, plan).unwrap();
+            outbox.flush(&mut to).unwrap();
+            assert_eq!(client.received, want, "{why}");
+        }
+    }
 
     #[test]
     fn a_file_follows_whatever_is_in_the_outbox() {

@@ -6,3 +6,5 @@ pub mod bytes;
 pub mod case;
 
 pub mod site;
+
+pub mod server;
