@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes};
@@ -44,6 +46,22 @@ pub struct Cli {
     #[arg(long)]
     no_routes: bool,
 
+    /// Live connections; the machine's own limits may lower it
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_max)]
+    max_connections: usize,
+
+    /// How long a request head may take in all
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds())]
+    head_timeout: u64,
+
+    /// How long a connection may wait for its next request
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds())]
+    idle_timeout: u64,
+
+    /// How long requests in flight may take to finish after the first signal
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs())]
+    grace: u64,
+
     /// No access log
     #[arg(short, long)]
     quiet: bool,
@@ -51,6 +69,11 @@ pub struct Cli {
     /// More diagnostics; may be repeated. RUST_LOG wins
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
+}
+
+/// A time that can be waited: at least one second, at most a day.
+fn seconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=86_400)
 }
 
 /// How much is logged, unless RUST_LOG says otherwise.
@@ -91,7 +114,13 @@ impl Cli {
             listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
             hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
             routes: if self.no_routes { Routes::Off } else { Routes::On },
-            limits: Limits::default(),
+            limits: Limits {
+                connections_max: self.max_connections,
+                head_time_max: Duration::from_secs(self.head_timeout),
+                idle_time_max: Duration::from_secs(self.idle_timeout),
+                grace_time_max: Duration::from_secs(self.grace),
+                ..Limits::default()
+            },
         }
     }
 
@@ -150,6 +179,7 @@ mod tests {
             ("threadbare -p 65536", "no such port"),
             ("threadbare -b localhost", "a name, not an address"),
             ("threadbare a b", "two roots"),
+            ("threadbare --head-timeout 0", "no time at all"),
             ("threadbare --porte 1", "no such flag"),
         ] {
             assert_eq!(config(words).unwrap_err().exit_code(), 2, "{why}");

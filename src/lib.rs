@@ -31,6 +31,8 @@ pub mod access_log;
 
 pub mod live;
 
+pub mod capacity;
+
 pub mod conn;
 
 pub mod workers;

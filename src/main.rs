@@ -12,7 +12,7 @@ use threadbare::listen::{CannotListen, Listeners};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
-use threadbare::{log_writer::LogWriter, logging};
+use threadbare::{capacity, log_writer::LogWriter, logging};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -39,7 +39,10 @@ fn run(cli: &Cli) -> Result<(), String> {
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     let listeners = Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?;
     announce(&listeners, &site);
-    let connections_max = config.limits.connections_max;
+    let capacity = capacity::of_machine(config.limits.connections_max);
+    if let Some(limit) = capacity.lowered_by {
+        log::info!("at most {} connections, because of {limit}", capacity.connections_max);
+    }
     let app = App { config, site, stop };
     let cut = |stopped| {
         if let Stopped::Cut(left) = stopped {
@@ -48,7 +51,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         log.flush_for(LAST_LINES);
         std::process::exit(0);
     };
-    server::run(listeners, &app, connections_max, &cut);
+    server::run(listeners, &app, capacity.connections_max, &cut);
     log::info!("stopped");
     log.flush_for(LAST_LINES);
     Ok(())
