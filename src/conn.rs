@@ -186,11 +186,7 @@ impl<S: Stream> Connection<'_, S> {
             }
         }
         let early = bytes.get(head_bytes..).unwrap_or_default();
-        let time_max = match understood.framing {
-            Framing::Length(length) => limits.time_for(limits.content_time_base, length),
-            Framing::None | Framing::Chunked => limits.content_time_base,
-        };
-        let mut intake = Intake::new(&mut self.stream, early, understood.framing, understood.expectation, time_max);
+        let mut intake = Intake::new(&mut self.stream, early, understood.framing, understood.expectation, limits);
         let mut request = Request {
             peer: self.peer,
             head: &head,

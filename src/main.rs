@@ -1,6 +1,14 @@
 //! Flags → server → exit code; nothing else.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions
+)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -4,8 +4,9 @@
 //! on the first read, and knows afterwards whether the connection can be used again.
 
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::config::Limits;
 use crate::message::Content;
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
@@ -45,10 +46,12 @@ pub struct Intake<'a, S> {
     /// What was read since, of which some may not be content any more.
     late: Vec<u8>,
     late_used: usize,
+    late_end: usize,
     rest: Rest,
     expectation: Expectation,
     begun: bool,
-    time_max: Duration,
+    limits: &'a Limits,
+    received: u64,
     broken: Option<Broken>,
 }
 
@@ -58,20 +61,32 @@ enum Rest {
 }
 
 impl<'a, S: Stream> Intake<'a, S> {
-    /// The content that `framing` delimits; `early` is what follows the head in the inbox, and `time_max` what reading may take.
+    /// The content that `framing` delimits; `early` is what follows the head in the inbox.
     pub fn new(
         stream: &'a mut Deadline<S>,
         early: &'a [u8],
         framing: Framing,
         expectation: Expectation,
-        time_max: Duration,
+        limits: &'a Limits,
     ) -> Intake<'a, S> {
         let rest = match framing {
             Framing::None => Rest::Length(0),
             Framing::Length(length) => Rest::Length(length),
             Framing::Chunked => Rest::Chunked(Box::default()),
         };
-        Intake { stream, early, late: Vec::new(), late_used: 0, rest, expectation, begun: false, time_max, broken: None }
+        Intake {
+            stream,
+            early,
+            late: Vec::new(),
+            late_used: 0,
+            late_end: 0,
+            rest,
+            expectation,
+            begun: false,
+            limits,
+            received: 0,
+            broken: None,
+        }
     }
 
     /// Reads and forgets what the handler left, at most `bytes_max` of it, unless the client still waits for leave to send it.
@@ -103,6 +118,7 @@ impl<'a, S: Stream> Intake<'a, S> {
     /// How many of the early bytes were used, and which later ones were read but belong to the next request.
     pub fn into_surplus(mut self, early_before: usize) -> (usize, Vec<u8>) {
         let used = early_before - self.early.len();
+        self.late.truncate(self.late_end);
         self.late.drain(..self.late_used);
         (used, self.late)
     }
@@ -121,9 +137,11 @@ impl<'a, S: Stream> Intake<'a, S> {
         }
         self.begun = true;
         let now = Instant::now();
-        self.stream.begin_reading(now, self.time_max);
+        let length = if let Rest::Length(left) = self.rest { left } else { 0 };
+        let time_max = self.limits.time_for(self.limits.content_time_base, length);
+        self.stream.begin_reading(now, time_max);
         if self.expectation == Expectation::Continue {
-            self.stream.begin_writing(now, self.time_max);
+            self.stream.begin_writing(now, time_max);
             self.stream.write_all(response::CONTINUE)?;
         }
         Ok(())
@@ -145,21 +163,26 @@ impl<'a, S: Stream> Intake<'a, S> {
         Ok(count)
     }
 
+    /// Reads more bytes of chunks. Their length is not known before they end, so their time grows with what has come.
+    fn read_late(&mut self) -> io::Result<()> {
+        self.begin()?;
+        self.late.resize(CHUNKED_PIECE_BYTES, 0);
+        self.stream.extend_reading(self.limits.time_for(self.limits.content_time_base, self.received));
+        let count = self.stream.read(&mut self.late)?;
+        self.late_used = 0;
+        self.late_end = count;
+        self.received += u64::try_from(count).unwrap_or(0);
+        if count == 0 { Err(io::Error::other(Cut)) } else { Ok(()) }
+    }
+
     fn read_chunked(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.early.is_empty() && self.late_used == self.late.len() {
-                self.begin()?;
-                self.late.resize(CHUNKED_PIECE_BYTES, 0);
-                let count = self.stream.read(&mut self.late)?;
-                self.late.truncate(count);
-                self.late_used = 0;
-                if count == 0 {
-                    return Err(io::Error::other(Cut));
-                }
+            if self.early.is_empty() && self.late_used == self.late_end {
+                self.read_late()?;
             }
             let Rest::Chunked(decoder) = &mut self.rest else { return Ok(0) };
             let is_early = !self.early.is_empty();
-            let input = if is_early { self.early } else { self.late.get(self.late_used..).unwrap_or_default() };
+            let input = if is_early { self.early } else { self.late.get(self.late_used..self.late_end).unwrap_or_default() };
             let step = decoder.decode(input, buffer).map_err(|what| io::Error::other(Wrong(what)))?;
             if is_early {
                 self.early = self.early.get(step.consumed..).unwrap_or_default();

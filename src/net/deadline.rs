@@ -49,6 +49,11 @@ impl<S: Stream> Deadline<S> {
         self.reading.begin(now, limit);
     }
 
+    /// The reads of this phase may take `limit` in all, from when it began.
+    pub fn extend_reading(&mut self, limit: Duration) {
+        self.reading.limit = self.reading.limit.max(limit);
+    }
+
     /// From `now` on, all writes together may take `limit`.
     pub fn begin_writing(&mut self, now: Instant, limit: Duration) {
         self.writing.begin(now, limit);

@@ -142,9 +142,10 @@ impl<'a> Authority<'a> {
     }
 }
 
-// reg-name = *( unreserved / pct-encoded / sub-delims ); we refuse the comma, which would make a list of it
+// reg-name = *( unreserved / pct-encoded / sub-delims ); we refuse the comma, which would make a list of it, and percent
+// signs, since no host that resolves has a name that needs them
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
 }
 
 /// The one Host field, which a request in HTTP/1.1 must have (RFC 9112 §3.2).
@@ -280,6 +281,7 @@ mod tests {
             ("a,b", None, "two"),
             ("a/b", None, "a path"),
             ("a b", None, "a space"),
+            ("a%20b", None, "a percent sign"),
         ] {
             let got = Authority::parse(input.as_bytes());
             assert_eq!(got, want.map(|(host, port)| Authority { host: host.as_bytes(), port }), "{input}: {why}");

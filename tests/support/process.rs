@@ -1,0 +1,322 @@
+//! What does one process of the server do, from its first line to its exit code?
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Far more than anything here needs: reaching it is a failure, not a way to pass.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server with its own two output streams, ended with the test.
+pub struct Process {
+    child: Child,
+    stdout: Lines,
+    stderr: Option<Lines>,
+    /// The first ready line.
+    pub ready: String,
+    /// `127.0.0.1:PORT`, of the first ready line.
+    pub address: String,
+}
+
+/// What becomes of the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// The test reads it.
+    Read,
+    /// It is a pipe that nobody reads.
+    Unread,
+    /// It is a pipe whose other end is closed.
+    Closed,
+}
+
+impl Process {
+    /// Starts it on a free port of the loopback and waits for its ready line.
+    pub fn start<S: AsRef<OsStr>>(args: &[S]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).args(args);
+        Process::of(command, Log::Read)
+    }
+
+    /// Starts any command that ends in a server.
+    pub fn of(mut command: Command, log: Log) -> Process {
+        let mut child = command
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdout = Lines::of(child.stdout.take().unwrap());
+        let stderr = match log {
+            Log::Read => child.stderr.take().map(Lines::of),
+            // It stays open in `child`, so that writing to it blocks rather than fails.
+            Log::Unread => None,
+            Log::Closed => {
+                drop(child.stderr.take());
+                None
+            }
+        };
+        let mut process = Process { child, stdout, stderr, ready: String::new(), address: String::new() };
+        process.ready = process.stdout.next(PATIENCE).unwrap_or_else(|| panic!("no ready line: {:?}", process.log_lines()));
+        process.address = address(&process.ready).to_owned();
+        process
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of stdout; `None` at its end.
+    pub fn stdout_line(&self) -> Option<String> {
+        self.stdout.next(PATIENCE)
+    }
+
+    /// The first line of the log, from here on, that contains the text.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let log = self.stderr.as_ref().expect("nobody reads the log");
+        let mut seen = Vec::new();
+        while let Some(line) = log.next(PATIENCE) {
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("{text:?} is not in the log: {seen:#?}");
+    }
+
+    /// Waits for its end, at most so long.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        // stdout ends with the process.
+        let deadline = Instant::now() + limit;
+        while self.stdout.next(deadline.saturating_duration_since(Instant::now())).is_some() {}
+        self.child.wait().unwrap()
+    }
+
+    /// What is left of the log, after its end.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.stderr.iter().flat_map(|lines| std::iter::from_fn(|| lines.next(PATIENCE))).collect()
+    }
+
+    /// Waits for what no event tells: looks now and then, but for its end in between.
+    pub fn wait_until(&self, what: &str, is_so: impl Fn(&Process) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            let ended = self.stdout.0.recv_timeout(Duration::from_millis(50));
+            assert!(ended != Err(RecvTimeoutError::Disconnected), "it ended before this: {what}");
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(&self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub fn get(&self, target: &str) -> Answer {
+        let mut client = self.client();
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes());
+        client.answer()
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// A number out of `/proc/PID/status`.
+    #[cfg(target_os = "linux")]
+    pub fn status_number(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in a ready line.
+pub fn address(ready: &str) -> &str {
+    let url = ready.rsplit(' ').next().unwrap_or_default();
+    let inside = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
+    inside.unwrap_or_else(|| panic!("no URL at the end of {ready:?}"))
+}
+
+/// What a process that ends by itself leaves behind.
+#[derive(Debug)]
+pub struct Left {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs the binary to its end.
+pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Left {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_threadbare"))
+        .args(args)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (stdout, stderr) = (whole(child.stdout.take().unwrap()), whole(child.stderr.take().unwrap()));
+    let ended = stdout.recv_timeout(PATIENCE).and_then(|stdout| Ok((stdout, stderr.recv_timeout(PATIENCE)?)));
+    let Ok((stdout, stderr)) = ended else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("{:?} did not end", args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    };
+    Left { code: child.wait().unwrap().code(), stdout, stderr }
+}
+
+fn whole(mut from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
+
+/// The lines of an output, read as they come: the process never waits for the test.
+struct Lines(Receiver<Vec<u8>>);
+
+impl Lines {
+    fn of(from: impl Read + Send + 'static) -> Lines {
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            let lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+            lines.for_each(|line| drop(sender.send(line)));
+        });
+        Lines(receiver)
+    }
+
+    /// The next one; `None` at the end.
+    fn next(&self, limit: Duration) -> Option<String> {
+        match self.0.recv_timeout(limit) {
+            // Each byte one char: what is not ASCII stays visible.
+            Ok(line) => Some(line.into_iter().map(char::from).collect()),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("neither a line nor the end within {limit:?}"),
+        }
+    }
+}
+
+/// A client that says exactly what it is told to, and waits for nothing longer than its patience.
+pub struct Client {
+    pub stream: BufReader<TcpStream>,
+}
+
+/// A response as it came.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Status line and fields, without the empty line.
+    pub head: String,
+    pub content: Vec<u8>,
+}
+
+impl Client {
+    pub fn connect(address: &str) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Client { stream: BufReader::new(stream) }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Status line and fields.
+    pub fn head(&mut self) -> String {
+        let mut head = String::new();
+        loop {
+            let before = head.len();
+            let read = self.stream.read_line(&mut head).unwrap();
+            assert!(read > 0, "the connection ended within a head: {head:?}");
+            if head.len() - before == 2 {
+                head.truncate(before - 2);
+                return head;
+            }
+        }
+    }
+
+    /// A response with a Content-Length.
+    pub fn answer(&mut self) -> Answer {
+        let head = self.head();
+        let mut answer = Answer { status: head[9..12].parse().unwrap(), head, content: Vec::new() };
+        let length = answer.field("Content-Length").map_or(0, |length| length.parse().unwrap());
+        answer.content.resize(length, 0);
+        self.stream.read_exact(&mut answer.content).unwrap();
+        answer
+    }
+
+    /// Everything until the connection ends, by FIN or by RST.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("after {} bytes: {error}", bytes.len()),
+        }
+        bytes
+    }
+}
+
+impl Answer {
+    /// The value of a field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let lines = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.content).unwrap()
+    }
+}
+
+/// A directory for one test, removed with all that is in it.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("threadbare-process-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
