@@ -197,6 +197,19 @@ fn a_client_that_half_closes_gets_its_answers() {
 }
 
 #[test]
+fn a_head_that_is_not_finished_in_time_is_answered_408() {
+    let (_scratch, process) = served(&["--quiet"]);
+    let mut slow = process.client();
+    slow.send(&[GET, b"GET /ten.txt HTTP/1.1\r\nHo"].concat());
+    assert_eq!(slow.answer().status, 200);
+    let mut silent = process.client();
+    let answer = slow.answer();
+    assert_eq!((answer.status, answer.field("Connection")), (408, Some("close")), "{answer:?}");
+    assert_eq!(slow.rest(), b"");
+    assert_eq!(silent.rest(), b"", "there is nothing to answer to who has said nothing");
+}
+
+#[test]
 fn a_client_that_is_still_sending_sees_the_whole_refusal() {
     let (_scratch, process) = served(&["--quiet"]);
     let content = vec![b'x'; 10 * 1024 * 1024];

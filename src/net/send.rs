@@ -123,9 +123,8 @@ fn file_slice<S: Stream>(
     let mut file = file;
     let mut left = slice.length;
     let broken = |left, error| Ok(Sent::Broken { bytes: slice.length - left, error });
-    if slice.start > 0
-        && let Err(error) = file.seek(SeekFrom::Start(slice.start))
-    {
+    // The part before this one may have left the file anywhere.
+    if let Err(error) = file.seek(SeekFrom::Start(slice.start)) {
         return broken(left, error);
     }
     while left > 0 {

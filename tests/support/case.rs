@@ -59,7 +59,8 @@ impl Case {
             return Err(format!("another answer came\n{}", shown()));
         }
         // The answer to the probe is not what the case is about.
-        let own = received.windows(9).rposition(|window| window == b"HTTP/1.1 ").filter(|_| probe_answered).unwrap_or(received.len());
+        let own =
+            received.windows(9).rposition(|window| window == b"HTTP/1.1 ").filter(|_| probe_answered).unwrap_or(received.len());
         let lower = received[..own].to_ascii_lowercase();
         for absent in &self.absent {
             let needle = absent.to_ascii_lowercase();
@@ -115,7 +116,7 @@ fn of_section(name: &str, body: &str) -> Result<Case, String> {
                 continue;
             }
             "absent" => {
-                absent = block.iter().map(|line| (*line).to_owned()).collect();
+                absent = block.iter().filter(|line| !line.is_empty()).map(|line| (*line).to_owned()).collect();
                 continue;
             }
             "receive" => Ending::Persists,
