@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes};
+use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes, Verbosity};
 use crate::routes::ROUTES;
 
 /// What was typed. [`Cli::config`] says what it means.
@@ -74,15 +74,6 @@ pub struct Cli {
 /// A time that can be waited: at least one second, at most a day.
 fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
-}
-
-/// How much is logged, unless RUST_LOG says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verbosity {
-    /// Up to which level.
-    pub level: log::LevelFilter,
-    /// Up to which level access lines are.
-    pub access: log::LevelFilter,
 }
 
 impl Cli {

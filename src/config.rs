@@ -65,6 +65,15 @@ pub enum Routes {
     Off,
 }
 
+/// How much is logged, unless RUST_LOG says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verbosity {
+    /// Up to which level.
+    pub level: log::LevelFilter,
+    /// Up to which level access lines are.
+    pub access: log::LevelFilter,
+}
+
 /// How much one client may ask of us, and how long it may take. Each has its unit in its name and its reason here.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -6,7 +6,7 @@ use env_logger::{Builder, Target};
 use log::Level;
 
 use crate::access_log;
-use crate::cli::Verbosity;
+use crate::config::Verbosity;
 use crate::log_writer::LogWriter;
 
 /// Starts the log. `RUST_LOG` adds to what the command line asked for, and wins where both speak.

@@ -11,6 +11,7 @@
 )]
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -70,18 +71,24 @@ fn announce(listeners: &Listeners, site: &Site) {
     let mut out = io::stdout().lock();
     for address in listeners.addresses() {
         // Nobody needs to be reading.
-        let _ = writeln!(out, "serving {} at http://{address}/", site.shown_path());
+        let _ = writeln!(out, "serving {} at http://{address}/", printable(site.shown_path()));
     }
     let _ = out.flush();
 }
 
-fn cannot_serve(root: &std::path::Path, error: &io::Error) -> String {
+fn cannot_serve(root: &Path, error: &io::Error) -> String {
     let way_out = match error.kind() {
         io::ErrorKind::NotFound => "there is no such directory or file; check ROOT",
         io::ErrorKind::PermissionDenied => "it may not be read; check its permissions",
         _ => "it must be a directory or a regular file",
     };
-    format!("cannot serve '{}': {way_out} ({error})", root.display())
+    format!("cannot serve '{}': {way_out} ({error})", printable(root))
+}
+
+/// A path on one line, whatever bytes are in it.
+fn printable(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
 }
 
 fn cannot_listen(cannot: &CannotListen) -> String {

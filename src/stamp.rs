@@ -16,6 +16,15 @@ pub struct Stamp {
     identity: Identity,
 }
 
+/// What two stamps of one open file show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// The same content.
+    Same,
+    /// Another one, or a mixture.
+    Changed,
+}
+
 /// Inode, and when it last changed in any way. Only Unix tells; elsewhere length and modification time must do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Identity {
@@ -23,9 +32,23 @@ struct Identity {
     inode: u64,
     changed_secs: i64,
     changed_nanos: i64,
+    links: u64,
 }
 
 impl Stamp {
+    /// Whether a stamp of the same open file, taken later, shows the same content. Status changes count, since a tool that writes in
+    /// place may set the modification time back; but not where a link came or went: whoever replaces a file by renaming another
+    /// over it takes a link away, and what we have open is still whole.
+    pub fn compare(&self, later: &Stamp) -> Freshness {
+        let same_inode = (self.identity.device, self.identity.inode) == (later.identity.device, later.identity.inode);
+        let same_status = self.identity == later.identity || self.identity.links != later.identity.links;
+        if self.length == later.length && self.modified == later.modified && same_inode && same_status {
+            Freshness::Same
+        } else {
+            Freshness::Changed
+        }
+    }
+
     /// The stamp of an open file.
     pub fn of(metadata: &Metadata) -> Stamp {
         Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
@@ -40,10 +63,44 @@ fn identity(metadata: &Metadata) -> Identity {
         inode: metadata.ino(),
         changed_secs: metadata.ctime(),
         changed_nanos: metadata.ctime_nsec(),
+        links: metadata.nlink(),
     }
 }
 
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {
     Identity::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_as_a_change() {
+        let stamp = Stamp {
+            length: 1,
+            modified: Some(SystemTime::UNIX_EPOCH),
+            identity: Identity { device: 1, inode: 2, changed_secs: 3, changed_nanos: 4, links: 1 },
+        };
+        let with = |change: &dyn Fn(&mut Stamp)| {
+            let mut later = stamp;
+            change(&mut later);
+            stamp.compare(&later)
+        };
+        for (later, want, why) in [
+            (with(&|_| {}), Freshness::Same, "nothing"),
+            (with(&|stamp| stamp.length = 2), Freshness::Changed, "longer"),
+            (with(&|stamp| stamp.modified = None), Freshness::Changed, "modified"),
+            (with(&|stamp| stamp.identity.inode = 9), Freshness::Changed, "another file"),
+            (with(&|stamp| stamp.identity.changed_nanos = 9), Freshness::Changed, "written, and its time set back"),
+            (
+                with(&|stamp| stamp.identity = Identity { changed_nanos: 9, links: 0, ..stamp.identity }),
+                Freshness::Same,
+                "replaced by rename: a link is gone",
+            ),
+        ] {
+            assert_eq!(later, want, "{why}");
+        }
+    }
 }

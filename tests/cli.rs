@@ -100,7 +100,6 @@ fn a_root_that_is_no_file_and_no_directory() {
 
 #[test]
 #[cfg(unix)]
-#[ignore = "fails: main.rs shows the name as it is"]
 fn a_name_with_a_line_end_is_still_one_line() {
     let scratch = Scratch::new();
     cannot_start(&["--port", "0", scratch.path().join("two\nlines\x1b[2J").to_str().unwrap()], &["lines", "ROOT"]);

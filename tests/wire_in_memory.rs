@@ -16,8 +16,11 @@ use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 
+/// How bytes are cut into the pieces that arrive.
+type Deliver = fn(Vec<u8>) -> Vec<Vec<u8>>;
+
 /// The ways in which bytes may arrive.
-const DELIVERIES: [(&str, fn(Vec<u8>) -> Vec<Vec<u8>>); 3] = [
+const DELIVERIES: [(&str, Deliver); 3] = [
     ("whole", |bytes| vec![bytes]),
     ("one byte at a time", |bytes| bytes.into_iter().map(|byte| vec![byte]).collect()),
     ("cut after each CRLF", |bytes| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()),

@@ -10,7 +10,7 @@ use crate::finish::{Delimiter, Plan, Sending};
 use crate::message::{Body, Response, Slice};
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
-use crate::stamp::Stamp;
+use crate::stamp::{Freshness, Stamp};
 use crate::wire::chunked::{CHUNK_END, LAST, size_line};
 
 /// What is gathered before it is written. A file up to this size leaves in one write with its head; larger ones go in pieces of this
@@ -139,12 +139,17 @@ fn file_slice<S: Stream>(
         };
         left -= u64::try_from(count).unwrap_or(left);
         // What has been read cannot change any more; what was overwritten before that can.
-        if left == 0 && file.metadata().map(|now| Stamp::of(&now)).ok() != Some(*stamp) {
+        if left == 0 && changed(file, stamp) == Freshness::Changed {
             return broken(u64::try_from(count).unwrap_or(0), io::Error::other("the file changed while it was sent"));
         }
         outbox.flush_if_full(to)?;
     }
     Ok(Sent::Whole(slice.length))
+}
+
+/// Whether the file is still the one it was.
+fn changed(file: &File, stamp: &Stamp) -> Freshness {
+    file.metadata().map_or(Freshness::Changed, |now| stamp.compare(&Stamp::of(&now)))
 }
 
 /// Appends up to `wanted` bytes of a file: one system call in the common case.

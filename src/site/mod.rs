@@ -43,8 +43,8 @@ impl Site {
     }
 
     /// Where it is, for the person who started the program.
-    pub fn shown_path(&self) -> impl std::fmt::Display {
-        Path::display(&self.shown_path)
+    pub fn shown_path(&self) -> &Path {
+        &self.shown_path
     }
 }
 
