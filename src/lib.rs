@@ -1,4 +1,42 @@
-//! threadbare.
+//! A small blocking HTTP/1.1 server, one thread per connection, written to be read.
+//!
+//! # The life of a request, which is also the reading order
+//!
+//! 1. **socket**: [`listen`] opens the sockets and takes connections from them; [`server`] is the loop that does so, gives each a seat
+//!    in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`].
+//! 2. **bytes**: [`conn`] is the page to read first: it fills the [`net::inbox`] within the time that [`net::deadline`] allows, until
+//!    [`wire::request`] says that the head is complete.
+//! 3. **request**: [`wire::target`] says which resource is meant, [`wire::framing`] how long the content is; [`net::content`] is that
+//!    content as a plain reader.
+//! 4. **route**: [`routes`] looks into the served directory first, then into its table.
+//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`site::representation`] says what it is,
+//!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
+//! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
+//! 7. **bytes**: [`net::send`] writes it. Then comes the next request, or the end, which always has a reason: [`ended`].
+//!
+//! # Layers
+//!
+//! ```text
+//!        main ── cli            flags, exit codes
+//!          └─ server            accept, admit, hand over, drain
+//!               └─ conn         one connection: head, route, response, next
+//!                    ├─ routes ── site ── semantics      what is answered (never sees a socket)
+//!                    └─ net ───── finish                 how bytes move (never sees a route)
+//!                         └────── message ── wire        what is said, and how it is spelled
+//! ```
+//!
+//! A file imports only from layers below its own. `tests/tidy.rs` holds the table, and names the line that breaks it.
+//!
+//! # Invariants
+//!
+//! - [`wire`] and [`semantics`] are pure: no socket, file, clock, log or lock.
+//! - Routes never see a socket, and [`net`] never sees a route: they meet in [`conn`] only.
+//! - Only [`wire::framing`] reads Content-Length and Transfer-Encoding.
+//! - Only [`net::send`] writes a response, only [`net::deadline`] waits for a connection, only [`site::root`] opens a path.
+//! - Everything that a client can make long has a limit: [`config::Limits`].
+//!
+//! `wire/` mirrors RFC 9112 (how a message is spelled), `semantics/` RFC 9110 (what it asks for).
+
 #![forbid(unsafe_code)]
 #![deny(
     clippy::print_stdout,
@@ -9,45 +47,45 @@
     clippy::as_conversions
 )]
 
-pub mod wire;
+pub mod listen;
 
-pub mod config;
-
-pub mod stamp;
-
-pub mod html;
-
-pub mod message;
-
-pub mod ended;
-
-pub mod semantics;
-
-pub mod site;
-
-pub mod stop;
-
-pub mod app;
-
-pub mod routes;
-
-pub mod finish;
-
-pub mod net;
-
-pub mod access_log;
+pub mod server;
 
 pub mod live;
 
 pub mod capacity;
 
-pub mod conn;
-
 pub mod workers;
 
-pub mod listen;
+pub mod conn;
 
-pub mod server;
+pub mod ended;
+
+pub mod stop;
+
+pub mod net;
+
+pub mod wire;
+
+pub mod message;
+
+pub mod routes;
+
+pub mod site;
+
+pub mod semantics;
+
+pub mod stamp;
+
+pub mod html;
+
+pub mod finish;
+
+pub mod app;
+
+pub mod config;
+
+pub mod access_log;
 
 pub mod log_writer;
 
