@@ -39,13 +39,14 @@ impl Ended {
     /// with it (RFC 9112 §9.6).
     pub fn client_may_still_send(&self) -> bool {
         match self {
-            Ended::HeadTimeout
+            Ended::AsAsked
+            | Ended::HeadTimeout
             | Ended::ContentTimeout
             | Ended::Malformed(_)
             | Ended::Unread
             | Ended::Panicked
             | Ended::Stopping => true,
-            Ended::ByClient | Ended::AsAsked | Ended::Idle | Ended::BrokeOff | Ended::Evicted | Ended::Lost(_) => false,
+            Ended::ByClient | Ended::Idle | Ended::BrokeOff | Ended::Evicted | Ended::Lost(_) => false,
         }
     }
 
