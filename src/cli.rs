@@ -1,5 +1,6 @@
 //! What do the words on the command line mean?
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,6 +72,15 @@ pub struct Cli {
     verbose: u8,
 }
 
+/// What is wrong, and the way out, on one line.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let said = text.split("\n\nUsage:").next().unwrap_or_default().replace("\n\nFor more information, try '--help'.", "");
+    let parts = said.trim_start_matches("error: ").split("\n\n");
+    let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    format!("threadbare: {}; --help says more", parts.join("; "))
+}
+
 /// A time that can be waited: at least one second, at most a day.
 fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
@@ -79,7 +89,13 @@ fn seconds() -> RangedU64ValueParser {
 impl Cli {
     /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
     pub fn from_process() -> Cli {
-        Cli::from_words(std::env::args_os()).unwrap_or_else(|error| error.exit())
+        Cli::from_words(std::env::args_os()).unwrap_or_else(|error| {
+            if error.use_stderr() {
+                let _ = writeln!(io::stderr(), "{}", one_line(&error));
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        })
     }
 
     /// Reads a command line, the program's name first.

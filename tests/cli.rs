@@ -36,8 +36,9 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         let left = run(&words);
         assert_eq!(left.code, Some(2), "{words:?}, {why}: {left:?}");
         assert_eq!(left.stdout, "", "{words:?}, {why}");
-        assert!(left.stderr.starts_with("error: ") && left.stderr.contains(named), "{words:?}, {why}: {left:?}");
+        assert!(left.stderr.starts_with("threadbare: ") && left.stderr.contains(named), "{words:?}, {why}: {left:?}");
         assert!(left.stderr.is_ascii(), "{words:?}: {left:?}");
+        assert_eq!(left.stderr.lines().count(), 1, "{words:?}: {left:?}");
     }
     // An unset variable in a script is no wish for the current directory.
     let left = run(&["--port", "0", ""]);

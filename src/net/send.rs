@@ -95,11 +95,22 @@ pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &
             outbox.flush_if_full(to)?;
             Ok(Sent::Whole(length_of(&bytes)))
         }
-        Body::File { file, stamp, slice } => file_slice(outbox, to, &file, &stamp, slice),
-        Body::Parts { file, stamp, parts, end } => {
+        Body::File { mut file, stamp, slice } => {
+            // A file that has just been opened stands at its beginning.
+            if slice.start > 0
+                && let Err(error) = file.seek(SeekFrom::Start(slice.start))
+            {
+                return Ok(Sent::Broken { bytes: 0, error });
+            }
+            file_slice(outbox, to, &file, &stamp, slice)
+        }
+        Body::Parts { mut file, stamp, parts, end } => {
             let mut total = 0;
             for part in parts {
                 outbox.bytes.extend_from_slice(&part.head);
+                if let Err(error) = file.seek(SeekFrom::Start(part.slice.start)) {
+                    return Ok(Sent::Broken { bytes: total, error });
+                }
                 match file_slice(outbox, to, &file, &stamp, part.slice)? {
                     Sent::Whole(bytes) => total += bytes + length_of(&part.head),
                     Sent::Broken { bytes, error } => return Ok(Sent::Broken { bytes: total + bytes, error }),
@@ -112,7 +123,7 @@ pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &
     }
 }
 
-/// Sends a part of a file through the outbox. Before the last piece leaves, the file must still be the one it was.
+/// Sends a part of a file, which stands at its beginning, through the outbox. Before the last piece leaves, the file must still be the one it was.
 fn file_slice<S: Stream>(
     outbox: &mut Outbox,
     to: &mut Deadline<S>,
@@ -120,13 +131,8 @@ fn file_slice<S: Stream>(
     stamp: &Stamp,
     slice: Slice,
 ) -> io::Result<Sent> {
-    let mut file = file;
     let mut left = slice.length;
     let broken = |left, error| Ok(Sent::Broken { bytes: slice.length - left, error });
-    // The part before this one may have left the file anywhere.
-    if let Err(error) = file.seek(SeekFrom::Start(slice.start)) {
-        return broken(left, error);
-    }
     while left > 0 {
         // The answers before this one, or its head, may have filled it.
         outbox.flush_if_full(to)?;
@@ -246,7 +252,8 @@ mod tests {
             let mut client = Scripted::default();
             let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
-            let file = File::open(&path).unwrap();
+            let mut file = File::open(&path).unwrap();
+            file.seek(SeekFrom::Start(1)).unwrap();
             let stamp = Stamp::of(&file.metadata().unwrap());
             let slice = Slice { start: 1, length: 999 };
             let sent = file_slice(&mut outbox, &mut to, &file, &stamp, slice).unwrap();

@@ -4,7 +4,6 @@
 //! what is shown is escaped as HTML, what is linked is percent-encoded, so no name can become a tag, a script or a link
 //! elsewhere.
 
-use std::cmp::Ordering;
 use std::fmt::Write;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::html;
 use crate::message::Response;
 use crate::site::lookup::Directory;
+use crate::site::order::{Column, Direction, Order};
 use crate::site::root::{Entry, Kind};
 use crate::wire::status::Status;
 use crate::wire::target::{Target, encode_path};
@@ -31,11 +31,12 @@ a:hover, a:focus { text-decoration: underline; }\n";
 
 /// Answers GET or HEAD of a directory.
 pub fn answer(directory: Directory<'_>, target: &Target<'_>) -> Response {
-    let entries = match sorted(&directory, ENTRIES_MAX) {
+    let order = Order::asked(target);
+    let entries = match sorted(&directory, order, ENTRIES_MAX) {
         Ok(entries) => entries,
         Err(error) => return Response::failed(&error),
     };
-    Response::with_content(Status::OK, "text/html; charset=utf-8", page(target.path(), entries).into_bytes())
+    Response::with_content(Status::OK, "text/html; charset=utf-8", page(target.path(), order, entries).into_bytes())
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 }
@@ -53,58 +54,23 @@ enum Rest {
 }
 
 /// Reads no more entries than are shown.
-fn sorted(directory: &Directory<'_>, entries_max: usize) -> io::Result<Sorted> {
+fn sorted(directory: &Directory<'_>, order: Order, entries_max: usize) -> io::Result<Sorted> {
     let mut all = directory.entries()?;
-    let mut keyed: Vec<(String, Entry)> = all.by_ref().take(entries_max).map(|entry| (key(&entry.name), entry)).collect();
+    let entries = all.by_ref().take(entries_max).collect();
     let rest = if all.next().is_some() { Rest::LeftOut } else { Rest::None };
-    keyed.sort_by(|(a_key, a), (b_key, b)| {
-        a.kind.cmp(&b.kind).then_with(|| natural(a_key.as_bytes(), b_key.as_bytes())).then_with(|| a.name.cmp(&b.name))
-    });
-    Ok(Sorted { entries: keyed.into_iter().map(|(_, entry)| entry).collect(), rest })
-}
-
-fn key(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).to_lowercase()
-}
-
-/// Compares as people do: digits are numbers, so `2` comes before `10`.
-fn natural(a: &[u8], b: &[u8]) -> Ordering {
-    let (mut a, mut b) = (a, b);
-    loop {
-        let order = match (a, b) {
-            ([first, ..], [second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
-                let ((number, a_rest), (other, b_rest)) = (split_number(a), split_number(b));
-                (a, b) = (a_rest, b_rest);
-                number.len().cmp(&other.len()).then_with(|| number.cmp(other))
-            }
-            ([first, a_rest @ ..], [second, b_rest @ ..]) => {
-                (a, b) = (a_rest, b_rest);
-                first.cmp(second)
-            }
-            _ => return a.len().cmp(&b.len()),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-}
-
-/// The digits at the start without their leading zeros, and what follows them.
-fn split_number(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
-    let (digits, rest) = bytes.split_at_checked(end).unwrap_or_default();
-    let zeros = digits.iter().position(|&b| b != b'0').unwrap_or(digits.len());
-    (digits.get(zeros..).unwrap_or_default(), rest)
+    Ok(Sorted { entries: order.sort(entries), rest })
 }
 
 /// The page of a directory with that canonical path.
-fn page(path: &[u8], sorted: Sorted) -> String {
+fn page(path: &[u8], order: Order, sorted: Sorted) -> String {
     let title = shown(path);
+    let head = [(Column::Name, "Name"), (Column::Size, "Size"), (Column::Time, "Changed (UTC)")];
+    let head = head.map(|(column, says)| column_head(order, column, says)).concat();
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<table>\n\
-         <thead>\n<tr><th scope=\"col\">Name</th><th scope=\"col\">Size</th><th scope=\"col\">Changed (UTC)</th></tr>\n</thead>\n\
+         <thead>\n<tr>{head}</tr>\n</thead>\n\
          <tbody>\n"
     );
     if path != b"/" {
@@ -124,6 +90,21 @@ fn page(path: &[u8], sorted: Sorted) -> String {
     }
     out.push_str("</main>\n</body>\n</html>\n");
     out
+}
+
+/// The head of a column: a link that sorts by it, and the other way round where it is sorted by already.
+fn column_head(order: Order, column: Column, says: &str) -> String {
+    let name = match column {
+        Column::Name => "name",
+        Column::Size => "size",
+        Column::Time => "time",
+    };
+    let (next, state) = match (order.column == column, order.direction) {
+        (false, _) => ("asc", ""),
+        (true, Direction::Ascending) => ("desc", " aria-sort=\"ascending\""),
+        (true, Direction::Descending) => ("asc", " aria-sort=\"descending\""),
+    };
+    format!("<th scope=\"col\"{state}><a href=\"?sort={name}&amp;order={next}\">{says}</a></th>")
 }
 
 fn row(out: &mut String, entry: &Entry) {
@@ -234,6 +215,7 @@ mod tests {
     /// What the links of a page lead to, in order, decoded as a browser would.
     fn links(page: &str) -> Vec<Vec<u8>> {
         let hrefs = page.split("<a href=\"").skip(1).map(|after| after.split('"').next().unwrap());
+        let hrefs = hrefs.filter(|href| !href.starts_with('?'));
         hrefs.map(|href| percent_encoding::percent_decode_str(href).collect()).collect()
     }
 
@@ -294,21 +276,12 @@ mod tests {
         let scratch = Scratch::with(&["a", "b", "c"]);
         for (max, want) in [(3, (3, false)), (2, (2, true))] {
             let got = found(&scratch, "/", Hidden::NotFound, |directory, _| {
-                sorted(&directory, max).map(|sorted| (sorted.entries.len(), matches!(sorted.rest, Rest::LeftOut))).unwrap()
+                sorted(&directory, Order { column: Column::Name, direction: Direction::Ascending }, max)
+                    .map(|sorted| (sorted.entries.len(), matches!(sorted.rest, Rest::LeftOut)))
+                    .unwrap()
             });
             assert_eq!(got, want);
         }
-    }
-
-    #[test]
-    fn natural_order() {
-        for (smaller, larger) in
-            [("a", "b"), ("a", "aa"), ("2", "10"), ("a2b", "a10"), ("a01", "a2"), ("1a", "1b"), ("", "a"), ("9", "a")]
-        {
-            assert_eq!(natural(smaller.as_bytes(), larger.as_bytes()), Ordering::Less, "{smaller} {larger}");
-            assert_eq!(natural(larger.as_bytes(), smaller.as_bytes()), Ordering::Greater, "{larger} {smaller}");
-        }
-        assert_eq!(natural(b"a01", b"a1"), Ordering::Equal);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub mod media_type;
 
 pub mod representation;
 
+pub mod order;
+
 pub mod listing;
 
 use std::io;

@@ -1,0 +1,157 @@
+//! In which order are the names of a directory shown?
+//!
+//! Directories come first, always; then by name, size or time, as the query of the listing asks: `?sort=size&order=desc`.
+
+use std::cmp::Ordering;
+
+use crate::site::root::Entry;
+use crate::wire::target::Target;
+
+/// What a listing is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// By name, as people count and without case.
+    Name,
+    /// By length.
+    Size,
+    /// By when it last changed.
+    Time,
+}
+
+/// Which end comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest, the oldest, A.
+    Ascending,
+    /// The largest, the newest, Z.
+    Descending,
+}
+
+/// The order of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What counts.
+    pub column: Column,
+    /// Which end comes first.
+    pub direction: Direction,
+}
+
+impl Order {
+    /// What the query asks for. What it does not say, or says in words that we do not know, is by name from A on.
+    pub fn asked(target: &Target<'_>) -> Order {
+        let mut order = Order { column: Column::Name, direction: Direction::Ascending };
+        for (name, value) in target.query_pairs() {
+            match (&*name, &*value) {
+                (b"sort", b"name") => order.column = Column::Name,
+                (b"sort", b"size") => order.column = Column::Size,
+                (b"sort", b"time") => order.column = Column::Time,
+                (b"order", b"asc") => order.direction = Direction::Ascending,
+                (b"order", b"desc") => order.direction = Direction::Descending,
+                _ => {}
+            }
+        }
+        order
+    }
+
+    /// Puts entries into this order. Equal ones stand by name.
+    pub fn sort(self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut keyed: Vec<(String, Entry)> = entries.into_iter().map(|entry| (key(&entry.name), entry)).collect();
+        keyed.sort_by(|(a_key, a), (b_key, b)| {
+            let by_name = natural(a_key.as_bytes(), b_key.as_bytes()).then_with(|| a.name.cmp(&b.name));
+            let by_column = match self.column {
+                Column::Name => by_name,
+                Column::Size => a.length.cmp(&b.length),
+                Column::Time => a.modified.cmp(&b.modified),
+            };
+            let directed = match self.direction {
+                Direction::Ascending => by_column,
+                Direction::Descending => by_column.reverse(),
+            };
+            a.kind.cmp(&b.kind).then(directed).then(by_name)
+        });
+        keyed.into_iter().map(|(_, entry)| entry).collect()
+    }
+}
+
+fn key(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).to_lowercase()
+}
+
+/// Compares as people do: digits are numbers, so `2` comes before `10`.
+fn natural(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        let order = match (a, b) {
+            ([first, ..], [second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
+                let ((number, a_rest), (other, b_rest)) = (split_number(a), split_number(b));
+                (a, b) = (a_rest, b_rest);
+                number.len().cmp(&other.len()).then_with(|| number.cmp(other))
+            }
+            ([first, a_rest @ ..], [second, b_rest @ ..]) => {
+                (a, b) = (a_rest, b_rest);
+                first.cmp(second)
+            }
+            _ => return a.len().cmp(&b.len()),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// The digits at the start without their leading zeros, and what follows them.
+fn split_number(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
+    let (digits, rest) = bytes.split_at_checked(end).unwrap_or_default();
+    let zeros = digits.iter().position(|&b| b != b'0').unwrap_or(digits.len());
+    (digits.get(zeros..).unwrap_or_default(), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::site::root::Kind;
+
+    #[test]
+    fn natural_order() {
+        for (smaller, larger) in
+            [("a", "b"), ("a", "aa"), ("2", "10"), ("a2b", "a10"), ("a01", "a2"), ("1a", "1b"), ("", "a"), ("9", "a")]
+        {
+            assert_eq!(natural(smaller.as_bytes(), larger.as_bytes()), Ordering::Less, "{smaller} {larger}");
+            assert_eq!(natural(larger.as_bytes(), smaller.as_bytes()), Ordering::Greater, "{larger} {smaller}");
+        }
+        assert_eq!(natural(b"a01", b"a1"), Ordering::Equal);
+    }
+
+    #[test]
+    fn by_each_column_and_back() {
+        use Column::{Name, Size, Time};
+        use Direction::{Ascending, Descending};
+        for (column, direction, want) in [
+            (Name, Ascending, ["d", "a", "B", "c"]),
+            (Name, Descending, ["d", "c", "B", "a"]),
+            (Size, Ascending, ["d", "B", "a", "c"]),
+            (Size, Descending, ["d", "a", "c", "B"]),
+            (Time, Ascending, ["d", "c", "a", "B"]),
+            (Time, Descending, ["d", "B", "a", "c"]),
+        ] {
+            let entry = |name: &str, kind, length, seconds| Entry {
+                name: name.as_bytes().to_vec(),
+                kind,
+                length,
+                modified: Some(UNIX_EPOCH + Duration::from_secs(seconds)),
+            };
+            let entries = vec![
+                entry("c", Kind::File, 2, 1),
+                entry("a", Kind::File, 2, 2),
+                entry("B", Kind::File, 1, 3),
+                entry("d", Kind::Directory, 9, 9),
+            ];
+            let sorted = Order { column, direction }.sort(entries);
+            let names: Vec<_> = sorted.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect();
+            assert_eq!(names, want, "{column:?} {direction:?}");
+        }
+    }
+}
