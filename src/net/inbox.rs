@@ -103,7 +103,8 @@ mod tests {
     fn it_grows_moves_and_rests() {
         let limit = Duration::from_secs(1);
         let bytes: Vec<u8> = (0..5000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
-        let mut from = Deadline::new(Scripted::new([bytes.clone()]), Instant::now(), limit, limit);
+        let mut client = Scripted::new([bytes.clone()]);
+        let mut from = Deadline::new(&mut client, Instant::now(), limit, limit);
         let mut inbox = Inbox::new(4096);
         while inbox.bytes().len() < 4096 {
             inbox.fill(&mut from).unwrap();

@@ -21,24 +21,8 @@ impl Scripted {
     }
 }
 
+/// By reference, so that whoever made it can look at what it received.
 impl Stream for &mut Scripted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Stream::read(*self, buffer)
-    }
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Stream::write(*self, bytes)
-    }
-    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
-        Ok(())
-    }
-    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
-        Ok(())
-    }
-    fn close_write(&mut self) {}
-    fn reset_on_close(&mut self) {}
-}
-
-impl Stream for Scripted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(piece) = self.pieces.front_mut() else { return Ok(0) };
         let count = piece.len().min(buffer.len());
