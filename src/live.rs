@@ -28,6 +28,9 @@ const EVICTED: u8 = 3;
 /// A head younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const HEAD_AGE_MIN: Duration = Duration::from_millis(100);
 
+/// How long those who have been evicted are given to leave before another is.
+const LEAVING: Duration = Duration::from_millis(2);
+
 /// Every age counts from here.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -123,6 +126,8 @@ pub enum Admission<'a> {
     Admitted(Admitted<'a>),
     /// Every seat is busy; here it is back.
     Full(TcpStream),
+    /// Every seat is busy or too fresh to be given away; here it is back, and after that time one may be had.
+    Soon(TcpStream, Duration),
 }
 
 /// A seat that is taken. Dropping it gives the seat back, whatever happened in between.
@@ -145,8 +150,11 @@ impl Live {
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
             let leaving = seats.len() - self.seats_max;
-            if leaving > self.seats_max / 8 || !evict_one(&seats, now) {
-                return Admission::Full(socket);
+            match evict_one(&seats, now) {
+                _ if leaving > self.seats_max / 8 => return Admission::Soon(socket, LEAVING),
+                Eviction::Done => {}
+                Eviction::TooFresh(wait) => return Admission::Soon(socket, wait),
+                Eviction::AllBusy => return Admission::Full(socket),
             }
         }
         let seat = Arc::new(Seat { slot: Slot::new(now), socket, place: AtomicUsize::new(seats.len()) });
@@ -168,6 +176,11 @@ impl Live {
                 cut(seat);
             }
         }
+    }
+
+    /// How many there may be.
+    pub fn seats_max(&self) -> usize {
+        self.seats_max
     }
 
     /// How many there are.
@@ -204,24 +217,38 @@ impl Drop for Admitted<'_> {
     }
 }
 
-/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head. A predicate in name only:
-/// it says whether there was one.
-fn evict_one(seats: &[Arc<Seat>], now: Instant) -> bool {
-    let newest_head = nanos(now).saturating_sub(nanos_of(HEAD_AGE_MIN));
-    for (state, newest) in [(IDLE, u64::MAX), (HEAD, newest_head)] {
+/// What came of looking for a connection to evict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Eviction {
+    /// One is on its way out.
+    Done,
+    /// There are only unfinished heads that have just begun; the oldest is old enough after that time.
+    TooFresh(Duration),
+    /// Each is busy with a request.
+    AllBusy,
+}
+
+/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head.
+fn evict_one(seats: &[Arc<Seat>], now: Instant) -> Eviction {
+    let mut found = Eviction::AllBusy;
+    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, HEAD_AGE_MIN)] {
         // Between looking and swapping it may have become busy: then look again, a bounded number of times.
         for _ in 0..8 {
             let candidates = seats.iter().filter(|seat| seat.slot.state.load(Ordering::Acquire) == state);
-            let aged =
-                candidates.map(|seat| (seat.slot.since.load(Ordering::Relaxed), seat)).filter(|(since, _)| *since <= newest);
-            let Some((_, oldest)) = aged.min_by_key(|(since, _)| *since) else { break };
+            let aged = candidates.map(|seat| (seat.slot.since.load(Ordering::Relaxed), seat));
+            let Some((since, oldest)) = aged.min_by_key(|(since, _)| *since) else { break };
+            let age = Duration::from_nanos(nanos(now).saturating_sub(since));
+            if let Some(wait) = age_min.checked_sub(age).filter(|wait| !wait.is_zero()) {
+                found = Eviction::TooFresh(wait);
+                break;
+            }
             if oldest.slot.evict(state).is_ok() {
                 cut(oldest);
-                return true;
+                return Eviction::Done;
             }
         }
     }
-    false
+    found
 }
 
 /// Ends both directions: a thread that reads or writes there wakes at once.
@@ -253,7 +280,7 @@ mod tests {
         let (socket, client) = pairs.next();
         match live.admit(socket, now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
-            Admission::Full(_) => None,
+            Admission::Full(_) | Admission::Soon(..) => None,
         }
     }
 
@@ -275,7 +302,11 @@ mod tests {
         assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
         drop(idle);
 
-        assert!(admit(&live, &pairs, at(90)).is_none(), "no head is older than 100 ms");
+        let soon = live.admit(pairs.next().0, at(90));
+        assert!(
+            matches!(soon, Admission::Soon(_, wait) if wait == Duration::from_millis(11)),
+            "no head is older than 100 ms: {soon:?}"
+        );
         let (fifth, _c4) = admit(&live, &pairs, at(102)).expect("now one is");
         assert!(head.seat.slot.is_evicted() && !fourth.seat.slot.is_evicted());
         assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
@@ -283,7 +314,7 @@ mod tests {
 
         fourth.seat.slot.active().unwrap();
         fifth.seat.slot.active().unwrap();
-        assert!(admit(&live, &pairs, at(500)).is_none(), "all are busy");
+        assert!(matches!(live.admit(pairs.next().0, at(500)), Admission::Full(_)), "all are busy");
         drop((busy, fourth, fifth));
         assert_eq!(live.count(), 0);
         assert_eq!(live.wait_for_one_to_leave(Duration::ZERO), 0);

@@ -25,7 +25,10 @@ const TURN: usize = 64;
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
-/// Connections that have been turned away and are still listened to. Each is a descriptor; those beyond are cut.
+/// How often a seat is looked for before a connection is turned away.
+const ADMISSION_TRIES: usize = 4;
+/// Connections that have been turned away and are still listened to. Each is a descriptor; those beyond are cut, and so are those
+/// beyond an eighth of the seats.
 const REFUSED_MAX: usize = 64;
 /// How long those are listened to, so that they get to read why.
 const LINGER: Duration = Duration::from_secs(2);
@@ -58,7 +61,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         let workers = Workers::new(scope, &work);
         let mut door = Door { live: &live, workers: &workers, refused: VecDeque::new(), pause: PAUSE_MIN };
         while !app.stop.is_asked() {
-            let turn = door.accept_from(listeners.sockets());
+            let turn = door.accept_from(listeners.sockets(), &app.stop);
             door.look_after_refused();
             let limit = if door.refused.is_empty() { None } else { Some(PAUSE_MAX) };
             match turn {
@@ -69,7 +72,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         }
         info!("stopping: {} connections to finish", live.count());
         // What waits in the kernel's queue has been promised an answer.
-        while door.accept_from(listeners.sockets()) == Turn::Full {}
+        while door.accept_from(listeners.sockets(), &app.stop) == Turn::Full {}
         drop(listeners);
         workers.dismiss();
         let stopped = drain(&live, app);
@@ -117,7 +120,7 @@ enum Turn {
 
 impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     /// Takes what waits at each listener, up to a turn's worth.
-    fn accept_from(&mut self, sockets: &[TcpListener]) -> Turn {
+    fn accept_from(&mut self, sockets: &[TcpListener], stop: &Stop) -> Turn {
         let mut turn = Turn::Quiet;
         for socket in sockets {
             let mut left = TURN;
@@ -126,7 +129,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
                 match accept(socket) {
                     Ok((connection, peer)) => {
                         self.pause = PAUSE_MIN;
-                        self.take(connection, peer);
+                        self.take(connection, peer, stop);
                     }
                     Err(error) => match Trouble::of(&error) {
                         Trouble::Nothing => break,
@@ -147,21 +150,32 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
         turn
     }
 
-    /// Gives a connection a seat and a thread, or an answer that says why not.
-    fn take(&mut self, connection: TcpStream, peer: SocketAddr) {
-        match self.live.admit(connection, Instant::now()) {
-            Admission::Full(connection) => self.refuse(connection),
-            Admission::Admitted(admitted) => {
-                if let Err(((admitted, _), error)) = self.workers.hand_over((admitted, peer)) {
-                    warn!("cannot start a thread: {error}");
-                    let connection = admitted.seat.socket.try_clone();
-                    self.live.evict_one(Instant::now());
-                    drop(admitted);
-                    if let Ok(connection) = connection {
-                        self.refuse(connection);
-                    }
+    /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
+    /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
+    fn take(&mut self, connection: TcpStream, peer: SocketAddr, stop: &Stop) {
+        let mut connection = connection;
+        for _ in 0..ADMISSION_TRIES {
+            match self.live.admit(connection, Instant::now()) {
+                Admission::Full(connection) => return self.refuse(connection),
+                Admission::Admitted(admitted) => return self.hand_over(admitted, peer),
+                Admission::Soon(back, wait) => {
+                    connection = back;
+                    Listeners::pause(stop, wait);
                 }
             }
+        }
+        self.refuse(connection);
+    }
+
+    /// Gives an admitted connection a thread.
+    fn hand_over(&mut self, admitted: Admitted<'live>, peer: SocketAddr) {
+        let Err(((admitted, _), error)) = self.workers.hand_over((admitted, peer)) else { return };
+        warn!("cannot start a thread: {error}");
+        let connection = admitted.seat.socket.try_clone();
+        self.live.evict_one(Instant::now());
+        drop(admitted);
+        if let Ok(connection) = connection {
+            self.refuse(connection);
         }
     }
 
@@ -173,7 +187,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
         // A fresh socket takes these few hundred bytes at once, or it is gone.
         let _ = connection.write(&finish::unavailable(SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
-        if self.refused.len() == REFUSED_MAX {
+        if self.refused.len() >= REFUSED_MAX.min(self.live.seats_max() / 8) {
             self.refused.pop_front();
         }
         self.refused.push_back((connection, Instant::now()));
