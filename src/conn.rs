@@ -25,6 +25,7 @@ use crate::net::stream::Stream;
 use crate::routes;
 use crate::wire::framing::{self, Expectation, Framing, Persistence};
 use crate::wire::malformed::Fault;
+use crate::wire::method::Method;
 use crate::wire::request::{HeadParser, Progress, RequestHead, Version};
 use crate::wire::status::Status;
 use crate::wire::target::Target;
@@ -97,10 +98,10 @@ impl<S: Stream> Connection<'_, S> {
         match self.receive_head() {
             Ok(head_bytes) => self.answer(head_bytes),
             Err(NoRequest::Ended(ended)) => Next::Close(ended),
-            Err(NoRequest::Fault(fault)) => self.refuse(Response::malformed(fault.what), Ended::Malformed(fault.what)),
+            Err(NoRequest::Fault(fault)) => self.refuse(Response::malformed(fault.what), None, Ended::Malformed(fault.what)),
             Err(NoRequest::TimedOut) => {
                 let response = Response::text(Status::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
-                self.refuse(response, Ended::HeadTimeout)
+                self.refuse(response, None, Ended::HeadTimeout)
             }
         }
     }
@@ -177,7 +178,10 @@ impl<S: Stream> Connection<'_, S> {
         let Some(head) = self.parser.head(bytes) else { return Next::Close(Ended::ByClient) };
         let understood = match understand(&head) {
             Ok(understood) => understood,
-            Err(fault) => return self.refuse(Response::malformed(fault.what), Ended::Malformed(fault.what)),
+            Err(fault) => {
+                let method = Some(head.method);
+                return self.refuse(Response::malformed(fault.what), method, Ended::Malformed(fault.what));
+            }
         };
         if understood.framing != Framing::None {
             // The client may wait for our earlier answers before it sends this content.
@@ -223,11 +227,12 @@ impl<S: Stream> Connection<'_, S> {
         }
     }
 
-    /// Answers what is no request, and ends the connection: where the next message begins cannot be known.
-    fn refuse(&mut self, response: Response, ended: Ended) -> Next {
+    /// Answers what is no proper request, and ends the connection: where the next message begins cannot be known. The method
+    /// matters even then, if it could be read: what answers HEAD has no content.
+    fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
         let limits = &self.app.config.limits;
-        let plan = finish::plan(&response, None, Version::Http11, Persistence::Close);
+        let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
         let sent = delivery.send(response, plan, Flushing::Now);
         sent.log(self.peer, request_line(self.inbox.bytes()), began, &self.date);

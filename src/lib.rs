@@ -3,7 +3,7 @@
 //! # The life of a request, which is also the reading order
 //!
 //! 1. **socket**: [`listen`] opens the sockets and takes connections from them; [`server`] is the loop that does so, gives each a seat
-//!    in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`].
+//!    in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
 //! 2. **bytes**: [`conn`] is the page to read first: it fills the [`net::inbox`] within the time that [`net::deadline`] allows, until
 //!    [`wire::request`] says that the head is complete.
 //! 3. **request**: [`wire::target`] says which resource is meant, [`wire::framing`] how long the content is; [`net::content`] is that
@@ -12,7 +12,8 @@
 //! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`site::representation`] says what it is,
 //!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
-//! 7. **bytes**: [`net::send`] writes it. Then comes the next request, or the end, which always has a reason: [`ended`].
+//! 7. **bytes**: [`net::send`] writes it, and [`access_log`] makes a line of it that [`log_writer`] takes without ever waiting. Then
+//!    comes the next request, or the end, which always has a reason: [`ended`].
 //!
 //! # Layers
 //!
@@ -32,8 +33,10 @@
 //! - [`wire`] and [`semantics`] are pure: no socket, file, clock, log or lock.
 //! - Routes never see a socket, and [`net`] never sees a route: they meet in [`conn`] only.
 //! - Only [`wire::framing`] reads Content-Length and Transfer-Encoding.
-//! - Only [`net::send`] writes a response, only [`net::deadline`] waits for a connection, only [`site::root`] opens a path.
-//! - Everything that a client can make long has a limit: [`config::Limits`].
+//! - Only [`net::send`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
+//!   [`net::content`], when a handler first reads.
+//! - Only [`net::deadline`] touches a socket's timeouts, only [`site::root`] opens a path that a client names.
+//! - Everything that a client can make long has a limit: in [`config::Limits`], or as a constant beside the loop that it bounds.
 //!
 //! `wire/` mirrors RFC 9112 (how a message is spelled), `semantics/` RFC 9110 (what it asks for).
 
