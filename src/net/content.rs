@@ -101,10 +101,16 @@ impl<'a, S: Stream> Intake<'a, S> {
         }
         let mut scrap = vec![0; 4096];
         let mut left = bytes_max;
-        while !self.is_done() && left > 0 {
-            match self.read(&mut scrap) {
-                Ok(0) | Err(_) => break,
-                Ok(count) => left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)),
+        while !self.is_done() {
+            // One byte more than allowed: the end of chunks takes a read of its own, and a byte too many must be seen.
+            let most = usize::try_from(left.saturating_add(1)).unwrap_or(usize::MAX).min(scrap.len());
+            match self.read(scrap.get_mut(..most).unwrap_or_default()) {
+                Err(_) => break,
+                Ok(0) => {}
+                Ok(count) => match left.checked_sub(u64::try_from(count).unwrap_or(u64::MAX)) {
+                    Some(rest) => left = rest,
+                    None => return Leftover::Unread,
+                },
             }
         }
         if self.is_done() { Leftover::Nothing } else { Leftover::Unread }
