@@ -98,10 +98,12 @@ impl<S: Stream> Connection<'_, S> {
         match self.receive_head() {
             Ok(head_bytes) => self.answer(head_bytes),
             Err(NoRequest::Ended(ended)) => Next::Close(ended),
-            Err(NoRequest::Fault(fault)) => self.refuse(Response::malformed(fault.what), None, Ended::Malformed(fault.what)),
+            Err(NoRequest::Fault(fault)) => {
+                self.refuse(Response::malformed(fault.what), self.parser.method(), Ended::Malformed(fault.what))
+            }
             Err(NoRequest::TimedOut) => {
                 let response = Response::text(Status::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
-                self.refuse(response, None, Ended::HeadTimeout)
+                self.refuse(response, self.parser.method(), Ended::HeadTimeout)
             }
         }
     }

@@ -148,6 +148,11 @@ impl HeadParser {
         Some(RequestHead { method, target, target_at: start, version, headers: Headers::new(bytes, &self.lines) })
     }
 
+    /// The method, once the request line has been read; even if what follows turns out to be wrong.
+    pub fn method(&self) -> Option<Method> {
+        self.request_line.map(|line| line.method)
+    }
+
     /// Whether nothing but the empty line that is tolerated before a request line has come: an end of the connection here is clean.
     pub fn is_before_request(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"

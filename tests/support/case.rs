@@ -37,6 +37,11 @@ impl Case {
         if self.ending == Ending::AtEof { self.send.clone() } else { [&self.send, PROBE].concat() }
     }
 
+    /// What the case itself sends, without the probe.
+    pub fn own_bytes(&self) -> &[u8] {
+        &self.send
+    }
+
     /// Whether that is what should have come back; if not, a report.
     pub fn judge(&self, received: &[u8]) -> Result<(), String> {
         let shown = || {
@@ -74,7 +79,12 @@ impl Case {
 
 /// Every case of every chapter.
 pub fn all() -> Vec<Case> {
-    let mut chapters: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire"))
+    of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire"))
+}
+
+/// Every case of the chapters in a folder.
+pub fn of_folder(folder: &Path) -> Vec<Case> {
+    let mut chapters: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("README.md"))

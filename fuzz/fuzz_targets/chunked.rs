@@ -1,0 +1,52 @@
+//! Does a chunked content come to the same, in whatever pieces it arrives?
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use threadbare::wire::chunked::{CHUNK_END, Decoder, LAST, size_line};
+use threadbare::wire::malformed::Malformed;
+use threadbare_fuzz::choice;
+
+/// Decodes with inputs of at most `step` bytes and an output of `room`: the content, how much was consumed, and how it ended.
+fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool, Malformed>) {
+    let mut decoder = Decoder::default();
+    let (mut content, mut at) = (Vec::new(), 0);
+    let mut output = vec![0; room];
+    while at < data.len() && !decoder.is_done() {
+        let input = &data[at..data.len().min(at + step)];
+        match decoder.decode(input, &mut output) {
+            Ok(done) => {
+                assert!(done.consumed > 0 || decoder.is_done(), "input and room, and yet no progress");
+                assert!(done.consumed <= input.len() && done.produced <= room);
+                content.extend_from_slice(&output[..done.produced]);
+                at += done.consumed;
+            }
+            Err(what) => return (content, at, Err(what)),
+        }
+    }
+    assert!(decoder.trailers().count() <= 32);
+    (content, at, Ok(decoder.is_done()))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let (steps, data) = choice(data);
+    let (content, consumed, end) = decode(data, data.len().max(1), data.len().max(1));
+    for (step, room) in [(1, 1), (1, 64), (1 + usize::from(steps), 1 + usize::from(steps >> 3))] {
+        let (other, other_consumed, other_end) = decode(data, step, room);
+        assert_eq!(end, other_end, "in steps of {step}");
+        if end.is_ok() {
+            assert_eq!((&content, consumed), (&other, other_consumed), "in steps of {step}");
+        }
+    }
+    if end == Ok(true) {
+        // What we make of the content ourselves is read as the same content.
+        let mut ours = Vec::new();
+        for piece in content.chunks(1 + usize::from(steps)) {
+            ours.extend_from_slice(size_line(piece.len()).as_bytes());
+            ours.extend_from_slice(piece);
+            ours.extend_from_slice(CHUNK_END);
+        }
+        ours.extend_from_slice(LAST);
+        assert_eq!(decode(&ours, ours.len(), ours.len()), (content, ours.len(), Ok(true)));
+    }
+});

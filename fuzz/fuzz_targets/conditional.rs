@@ -1,0 +1,46 @@
+//! Do conditions keep the order of RFC 9110 §13.2.2, whatever stands in them?
+
+#![no_main]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use libfuzzer_sys::fuzz_target;
+use threadbare::semantics::conditional::{ETag, Precondition, Strength, Validators, evaluate, if_range};
+use threadbare::wire::headers::name;
+use threadbare::wire::method::Method;
+use threadbare_fuzz::{choice, with_head};
+
+fuzz_target!(|data: &[u8]| {
+    let (kind, lines) = choice(data);
+    let method = if kind & 1 == 0 { Method::Get } else { Method::Put };
+    let strength = if kind & 2 == 0 { Strength::Strong } else { Strength::Weak };
+    let etag = (kind & 4 == 0).then(|| ETag { strength, opaque: "v1".to_owned() });
+    let last_modified = (kind & 8 == 0).then(|| UNIX_EPOCH + Duration::from_secs(784_111_777));
+    let validators = Validators { etag, last_modified };
+    let mut message = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
+    for line in lines.split(|byte| *byte == b'\n') {
+        message.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"\r\n");
+    let _ = with_head(&message, |head, _| {
+        let has = |name| head.headers.first(name).is_some();
+        let verdict = evaluate(&head.headers, &validators, method);
+        if !has(name::IF_MATCH) && !has(name::IF_UNMODIFIED_SINCE) && method == Method::Get {
+            assert_ne!(verdict, Precondition::Failed, "nothing that could fail a GET");
+        }
+        if !has(name::IF_NONE_MATCH) && !has(name::IF_MODIFIED_SINCE) {
+            assert_ne!(verdict, Precondition::NotModified, "nobody asked");
+        }
+        if method != Method::Get {
+            assert_ne!(verdict, Precondition::NotModified, "304 is for GET and HEAD");
+        }
+        if head.headers.only(name::IF_NONE_MATCH) == Some(b"*") && !has(name::IF_MATCH) && !has(name::IF_UNMODIFIED_SINCE) {
+            assert_ne!(verdict, Precondition::Proceed, "* matches whatever exists");
+        }
+        if head.headers.only(name::IF_MATCH) == Some(b"*") && !has(name::IF_NONE_MATCH) && !has(name::IF_MODIFIED_SINCE) {
+            assert_eq!(verdict, Precondition::Proceed, "* matches whatever exists");
+        }
+        let _ = if_range(&head.headers, &validators);
+    });
+});
