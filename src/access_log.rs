@@ -31,6 +31,19 @@ pub struct Line<'a> {
     pub duration: Duration,
 }
 
+/// Room for a usual line.
+const USUAL_BYTES: usize = 192;
+
+impl Line<'_> {
+    /// The line, without an end of line.
+    pub fn to_text(&self) -> String {
+        let mut text = String::with_capacity(USUAL_BYTES);
+        // A String takes whatever it is given.
+        let _ = write!(text, "{self}");
+        text
+    }
+}
+
 impl Display for Line<'_> {
     // %h %l %u %t "%r" %>s %b, and the seconds
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +51,9 @@ impl Display for Line<'_> {
         date(f, self.date)?;
         f.write_str("] \"")?;
         escape(f, self.request)?;
-        write!(f, "\" {} {} {:.6}", self.status.code(), self.bytes, self.duration.as_secs_f64())
+        let (secs, micros) = (self.duration.as_secs(), self.duration.subsec_micros());
+        // Not as a float: writing one takes 2 KiB of the stack, which a waiting connection would keep.
+        write!(f, "\" {} {} {secs}.{micros:06}", self.status.code(), self.bytes)
     }
 }
 

@@ -8,23 +8,23 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime};
 
-use log::{debug, error, info, warn};
+use log::{debug, error};
 
-use crate::access_log::{Line, TARGET};
 use crate::app::App;
-use crate::config::Limits;
+use crate::delivery::{Delivery, Flushing};
 use crate::ended::Ended;
-use crate::finish::{self, Delimiter, HttpDate, Plan};
+use crate::finish;
 use crate::live::Slot;
 use crate::message::{Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
-use crate::net::send::{self, Outbox, Sent};
+use crate::net::send::Outbox;
 use crate::net::stream::Stream;
 use crate::routes;
+use crate::semantics::date::HttpDate;
 use crate::wire::framing::{self, Expectation, Framing, Persistence};
-use crate::wire::malformed::Fault;
+use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
 use crate::wire::request::{HeadParser, Progress, RequestHead, Version};
 use crate::wire::status::Status;
@@ -55,6 +55,27 @@ struct Understood<'a> {
     expectation: Expectation,
 }
 
+/// What a route made of a request, and what is left to do.
+struct Answered {
+    response: Response,
+    method: Method,
+    version: Version,
+    /// Why this is the last exchange, if it is.
+    fate: Option<Ended>,
+    /// How many bytes of the inbox the request took.
+    consumed: usize,
+    /// What was read beyond it, and not into the inbox.
+    surplus: Vec<u8>,
+}
+
+/// Why no route was asked.
+enum Unanswered {
+    /// The head says what it must not.
+    Malformed(Malformed),
+    /// The connection failed.
+    Lost(io::Error),
+}
+
 struct Connection<'a, S> {
     app: &'a App,
     peer: SocketAddr,
@@ -68,19 +89,11 @@ struct Connection<'a, S> {
 }
 
 /// Serves one connection to its end.
+///
+/// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
+/// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
 pub fn serve<S: Stream>(stream: S, peer: SocketAddr, app: &App, slot: &Slot) -> Ended {
-    let limits = &app.config.limits;
-    let mut connection = Connection {
-        app,
-        peer,
-        slot,
-        stream: Deadline::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
-        inbox: Inbox::new(limits.head.head_bytes_max + 4),
-        parser: HeadParser::new(limits.head),
-        outbox: Outbox::default(),
-        date: HttpDate::at(SystemTime::now()),
-        exchanges: 0,
-    };
+    let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = loop {
         if let Next::Close(ended) = connection.exchange() {
@@ -92,8 +105,25 @@ pub fn serve<S: Stream>(stream: S, peer: SocketAddr, app: &App, slot: &Slot) -> 
     ended
 }
 
-impl<S: Stream> Connection<'_, S> {
+impl<'a, S: Stream> Connection<'a, S> {
+    #[inline(never)]
+    fn begin(stream: S, peer: SocketAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
+        let limits = &app.config.limits;
+        Box::new(Connection {
+            app,
+            peer,
+            slot,
+            stream: Deadline::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
+            inbox: Inbox::new(limits.head.head_bytes_max + 4),
+            parser: HeadParser::new(limits.head),
+            outbox: Outbox::default(),
+            date: HttpDate::at(SystemTime::now()),
+            exchanges: 0,
+        })
+    }
+
     /// One request and its answer.
+    #[inline(never)]
     fn exchange(&mut self) -> Next {
         match self.receive_head() {
             Ok(head_bytes) => self.answer(head_bytes),
@@ -109,6 +139,7 @@ impl<S: Stream> Connection<'_, S> {
     }
 
     /// Waits for a complete head; its length in bytes.
+    #[inline(never)]
     fn receive_head(&mut self) -> Result<usize, NoRequest> {
         let limits = &self.app.config.limits;
         let evicted = |_| NoRequest::Ended(Ended::Evicted);
@@ -157,7 +188,7 @@ impl<S: Stream> Connection<'_, S> {
         } else if self.parser.is_before_request(self.inbox.bytes()) {
             NoRequest::Ended(Ended::ByClient)
         } else {
-            NoRequest::Fault(crate::wire::malformed::Malformed::CutShort.at(self.inbox.bytes().len()))
+            NoRequest::Fault(Malformed::CutShort.at(self.inbox.bytes().len()))
         }
     }
 
@@ -175,21 +206,25 @@ impl<S: Stream> Connection<'_, S> {
     /// Answers the request whose head is at the beginning of the inbox.
     fn answer(&mut self, head_bytes: usize) -> Next {
         let began = Instant::now();
+        match self.ask(head_bytes) {
+            Ok(answered) => self.reply(answered, began),
+            Err(Unanswered::Malformed(what)) => {
+                self.refuse(Response::malformed(what), self.parser.method(), Ended::Malformed(what))
+            }
+            Err(Unanswered::Lost(error)) => Next::Close(Ended::Lost(error)),
+        }
+    }
+
+    /// Lets a route answer the request, and leaves the connection where the next one begins, if there can be one.
+    #[inline(never)]
+    fn ask(&mut self, head_bytes: usize) -> Result<Answered, Unanswered> {
         let limits = &self.app.config.limits;
         let bytes = self.inbox.bytes();
-        let Some(head) = self.parser.head(bytes) else { return Next::Close(Ended::ByClient) };
-        let understood = match understand(&head) {
-            Ok(understood) => understood,
-            Err(fault) => {
-                let method = Some(head.method);
-                return self.refuse(Response::malformed(fault.what), method, Ended::Malformed(fault.what));
-            }
-        };
+        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(Malformed::CutShort))?;
+        let understood = understand(&head).map_err(|fault| Unanswered::Malformed(fault.what))?;
         if understood.framing != Framing::None {
             // The client may wait for our earlier answers before it sends this content.
-            if let Err(error) = self.outbox.flush(&mut self.stream) {
-                return Next::Close(Ended::Lost(error));
-            }
+            self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
         }
         let early = bytes.get(head_bytes..).unwrap_or_default();
         let mut intake = Intake::new(&mut self.stream, early, understood.framing, understood.expectation, limits);
@@ -204,21 +239,28 @@ impl<S: Stream> Connection<'_, S> {
         let leftover = intake.drain(limits.drain_bytes_max);
         let (response, broken) = instead_of(response, intake.broken());
         let (used, surplus) = intake.into_surplus(early.len());
-
-        let consumed = head_bytes + used;
-        let is_last = surplus.is_empty() && consumed == bytes.len();
         fate = fate.or(broken).or((leftover == Leftover::Unread).then_some(Ended::Unread));
         fate = fate.or_else(|| (framing::persistence(&head) == Persistence::Close).then_some(Ended::AsAsked));
         fate = fate.or_else(|| self.app.stop.is_asked().then_some(Ended::Stopping));
+        Ok(Answered { response, method: head.method, version: head.version, fate, consumed: head_bytes + used, surplus })
+    }
+
+    /// Sends an answer, and makes the inbox ready for the next request.
+    #[inline(never)]
+    fn reply(&mut self, answered: Answered, began: Instant) -> Next {
+        let Answered { response, method, version, fate, consumed, surplus } = answered;
         if let Some(Ended::Lost(error)) = fate {
             return Next::Close(Ended::Lost(error));
         }
+        let limits = &self.app.config.limits;
+        let bytes = self.inbox.bytes();
+        let is_last = surplus.is_empty() && consumed == bytes.len();
         let persistence = if fate.is_some() { Persistence::Close } else { Persistence::Persist };
-        let plan = finish::plan(&response, Some(head.method), head.version, persistence);
+        let plan = finish::plan(&response, Some(method), version, persistence);
         let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = delivery.send(response, plan, flushing);
-        sent.log(self.peer, request_line(bytes), began, &self.date);
+        sent.log(self.peer, bytes, began, &self.date);
         self.exchanges += 1;
         self.inbox.consume(consumed);
         self.inbox.put_back(&surplus);
@@ -231,18 +273,20 @@ impl<S: Stream> Connection<'_, S> {
 
     /// Answers what is no proper request, and ends the connection: where the next message begins cannot be known. The method
     /// matters even then, if it could be read: what answers HEAD has no content.
+    #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
         let limits = &self.app.config.limits;
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
         let sent = delivery.send(response, plan, Flushing::Now);
-        sent.log(self.peer, request_line(self.inbox.bytes()), began, &self.date);
+        sent.log(self.peer, self.inbox.bytes(), began, &self.date);
         self.exchanges += 1;
         Next::Close(sent.failed.unwrap_or(ended))
     }
 
     /// Ends the connection so that the client gets to read our last answer.
+    #[inline(never)]
     fn close(&mut self, ended: &Ended) {
         let limits = &self.app.config.limits;
         let now = Instant::now();
@@ -253,6 +297,7 @@ impl<S: Stream> Connection<'_, S> {
 }
 
 /// Reads all of a head that decides about the message as a whole.
+#[inline(never)]
 fn understand<'a>(head: &RequestHead<'a>) -> Result<Understood<'a>, Fault> {
     let target = Target::parse(head)?;
     let framing = framing::of_request(head).map_err(|what| what.at(head.target_at))?;
@@ -261,6 +306,7 @@ fn understand<'a>(head: &RequestHead<'a>) -> Result<Understood<'a>, Fault> {
 }
 
 /// Lets a route answer. A handler that panics costs one 500 and one connection.
+#[inline(never)]
 fn route(request: &mut Request<'_>, app: &App) -> (Response, Option<Ended>) {
     let answered = catch_unwind(AssertUnwindSafe(|| routes::answer(request, app, SystemTime::now())));
     answered.map(|response| (response, None)).unwrap_or_else(|_| {
@@ -280,72 +326,5 @@ fn instead_of(response: Response, broken: Option<Broken>) -> (Response, Option<E
             (Response::text(Status::REQUEST_TIMEOUT, why), Some(Ended::ContentTimeout))
         }
         Some(Broken::Lost(error)) => (response, Some(Ended::Lost(error))),
-    }
-}
-
-/// Everything up to the end of the first line that is not empty: for the log.
-fn request_line(bytes: &[u8]) -> &[u8] {
-    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-    bytes.split(|&b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default()
-}
-
-/// When the bytes of an answer leave.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flushing {
-    /// At once.
-    Now,
-    /// Together with the answer to a request that is here already.
-    WithTheNext,
-}
-
-/// What sending an answer needs.
-struct Delivery<'a, S> {
-    stream: &'a mut Deadline<S>,
-    outbox: &'a mut Outbox,
-    date: &'a mut HttpDate,
-    limits: &'a Limits,
-}
-
-/// What came of it.
-struct Delivered {
-    status: Status,
-    bytes: u64,
-    failed: Option<Ended>,
-}
-
-impl<S: Stream> Delivery<'_, S> {
-    fn send(self, mut response: Response, plan: Plan, flushing: Flushing) -> Delivered {
-        self.date.advance(SystemTime::now());
-        finish::head(self.outbox.bytes_mut(), &response, plan, self.date);
-        let before_content = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
-        let length = response.body.length().unwrap_or(0);
-        self.stream.begin_writing(Instant::now(), self.limits.time_for(self.limits.response_time_base, length));
-        let status = response.status;
-        let mut sent = send::content(self.outbox, self.stream, &mut response, plan);
-        if let (Ok(Sent::Whole(_)), Flushing::Now) = (&sent, flushing) {
-            sent = self.outbox.flush(self.stream).and(sent);
-        }
-        match sent {
-            Ok(Sent::Whole(bytes)) => Delivered { status, bytes, failed: None },
-            Ok(Sent::Broken { bytes, error }) => {
-                warn!("an answer broke off: {error}");
-                if plan.delimiter == Delimiter::Close {
-                    self.stream.reset_on_close();
-                }
-                Delivered { status, bytes, failed: Some(Ended::BrokeOff) }
-            }
-            Err(error) => {
-                let bytes = self.stream.written().saturating_sub(before_content);
-                Delivered { status, bytes, failed: Some(Ended::Lost(error)) }
-            }
-        }
-    }
-}
-
-impl Delivered {
-    fn log(&self, peer: SocketAddr, request: &[u8], began: Instant, date: &HttpDate) {
-        let Delivered { status, bytes, .. } = *self;
-        let line = Line { peer: peer.ip(), date: date.as_str(), request, status, bytes, duration: began.elapsed() };
-        info!(target: TARGET, "{line}");
     }
 }

@@ -12,7 +12,7 @@
 //! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`site::representation`] says what it is,
 //!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
-//! 7. **bytes**: [`net::send`] writes it, and [`access_log`] makes a line of it that [`log_writer`] takes without ever waiting. Then
+//! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] makes a line of it that [`log_writer`] takes without ever waiting. Then
 //!    comes the next request, or the end, which always has a reason: [`ended`].
 //!
 //! # Layers
@@ -61,6 +61,8 @@ pub mod capacity;
 pub mod workers;
 
 pub mod conn;
+
+pub mod delivery;
 
 pub mod ended;
 

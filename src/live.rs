@@ -15,7 +15,7 @@
 //!
 //! All changes are by compare-and-swap: whoever comes second loses, so no request is ever begun on a connection that is being cut.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -107,6 +107,8 @@ pub struct Seat {
     pub slot: Slot,
     /// Its socket: the only descriptor it has.
     pub socket: TcpStream,
+    /// Who is at the other end.
+    pub peer: SocketAddr,
     place: AtomicUsize,
 }
 
@@ -145,7 +147,7 @@ impl Live {
     }
 
     /// Gives a connection a seat, if need be someone else's.
-    pub fn admit(&self, socket: TcpStream, now: Instant) -> Admission<'_> {
+    pub fn admit(&self, socket: TcpStream, peer: SocketAddr, now: Instant) -> Admission<'_> {
         let mut seats = self.lock();
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
@@ -157,7 +159,7 @@ impl Live {
                 Eviction::AllBusy => return Admission::Full(socket),
             }
         }
-        let seat = Arc::new(Seat { slot: Slot::new(now), socket, place: AtomicUsize::new(seats.len()) });
+        let seat = Arc::new(Seat { slot: Slot::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
         seats.push(Arc::clone(&seat));
         Admission::Admitted(Admitted { live: self, seat })
     }
@@ -278,7 +280,7 @@ mod tests {
 
     fn admit<'a>(live: &'a Live, pairs: &Pairs, now: Instant) -> Option<(Admitted<'a>, TcpStream)> {
         let (socket, client) = pairs.next();
-        match live.admit(socket, now) {
+        match live.admit(socket, client.local_addr().unwrap(), now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
             Admission::Full(_) | Admission::Soon(..) => None,
         }
@@ -288,6 +290,7 @@ mod tests {
     fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
         let live = Live::new(3);
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
@@ -302,7 +305,7 @@ mod tests {
         assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
         drop(idle);
 
-        let soon = live.admit(pairs.next().0, at(90));
+        let soon = live.admit(pairs.next().0, nobody, at(90));
         assert!(
             matches!(soon, Admission::Soon(_, wait) if wait == Duration::from_millis(11)),
             "no head is older than 100 ms: {soon:?}"
@@ -314,7 +317,7 @@ mod tests {
 
         fourth.seat.slot.active().unwrap();
         fifth.seat.slot.active().unwrap();
-        assert!(matches!(live.admit(pairs.next().0, at(500)), Admission::Full(_)), "all are busy");
+        assert!(matches!(live.admit(pairs.next().0, nobody, at(500)), Admission::Full(_)), "all are busy");
         drop((busy, fourth, fifth));
         assert_eq!(live.count(), 0);
         assert_eq!(live.wait_for_one_to_leave(Duration::ZERO), 0);

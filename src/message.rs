@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 
 use crate::stamp::Stamp;
 use crate::wire::framing::Framing;
@@ -41,10 +42,10 @@ impl Request<'_> {
     /// # Errors
     /// The response to give instead: 413 where it is too long; where the content breaks off or is malformed, any will do, since
     /// the connection answers for itself then.
-    pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Box<Response>> {
+    pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let too_large =
-            || Box::new(Response::text(Status::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)"));
+            || Response::text(Status::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
         if matches!(self.framing, Framing::Length(length) if length > limit) {
             return Err(too_large());
         }
@@ -52,10 +53,13 @@ impl Request<'_> {
         match self.content.take(limit.saturating_add(1)).read_to_end(&mut content) {
             Ok(_) if content.len() > bytes_max => Err(too_large()),
             Ok(_) => Ok(content),
-            Err(_) => Err(Box::new(Response::text(Status::BAD_REQUEST, "the content could not be read"))),
+            Err(_) => Err(Response::text(Status::BAD_REQUEST, "the content could not be read")),
         }
     }
 }
+
+/// As many fields as a handler usually sets: room for them is made once.
+const FIELDS_USUAL: usize = 8;
 
 /// The fields of a response, in the order in which they are sent.
 #[derive(Debug, Default)]
@@ -149,8 +153,11 @@ impl Body {
     }
 }
 
-/// An answer.
-pub struct Response {
+/// An answer. Boxed, since it passes through many hands, and each would keep room for all of it on its stack.
+pub struct Response(Box<ResponseParts>);
+
+/// What an answer consists of.
+pub struct ResponseParts {
     /// How it went.
     pub status: Status,
     /// The fields that the handler has something to say about. `finish` adds what all responses carry.
@@ -159,10 +166,34 @@ pub struct Response {
     pub body: Body,
 }
 
+impl Deref for Response {
+    type Target = ResponseParts;
+
+    fn deref(&self) -> &ResponseParts {
+        &self.0
+    }
+}
+
+impl DerefMut for Response {
+    fn deref_mut(&mut self) -> &mut ResponseParts {
+        &mut self.0
+    }
+}
+
 impl Response {
     /// An answer without content.
     pub fn new(status: Status) -> Response {
-        Response { status, fields: Fields::default(), body: Body::Empty }
+        Response(Box::new(ResponseParts {
+            status,
+            fields: Fields { lines: Vec::with_capacity(FIELDS_USUAL) },
+            body: Body::Empty,
+        }))
+    }
+
+    /// The same answer with another content.
+    pub fn with_body(mut self, body: Body) -> Response {
+        self.body = body;
+        self
     }
 
     /// An answer with bytes of some media type.

@@ -35,9 +35,6 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long a connection that was accepted when we were asked to stop, and has not sent a whole head yet, is still waited for.
 const HEAD_AGE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 
-/// A connection on its way to its thread.
-type Job<'a> = (Admitted<'a>, SocketAddr);
-
 /// What came of stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
@@ -53,9 +50,9 @@ pub enum Stopped {
 /// cannot be ended otherwise.
 pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn Fn(Stopped) + Sync)) -> Stopped {
     let live = Live::new(connections_max);
-    let work = |(admitted, peer): Job<'_>| {
+    let work = |admitted: Admitted<'_>| {
         let seat = &admitted.seat;
-        conn::serve(&seat.socket, peer, app, &seat.slot);
+        conn::serve(&seat.socket, seat.peer, app, &seat.slot);
     };
     thread::scope(|scope| {
         let workers = Workers::new(scope, &work);
@@ -101,7 +98,7 @@ fn drain(live: &Live, app: &App) -> Stopped {
 /// Where connections come in.
 struct Door<'door, 'scope, 'env, 'live: 'scope> {
     live: &'live Live,
-    workers: &'door Workers<'scope, 'env, Job<'live>>,
+    workers: &'door Workers<'scope, 'env, Admitted<'live>>,
     /// Connections that were turned away and have not ended yet.
     refused: VecDeque<(TcpStream, Instant)>,
     pause: Duration,
@@ -155,9 +152,9 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     fn take(&mut self, connection: TcpStream, peer: SocketAddr, stop: &Stop) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
-            match self.live.admit(connection, Instant::now()) {
+            match self.live.admit(connection, peer, Instant::now()) {
                 Admission::Full(connection) => return self.refuse(connection),
-                Admission::Admitted(admitted) => return self.hand_over(admitted, peer),
+                Admission::Admitted(admitted) => return self.hand_over(admitted),
                 Admission::Soon(back, wait) => {
                     connection = back;
                     Listeners::pause(stop, wait);
@@ -168,8 +165,8 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Gives an admitted connection a thread.
-    fn hand_over(&mut self, admitted: Admitted<'live>, peer: SocketAddr) {
-        let Err(((admitted, _), error)) = self.workers.hand_over((admitted, peer)) else { return };
+    fn hand_over(&mut self, admitted: Admitted<'live>) {
+        let Err((admitted, error)) = self.workers.hand_over(admitted) else { return };
         warn!("cannot start a thread: {error}");
         let connection = admitted.seat.socket.try_clone();
         self.live.evict_one(Instant::now());

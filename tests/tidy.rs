@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["site", "listen"],
     &["app", "finish"],
     &["routes", "net"],
+    &["delivery"],
     &["conn"],
     &["cli", "server"],
     &["lib"],

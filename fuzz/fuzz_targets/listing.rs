@@ -58,8 +58,8 @@ fuzz_target!(|data: &[u8]| {
         let page = with_head(head, |head, _| {
             let target = Target::parse(head).expect("a plain target");
             match lookup(site, &target) {
-                Found::Directory(directory) => match listing::answer(directory, &target).body {
-                    Body::Bytes(bytes) => String::from_utf8(bytes.into_owned()).expect("a page is UTF-8"),
+                Found::Directory(directory) => match &listing::answer(directory, &target).body {
+                    Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },
                 _ => panic!("no directory"),

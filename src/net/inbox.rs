@@ -7,8 +7,10 @@ use std::io;
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
 
-/// What a waiting connection holds: most requests fit, and ten thousand of them are 10 MiB.
-const BYTES_AT_REST: usize = 1024;
+/// What a connection begins with: a short request fits, and ten thousand of them are 5 MiB.
+const BYTES_AT_FIRST: usize = 512;
+/// What a waiting connection keeps at most. A browser that has sent a kilobyte of fields sends as many again.
+const BYTES_AT_REST_MAX: usize = 2048;
 
 /// Bytes received but not yet consumed. It grows with a head that needs it, up to a maximum.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub struct Inbox {
 impl Inbox {
     /// An empty one that will hold at most `bytes_max`.
     pub fn new(bytes_max: usize) -> Inbox {
-        Inbox { buffer: vec![0; BYTES_AT_REST.min(bytes_max)], start: 0, end: 0, bytes_max }
+        Inbox { buffer: vec![0; BYTES_AT_FIRST.min(bytes_max)], start: 0, end: 0, bytes_max }
     }
 
     /// What is there, oldest first.
@@ -66,14 +68,14 @@ impl Inbox {
         all.extend_from_slice(bytes);
         self.start = 0;
         self.end = all.len();
-        all.resize(all.len().max(BYTES_AT_REST), 0);
+        all.resize(all.len().max(BYTES_AT_FIRST), 0);
         self.buffer = all;
     }
 
     /// Gives memory back that only a large head needed: a waiting connection should hold next to nothing.
     pub fn rest(&mut self) {
-        if self.is_empty() && self.buffer.len() > BYTES_AT_REST {
-            self.buffer.truncate(BYTES_AT_REST.min(self.bytes_max));
+        if self.is_empty() && self.buffer.len() > BYTES_AT_REST_MAX {
+            self.buffer.truncate(BYTES_AT_FIRST.min(self.bytes_max));
             self.buffer.shrink_to_fit();
         }
     }
@@ -117,7 +119,14 @@ mod tests {
         inbox.consume(1000);
         assert_eq!(inbox.bytes(), b"next");
         inbox.consume(100);
-        inbox.rest();
-        assert!(inbox.is_empty() && inbox.buffer.len() == BYTES_AT_REST);
+        for (length, kept, why) in [
+            (BYTES_AT_REST_MAX, BYTES_AT_REST_MAX, "it will be needed again"),
+            (BYTES_AT_REST_MAX + 1, BYTES_AT_FIRST, "too much for one who waits"),
+        ] {
+            inbox.put_back(&vec![0; length]);
+            inbox.consume(length);
+            inbox.rest();
+            assert!(inbox.is_empty() && inbox.buffer.len() == kept, "{why}");
+        }
     }
 }

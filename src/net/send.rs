@@ -18,6 +18,9 @@ use crate::wire::chunked::{CHUNK_END, LAST, size_line};
 const PIECE_BYTES: usize = 256 * 1024;
 /// What is gathered of a stream before it is sent as a chunk.
 const CHUNK_BYTES: usize = 16 * 1024;
+/// What is asked for at once: a head and a small content. Growing to it step by step would leave a piece of each size behind, which the
+/// allocator keeps for this thread alone.
+const FIRST_BYTES: usize = 2048;
 /// Above this the buffer is given back after the response.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
@@ -35,6 +38,9 @@ impl Outbox {
 
     /// The bytes that wait; a head is appended here.
     pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(FIRST_BYTES);
+        }
         &mut self.bytes
     }
 

@@ -20,7 +20,7 @@ const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHOR
 pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     let content = match request.read_content(app.config.limits.echo_bytes_max) {
         Ok(content) => content,
-        Err(response) => return *response,
+        Err(response) => return response,
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));

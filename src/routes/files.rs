@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::message::{Body, Part, Request, Response, Slice};
 use crate::semantics::conditional::{self, Precondition, RangeUse, Validators};
+use crate::semantics::date::HttpDate;
 use crate::semantics::range::{self, ByteRange, Ranges};
 use crate::site::lookup::OpenFile;
 use crate::site::representation::Representation;
@@ -15,6 +16,8 @@ use crate::wire::method::Method;
 use crate::wire::status::Status;
 
 /// Answers GET or HEAD of a file.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
 pub fn answer(found: OpenFile, request: &Request<'_>, now: SystemTime) -> Response {
     let representation = Representation::of(&found, now);
     let (headers, method) = (&request.head.headers, request.head.method);
@@ -40,12 +43,14 @@ pub fn answer(found: OpenFile, request: &Request<'_>, now: SystemTime) -> Respon
     }
 }
 
+#[inline(never)]
 fn whole(found: OpenFile, representation: Representation) -> Response {
     let slice = Slice { start: 0, length: representation.length };
     let response = Response::new(Status::OK).with("Content-Type", representation.media_type);
     finish(response, &representation.validators, Body::File { file: found.file, stamp: found.stamp, slice })
 }
 
+#[inline(never)]
 fn part(found: OpenFile, representation: Representation, range: ByteRange) -> Response {
     let response = Response::new(Status::PARTIAL_CONTENT)
         .with("Content-Type", representation.media_type)
@@ -55,6 +60,7 @@ fn part(found: OpenFile, representation: Representation, range: ByteRange) -> Re
 
 /// Several parts (RFC 9110 §14.6), each with the fields that it would have alone.
 // multipart-body := delimiter body-part *( CRLF delimiter body-part ) CRLF close-delimiter (RFC 2046 §5.1.1)
+#[inline(never)]
 fn parts(found: OpenFile, representation: Representation, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
@@ -93,7 +99,7 @@ fn with_validators(mut response: Response, validators: &Validators) -> Response 
         response.fields.push("ETag", etag.to_string());
     }
     if let Some(last_modified) = validators.last_modified {
-        response.fields.push("Last-Modified", httpdate::fmt_http_date(last_modified));
+        response.fields.push("Last-Modified", HttpDate::at(last_modified).into_text());
     }
     response
 }
@@ -101,8 +107,7 @@ fn with_validators(mut response: Response, validators: &Validators) -> Response 
 /// The fields that every file has, and its content.
 fn finish(response: Response, validators: &Validators, body: Body) -> Response {
     // A cache may keep it and must ask each time: a page never comes with the style sheet of yesterday.
-    let response = with_validators(response, validators).with("Accept-Ranges", "bytes").with("Cache-Control", "no-cache");
-    Response { body, ..response }
+    with_validators(response, validators).with("Accept-Ranges", "bytes").with("Cache-Control", "no-cache").with_body(body)
 }
 
 #[cfg(test)]
@@ -149,13 +154,13 @@ mod tests {
     }
 
     /// The content, as it will be sent.
-    fn content(response: Response) -> String {
+    fn content(mut response: Response) -> String {
         let mut out = Vec::new();
         let read = |mut file: &File, slice: Slice, out: &mut Vec<u8>| {
             file.seek(SeekFrom::Start(slice.start)).unwrap();
             file.take(slice.length).read_to_end(out).unwrap();
         };
-        match response.body {
+        match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Empty => {}
             Body::Bytes(bytes) => out.extend_from_slice(&bytes),
             Body::File { file, slice, .. } => read(&file, slice, &mut out),

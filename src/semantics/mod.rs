@@ -3,6 +3,8 @@
 //! Pure: fields and facts about a representation in, a decision out. No socket, file, clock or log, so every rule can be tried
 //! with a row of a table. Each file is one section of RFC 9110 and imports nothing of ours but `wire`.
 
+pub mod date;
+
 pub mod conditional;
 
 pub mod range;

@@ -30,6 +30,8 @@ a { text-decoration: none; }\n\
 a:hover, a:focus { text-decoration: underline; }\n";
 
 /// Answers GET or HEAD of a directory.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
 pub fn answer(directory: Directory<'_>, target: &Target<'_>) -> Response {
     let order = Order::asked(target);
     let entries = match sorted(&directory, order, ENTRIES_MAX) {
@@ -206,8 +208,8 @@ mod tests {
 
     /// The page of a directory.
     fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {
-        found(scratch, path, hidden, |directory, target| match answer(directory, target).body {
-            crate::message::Body::Bytes(bytes) => String::from_utf8(bytes.into_owned()).unwrap(),
+        found(scratch, path, hidden, |directory, target| match &answer(directory, target).body {
+            crate::message::Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             _ => panic!("no page"),
         })
     }

@@ -3,7 +3,7 @@
 //! The path has been decoded and resolved once, in `wire::target`; whether a name is hidden, which file is opened and where a
 //! redirect leads are all decided on that one path.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 
 use crate::config::{Hidden, Listing};
@@ -47,6 +47,8 @@ pub struct Directory<'s> {
 }
 
 /// Looks a path up.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
 pub fn lookup<'s>(site: &'s Site, target: &Target<'_>) -> Found<'s> {
     let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
     if let Some(only) = site.root.only_file() {
@@ -78,7 +80,7 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 /// A path without a slash at its end.
 fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>) -> Found<'s> {
     match site.root.open_beneath(path) {
-        Ok(Opened::File(file, metadata)) => found_file(file, &metadata, path),
+        Ok(Opened::File(file, stamp)) => found_file(file, stamp, path),
         Ok(Opened::Directory(_)) => {
             // Links in its pages are relative to the slash. The path begins with one slash only, so it names no other host.
             let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
@@ -94,7 +96,7 @@ fn directory<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
     for index in &site.index {
         let path = join(path, index.as_bytes());
         match site.root.open_beneath(&path) {
-            Ok(Opened::File(file, metadata)) => return found_file(file, &metadata, &path),
+            Ok(Opened::File(file, stamp)) => return found_file(file, stamp, &path),
             Ok(Opened::Directory(_)) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Found::Failed(error),
@@ -111,11 +113,12 @@ fn directory<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
     }
 }
 
-fn found_file<'s>(file: File, metadata: &Metadata, path: &[u8]) -> Found<'s> {
+fn found_file<'s>(file: File, stamp: Stamp, path: &[u8]) -> Found<'s> {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default().to_vec();
-    Found::File(OpenFile { file, stamp: Stamp::of(metadata), name })
+    Found::File(OpenFile { file, stamp, name })
 }
 
+#[inline(never)]
 fn not_opened<'s>(error: io::Error) -> Found<'s> {
     if error.kind() == io::ErrorKind::NotFound { Found::Missing } else { Found::Failed(error) }
 }

@@ -56,7 +56,7 @@ impl Order {
     /// Puts entries into this order. Equal ones stand by name.
     pub fn sort(self, entries: Vec<Entry>) -> Vec<Entry> {
         let mut keyed: Vec<(String, Entry)> = entries.into_iter().map(|entry| (key(&entry.name), entry)).collect();
-        keyed.sort_by(|(a_key, a), (b_key, b)| {
+        keyed.sort_unstable_by(|(a_key, a), (b_key, b)| {
             let by_name = natural(a_key.as_bytes(), b_key.as_bytes()).then_with(|| a.name.cmp(&b.name));
             let by_column = match self.column {
                 Column::Name => by_name,

@@ -4,7 +4,7 @@
 //! it can (`openat2`); then the open handle itself is asked what it is, since a path may mean something else a moment later.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,6 +13,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, OpenOptions};
 
 use crate::site::windows_name::windows_trap;
+use crate::stamp::Stamp;
 
 /// The root of what is served.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ struct OnlyFile {
 /// What an open path turned out to be.
 #[derive(Debug)]
 pub enum Opened {
-    /// A regular file, and what its handle says of itself.
-    File(File, Metadata),
+    /// A regular file, and which one its handle says it is.
+    File(File, Stamp),
     /// A directory.
     Directory(Directory),
 }
@@ -113,7 +114,7 @@ impl Root {
         let file = open_any(&self.handle, beneath).map_err(as_seen_outside)?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
-            Ok(Opened::File(file, metadata))
+            Ok(Opened::File(file, Stamp::of(&metadata)))
         } else if metadata.is_dir() {
             Ok(Opened::Directory(Directory { handle: Dir::from_std_file(file), path: path.to_vec() }))
         } else {

@@ -178,16 +178,7 @@ impl HeadParser {
     /// No further complete line has come. Is there any hope that one will, within the limits?
     fn unfinished(&self, bytes: &[u8]) -> Result<Progress, Fault> {
         if self.stage != Stage::Fields {
-            let line = bytes.get(self.line..).unwrap_or_default();
-            let method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-            if method > self.limits.method_bytes_max {
-                return Err(Malformed::UnknownMethod.at(self.line));
-            }
-            let target = line.get(method + 1..).unwrap_or_default();
-            let target_bytes = target.iter().position(|&b| b == b' ').unwrap_or(target.len());
-            if target_bytes > self.limits.target_bytes_max {
-                return Err(Malformed::TargetTooLong.at(self.line + method + 1 + self.limits.target_bytes_max));
-            }
+            self.words_within_limits(bytes.get(self.line..).unwrap_or_default(), self.line)?;
         }
         if bytes.len() >= self.limits.head_bytes_max {
             return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
@@ -195,11 +186,27 @@ impl HeadParser {
         Ok(Progress::Partial)
     }
 
+    /// Whether method and target keep their limits, in a request line or in as much of it as has come: the answer must not depend on
+    /// the pieces in which it comes.
+    fn words_within_limits(&self, line: &[u8], at: usize) -> Result<(), Fault> {
+        let method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+        if method > self.limits.method_bytes_max {
+            return Err(Malformed::UnknownMethod.at(at));
+        }
+        let target = line.get(method + 1..).unwrap_or_default();
+        let target_bytes = target.iter().position(|&b| b == b' ').unwrap_or(target.len());
+        if target_bytes > self.limits.target_bytes_max {
+            return Err(Malformed::TargetTooLong.at(at + method + 1 + self.limits.target_bytes_max));
+        }
+        Ok(())
+    }
+
     // request-line = method SP request-target SP HTTP-version
     fn request_line(&self, line: &[u8], at: usize) -> Result<RequestLine, Fault> {
         if line.is_empty() {
             return Err(Malformed::EmptyLine.at(at));
         }
+        self.words_within_limits(line, at)?;
         let mut words = line.split(|&b| b == b' ');
         let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
             return Err(Malformed::RequestLineWords.at(at));
@@ -215,9 +222,6 @@ impl HeadParser {
         let method = Method::of_name(method).ok_or(Malformed::UnknownMethod.at(at))?;
         if method == Method::Connect {
             return Err(Malformed::Connect.at(at));
-        }
-        if target.len() > self.limits.target_bytes_max {
-            return Err(Malformed::TargetTooLong.at(target_at + self.limits.target_bytes_max));
         }
         if let Some(bad) = target.iter().position(|&b| !b.is_ascii_graphic() || b == b'#') {
             let what = if target.get(bad) == Some(&b'#') { Malformed::Fragment } else { Malformed::TargetByte };

@@ -1,0 +1,124 @@
+//! How does an answer leave, and what is noted of it?
+//!
+//! The last page of an exchange: the response is framed, its head and content are written, and a line of the log says so.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime};
+
+use log::{Level, info, log_enabled, warn};
+
+use crate::access_log::{Line, TARGET};
+use crate::config::Limits;
+use crate::ended::Ended;
+use crate::finish::{self, Delimiter, Plan};
+use crate::message::Response;
+use crate::net::deadline::Deadline;
+use crate::net::send::{self, Outbox, Sent};
+use crate::net::stream::Stream;
+use crate::semantics::date::HttpDate;
+use crate::wire::framing::Persistence;
+use crate::wire::status::Status;
+
+/// Everything up to the end of the first line that is not empty: for the log.
+fn request_line(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    bytes.split(|&b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default()
+}
+
+/// When the bytes of an answer leave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Flushing {
+    /// At once.
+    Now,
+    /// Together with the answer to a request that is here already.
+    WithTheNext,
+}
+
+/// What sending an answer needs.
+pub struct Delivery<'a, S> {
+    /// Where to.
+    pub stream: &'a mut Deadline<S>,
+    /// By which way.
+    pub outbox: &'a mut Outbox,
+    /// The clock that is put into it.
+    pub date: &'a mut HttpDate,
+    /// How long it may take.
+    pub limits: &'a Limits,
+}
+
+/// What came of it.
+pub struct Delivered {
+    /// The status of what was sent.
+    status: Status,
+    /// Bytes of content that were sent, or gathered to be.
+    bytes: u64,
+    /// Why the connection is of no further use, if it is not.
+    pub failed: Option<Ended>,
+}
+
+impl<S: Stream> Delivery<'_, S> {
+    /// Sends a response as planned. One that turns out to be impossible is replaced by a 500 as long as no byte of it has left;
+    /// after that, only breaking the connection tells the client.
+    pub fn send(mut self, response: Response, plan: Plan, flushing: Flushing) -> Delivered {
+        let (gathered, written) = (self.outbox.bytes_mut().len(), self.stream.written());
+        let status = response.status;
+        let (content_from, mut sent) = self.attempt(response, plan);
+        if let (Ok(Sent::Whole(_)), Flushing::Now) = (&sent, flushing) {
+            sent = self.outbox.flush(self.stream).and(sent);
+        }
+        match sent {
+            Ok(Sent::Whole(bytes)) => Delivered { status, bytes, failed: None },
+            Ok(Sent::Broken { bytes, error }) => {
+                warn!("an answer broke off: {error}");
+                if self.stream.written() == written {
+                    self.outbox.bytes_mut().truncate(gathered);
+                    return self.instead(plan);
+                }
+                if plan.delimiter == Delimiter::Close {
+                    self.stream.reset_on_close();
+                }
+                Delivered { status, bytes, failed: Some(Ended::BrokeOff) }
+            }
+            Err(error) => {
+                let bytes = self.stream.written().saturating_sub(content_from);
+                Delivered { status, bytes, failed: Some(Ended::Lost(error)) }
+            }
+        }
+    }
+
+    /// Writes the head and what follows it, or gathers them; and says how many bytes stand before the content, from the beginning of
+    /// the connection.
+    fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
+        self.date.advance(SystemTime::now());
+        finish::head(self.outbox.bytes_mut(), &response, plan, self.date);
+        let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
+        let length = response.body.length().unwrap_or(0);
+        self.stream.begin_writing(Instant::now(), self.limits.time_for(self.limits.response_time_base, length));
+        (content_from, send::content(self.outbox, self.stream, &mut response, plan))
+    }
+
+    /// Says that the answer failed.
+    fn instead(&mut self, plan: Plan) -> Delivered {
+        let response = Response::text(Status::INTERNAL_SERVER_ERROR, "this could not be read to its end");
+        let (status, length) = (response.status, response.body.length().unwrap_or(0));
+        let plan = Plan { delimiter: Delimiter::Length(length), persistence: Persistence::Close, ..plan };
+        let sent = self.attempt(response, plan).1.and_then(|_| self.outbox.flush(self.stream));
+        Delivered { status, bytes: length, failed: Some(sent.err().map_or(Ended::BrokeOff, Ended::Lost)) }
+    }
+}
+
+impl Delivered {
+    /// Notes the exchange in the access log. What was asked is the first line of `message`.
+    #[inline(never)]
+    pub fn log(&self, peer: SocketAddr, message: &[u8], began: Instant, date: &HttpDate) {
+        let request = request_line(message);
+        let Delivered { status, bytes, .. } = *self;
+        let line = Line { peer: peer.ip(), date: date.as_str(), request, status, bytes, duration: began.elapsed() };
+        if log_enabled!(target: TARGET, Level::Info) {
+            // Made here and not in the depths of the logger: see `serve` on the stack.
+            let line = line.to_text();
+            info!(target: TARGET, "{line}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How is a date written? (RFC 9110 §5.6.7)
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` has so many bytes, as every date.
+const DATE_BYTES: usize = 29;
+
+/// The last second of the year 9999: a date has four digits for the year.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// A date as fields have it, and the second that it is.
+#[derive(Clone, Debug)]
+pub struct HttpDate {
+    second: u64,
+    text: String,
+}
+
+impl HttpDate {
+    /// The date at `time`. A clock before 1970 or after 9999 is not believed: it counts as 1970.
+    pub fn at(time: SystemTime) -> HttpDate {
+        let mut date = HttpDate { second: second_of(time), text: String::with_capacity(DATE_BYTES) };
+        date.write();
+        date
+    }
+
+    /// Makes it the date at `now`, if another second has begun: a clock is written once a second, not once a response.
+    pub fn advance(&mut self, now: SystemTime) {
+        let second = second_of(now);
+        if second != self.second {
+            self.second = second;
+            self.write();
+        }
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, to keep.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    fn write(&mut self) {
+        self.text.clear();
+        let time = UNIX_EPOCH + Duration::from_secs(self.second);
+        // A String takes whatever it is given.
+        let _ = write!(self.text, "{}", httpdate::HttpDate::from(time));
+    }
+}
+
+fn second_of(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok().filter(|&second| second <= LAST_SECOND).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_odd_clocks() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        for (time, want, why) in [
+            (at(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT", "the example of the RFC"),
+            (at(LAST_SECOND), "Fri, 31 Dec 9999 23:59:59 GMT", "the last that can be written"),
+            (at(LAST_SECOND + 1), "Thu, 01 Jan 1970 00:00:00 GMT", "the year 10,000"),
+            (UNIX_EPOCH - Duration::from_secs(1), "Thu, 01 Jan 1970 00:00:00 GMT", "before 1970"),
+        ] {
+            assert_eq!(HttpDate::at(time).as_str(), want, "{why}");
+            assert_eq!(want.len(), DATE_BYTES);
+        }
+        let mut clock = HttpDate::at(at(0));
+        clock.advance(at(1));
+        assert_eq!(clock.into_text(), "Thu, 01 Jan 1970 00:00:01 GMT");
+    }
+}
