@@ -11,6 +11,8 @@ pub mod inbox;
 
 pub mod content;
 
+pub mod piece;
+
 pub mod send;
 
 pub mod scripted;
