@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::delivery::{Delivery, Flushing};
 use crate::ended::Ended;
 use crate::finish;
-use crate::live::Slot;
 use crate::message::{Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
@@ -23,6 +22,7 @@ use crate::net::send::Outbox;
 use crate::net::stream::Stream;
 use crate::routes;
 use crate::semantics::date::HttpDate;
+use crate::slot::{Evicted, Slot};
 use crate::wire::framing::{self, Expectation, Framing, Persistence};
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
@@ -74,6 +74,8 @@ enum Unanswered {
     Malformed(Malformed),
     /// The connection failed.
     Lost(io::Error),
+    /// Someone else was given the seat before all of the request was here.
+    Evicted,
 }
 
 struct Connection<'a, S> {
@@ -212,6 +214,7 @@ impl<'a, S: Stream> Connection<'a, S> {
                 self.refuse(Response::malformed(what), self.parser.method(), Ended::Malformed(what))
             }
             Err(Unanswered::Lost(error)) => Next::Close(Ended::Lost(error)),
+            Err(Unanswered::Evicted) => Next::Close(Ended::Evicted),
         }
     }
 
@@ -227,7 +230,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
         }
         let early = bytes.get(head_bytes..).unwrap_or_default();
-        let mut intake = Intake::new(&mut self.stream, early, understood.framing, understood.expectation, limits);
+        let mut intake = Intake::new(&mut self.stream, self.slot, early, understood.framing, understood.expectation, limits);
         let mut request = Request {
             peer: self.peer,
             head: &head,
@@ -237,6 +240,9 @@ impl<'a, S: Stream> Connection<'a, S> {
         };
         let (response, mut fate) = route(&mut request, self.app);
         let leftover = intake.drain(limits.drain_bytes_max);
+        if understood.framing != Framing::None {
+            self.slot.active().map_err(|Evicted| Unanswered::Evicted)?;
+        }
         let (response, broken) = instead_of(response, intake.broken());
         let (used, surplus) = intake.into_surplus(early.len());
         fate = fate.or(broken).or((leftover == Leftover::Unread).then_some(Ended::Unread));

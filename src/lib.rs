@@ -56,6 +56,8 @@ pub mod server;
 
 pub mod live;
 
+pub mod slot;
+
 pub mod capacity;
 
 pub mod workers;

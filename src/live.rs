@@ -1,104 +1,21 @@
 //! Which connections are live, and who must go when there are too many?
 //!
 //! A server with one thread per connection has a fixed number of seats. When all are taken, the newcomer gets the seat of whoever has
-//! been idle longest, or else of whoever has been longest at sending a head: an attacker with a thousand slow connections evicts only
-//! himself. Only if every seat is busy with a request is anyone turned away.
-//!
-//! ```text
-//!            first byte            head complete
-//!   IDLE ───────────────▶ HEAD ───────────────▶ ACTIVE ──▶ (answered) ──▶ IDLE
-//!     │   head complete, in one piece             ▲
-//!     ├───────────────────────────────────────────┘          a new connection begins in HEAD
-//!     ▼                     ▼
-//!  EVICTED ◀────────────────┘                                nobody evicts ACTIVE
-//! ```
-//!
-//! All changes are by compare-and-swap: whoever comes second loses, so no request is ever begun on a connection that is being cut.
+//! been idle longest, or else of whoever has been longest at sending a head, or else at sending content: an attacker with a thousand
+//! slow connections evicts only himself. Only if every seat is busy with an answer is anyone turned away.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-const IDLE: u8 = 0;
-const HEAD: u8 = 1;
-const ACTIVE: u8 = 2;
-const EVICTED: u8 = 3;
+use crate::slot::{CONTENT, HEAD, IDLE, Slot};
 
-/// A head younger than this is not evicted: a client that has just connected deserves the time of a round trip.
-const HEAD_AGE_MIN: Duration = Duration::from_millis(100);
+/// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
+const AGE_MIN: Duration = Duration::from_millis(100);
 
 /// How long those who have been evicted are given to leave before another is.
 const LEAVING: Duration = Duration::from_millis(2);
-
-/// Every age counts from here.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// The connection has been evicted: its thread must end it without beginning anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evicted;
-
-/// Which state a connection is in, shared between its thread and whoever may evict it.
-#[derive(Debug)]
-pub struct Slot {
-    state: AtomicU8,
-    /// Since when, in nanoseconds after [`START`].
-    since: AtomicU64,
-}
-
-impl Slot {
-    /// A connection that has just been accepted: it is in HEAD, for its first request should be on its way.
-    pub fn new(now: Instant) -> Slot {
-        Slot { state: AtomicU8::new(HEAD), since: AtomicU64::new(nanos(now)) }
-    }
-
-    /// The connection waits for its next request.
-    ///
-    /// # Errors
-    /// It has been evicted.
-    pub fn idle(&self, now: Instant) -> Result<(), Evicted> {
-        // The time first: seen with the old state it only makes the connection look younger.
-        self.since.store(nanos(now), Ordering::Relaxed);
-        self.change(IDLE)
-    }
-
-    /// The first byte of a head has come, and not all of it.
-    ///
-    /// # Errors
-    /// The connection has been evicted.
-    pub fn head(&self, now: Instant) -> Result<(), Evicted> {
-        self.since.store(nanos(now), Ordering::Relaxed);
-        self.change(HEAD)
-    }
-
-    /// A request is about to be answered.
-    ///
-    /// # Errors
-    /// The connection has been evicted.
-    pub fn active(&self) -> Result<(), Evicted> {
-        self.change(ACTIVE)
-    }
-
-    /// Whether someone has evicted it.
-    pub fn is_evicted(&self) -> bool {
-        self.state.load(Ordering::Acquire) == EVICTED
-    }
-
-    fn change(&self, to: u8) -> Result<(), Evicted> {
-        let evicted = |state| (state != EVICTED).then_some(to);
-        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, evicted).map(|_| ()).map_err(|_| Evicted)
-    }
-
-    /// Evicts it if it is in `from`.
-    fn evict(&self, from: u8) -> Result<(), Evicted> {
-        let result = self.state.compare_exchange(from, EVICTED, Ordering::AcqRel, Ordering::Acquire);
-        result.map(|_| ()).map_err(|_| Evicted)
-    }
-}
-
-fn nanos(now: Instant) -> u64 {
-    u64::try_from(now.saturating_duration_since(*START).as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// One live connection.
 #[derive(Debug)]
@@ -171,9 +88,8 @@ impl Live {
 
     /// Evicts every connection that waits for a request, and those whose head is older than `head_age_min`.
     pub fn evict_waiting(&self, now: Instant, head_age_min: Duration) {
-        let newest = nanos(now).saturating_sub(nanos_of(head_age_min));
         for seat in self.lock().iter() {
-            let is_old = seat.slot.since.load(Ordering::Relaxed) <= newest;
+            let is_old = seat.slot.age(now) >= head_age_min;
             if seat.slot.evict(IDLE).is_ok() || (is_old && seat.slot.evict(HEAD).is_ok()) {
                 cut(seat);
             }
@@ -224,22 +140,21 @@ impl Drop for Admitted<'_> {
 enum Eviction {
     /// One is on its way out.
     Done,
-    /// There are only unfinished heads that have just begun; the oldest is old enough after that time.
+    /// There are only unfinished requests that have just begun; the oldest is old enough after that time.
     TooFresh(Duration),
     /// Each is busy with a request.
     AllBusy,
 }
 
-/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head.
+/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head, else content.
 fn evict_one(seats: &[Arc<Seat>], now: Instant) -> Eviction {
     let mut found = Eviction::AllBusy;
-    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, HEAD_AGE_MIN)] {
+    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, AGE_MIN), (CONTENT, AGE_MIN)] {
         // Between looking and swapping it may have become busy: then look again, a bounded number of times.
         for _ in 0..8 {
-            let candidates = seats.iter().filter(|seat| seat.slot.state.load(Ordering::Acquire) == state);
-            let aged = candidates.map(|seat| (seat.slot.since.load(Ordering::Relaxed), seat));
-            let Some((since, oldest)) = aged.min_by_key(|(since, _)| *since) else { break };
-            let age = Duration::from_nanos(nanos(now).saturating_sub(since));
+            let candidates = seats.iter().filter(|seat| seat.slot.state() == state);
+            let aged = candidates.map(|seat| (seat.slot.age(now), seat));
+            let Some((age, oldest)) = aged.max_by_key(|(age, _)| *age) else { break };
             if let Some(wait) = age_min.checked_sub(age).filter(|wait| !wait.is_zero()) {
                 found = Eviction::TooFresh(wait);
                 break;
@@ -256,10 +171,6 @@ fn evict_one(seats: &[Arc<Seat>], now: Instant) -> Eviction {
 /// Ends both directions: a thread that reads or writes there wakes at once.
 fn cut(seat: &Seat) {
     let _ = seat.socket.shutdown(Shutdown::Both);
-}
-
-fn nanos_of(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -324,16 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_evicted_begins_nothing() {
-        let slot = Slot::new(Instant::now());
-        slot.evict(HEAD).unwrap();
-        assert_eq!(slot.active(), Err(Evicted));
-        assert_eq!(slot.head(Instant::now()), Err(Evicted));
-        assert_eq!(slot.idle(Instant::now()), Err(Evicted));
-        let slot = Slot::new(Instant::now());
-        slot.active().unwrap();
-        assert_eq!(slot.evict(HEAD), Err(Evicted), "nobody evicts a request");
-        assert_eq!(slot.evict(IDLE), Err(Evicted));
+    fn content_that_is_awaited_is_evicted_last_and_content_that_is_here_never() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let live = Live::new(2);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let (upload, mut upload_client) = admit(&live, &pairs, at(0)).unwrap();
+        upload.seat.slot.active().unwrap();
+        upload.seat.slot.content(at(1)).unwrap();
+        let (head, _c1) = admit(&live, &pairs, at(200)).unwrap();
+
+        let (third, _c2) = admit(&live, &pairs, at(300)).expect("the younger head goes before the older content");
+        assert!(head.seat.slot.is_evicted() && !upload.seat.slot.is_evicted());
+        drop(head);
+        third.seat.slot.active().unwrap();
+        let (fourth, _c3) = admit(&live, &pairs, at(301)).expect("then the content goes");
+        assert!(upload.seat.slot.is_evicted());
+        assert_eq!(upload_client.read(&mut [0]).unwrap(), 0);
+        drop(upload);
+        fourth.seat.slot.content(at(301)).unwrap();
+        fourth.seat.slot.active().unwrap();
+        assert!(admit(&live, &pairs, at(900)).is_none(), "all of it is here, and the request is being answered");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::path::Path;
 /// A file imports only from the rooms of earlier rows. Rooms in one row are neighbours and never import each other.
 const LAYERS: &[&[&str]] = &[
     &["wire"],
-    &["semantics", "config", "stamp", "html", "ended", "access_log", "log_writer", "live", "workers", "stop", "capacity"],
-    &["message", "logging"],
+    &["semantics", "config", "stamp", "html", "ended", "access_log", "log_writer", "slot", "workers", "stop", "capacity"],
+    &["message", "logging", "live"],
     &["site", "listen"],
     &["app", "finish"],
     &["routes", "net"],

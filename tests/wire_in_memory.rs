@@ -11,9 +11,9 @@ use support::site::TestSite;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
-use threadbare::live::Slot;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
+use threadbare::slot::Slot;
 use threadbare::stop::Stop;
 
 /// How bytes are cut into the pieces that arrive.

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
-use threadbare::live::Slot;
+use threadbare::slot::Slot;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::stop::Stop;

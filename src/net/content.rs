@@ -10,6 +10,7 @@ use crate::config::Limits;
 use crate::message::Content;
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
+use crate::slot::{Evicted, Slot};
 use crate::wire::chunked::Decoder;
 use crate::wire::framing::{Expectation, Framing};
 use crate::wire::malformed::Malformed;
@@ -41,6 +42,7 @@ pub enum Leftover {
 /// The content of one request.
 pub struct Intake<'a, S> {
     stream: &'a mut Deadline<S>,
+    slot: &'a Slot,
     /// What came together with the head.
     early: &'a [u8],
     /// What was read since, of which some may not be content any more.
@@ -61,9 +63,11 @@ enum Rest {
 }
 
 impl<'a, S: Stream> Intake<'a, S> {
-    /// The content that `framing` delimits; `early` is what follows the head in the inbox.
+    /// The content that `framing` delimits; `early` is what follows the head in the inbox. While more of it is awaited the connection
+    /// may be evicted, as while a head is: a request begins to count when all of it is here.
     pub fn new(
         stream: &'a mut Deadline<S>,
+        slot: &'a Slot,
         early: &'a [u8],
         framing: Framing,
         expectation: Expectation,
@@ -76,6 +80,7 @@ impl<'a, S: Stream> Intake<'a, S> {
         };
         Intake {
             stream,
+            slot,
             early,
             late: Vec::new(),
             late_used: 0,
@@ -143,6 +148,7 @@ impl<'a, S: Stream> Intake<'a, S> {
         }
         self.begun = true;
         let now = Instant::now();
+        self.slot.content(now).map_err(|Evicted| io::ErrorKind::ConnectionAborted)?;
         let length = if let Rest::Length(left) = self.rest { left } else { 0 };
         let time_max = self.limits.time_for(self.limits.content_time_base, length);
         self.stream.begin_reading(now, time_max);
@@ -213,6 +219,13 @@ impl<S: Stream> Read for Intake<'_, S> {
         let result = match self.rest {
             Rest::Length(left) => self.read_length(left, buffer),
             Rest::Chunked(_) => self.read_chunked(buffer),
+        };
+        let result = match result {
+            // Complete: from here on nobody takes the seat away.
+            Ok(count) if self.begun && self.is_done() => {
+                self.slot.active().map(|()| count).map_err(|Evicted| io::ErrorKind::ConnectionAborted.into())
+            }
+            other => other,
         };
         result.map_err(|error| {
             let inner = error.get_ref();
