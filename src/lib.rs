@@ -62,6 +62,8 @@ pub mod capacity;
 
 pub mod workers;
 
+pub mod burst;
+
 pub mod conn;
 
 pub mod delivery;

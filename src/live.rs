@@ -13,6 +13,10 @@ use crate::slot::{CONTENT, HEAD, IDLE, Slot};
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);
+/// Where seats are few it is this for each: newcomers find one at 10,000 a second however few there are.
+const AGE_MIN_PER_SEAT: Duration = Duration::from_micros(100);
+/// And not less than this: the head of a client that is near has come by then.
+const AGE_MIN_LEAST: Duration = Duration::from_millis(5);
 
 /// How long those who have been evicted are given to leave before another is.
 const LEAVING: Duration = Duration::from_millis(2);
@@ -36,6 +40,8 @@ pub struct Live {
     seats: Mutex<Vec<Arc<Seat>>>,
     left: Condvar,
     seats_max: usize,
+    /// No request that is younger is evicted.
+    age_min: Duration,
 }
 
 /// What became of a new connection.
@@ -60,7 +66,10 @@ pub struct Admitted<'a> {
 impl Live {
     /// No connections yet, and never more than `seats_max`.
     pub fn new(seats_max: usize) -> Live {
-        Live { seats: Mutex::new(Vec::new()), left: Condvar::new(), seats_max }
+        let age_min = AGE_MIN_PER_SEAT.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
+        let age_min = age_min.clamp(AGE_MIN_LEAST, AGE_MIN);
+        // Room for all: the list never moves, neither while a newcomer waits nor to the end of the heap, which would keep it long.
+        Live { seats: Mutex::new(Vec::with_capacity(seats_max)), left: Condvar::new(), seats_max, age_min }
     }
 
     /// Gives a connection a seat, if need be someone else's.
@@ -69,7 +78,7 @@ impl Live {
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
             let leaving = seats.len() - self.seats_max;
-            match evict_one(&seats, now) {
+            match evict_one(&seats, now, self.age_min) {
                 _ if leaving > self.seats_max / 8 => return Admission::Soon(socket, LEAVING),
                 Eviction::Done => {}
                 Eviction::TooFresh(wait) => return Admission::Soon(socket, wait),
@@ -83,7 +92,7 @@ impl Live {
 
     /// Evicts one connection, where the system has run out of something.
     pub fn evict_one(&self, now: Instant) {
-        evict_one(&self.lock(), now);
+        evict_one(&self.lock(), now, self.age_min);
     }
 
     /// Evicts every connection that waits for a request, and those whose head is older than `head_age_min`.
@@ -147,9 +156,9 @@ enum Eviction {
 }
 
 /// Evicts the connection that has been idle longest, else the one with the oldest unfinished head, else content.
-fn evict_one(seats: &[Arc<Seat>], now: Instant) -> Eviction {
+fn evict_one(seats: &[Arc<Seat>], now: Instant, age_min: Duration) -> Eviction {
     let mut found = Eviction::AllBusy;
-    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, AGE_MIN), (CONTENT, AGE_MIN)] {
+    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (CONTENT, age_min)] {
         // Between looking and swapping it may have become busy: then look again, a bounded number of times.
         for _ in 0..8 {
             let candidates = seats.iter().filter(|seat| seat.slot.state() == state);
@@ -206,7 +215,7 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
         busy.seat.slot.active().unwrap();
-        let (head, mut head_client) = admit(&live, &pairs, at(1)).unwrap();
+        let (head, mut head_client) = admit(&live, &pairs, at(58)).unwrap();
         let (idle, mut idle_client) = admit(&live, &pairs, at(2)).unwrap();
         idle.seat.slot.active().unwrap();
         idle.seat.slot.idle(at(50)).unwrap();
@@ -216,12 +225,12 @@ mod tests {
         assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
         drop(idle);
 
-        let soon = live.admit(pairs.next().0, nobody, at(90));
+        let soon = live.admit(pairs.next().0, nobody, at(61));
         assert!(
-            matches!(soon, Admission::Soon(_, wait) if wait == Duration::from_millis(11)),
-            "no head is older than 100 ms: {soon:?}"
+            matches!(soon, Admission::Soon(_, wait) if wait == Duration::from_millis(2)),
+            "no head is older than 5 ms: {soon:?}"
         );
-        let (fifth, _c4) = admit(&live, &pairs, at(102)).expect("now one is");
+        let (fifth, _c4) = admit(&live, &pairs, at(63)).expect("now one is");
         assert!(head.seat.slot.is_evicted() && !fourth.seat.slot.is_evicted());
         assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
         drop(head);
@@ -232,6 +241,15 @@ mod tests {
         drop((busy, fourth, fifth));
         assert_eq!(live.count(), 0);
         assert_eq!(live.wait_for_one_to_leave(Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn where_seats_are_few_a_newcomer_waits_less() {
+        for (seats_max, micros) in
+            [(1, 5_000), (24, 5_000), (50, 5_000), (51, 5_100), (512, 51_200), (1_000, 100_000), (4_096, 100_000)]
+        {
+            assert_eq!(Live::new(seats_max).age_min, Duration::from_micros(micros), "{seats_max} seats");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::app::App;
+use crate::burst::{Burst, give_back_memory};
 use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
@@ -55,12 +56,16 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         conn::serve(&seat.socket, seat.peer, app, &seat.slot);
     };
     thread::scope(|scope| {
-        let workers = Workers::new(scope, &work);
+        let workers = Workers::new(scope, &work, connections_max);
         let mut door = Door { live: &live, workers: &workers, refused: VecDeque::new(), pause: PAUSE_MIN };
+        let mut burst = Burst::none(Instant::now());
         while !app.stop.is_asked() {
             let turn = door.accept_from(listeners.sockets(), &app.stop);
             door.look_after_refused();
-            let limit = if door.refused.is_empty() { None } else { Some(PAUSE_MAX) };
+            if burst.is_over(live.count(), Instant::now()) {
+                give_back_memory();
+            }
+            let limit = if door.refused.is_empty() { burst.next_look() } else { Some(PAUSE_MAX) };
             match turn {
                 Turn::Full => {}
                 Turn::Quiet if listeners.wait(&app.stop, limit).is_ok() => {}

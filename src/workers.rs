@@ -12,7 +12,7 @@ use std::time::Duration;
 use log::error;
 
 /// How long a thread waits for another connection. Long enough for the next burst, short enough not to keep memory for nothing.
-const WAIT: Duration = Duration::from_secs(5);
+pub const WAIT: Duration = Duration::from_secs(5);
 
 /// 256 KiB: what a connection needs at most is 48 (a panic with a backtrace), and untouched pages cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
@@ -38,9 +38,10 @@ struct Hand<J> {
 }
 
 impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
-    /// No threads yet. All of them do `work`.
-    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
-        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
+    /// No threads yet. All of them do `work`. About `threads_max` are expected: with room for them from the beginning, the list never
+    /// has to move to the end of the heap, where it would keep all that is below from being given back.
+    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync), threads_max: usize) -> Self {
+        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::with_capacity(threads_max))) }) }
     }
 
     /// Gives a job to a thread that waits, or to a new one.
@@ -89,7 +90,10 @@ fn life<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Han
         if !mine.wait() {
             // If it is no longer in the list, someone has taken it out: to give it a job, or to send it home.
             if let Some(stack) = lock(&waiting.stack).as_mut() {
-                stack.retain(|hand| !Arc::ptr_eq(hand, mine));
+                // The oldest stands first, and its time is over first.
+                if let Some(place) = stack.iter().position(|hand| Arc::ptr_eq(hand, mine)) {
+                    stack.remove(place);
+                }
             }
         }
     }
@@ -139,7 +143,7 @@ mod tests {
             assert!(job != 3, "job 3 panics");
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work);
+            let workers = Workers::new(scope, &work, 8);
             let mut threads = HashSet::new();
             for job in 0..50 {
                 assert!(workers.hand_over(job).is_ok());
@@ -160,7 +164,7 @@ mod tests {
             barrier.wait();
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work);
+            let workers = Workers::new(scope, &work, 8);
             for job in 0..8 {
                 assert!(workers.hand_over(job).is_ok());
             }

@@ -11,7 +11,7 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["wire"],
     &["semantics", "config", "stamp", "html", "ended", "access_log", "log_writer", "slot", "workers", "stop", "capacity"],
-    &["message", "logging", "live"],
+    &["message", "logging", "live", "burst"],
     &["site", "listen"],
     &["app", "finish"],
     &["routes", "net"],

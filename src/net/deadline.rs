@@ -4,6 +4,10 @@
 //! (waiting for a request, its head, its content, the response, lingering) has a *total*, and what is left of it is set as the
 //! timeout of each call. That costs a system call, so the first call of a phase uses the phase's whole time, which is set
 //! already in the common case: a request that arrives in one piece changes no timeout at all.
+//!
+//! A write returns when the kernel has taken all of it, or its timeout is over; and the kernel wakes us only when a third of its own
+//! buffer is free again, which a slow client may not reach in a minute. So writes wait one short tick at a time: the next call then
+//! takes whatever is free, and shows whether anything moved.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -16,6 +20,9 @@ use crate::net::stream::Stream;
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// One write call. Larger ones are not faster, and the total deadline is looked at between two of them.
 const PIECE_BYTES_MAX: usize = 256 * 1024;
+
+/// How long one write call waits: a deadline may be so much late, and four calls a second are no work.
+const WRITE_TICK: Duration = Duration::from_millis(250);
 
 /// A connection whose every read and write is bounded in time.
 #[derive(Debug)]
@@ -65,7 +72,8 @@ impl<S: Stream> Deadline<S> {
     /// `TimedOut` when the phase's time is over, and whatever the connection fails with.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let timeout = self.reading.next_timeout(None)?;
+            let now = self.reading.now();
+            let timeout = self.reading.left_at(now)?;
             if timeout != self.reading.told {
                 self.stream.set_read_timeout(timeout)?;
                 self.reading.told = timeout;
@@ -87,8 +95,10 @@ impl<S: Stream> Deadline<S> {
     /// `TimedOut` when the phase's time is over or nothing moved for too long, and whatever the connection fails with.
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
+        let mut moved = None;
         while !rest.is_empty() {
-            let timeout = self.writing.next_timeout(Some(self.progress_time_max))?;
+            let now = self.writing.now();
+            let timeout = self.writing.left_at(now)?.min(WRITE_TICK);
             if timeout != self.writing.told {
                 self.stream.set_write_timeout(timeout)?;
                 self.writing.told = timeout;
@@ -100,8 +110,15 @@ impl<S: Stream> Deadline<S> {
                     trace!("wrote {count} bytes: {}", Visible(piece.get(..count).unwrap_or_default()));
                     rest = rest.get(count..).unwrap_or_default();
                     self.written += u64::try_from(count).unwrap_or(0);
+                    // It may have waited since: for all we know these bytes moved when it began.
+                    moved = Some(now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if moved.get_or_insert(now).elapsed() >= self.progress_time_max {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -129,6 +146,11 @@ impl<S: Stream> Deadline<S> {
         }
     }
 
+    /// See [`Stream::limit_send_queue`].
+    pub fn limit_send_queue(&mut self, bytes: usize) {
+        self.stream.limit_send_queue(bytes);
+    }
+
     /// Makes the close of this connection visible as a failure. See [`Stream::reset_on_close`].
     pub fn reset_on_close(&mut self) {
         self.stream.reset_on_close();
@@ -142,18 +164,15 @@ impl Phase {
         self.first_call = true;
     }
 
-    /// What the next call may take; the clock is not even asked for the first.
-    fn next_timeout(&mut self, most: Option<Duration>) -> io::Result<Duration> {
-        let left = if self.first_call {
-            self.first_call = false;
-            self.limit
-        } else {
-            self.limit.checked_sub(self.begun.elapsed()).ok_or(io::ErrorKind::TimedOut)?
-        };
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        Ok(most.map_or(left, |most| left.min(most)).max(TIMEOUT_MIN))
+    /// When the next call begins; the clock is not even asked for the first.
+    fn now(&mut self) -> Instant {
+        if std::mem::take(&mut self.first_call) { self.begun } else { Instant::now() }
+    }
+
+    /// What a call that begins `now` may take.
+    fn left_at(&self, now: Instant) -> io::Result<Duration> {
+        let left = self.limit.saturating_sub(now.saturating_duration_since(self.begun));
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(TIMEOUT_MIN)) }
     }
 }
 
@@ -195,6 +214,30 @@ mod tests {
         }
         fn close_write(&mut self) {}
         fn reset_on_close(&mut self) {}
+        fn limit_send_queue(&mut self, _: usize) {}
+    }
+
+    /// Takes so many bytes a write; 0 is a timeout.
+    struct Ticks<'a>(&'a [usize]);
+
+    impl Stream for Ticks<'_> {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            let (&count, rest) = self.0.split_first().expect("one call too many");
+            self.0 = rest;
+            if count == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(count) }
+        }
+        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+        fn close_write(&mut self) {}
+        fn reset_on_close(&mut self) {}
+        fn limit_send_queue(&mut self, _: usize) {}
     }
 
     #[test]
@@ -222,14 +265,34 @@ mod tests {
     }
 
     #[test]
-    fn a_write_never_waits_longer_than_progress_allows() {
-        let progress = Duration::from_secs(10);
-        let mut deadline = Deadline::new(Slow::default(), Instant::now(), progress, progress);
-        deadline.begin_writing(Instant::now(), Duration::from_secs(1000));
+    fn a_write_waits_a_tick_at_a_time_and_ends_with_its_total() {
+        let total = Duration::from_secs(99);
+        let mut deadline = Deadline::new(Slow::default(), Instant::now(), total, total);
+        deadline.begin_writing(Instant::now(), total);
         deadline.write_all(&[0; 5000]).unwrap();
-        assert_eq!(deadline.stream.told, [progress], "told once");
+        assert_eq!(deadline.stream.told, [WRITE_TICK], "told once");
         let begun = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
-        deadline.begin_writing(begun, Duration::from_secs(99));
+        deadline.begin_writing(begun, total);
         assert!(deadline.write_all(&[0; 5000]).is_err(), "the total ends it however steady the trickle");
+    }
+
+    #[test]
+    fn a_write_ends_when_nothing_has_moved_for_too_long() {
+        let (total, progress) = (Duration::from_secs(1000), Duration::from_secs(10));
+        // What the kernel takes of each call, 0 if its tick ends first; how long ago the first began; whether all of it leaves.
+        let cases: [(&[usize], u64, bool, &str); 5] = [
+            (&[100], 10, true, "all at once, however long that took"),
+            (&[0, 0, 100], 9, true, "there is time left"),
+            (&[0], 10, false, "nothing moved in ten seconds"),
+            (&[60, 0], 10, false, "some moved when it began, and nothing since"),
+            (&[60, 30, 0, 0, 10], 10, true, "some has moved just now"),
+        ];
+        for (takes, seconds, is_whole, why) in cases {
+            let mut deadline = Deadline::new(Ticks(takes), Instant::now(), total, progress);
+            deadline.begin_writing(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), total);
+            let outcome = deadline.write_all(&[0; 100]);
+            assert_eq!(outcome.is_ok(), is_whole, "{why}: {outcome:?}");
+            assert!(deadline.stream.0.is_empty(), "{why}: {} calls were not made", deadline.stream.0.len());
+        }
     }
 }

@@ -1,16 +1,21 @@
 //! How much of a file is in memory at once?
 //!
 //! A large file passes through a buffer, piece by piece. Large pieces are fast; but a client that stops reading holds its piece for as
-//! long as it is waited for, and five hundred such clients would hold five hundred pieces. So only so many are large at any time.
+//! long as it is waited for, and five hundred such clients would hold five hundred pieces, and the system up to 4 MiB for each of them
+//! besides. So only so many are large at any time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Measured over loopback, this moved more than any other size, and twice as much as `sendfile`.
 pub const LARGE_BYTES: usize = 256 * 1024;
-/// What the others get: still two thirds as fast, at an eighth of the memory.
-pub const SMALL_BYTES: usize = 32 * 1024;
+/// What the others get. With a short queue behind it, 256 downloads at once moved as much with this as with twice as much.
+pub const SMALL_BYTES: usize = 16 * 1024;
 /// Large pieces at the same time, 16 MiB of them: more downloads than that have no core of their own anyway.
 const LARGE_MAX: usize = 64;
+
+/// What the system holds for each of the others; it would grow to 4 MiB. Enough for 10 MB/s at 25 ms. What is short stays in the
+/// processor's cache: 256 downloads over loopback moved 2.7 GB/s, and 1.6 with the system's own queues.
+const SEND_QUEUE_BYTES: usize = 256 * 1024;
 
 static LARGE_TAKEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -18,6 +23,8 @@ static LARGE_TAKEN: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub struct Piece {
     bytes: usize,
+    /// It would have been large if there were not so many.
+    is_one_too_many: bool,
 }
 
 impl Piece {
@@ -25,11 +32,13 @@ impl Piece {
     pub fn of(length: u64) -> Piece {
         let is_small = usize::try_from(length).is_ok_and(|length| length <= SMALL_BYTES);
         let one_more = |taken| (taken < LARGE_MAX).then_some(taken + 1);
-        if is_small || LARGE_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
-            Piece { bytes: SMALL_BYTES }
-        } else {
-            Piece { bytes: LARGE_BYTES }
-        }
+        let is_one_too_many = !is_small && LARGE_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err();
+        Piece { bytes: if is_small || is_one_too_many { SMALL_BYTES } else { LARGE_BYTES }, is_one_too_many }
+    }
+
+    /// How much the system may hold of what has been written and not been taken, where that should be limited.
+    pub fn send_queue_bytes_max(&self) -> Option<usize> {
+        self.is_one_too_many.then_some(SEND_QUEUE_BYTES)
     }
 
     /// Its size in bytes.

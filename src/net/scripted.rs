@@ -51,4 +51,6 @@ impl Stream for &mut Scripted {
     fn close_write(&mut self) {}
 
     fn reset_on_close(&mut self) {}
+
+    fn limit_send_queue(&mut self, _: usize) {}
 }

@@ -138,6 +138,9 @@ fn file_slice<S: Stream>(
     slice: Slice,
 ) -> io::Result<Sent> {
     let piece = Piece::of(slice.length);
+    if let Some(bytes) = piece.send_queue_bytes_max() {
+        to.limit_send_queue(bytes);
+    }
     let mut left = slice.length;
     let broken = |left, error| Ok(Sent::Broken { bytes: slice.length - left, error });
     while left > 0 {

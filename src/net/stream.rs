@@ -20,6 +20,8 @@ pub trait Stream {
     fn close_write(&mut self);
     /// Makes closing visible as an error at the other end, where an end of the connection would pass for the end of the content.
     fn reset_on_close(&mut self);
+    /// Lets the system hold about so many bytes, and no more, that the client has not taken yet.
+    fn limit_send_queue(&mut self, bytes: usize);
 }
 
 /// A shared reference is enough to read and to write, so that a connection needs one descriptor only while the registry of live
@@ -48,6 +50,11 @@ impl Stream for &TcpStream {
 
     fn reset_on_close(&mut self) {
         let _ = rustix::net::sockopt::set_socket_linger(*self, Some(Duration::ZERO));
+    }
+
+    fn limit_send_queue(&mut self, bytes: usize) {
+        // It only saves memory.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(*self, bytes);
     }
 }
 

@@ -1,0 +1,167 @@
+//! What if there are too many connections, or too few descriptors for them, or they end in ugly ways?
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::Scale;
+use crate::crowd::Crowd;
+use crate::guest::{Guests, connect};
+use crate::promise::Promise;
+use crate::victim::{SMALL, Victim};
+
+const KEEP_ALIVE: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// So many connections that have asked once and now wait.
+fn idle_crowd(victim: &Victim, count: usize) -> Crowd {
+    let mut crowd = Crowd::new(victim.address, KEEP_ALIVE);
+    while crowd.count() < count {
+        crowd.grow((count - crowd.count()).min(500)).unwrap();
+        crowd.read(Duration::from_millis(20));
+    }
+    while crowd.read(Duration::from_millis(300)) > 0 {}
+    crowd
+}
+
+/// Ten thousand connections that wait, below the cap.
+pub fn idle(scale: &Scale) -> Vec<Promise> {
+    let count = scale.of(10_000);
+    let victim = Victim::start(&["--max-connections", "12000", "--idle-timeout", "120"]);
+    let mut crowd = idle_crowd(&victim, count);
+    let rss_mib = victim.figures().rss_kib.div_ceil(1024);
+    let guests = Guests::visit(victim.address, scale.of(500), Duration::from_millis(2));
+    crowd.watch(Duration::ZERO);
+    crowd.drip(KEEP_ALIVE);
+    let mut answers = 0;
+    while let more @ 1.. = crowd.read(Duration::from_millis(500)) {
+        answers += more;
+    }
+    let mut promises = vec![
+        Promise::at_most(format!("memory with {count} idle connections"), 128, rss_mib, "MiB"),
+        Promise::all("of them still connected", count, crowd.count()),
+        Promise::all("of them answered when they ask again", count, answers),
+    ];
+    promises.extend(guests.promises(50.0));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// All seats taken by connections that wait.
+pub fn full(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&["--max-connections", "1000", "--idle-timeout", "120"]);
+    let mut crowd = idle_crowd(&victim, 1000);
+    let asked = scale.of(500);
+    let guests = Guests::visit(victim.address, asked, Duration::from_millis(2));
+    crowd.read(Duration::ZERO);
+    let mut promises = guests.promises(10.0);
+    promises.push(Promise::at_most("idle connections closed for them", asked, 1000 - crowd.count(), ""));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Six hundred clients connect while the whole server is stopped for a while.
+pub fn stalled(_: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    victim.signal(Signal::STOP);
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..600)
+        .map(|_| {
+            let mut stream = connect(victim.address).unwrap();
+            stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300).saturating_sub(begun.elapsed()));
+    victim.signal(Signal::CONT);
+    let mut guests = Guests::default();
+    for mut client in clients {
+        let mut answer = Vec::new();
+        let outcome = client.read_to_end(&mut answer);
+        assert!(outcome.is_err() || answer.ends_with(SMALL));
+        guests.note(outcome.map(|_| begun.elapsed()));
+    }
+    let mut promises = guests.promises(500.0);
+    promises.push(Promise::at_most("the slowest of them", 500.0, guests.millis_at(1000), "ms"));
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Sixty-four descriptors, and two hundred clients who connect and say nothing.
+pub fn few_descriptors(scale: &Scale) -> Vec<Promise> {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_threadbare")]);
+    let victim = Victim::of(command, Stdio::null());
+    let mut crowd = Crowd::new(victim.address, b"");
+    let silent = 200;
+    crowd.grow(silent).unwrap();
+    let (begun, used) = (Instant::now(), victim.processor_time());
+    let over = AtomicBool::new(false);
+    let guests = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                crowd.watch(Duration::from_millis(100));
+                // Whoever was sent away comes back.
+                crowd.grow(silent - crowd.count()).unwrap();
+                thread::sleep(Duration::from_millis(400));
+            }
+        });
+        let guests = Guests::visit(victim.address, scale.of(100), Duration::from_millis(50));
+        over.store(true, Ordering::Relaxed);
+        guests
+    });
+    let spent = (victim.processor_time() - used).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let mut promises = guests.promises(500.0);
+    promises.push(Promise::at_most("of a processor, meanwhile", 5.0, spent * 100.0, "%"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Clients that connect, say something or nothing, and reset the connection.
+pub fn resets(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    let openings: [&[u8]; 4] = [b"", b"GET /large.bin HT", b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n", KEEP_ALIVE];
+    let over = AtomicBool::new(false);
+    let guests = thread::scope(|scope| {
+        let guests = scope.spawn(|| Guests::visit_until(victim.address, &over, Duration::from_millis(2)));
+        for round in 0..scale.of(20_000) / 100 {
+            let mut crowd = Crowd::new(victim.address, openings[round % openings.len()]);
+            crowd.grow(100).unwrap();
+            crowd.reset();
+        }
+        over.store(true, Ordering::Relaxed);
+        guests.join().unwrap()
+    });
+    // They stand in the same queue, behind hundreds.
+    let mut promises = guests.promises(250.0);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Clients that end their side before they read the answer.
+pub fn half_closes(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    let count = scale.of(1000);
+    let mut whole = 0;
+    for number in 0..count {
+        let mut stream = connect(victim.address).unwrap();
+        let target = if number % 10 == 0 { "large.bin" } else { "small.txt" };
+        write!(stream, "GET /{target} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let outcome = stream.read_to_end(&mut answer);
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
+        let length = if target == "large.bin" { crate::victim::LARGE_BYTES } else { SMALL.len() };
+        whole += usize::from(outcome.is_ok() && answer.len() - head == length);
+    }
+    let mut promises = vec![Promise::all("answers that came whole", count, whole)];
+    promises.extend(victim.back_at_rest());
+    promises
+}

@@ -1,0 +1,135 @@
+//! How are thousands of connections held by one thread?
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::{AddressFamily, SocketType, connect, socket};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How an answer begins.
+const BEGINNING: &[u8] = b"HTTP/1.1 ";
+
+/// Connections that behave badly together.
+pub struct Crowd {
+    address: SocketAddr,
+    opening: Vec<u8>,
+    members: Vec<Member>,
+    /// How long those lived that have been ended by the server.
+    pub lives: Vec<Duration>,
+}
+
+struct Member {
+    stream: TcpStream,
+    born: Instant,
+}
+
+/// As many descriptors as the machine gives.
+pub fn allow_many_sockets() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+impl Crowd {
+    /// Nobody yet; each one will begin by sending that.
+    pub fn new(address: SocketAddr, opening: &[u8]) -> Crowd {
+        Crowd { address, opening: opening.to_vec(), members: Vec::new(), lives: Vec::new() }
+    }
+
+    /// More of them.
+    pub fn grow(&mut self, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let born = Instant::now();
+            let stream = TcpStream::connect(self.address)?;
+            stream.set_nonblocking(true)?;
+            let _ = (&stream).write(&self.opening);
+            self.members.push(Member { stream, born });
+        }
+        Ok(())
+    }
+
+    /// More of them, who can receive only a few kilobytes before they read.
+    pub fn grow_narrow(&mut self, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let born = Instant::now();
+            let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            set_socket_recv_buffer_size(&socket, 1024)?;
+            connect(&socket, &self.address)?;
+            let stream = TcpStream::from(socket);
+            stream.set_nonblocking(true)?;
+            let _ = (&stream).write(&self.opening);
+            self.members.push(Member { stream, born });
+        }
+        Ok(())
+    }
+
+    /// How many are still connected.
+    pub fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Each sends that, if it can without waiting.
+    pub fn drip(&self, bytes: &[u8]) {
+        for member in &self.members {
+            let _ = (&member.stream).write(bytes);
+        }
+    }
+
+    /// Waits at most so long for something to happen, and lets go of those whose connection has ended.
+    pub fn watch(&mut self, limit: Duration) {
+        // A hang-up is reported without asking; what there is to read only where it is asked for.
+        self.look(limit, PollFlags::RDHUP, |_| true);
+    }
+
+    /// Waits at most so long for answers, and reads all that have come; how many begin in what was read.
+    pub fn read(&mut self, limit: Duration) -> usize {
+        let mut answers = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        self.look(limit, PollFlags::IN | PollFlags::RDHUP, |mut stream| {
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => return true,
+                    Ok(count) => answers += buffer[..count].windows(BEGINNING.len()).filter(|bytes| *bytes == BEGINNING).count(),
+                    Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+                }
+            }
+        });
+        answers
+    }
+
+    fn look(&mut self, limit: Duration, flags: PollFlags, mut has_ended: impl FnMut(&TcpStream) -> bool) {
+        let timeout = Timespec { tv_sec: limit.as_secs().try_into().unwrap(), tv_nsec: limit.subsec_nanos().into() };
+        let mut sockets: Vec<PollFd<'_>> = self.members.iter().map(|member| PollFd::new(&member.stream, flags)).collect();
+        if sockets.is_empty() {
+            std::thread::sleep(limit);
+            return;
+        }
+        poll(&mut sockets, Some(&timeout)).unwrap();
+        let happened: Vec<bool> = sockets.iter().map(|socket| !socket.revents().is_empty()).collect();
+        drop(sockets);
+        let now = Instant::now();
+        let mut happened = happened.into_iter();
+        self.members.retain(|member| {
+            let ended = happened.next() == Some(true) && has_ended(&member.stream);
+            if ended {
+                self.lives.push(now - member.born);
+            }
+            !ended
+        });
+    }
+
+    /// Lets go of all of them, each with a reset.
+    pub fn reset(&mut self) {
+        for member in self.members.drain(..) {
+            let _ = rustix::net::sockopt::set_socket_linger(&member.stream, Some(Duration::ZERO));
+        }
+    }
+
+    /// The longest that any lived, in seconds; those who still live count as well.
+    pub fn longest_life(&self) -> f64 {
+        let living = self.members.iter().map(|member| member.born.elapsed());
+        self.lives.iter().copied().chain(living).max().unwrap_or_default().as_secs_f64()
+    }
+}

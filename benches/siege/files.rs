@@ -1,0 +1,113 @@
+//! What if files change while they are sent?
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::Scale;
+use crate::guest::connect;
+use crate::promise::Promise;
+use crate::victim::Victim;
+
+const VERSION_BYTES: usize = 1024 * 1024;
+
+/// What a download turned out to be.
+#[derive(Default)]
+struct Downloads {
+    whole: usize,
+    /// The connection broke, or a 500 said that the file could not be read.
+    broken: usize,
+    /// Complete, and of more than one version.
+    mixed: usize,
+    /// Complete, and not of the length that was announced.
+    wrong_length: usize,
+}
+
+impl Downloads {
+    fn fetch(&mut self, victim: &Victim, name: &str) {
+        let mut stream = connect(victim.address).unwrap();
+        write!(stream, "GET /{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let outcome = stream.read_to_end(&mut answer);
+        let Some(head_end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            self.broken += 1;
+            return;
+        };
+        let (head, content) = (String::from_utf8_lossy(&answer[..head_end]), &answer[head_end + 4..]);
+        let announced =
+            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).and_then(|length| length.parse().ok());
+        if outcome.is_err() || !head.starts_with("HTTP/1.1 200 ") || announced.is_none_or(|length: usize| content.len() < length)
+        {
+            self.broken += 1;
+        } else if announced != Some(content.len()) {
+            self.wrong_length += 1;
+        } else if content.windows(2).any(|two| two[0] != two[1]) {
+            self.mixed += 1;
+        } else {
+            self.whole += 1;
+        }
+    }
+
+    fn say(&self, how: &str) {
+        println!("             {how}: {} whole, {} broken off, {} mixed", self.whole, self.broken, self.mixed);
+    }
+}
+
+/// A thousand downloads while somebody changes the file all the time.
+fn downloads_while(victim: &Victim, count: usize, name: &str, mut change: impl FnMut(u8) + Send) -> Downloads {
+    let over = AtomicBool::new(false);
+    change(b'a');
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for byte in [b'b', b'a'].into_iter().cycle() {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                change(byte);
+            }
+        });
+        let mut downloads = Downloads::default();
+        (0..count).for_each(|_| downloads.fetch(victim, name));
+        over.store(true, Ordering::Relaxed);
+        downloads
+    })
+}
+
+/// Replaced by rename, overwritten in place, grown and truncated.
+pub fn replaced_and_overwritten(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    let count = scale.of(1000);
+    let at = |name: &str| victim.site().join(name);
+
+    let replaced = downloads_while(&victim, count, "replaced", |byte| {
+        fs::write(at("replaced.new"), vec![byte; VERSION_BYTES]).unwrap();
+        fs::rename(at("replaced.new"), at("replaced")).unwrap();
+    });
+    replaced.say("replaced by rename");
+
+    fs::write(at("overwritten"), vec![b'a'; VERSION_BYTES]).unwrap();
+    let mut in_place = File::options().write(true).open(at("overwritten")).unwrap();
+    let overwritten = downloads_while(&victim, count, "overwritten", |byte| {
+        in_place.seek(SeekFrom::Start(0)).unwrap();
+        in_place.write_all(&vec![byte; VERSION_BYTES]).unwrap();
+    });
+    overwritten.say("overwritten in place");
+
+    let resized = File::create(at("resized")).unwrap();
+    let resized = downloads_while(&victim, count, "resized", |byte| {
+        resized.set_len(if byte == b'a' { VERSION_BYTES as u64 } else { 10 }).unwrap();
+    });
+    resized.say("truncated and grown");
+
+    let mixed_percent = overwritten.mixed as f64 * 100.0 / count as f64;
+    let wrong = replaced.wrong_length + overwritten.wrong_length + resized.wrong_length;
+    let mut promises = vec![
+        Promise::all("whole downloads of a file replaced by rename", count, replaced.whole),
+        Promise::none("of them mixed", replaced.mixed),
+        Promise::at_most("mixed downloads of a file overwritten in place", 0.2, mixed_percent, "%"),
+        Promise::none("downloads of another length than announced", wrong),
+    ];
+    promises.extend(victim.back_at_rest());
+    promises
+}

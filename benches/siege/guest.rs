@@ -1,0 +1,112 @@
+//! How is somebody served who means well, and how long does it take?
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::promise::Promise;
+use crate::victim::SMALL;
+
+/// Far more than any promise allows.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks for the small file on a connection of its own; how long it took, from connect to the last byte.
+pub fn ask(address: SocketAddr) -> io::Result<Duration> {
+    let begun = Instant::now();
+    let mut stream = connect(address)?;
+    stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::with_capacity(512);
+    stream.read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(SMALL) {
+        Ok(begun.elapsed())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&answer).into_owned()))
+    }
+}
+
+/// A connection that never waits longer than our patience.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// What guests saw.
+#[derive(Default)]
+pub struct Guests {
+    asked: usize,
+    times: Vec<Duration>,
+    first_failure: Option<String>,
+}
+
+impl Guests {
+    /// `count` of them, one after another, `pause` between them.
+    pub fn visit(address: SocketAddr, count: usize, pause: Duration) -> Guests {
+        let mut guests = Guests::default();
+        for _ in 0..count {
+            guests.note(ask(address));
+            std::thread::sleep(pause);
+        }
+        guests
+    }
+
+    /// One after another until told to stop.
+    pub fn visit_until(address: SocketAddr, stop: &AtomicBool, pause: Duration) -> Guests {
+        let mut guests = Guests::default();
+        while !stop.load(Ordering::Relaxed) {
+            guests.note(ask(address));
+            std::thread::sleep(pause);
+        }
+        guests
+    }
+
+    /// Counts one.
+    pub fn note(&mut self, outcome: io::Result<Duration>) {
+        self.asked += 1;
+        match outcome {
+            Ok(time) => self.times.push(time),
+            Err(error) => {
+                self.first_failure.get_or_insert(error.to_string());
+            }
+        }
+    }
+
+    /// Takes in what others saw.
+    pub fn join(&mut self, other: Guests) {
+        self.asked += other.asked;
+        self.times.extend(other.times);
+        self.first_failure = self.first_failure.take().or(other.first_failure);
+    }
+
+    /// How many asked.
+    pub fn asked(&self) -> usize {
+        self.asked
+    }
+
+    /// Milliseconds that so many of a thousand stayed within.
+    pub fn millis_at(&self, per_mille: usize) -> f64 {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        let index = (times.len() * per_mille / 1000).min(times.len().saturating_sub(1));
+        times.get(index).map_or(f64::INFINITY, |time| time.as_secs_f64() * 1000.0)
+    }
+
+    /// All answered, and 99 % of them within so many milliseconds.
+    pub fn promises(&self, millis: f64) -> Vec<Promise> {
+        if let Some(failure) = &self.first_failure {
+            println!("             the first guest who was not served: {failure}");
+        }
+        println!(
+            "             guests: p50 {:.3} ms, p99 {:.3} ms, slowest {:.3} ms",
+            self.millis_at(500),
+            self.millis_at(990),
+            self.millis_at(1000)
+        );
+        vec![
+            Promise::all("guests served", self.asked, self.times.len()),
+            Promise::at_most("guests, 99 % of them within", millis, self.millis_at(990), "ms"),
+        ]
+    }
+}

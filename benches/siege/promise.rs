@@ -1,0 +1,41 @@
+//! What was promised, what was measured, and did it hold?
+
+use std::fmt::Display;
+
+/// One line of the table.
+pub struct Promise {
+    what: String,
+    asked: String,
+    measured: String,
+    held: bool,
+}
+
+impl Promise {
+    /// No more than that.
+    pub fn at_most<T: PartialOrd + Display>(what: impl Into<String>, limit: T, measured: T, unit: &str) -> Promise {
+        let held = measured <= limit;
+        Promise { what: what.into(), asked: format!("≤ {limit} {unit}"), measured: format!("{measured:.3} {unit}"), held }
+    }
+
+    /// All of so many.
+    pub fn all(what: impl Into<String>, asked: usize, measured: usize) -> Promise {
+        Promise { what: what.into(), asked: asked.to_string(), measured: measured.to_string(), held: measured == asked }
+    }
+
+    /// Not one.
+    pub fn none(what: impl Into<String>, measured: usize) -> Promise {
+        Promise::all(what, 0, measured)
+    }
+
+    /// Prints the line; whether it held.
+    pub fn print(&self, attack: &str) -> bool {
+        let held = if self.held { "held" } else { "NOT HELD" };
+        println!("{attack:<12} {:<58} {:>14} {:>16}  {held}", self.what, self.asked, self.measured);
+        self.held
+    }
+}
+
+/// Prints what the columns are.
+pub fn print_title() {
+    println!("{:<12} {:<58} {:>14} {:>16}  held?", "attack", "promise", "asked", "measured");
+}

@@ -1,0 +1,133 @@
+//! What if clients send or read as slowly as they can?
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Scale;
+use crate::crowd::Crowd;
+use crate::guest::Guests;
+use crate::promise::Promise;
+use crate::victim::Victim;
+
+/// Of the server that is attacked slowly: shorter than what people use, so that each end of a deadline is seen within the siege.
+const HEAD_TIMEOUT_SECONDS: u64 = 5;
+/// What is not a flag: how long a response may go without progress.
+const PROGRESS_SECONDS: f64 = 10.0;
+/// How much later than its deadline a connection may end.
+const LATE_SECONDS: f64 = 0.5;
+
+const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
+
+/// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
+fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, Victim) {
+    let timeout = HEAD_TIMEOUT_SECONDS.to_string();
+    let victim = Victim::start(&["--max-connections", "512", "--head-timeout", &timeout]);
+    let slow = scale.of(1000).max(600);
+    let mut crowd = Crowd::new(victim.address, opening);
+    crowd.grow(slow).unwrap();
+    let over = AtomicBool::new(false);
+    let guests = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut dripped = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                // Five hundred new ones a second, at most.
+                crowd.watch(Duration::ZERO);
+                crowd.grow((slow - crowd.count()).min(50)).unwrap();
+                if dripped.elapsed() >= Duration::from_secs(1) {
+                    crowd.drip(b"a");
+                    dripped = Instant::now();
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let guests = Guests::visit(victim.address, guests, Duration::from_millis(20));
+        over.store(true, Ordering::Relaxed);
+        guests
+    });
+    (guests, crowd, victim)
+}
+
+/// Far below the cap nobody is evicted: only the deadline ends them.
+fn longest_life(opening: &[u8], limit: Duration) -> f64 {
+    let timeout = HEAD_TIMEOUT_SECONDS.to_string();
+    let victim = Victim::start(&["--head-timeout", &timeout]);
+    let mut crowd = Crowd::new(victim.address, opening);
+    crowd.grow(200).unwrap();
+    let deadline = Instant::now() + limit;
+    while crowd.count() > 0 && Instant::now() < deadline {
+        crowd.watch(Duration::from_millis(100));
+        crowd.drip(b"a");
+        thread::sleep(Duration::from_millis(100));
+    }
+    crowd.longest_life()
+}
+
+/// Slow heads.
+pub fn heads(scale: &Scale) -> Vec<Promise> {
+    let (guests, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.of(400));
+    let mut promises = guests.promises(25.0);
+    let allowed = HEAD_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
+    promises.push(Promise::at_most("the longest life of a slow head at the cap", allowed, crowd.longest_life(), "s"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    let life = longest_life(SLOW_HEAD, Duration::from_secs(HEAD_TIMEOUT_SECONDS * 2));
+    promises.push(Promise::at_most("the longest life of a slow head below it", allowed, life, "s"));
+    promises
+}
+
+/// Slow contents.
+pub fn contents(scale: &Scale) -> Vec<Promise> {
+    let (guests, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.of(400));
+    let mut promises = guests.promises(25.0);
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    // 20 s and 100,000 bytes at 1 KiB/s: what would be waited for if somebody were in no hurry. Two hundred bytes come in that time.
+    let allowed = 20.0 + 100_000.0 / 1024.0;
+    if scale.of(10) == 10 {
+        let life = longest_life(SLOW_CONTENT, Duration::from_secs_f64(allowed + 5.0));
+        promises.push(Promise::at_most("the longest life of a slow content below it", allowed + LATE_SECONDS, life, "s"));
+    }
+    promises
+}
+
+/// When the server has filled all queues: it uses the processor for the guests only.
+fn when_nothing_moves(victim: &Victim) -> Instant {
+    loop {
+        let (began, used) = (Instant::now(), victim.processor_time());
+        thread::sleep(Duration::from_millis(200));
+        if victim.processor_time() - used <= Duration::from_millis(40) {
+            return began;
+        }
+    }
+}
+
+/// Clients who ask for a large file and read nothing of it.
+pub fn readers(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    let rest = victim.figures();
+    let slow = scale.of(500);
+    let mut crowd = Crowd::new(victim.address, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    crowd.grow(slow).unwrap();
+    let (guests, during, longest) = thread::scope(|scope| {
+        let guests = scope.spawn(|| Guests::visit(victim.address, scale.of(400), Duration::from_millis(10)));
+        let filled = when_nothing_moves(&victim);
+        let during = victim.figures();
+        victim.settled(Duration::from_secs(15), |now| now.descriptors <= rest.descriptors);
+        (guests.join().unwrap(), during, filled.elapsed().as_secs_f64())
+    });
+    let mut promises = guests.promises(10.0);
+    let held = during.descriptors.saturating_sub(rest.descriptors);
+    promises.push(Promise::at_most("descriptors while they wait, two for each", 2 * slow + 2, held, ""));
+    promises.push(Promise::at_most(
+        "the last one ended, after nothing had moved for",
+        PROGRESS_SECONDS + LATE_SECONDS,
+        longest,
+        "s",
+    ));
+    promises.push(Promise::at_most("the most memory ever held", 64, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}

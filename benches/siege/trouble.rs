@@ -1,0 +1,205 @@
+//! What of answers nobody waited for, logs nobody reads, and being told to stop in the middle of it all?
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::Scale;
+use crate::guest::{Guests, connect};
+use crate::promise::Promise;
+use crate::victim::{SMALL, Victim};
+
+/// A beginning, what is sent on and on after it, and the status that must arrive although nobody reads that.
+type Unread = (&'static str, &'static [u8], &'static str);
+
+const UNREAD: [Unread; 6] = [
+    ("POST /small.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n", b"xxxxxxxx", "405"),
+    ("POST /small.txt HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r\n", "405"),
+    ("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n", b"xxxxxxxx", "413"),
+    ("GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", "400"),
+    ("GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-More: and more\r\n", "431"),
+    ("PUT /small.txt HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n", b"xxxxxxxx", "405"),
+];
+
+/// Refusals while the client is still sending: it must get to read them.
+pub fn unread_contents(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&[]);
+    let each = scale.of(100);
+    let mut promises: Vec<Promise> = UNREAD
+        .iter()
+        .map(|(head, more, status)| {
+            let seen = (0..each)
+                .filter(|_| insist(victim.address, head, more).is_ok_and(|answer| answer[9..].starts_with(status)))
+                .count();
+            Promise::all(format!("{status} read although content was left: {}", &head[..12]), each, seen)
+        })
+        .collect();
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Sends all of half a megabyte, whatever happens, and only then reads.
+fn insist(address: SocketAddr, head: &str, more: &[u8]) -> io::Result<String> {
+    let mut stream = connect(address)?;
+    let much: Vec<u8> = head.bytes().chain(more.iter().copied().cycle().take(512 * 1024 / more.len() * more.len())).collect();
+    let _ = stream.write_all(&much);
+    let mut answer = Vec::new();
+    let outcome = stream.read_to_end(&mut answer);
+    if answer.len() > 12 {
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    } else {
+        Err(outcome.err().unwrap_or(io::ErrorKind::UnexpectedEof.into()))
+    }
+}
+
+/// So many requests over four connections that persist.
+fn many_requests(address: SocketAddr, count: usize) -> Guests {
+    let per_connection = count / 4;
+    thread::scope(|scope| {
+        let connections: Vec<_> =
+            (0..4).map(|_| scope.spawn(move || requests_on_one_connection(address, per_connection))).collect();
+        let mut all = Guests::default();
+        connections.into_iter().for_each(|one| all.join(one.join().unwrap()));
+        all
+    })
+}
+
+fn requests_on_one_connection(address: SocketAddr, count: usize) -> Guests {
+    let mut guests = Guests::default();
+    let mut stream = connect(address).unwrap();
+    let mut buffer = vec![0; 4096];
+    for _ in 0..count {
+        let begun = Instant::now();
+        let outcome = stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").and_then(|()| {
+            let mut length = 0;
+            while !buffer[..length].ends_with(SMALL) {
+                match stream.read(&mut buffer[length..])? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    more => length += more,
+                }
+            }
+            Ok(begun.elapsed())
+        });
+        guests.note(outcome);
+    }
+    guests
+}
+
+/// A log that nobody reads until the end.
+pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
+    let mut victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), Stdio::piped());
+    let count = scale.of(100_000);
+    let guests = many_requests(victim.address, count);
+    // It is read again: each line either arrives or is counted as dropped. One more than the guests' is of the request that warmed it.
+    let (mut kept, mut dropped) = (0, 0);
+    let mut log = BufReader::new(victim.log()).lines().map_while(Result::ok);
+    while kept + dropped < count + 1
+        && let Some(line) = log.next()
+    {
+        kept += usize::from(line.contains("\"GET /small.txt "));
+        if let Some((before, _)) = line.split_once(" log lines were dropped") {
+            dropped += before.rsplit(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+        }
+    }
+    victim.signal(Signal::TERM);
+    log.for_each(drop);
+    println!("             lines: {kept} written, {dropped} dropped and counted");
+    let mut promises = guests.promises(5.0);
+    promises.push(Promise::all("lines written or counted as dropped", count + 1, kept + dropped));
+    promises.push(Promise::all("exit code", 0, victim.wait().code().map_or(usize::MAX, |code| code.try_into().unwrap())));
+    promises
+}
+
+/// A log on a disk that is full.
+pub fn full_disk(scale: &Scale) -> Vec<Promise> {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), full.into());
+    let guests = many_requests(victim.address, scale.of(100_000));
+    let mut promises = guests.promises(5.0);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// What clients of a server that stops have seen.
+#[derive(Default)]
+struct Seen {
+    whole: AtomicUsize,
+    /// An answer of which a part arrived.
+    cut: AtomicUsize,
+    /// A request on a new connection that was taken and not answered.
+    ignored: AtomicUsize,
+}
+
+/// Told to stop while eight clients ask as fast as they can.
+pub fn stops(scale: &Scale) -> Vec<Promise> {
+    let count = scale.of(100);
+    let (seen, mut clean, mut slowest) = (Seen::default(), 0, Duration::ZERO);
+    for round in 0..count {
+        let mut victim = Victim::start(&[]);
+        let address = victim.address;
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for client in 0..8 {
+                let (over, seen) = (&over, &seen);
+                scope.spawn(move || ask_until_it_stops(address, client % 2 == 0, over, seen));
+            }
+            thread::sleep(Duration::from_millis(20 + u64::try_from(round).unwrap() % 17));
+            let told = Instant::now();
+            victim.signal(Signal::TERM);
+            clean += usize::from(victim.wait().code() == Some(0));
+            slowest = slowest.max(told.elapsed());
+            over.store(true, Ordering::Relaxed);
+        });
+    }
+    println!(
+        "             {} answers whole, {} requests on new connections not taken",
+        seen.whole.load(Ordering::Relaxed),
+        seen.ignored.load(Ordering::Relaxed)
+    );
+    vec![
+        Promise::all("stops under load with exit code 0", count, clean),
+        Promise::none("answers cut", seen.cut.load(Ordering::Relaxed)),
+        Promise::at_most("the slowest stop", 10.0, slowest.as_secs_f64(), "s"),
+    ]
+}
+
+fn ask_until_it_stops(address: SocketAddr, persists: bool, over: &AtomicBool, seen: &Seen) {
+    let mut connection: Option<(TcpStream, usize)> = None;
+    let mut buffer = vec![0; 64 * 1024];
+    while !over.load(Ordering::Relaxed) {
+        let (mut stream, asked) = match connection.take() {
+            Some(open) => open,
+            None => match TcpStream::connect(address) {
+                Ok(stream) => (stream, 0),
+                Err(_) => continue,
+            },
+        };
+        let mut answer = Vec::new();
+        let outcome = stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").and_then(|()| {
+            while !answer.ends_with(SMALL) {
+                match stream.read(&mut buffer)? {
+                    0 => break,
+                    count => answer.extend_from_slice(&buffer[..count]),
+                }
+            }
+            Ok(())
+        });
+        let counter = match (outcome.is_ok() && answer.ends_with(SMALL), answer.is_empty()) {
+            (true, _) => &seen.whole,
+            (false, false) => &seen.cut,
+            // On a connection that persisted, the server may close just as we ask: RFC 9112 §9.5 has the client ask again.
+            (false, true) if asked > 0 => continue,
+            (false, true) => &seen.ignored,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if persists && answer.ends_with(SMALL) && !answer.windows(17).any(|text| text == b"Connection: close") {
+            connection = Some((stream, asked + 1));
+        }
+    }
+}

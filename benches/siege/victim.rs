@@ -1,0 +1,148 @@
+//! What does the process under attack look like from outside?
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::promise::Promise;
+
+/// A small file, the one that guests ask for.
+pub const SMALL: &[u8] = b"threadbare is still there\n";
+/// How long the large file is: more than all buffers on the way hold.
+pub const LARGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A server with a site of its own, ended and removed with this value.
+pub struct Victim {
+    child: Child,
+    site: PathBuf,
+    /// Where it listens.
+    pub address: SocketAddr,
+    rest: Figures,
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// Resident memory.
+    pub rss_kib: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
+}
+
+impl Victim {
+    /// The release binary on a free port, its log thrown away.
+    pub fn start(options: &[&str]) -> Victim {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(options);
+        Victim::of(command, Stdio::null())
+    }
+
+    /// Started by a command that ends in the binary with its options, its log going wherever that says.
+    pub fn of(mut command: Command, log: Stdio) -> Victim {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let site = std::env::temp_dir().join(format!("threadbare-siege-{}-{number}", std::process::id()));
+        fs::create_dir_all(&site).unwrap();
+        fs::write(site.join("small.txt"), SMALL).unwrap();
+        fs::write(site.join("large.bin"), vec![b'x'; LARGE_BYTES]).unwrap();
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).arg(&site);
+        let mut child = command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let url = ready.split_whitespace().last().expect("a ready line");
+        let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let nothing = Figures { rss_kib: 0, threads: 0, descriptors: 0 };
+        let mut victim = Victim { child, site, address, rest: nothing };
+        // The first request warms what is made once.
+        crate::guest::ask(victim.address).unwrap();
+        victim.rest = victim.settled(Duration::from_secs(5), |figures| figures.threads <= 4);
+        victim
+    }
+
+    /// Where its site lies.
+    pub fn site(&self) -> &Path {
+        &self.site
+    }
+
+    /// Its log, if it was made a pipe.
+    pub fn log(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("a piped log")
+    }
+
+    /// A number of `/proc/PID/status`.
+    fn status(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server lives");
+        let line = status.lines().find(|line| line.split(':').next() == Some(name)).expect("such a line");
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// What it holds now.
+    pub fn figures(&self) -> Figures {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count();
+        Figures { rss_kib: self.status("VmRSS"), threads: self.status("Threads"), descriptors }
+    }
+
+    /// The most resident memory that it ever had, in KiB.
+    pub fn rss_peak_kib(&self) -> u64 {
+        self.status("VmHWM")
+    }
+
+    /// How much processor time it has used.
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name may hold blanks; it ends with the last parenthesis. utime and stime are the 14th and 15th, in hundredths.
+        let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+        Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+    }
+
+    /// Looks now and then until it is so, at most for so long; what was seen last.
+    pub fn settled(&self, limit: Duration, is_so: impl Fn(Figures) -> bool) -> Figures {
+        let deadline = Instant::now() + limit;
+        loop {
+            let figures = self.figures();
+            if is_so(figures) || Instant::now() >= deadline {
+                return figures;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// It holds no more than before, within 10 s after the attack. Workers that wait for their next connection may stay a while.
+    pub fn back_at_rest(&self) -> Vec<Promise> {
+        let rest = self.rest;
+        let is_back = |now: Figures| now.threads <= rest.threads && now.descriptors <= rest.descriptors;
+        let after = self.settled(Duration::from_secs(10), |now| is_back(now) && now.rss_kib <= rest.rss_kib + 16 * 1024);
+        let grown = after.rss_kib.saturating_sub(rest.rss_kib);
+        vec![
+            Promise::at_most("threads within 10 s afterwards", rest.threads, after.threads, ""),
+            Promise::at_most("descriptors within 10 s afterwards", rest.descriptors, after.descriptors, ""),
+            Promise::at_most("memory above that before", 16 * 1024, grown, "KiB"),
+        ]
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.site);
+    }
+}
