@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use process::{Client, Log, PATIENCE, Process, Scratch};
+use process::{Client, Log, PATIENCE, Process, Scratch, child_of};
 use rustix::process::Signal;
 
 const MIB: u64 = 1024 * 1024;
@@ -167,18 +167,6 @@ fn pid_1_stops_too() {
             .unwrap();
         assert_eq!(process.wait(PATIENCE).code(), Some(0), "{signal:?}");
     }
-}
-
-/// The one child of a process.
-#[cfg(target_os = "linux")]
-fn child_of(parent: u32) -> u32 {
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    let is_child = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // pid (name) state parent …
-        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(&parent.to_string())
-    };
-    processes.into_iter().find(is_child).unwrap()
 }
 
 // ---- what a client may do ----

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub const LARGE_BYTES: usize = 256 * 1024;
 /// What the others get. With a short queue behind it, 256 downloads at once moved as much with this as with twice as much.
 pub const SMALL_BYTES: usize = 16 * 1024;
-/// Large pieces at the same time, 16 MiB of them: more downloads than that have no core of their own anyway.
-const LARGE_MAX: usize = 64;
+/// Large pieces at the same time, 8 MiB of them: more downloads than that have no core of their own anyway.
+const LARGE_MAX: usize = 32;
 
 /// What the system holds for each of the others; it would grow to 4 MiB. Enough for 10 MB/s at 25 ms. What is short stays in the
 /// processor's cache: 256 downloads over loopback moved 2.7 GB/s, and 1.6 with the system's own queues.

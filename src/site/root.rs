@@ -162,6 +162,10 @@ pub fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// How often an open is tried that might succeed the next time. More would be a way to keep us busy.
+#[cfg(unix)]
+const OPEN_TRIES_MAX: u32 = 8;
+
 /// Opens a file or a directory to read it.
 #[cfg(unix)]
 fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
@@ -170,7 +174,17 @@ fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
     // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits();
     let flags = i32::try_from(flags).map_err(io::Error::other)?;
-    Ok(root.open_with(path, OpenOptions::new().read(true).custom_flags(flags))?.into_std())
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags);
+    let mut tries_left = OPEN_TRIES_MAX;
+    loop {
+        tries_left -= 1;
+        match root.open_with(path, &options) {
+            // A signal, or a directory on the way that was renamed just then.
+            Err(error) if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            result => return Ok(result?.into_std()),
+        }
+    }
 }
 
 /// Opens a file or a directory to read it. Windows opens a directory only when asked for one.

@@ -135,9 +135,7 @@ impl Process {
     /// A number out of `/proc/PID/status`.
     #[cfg(target_os = "linux")]
     pub fn status_number(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        status_number(self.pid(), name)
     }
 }
 
@@ -148,11 +146,31 @@ impl Drop for Process {
     }
 }
 
+/// A number out of `/proc/PID/status`.
+#[cfg(target_os = "linux")]
+pub fn status_number(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 /// The address in a ready line.
 pub fn address(ready: &str) -> &str {
     let url = ready.rsplit(' ').next().unwrap_or_default();
     let inside = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
     inside.unwrap_or_else(|| panic!("no URL at the end of {ready:?}"))
+}
+
+/// The one child of a process.
+#[cfg(target_os = "linux")]
+pub fn child_of(parent: u32) -> u32 {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let is_child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // pid (name) state parent …
+        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(&parent.to_string())
+    };
+    processes.into_iter().find(is_child).unwrap()
 }
 
 /// What a process that ends by itself leaves behind.

@@ -1,0 +1,379 @@
+//! What if the system says no? Each error that a manual page lists, at each call that a request needs.
+//!
+//! `strace` makes every second or third of the calls fail. Whatever fails, the server lives, a client gets the right answer, a finished
+//! refusal or a connection that visibly breaks, and nothing leaks. Without `strace` this says so, and is skipped.
+#![cfg(target_os = "linux")]
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use process::{Log, PATIENCE, Process, Scratch, child_of, status_number};
+use rustix::process::{Pid, Signal, kill_process};
+
+const CONTENT: &str = "0123456789";
+/// One after another, each on a connection of its own.
+const REQUESTS: usize = 24;
+/// At the same time, so that threads must be started.
+const TOGETHER: usize = 6;
+/// Traced calls for each request: more would be a loop that spins.
+const CALLS_PER_REQUEST_MAX: usize = 40;
+
+/// A call that fails.
+struct Fault {
+    call: &'static str,
+    /// From the manual page of the call.
+    errors: &'static [&'static str],
+    /// Which of the calls of each thread: `first+step`. `start` is the first after those that the start of the process takes.
+    when: &'static str,
+    /// Only where it touches the file that is served.
+    only_the_file: bool,
+    /// What may come instead of the content.
+    instead: &'static [Instead],
+    why: &'static str,
+}
+
+/// What a client may see instead of the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instead {
+    /// A whole answer with that status.
+    Status(u16),
+    /// The connection breaks, visibly.
+    Broken,
+}
+use Instead::{Broken, Status};
+
+const ACCEPT: &[Fault] = &[
+    Fault {
+        call: "accept4",
+        errors: &[
+            "EAGAIN",
+            "ECONNABORTED",
+            "EINTR",
+            "EPROTO",
+            "EPERM",
+            "ENETDOWN",
+            "ENOPROTOOPT",
+            "EHOSTDOWN",
+            "ENONET",
+            "EHOSTUNREACH",
+            "EOPNOTSUPP",
+            "ENETUNREACH",
+            "ETIMEDOUT",
+        ],
+        when: "2+2",
+        only_the_file: false,
+        instead: &[],
+        why: "that connection is gone, or there is none: the next one is not its fault",
+    },
+    Fault {
+        call: "accept4",
+        errors: &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EBADF", "EFAULT", "EINVAL", "ENOTSOCK", "ENOSR", "ESOCKTNOSUPPORT"],
+        when: "2+3",
+        only_the_file: false,
+        instead: &[],
+        why: "something has run out, or cannot be: it makes room and tries again a little later",
+    },
+];
+
+const THREADS: &[Fault] = &[
+    Fault {
+        call: "clone3",
+        errors: &["EAGAIN", "ENOMEM", "EPERM", "EACCES", "EBUSY", "EEXIST", "EINVAL", "ENOSPC", "EOPNOTSUPP", "EUSERS"],
+        when: "start+2",
+        only_the_file: false,
+        instead: &[Status(503)],
+        why: "no thread, no service for that one: a finished 503",
+    },
+    Fault {
+        call: "clone3",
+        errors: &["ENOSYS"],
+        when: "1+1",
+        only_the_file: false,
+        instead: &[],
+        why: "an old kernel: the C library goes on with clone",
+    },
+    Fault {
+        call: "mmap",
+        errors: &["EACCES", "EAGAIN", "EBADF", "EEXIST", "EINVAL", "ENFILE", "ENODEV", "ENOMEM", "EOVERFLOW", "EPERM", "ETXTBSY"],
+        when: "start+2",
+        only_the_file: false,
+        instead: &[Status(503)],
+        why: "no stack, no thread",
+    },
+];
+
+const FILES: &[Fault] = &[
+    Fault { call: "openat2", errors: &["EINTR", "EAGAIN"], when: "3+2", only_the_file: false, instead: &[], why: "again" },
+    Fault {
+        call: "openat2",
+        errors: &["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EXDEV", "ENXIO", "ENODEV"],
+        when: "3+2",
+        only_the_file: false,
+        instead: &[Status(404)],
+        why: "there is no such file beneath the root",
+    },
+    Fault {
+        call: "openat2",
+        errors: &["EACCES", "EPERM"],
+        when: "3+2",
+        only_the_file: false,
+        instead: &[Status(403)],
+        why: "we may not",
+    },
+    Fault {
+        call: "openat2",
+        errors: &["EMFILE", "ENFILE"],
+        when: "3+2",
+        only_the_file: false,
+        instead: &[Status(503)],
+        why: "descriptors have run out: not for ever",
+    },
+    Fault {
+        call: "openat2",
+        errors: &[
+            "EBADF",
+            "EBUSY",
+            "EDQUOT",
+            "EEXIST",
+            "EFAULT",
+            "EFBIG",
+            "EISDIR",
+            "ENOMEM",
+            "ENOSPC",
+            "EOVERFLOW",
+            "EROFS",
+            "ETXTBSY",
+            "E2BIG",
+            "EIO",
+            "EOPNOTSUPP",
+            "EINVAL",
+            "ENOSYS",
+        ],
+        when: "3+2",
+        only_the_file: false,
+        instead: &[Status(500), Status(503), Status(403), Status(404)],
+        why: "whatever that means, it is an answer",
+    },
+    Fault {
+        call: "statx",
+        errors: &[
+            "EACCES",
+            "EBADF",
+            "EFAULT",
+            "EINVAL",
+            "ELOOP",
+            "ENAMETOOLONG",
+            "ENOENT",
+            "ENOMEM",
+            "ENOTDIR",
+            "EIO",
+            "EOVERFLOW",
+        ],
+        when: "1+3",
+        only_the_file: true,
+        instead: &[Status(500), Status(503), Status(403), Status(404)],
+        why: "a file of which nothing is known is not sent",
+    },
+    Fault { call: "read", errors: &["EINTR"], when: "1+2", only_the_file: true, instead: &[], why: "again" },
+    Fault {
+        call: "read",
+        errors: &["EIO", "EAGAIN", "EBADF", "EFAULT", "EINVAL", "EISDIR", "ENOMEM", "ESTALE", "ENXIO"],
+        when: "1+2",
+        only_the_file: true,
+        instead: &[Status(500)],
+        why: "nothing of it has been sent yet, so there is an answer",
+    },
+];
+
+const SOCKETS: &[Fault] = &[
+    Fault { call: "recvfrom", errors: &["EINTR"], when: "1+2", only_the_file: false, instead: &[], why: "again" },
+    Fault {
+        call: "recvfrom",
+        errors: &["EAGAIN"],
+        when: "3+5",
+        only_the_file: false,
+        instead: &[Broken, Status(408)],
+        why: "that is how a timeout looks",
+    },
+    Fault {
+        call: "recvfrom",
+        errors: &["EBADF", "ECONNREFUSED", "ECONNRESET", "EFAULT", "EINVAL", "ENOMEM", "ENOTCONN", "ENOTSOCK", "ETIMEDOUT"],
+        when: "3+5",
+        only_the_file: false,
+        instead: &[Broken, Status(408)],
+        why: "that connection is lost, and no other",
+    },
+    Fault {
+        call: "sendto",
+        errors: &["EINTR", "EAGAIN"],
+        // Not the first: in the first thread that is how a signal wakes it.
+        when: "2+2",
+        only_the_file: false,
+        instead: &[],
+        why: "again, until the time is over",
+    },
+    Fault {
+        call: "sendto",
+        errors: &[
+            "EACCES",
+            "EALREADY",
+            "EBADF",
+            "ECONNRESET",
+            "EDESTADDRREQ",
+            "EFAULT",
+            "EINVAL",
+            "EISCONN",
+            "EMSGSIZE",
+            "ENOBUFS",
+            "ENOMEM",
+            "ENOTCONN",
+            "ENOTSOCK",
+            "EOPNOTSUPP",
+            "EPIPE",
+        ],
+        when: "2+3",
+        only_the_file: false,
+        instead: &[Broken],
+        why: "that connection is lost, and no other",
+    },
+];
+
+/// Whether calls can be made to fail here.
+fn has_strace() -> bool {
+    let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success());
+    if !works {
+        // Not by eprintln, which the test harness keeps to itself.
+        let _ = writeln!(io::stderr(), "SKIPPED: no strace here, so nothing is known about calls that fail");
+    }
+    works
+}
+
+/// The content, or what came instead.
+fn ask(stream: io::Result<TcpStream>) -> Option<Instead> {
+    let whole = || -> io::Result<(u16, String)> {
+        let mut stream = stream?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        let mut reader = BufReader::new(stream);
+        let (mut head, mut content) = (String::new(), String::new());
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        reader.read_to_string(&mut content)?;
+        let length = head.split("\r\n").find_map(|line| line.strip_prefix("Content-Length: "));
+        assert_eq!(length, Some(content.len().to_string().as_str()), "cut, and it looks whole: {head}{content}");
+        Ok((head[9..12].parse().unwrap(), content))
+    };
+    match whole() {
+        Ok((200, content)) => {
+            assert_eq!(content, CONTENT);
+            None
+        }
+        Ok((status, _)) => Some(Status(status)),
+        Err(error) => {
+            assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "neither an answer nor an end");
+            Some(Broken)
+        }
+    }
+}
+
+/// The server under `strace`, its trace in that file.
+fn traced(fault: &Fault, more: &[String], trace: &Path, scratch: &Scratch) -> Process {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(trace).arg("-e").arg(format!("trace={}", fault.call)).args(more);
+    if fault.only_the_file {
+        command.arg("-P").arg(scratch.path().join("ten.txt"));
+    }
+    command.args([env!("CARGO_BIN_EXE_threadbare"), "--port", "0", "--bind", "127.0.0.1"]).arg(scratch.path());
+    Process::of(command, Log::Read)
+}
+
+fn stop(process: &mut Process) {
+    let server = child_of(process.pid());
+    kill_process(Pid::from_raw(server.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+}
+
+/// How many such calls the first thread makes before it serves.
+fn calls_to_start(fault: &Fault, scratch: &Scratch) -> usize {
+    let trace = scratch.path().join(".rehearsal");
+    stop(&mut traced(fault, &[], &trace, scratch));
+    let trace = fs::read_to_string(trace).unwrap();
+    let first_thread = trace.split_whitespace().next().unwrap();
+    trace.lines().filter(|line| line.starts_with(first_thread)).count()
+}
+
+fn suffer(fault: &Fault, error: &str) {
+    let name = format!("{} fails with {error}", fault.call);
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", CONTENT);
+    let when = match fault.when.strip_prefix("start") {
+        Some(step) => format!("{}{step}", calls_to_start(fault, &scratch) + 1),
+        None => fault.when.to_owned(),
+    };
+    let trace = scratch.path().join(".trace");
+    let inject = format!("inject={}:error={error}:when={when}", fault.call);
+    let mut process = traced(fault, &["-e".into(), inject], &trace, &scratch);
+    let server = child_of(process.pid());
+
+    let mut seen: Vec<Option<Instead>> = (0..REQUESTS).map(|_| ask(TcpStream::connect(&process.address))).collect();
+    let together: Vec<_> = (0..TOGETHER).map(|_| TcpStream::connect(&process.address)).collect();
+    seen.extend(together.into_iter().map(ask));
+    for instead in seen.iter().flatten() {
+        assert!(fault.instead.contains(instead), "{name}: {} ({instead:?} of {seen:?})", fault.why);
+    }
+    assert!(seen.contains(&None), "{name}: not one answer of {seen:?}");
+
+    let descriptors = || fs::read_dir(format!("/proc/{server}/fd")).unwrap().count();
+    let listening_and_log = 12;
+    process.wait_until(&format!("{name}: nothing leaks"), |_| descriptors() <= listening_and_log);
+    // Those that have finished wait a few seconds for other work.
+    let threads = status_number(server, "Threads");
+    assert!(threads <= u64::try_from(3 + TOGETHER).unwrap(), "{name}: {threads} threads");
+    stop(&mut process);
+    let trace = fs::read_to_string(&trace).unwrap();
+    let (calls, injected) = (trace.lines().count(), trace.lines().filter(|line| line.contains("(INJECTED)")).count());
+    assert!(injected > 0, "{name}: it never did\n{trace}");
+    assert!(calls <= CALLS_PER_REQUEST_MAX * (REQUESTS + TOGETHER), "{name}: {calls} calls, it spins");
+}
+
+fn suffer_all(faults: &[Fault]) {
+    if has_strace() {
+        for fault in faults {
+            // Backing off is waiting: together they take no longer than one.
+            std::thread::scope(|scope| {
+                for error in fault.errors {
+                    scope.spawn(move || suffer(fault, error));
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn accept_fails() {
+    suffer_all(ACCEPT);
+}
+
+#[test]
+fn threads_cannot_be_started() {
+    suffer_all(THREADS);
+}
+
+#[test]
+fn files_cannot_be_opened_or_read() {
+    suffer_all(FILES);
+}
+
+#[test]
+fn sockets_fail() {
+    suffer_all(SOCKETS);
+}
