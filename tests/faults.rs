@@ -377,3 +377,20 @@ fn files_cannot_be_opened_or_read() {
 fn sockets_fail() {
     suffer_all(SOCKETS);
 }
+
+#[test]
+fn a_disk_that_fails_in_the_middle_of_a_file_breaks_the_connection() {
+    if !has_strace() {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", &CONTENT.repeat(1_000_000));
+    let fault = Fault { call: "read", errors: &[], when: "", only_the_file: true, instead: &[], why: "" };
+    let trace = scratch.path().join(".trace");
+    let process = traced(&fault, &["-e".into(), "inject=read:error=EIO:when=3+1".into()], &trace, &scratch);
+    let mut client = process.client();
+    client.send(process::GET);
+    assert!(client.head().contains("\r\nContent-Length: 10000000"));
+    let received = client.rest().len();
+    assert!(received > 0 && received < 10_000_000, "{received} bytes, and an end that can be seen");
+}

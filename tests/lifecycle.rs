@@ -1,39 +1,19 @@
-//! What shows only in a process: how does it stop, what may a client do to it, and what does it log?
+//! What shows only in a process: how does it stop, and what may a client do to it?
 #![cfg(unix)]
 
 #[path = "support/process.rs"]
 mod process;
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use process::{Client, Log, PATIENCE, Process, Scratch, child_of};
+use process::{Client, GET, Log, PATIENCE, Process, Scratch, child_of, served};
 use rustix::process::Signal;
 
 const MIB: u64 = 1024 * 1024;
-const GET: &[u8] = b"GET /ten.txt HTTP/1.1\r\nHost: a\r\n\r\n";
-
-/// A directory with `ten.txt` in it, and a server of it.
-fn served(options: &[&str]) -> (Scratch, Process) {
-    let scratch = Scratch::new();
-    scratch.file("ten.txt", "0123456789");
-    let args: Vec<_> =
-        options.iter().map(|option| OsString::from(*option)).chain([scratch.path().as_os_str().to_owned()]).collect();
-    let process = Process::start(&args);
-    (scratch, process)
-}
-
-/// The same, not started yet.
-fn command(options: &[&str], scratch: &Scratch) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
-    command.args(["--port", "0", "--bind", "127.0.0.1"]).args(options).arg(scratch.path());
-    command
-}
 
 // ---- how it stops ----
 
@@ -108,13 +88,13 @@ fn a_request_in_flight_is_answered() {
 #[test]
 fn a_download_in_flight_is_finished() {
     let (scratch, mut process) = served(&[]);
-    sparse(&scratch, "big", 64 * MIB);
+    scratch.sparse("big", 64 * MIB);
     let mut client = process.client();
     client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     client.head();
     process.signal(Signal::TERM);
     process.wait_for_log("stopping");
-    assert_eq!(read_up_to(&mut client, u64::MAX), 64 * MIB);
+    assert_eq!(client.read_up_to(u64::MAX), 64 * MIB);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }
 
@@ -174,7 +154,7 @@ fn pid_1_stops_too() {
 #[test]
 fn a_client_that_half_closes_gets_its_answers() {
     let (scratch, process) = served(&[]);
-    sparse(&scratch, "big", 8 * MIB);
+    scratch.sparse("big", 8 * MIB);
     let mut client = process.client();
     client.send(&[GET, b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
@@ -244,244 +224,10 @@ fn a_thousand_requests_in_one_write_are_answered_in_order() {
     assert_eq!(client.rest(), b"", "and no more");
 }
 
-// ---- files ----
-
-/// A file of zeros that needs no space.
-fn sparse(scratch: &Scratch, name: &str, length: u64) -> File {
-    let file = File::create(scratch.path().join(name)).unwrap();
-    file.set_len(length).unwrap();
-    file
-}
-
-/// Reads until so many bytes have come or the connection has ended; how many came.
-fn read_up_to(client: &mut Client, bytes: u64) -> u64 {
-    let mut piece = vec![0; 256 * 1024];
-    let mut total = 0;
-    while total < bytes {
-        match client.stream.read(&mut piece) {
-            Ok(0) => break,
-            Ok(length) => total += u64::try_from(length).unwrap(),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
-            Err(error) => panic!("after {total} bytes: {error}"),
-        }
-    }
-    total
-}
-
-#[test]
-fn a_file_larger_than_memory_streams() {
-    const LENGTH: u64 = 3 * 1024 * MIB;
-    let (scratch, process) = served(&[]);
-    let mut file = File::create(scratch.path().join("big")).unwrap();
-    if let Err(error) = file.set_len(LENGTH) {
-        eprintln!("SKIPPED: no sparse file of 3 GiB here: {error}");
-        return;
-    }
-    file.seek(SeekFrom::End(-5)).unwrap();
-    file.write_all(b"tail!").unwrap();
-
-    let mut client = process.client();
-    client.send(b"HEAD /big HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(client.head().ends_with("\r\nContent-Length: 3221225472"));
-    for (range, content_range) in [
-        ("-5", "bytes 3221225467-3221225471/3221225472"),
-        ("3221225467-", "bytes 3221225467-3221225471/3221225472"),
-        ("3221225467-18446744073709551615", "bytes 3221225467-3221225471/3221225472"),
-    ] {
-        client.send(format!("GET /big HTTP/1.1\r\nHost: a\r\nRange: bytes={range}\r\n\r\n").as_bytes());
-        let answer = client.answer();
-        assert_eq!((answer.status, answer.text()), (206, "tail!"), "{range}");
-        assert_eq!(answer.field("Content-Range"), Some(content_range), "{range}");
-    }
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(client.head().ends_with("\r\nContent-Length: 3221225472"));
-    assert!(read_up_to(&mut client, 64 * MIB) >= 64 * MIB);
-    #[cfg(target_os = "linux")]
-    {
-        let kib = process.status_number("VmRSS");
-        assert!(kib < 32 * 1024, "{kib} KiB in memory");
-    }
-    drop(client);
-    assert_eq!(process.get("/ten.txt").status, 200);
-}
-
-#[test]
-fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
-    for rest in [0, 1000, 8 * MIB] {
-        let (scratch, process) = served(&[]);
-        let file = sparse(&scratch, "big", 64 * MIB);
-        let mut client = process.client();
-        client.send(&[b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
-        assert!(client.head().ends_with("\r\nContent-Length: 67108864"));
-        file.set_len(rest).unwrap();
-        let received = read_up_to(&mut client, u64::MAX);
-        assert!(received < 64 * MIB, "{received} bytes, of a file cut to {rest}");
-        process.wait_for_log("GET /big");
-        assert_eq!(process.get("/ten.txt").status, 200);
-    }
-}
-
-#[test]
-fn a_file_that_is_written_to_while_it_is_sent_ends_the_connection() {
-    // Else the client would take a mixture of two files for one, under one entity tag.
-    for (offset, why) in [(0, "overwritten"), (63 * MIB, "overwritten further on"), (64 * MIB, "appended to")] {
-        let (scratch, process) = served(&[]);
-        let mut file = sparse(&scratch, "big", 64 * MIB);
-        let mut client = process.client();
-        client.send(&[b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
-        client.head();
-        file.seek(SeekFrom::Start(offset)).unwrap();
-        file.write_all(b"new").unwrap();
-        let received = read_up_to(&mut client, u64::MAX);
-        assert!(received < 64 * MIB, "{received} bytes, of a file {why}");
-    }
-}
-
-#[test]
-fn a_file_that_is_replaced_by_another_is_sent_to_its_end() {
-    // What rsync, package managers and careful editors do: the old file is whole, and open.
-    let (scratch, process) = served(&[]);
-    sparse(&scratch, "big", 64 * MIB);
-    let mut client = process.client();
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    client.head();
-    sparse(&scratch, "next", 3);
-    std::fs::rename(scratch.path().join("next"), scratch.path().join("big")).unwrap();
-    assert_eq!(read_up_to(&mut client, u64::MAX), 64 * MIB);
-    assert_eq!(process.get("/big").content, [0; 3]);
-}
-
-#[test]
-fn odd_times_are_times() {
-    const YEAR: u64 = 31_556_952;
-    let (scratch, process) = served(&[]);
-    let times = [
-        ("1901", UNIX_EPOCH.checked_sub(Duration::from_secs(69 * YEAR))),
-        ("1600", UNIX_EPOCH.checked_sub(Duration::from_secs(370 * YEAR))),
-        ("just before 1970", UNIX_EPOCH.checked_sub(Duration::from_nanos(1))),
-        ("1970", Some(UNIX_EPOCH)),
-        ("2039", UNIX_EPOCH.checked_add(Duration::from_secs(69 * YEAR))),
-        ("2107", UNIX_EPOCH.checked_add(Duration::from_secs(137 * YEAR))),
-        ("tomorrow", SystemTime::now().checked_add(Duration::from_secs(86_400))),
-        ("10001", UNIX_EPOCH.checked_add(Duration::from_secs(8031 * YEAR))),
-        ("300000", UNIX_EPOCH.checked_add(Duration::from_secs(298_030 * YEAR))),
-    ];
-    for (number, (year, time)) in times.into_iter().enumerate() {
-        let name = format!("odd{number}.txt");
-        let path = scratch.file(&name, "odd");
-        let file = File::options().write(true).open(&path).unwrap();
-        let Some(time) = time.filter(|time| file.set_modified(*time).is_ok()) else {
-            eprintln!("SKIPPED: no file of the year {year} here");
-            continue;
-        };
-        if file.metadata().unwrap().modified().unwrap() != time {
-            eprintln!("the file system keeps another time for the year {year}");
-        }
-        let fields = [
-            "",
-            "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\nIf-None-Match: \"other\"\r\n",
-            "Range: bytes=0-9\r\n",
-            "If-None-Match: \"other\"\r\n",
-        ];
-        for fields in fields {
-            let mut client = process.client();
-            client.send(format!("GET /{name} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes());
-            let answer = client.answer();
-            assert!(matches!(answer.status, 200 | 206) && answer.text() == "odd", "{year}, {fields:?}: {answer:?}");
-            let modified = answer.field("Last-Modified");
-            assert!(modified.is_none_or(|date| date.len() == 29), "{year}: {modified:?} is no HTTP date");
-        }
-        let listing = process.get("/");
-        assert!(listing.status == 200 && listing.text().contains(&name), "{year}: {listing:?}");
-    }
-}
-
-// ---- what it logs ----
-
-#[test]
-fn a_request_is_one_printable_line_whatever_its_bytes() {
-    let (_scratch, mut process) = served(&["-vv"]);
-    let every_byte: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
-    let requests: [&[u8]; 6] = [
-        b"GET /a\"b\\c HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /\x1b]0;title\x07\x1b[2J HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /%0d%0a127.0.0.1%20-%20- HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\rGET /forged HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nX: \x1b[31m\xff\x00\r\n\r\n",
-        &[b"GET /", &every_byte[..], b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat(),
-    ];
-    for request in requests {
-        let mut client = process.client();
-        client.send(request);
-        client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
-        let answer = client.rest();
-        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
-    }
-    process.signal(Signal::TERM);
-    process.wait(PATIENCE);
-    let log = process.log_lines();
-    for line in &log {
-        // Our own words may cite a section.
-        let line = line.replace("\u{c2}\u{a7}", "");
-        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line:?}");
-    }
-    let access: Vec<_> = log.iter().filter(|line| line.starts_with("127.0.0.1 - - [")).collect();
-    assert_eq!(access.len(), requests.len(), "{access:#?}");
-    assert!(access.iter().all(|line| line.is_ascii()), "{access:#?}");
-    assert!(access[0].contains(r#"] "GET /a\"b\\c HTTP/1.1" 4"#), "{access:#?}");
-    for line in access {
-        let (_, after) = line.rsplit_once("\" ").unwrap();
-        let [status, bytes, seconds] = after.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        assert!(status.parse::<u16>().is_ok() && bytes.parse::<u64>().is_ok() && seconds.parse::<f64>().is_ok(), "{line}");
-    }
-}
-
-#[test]
-fn quiet_is_no_access_log() {
-    for (options, want) in [(&["-q"][..], 0), (&["--quiet"], 0), (&["-q", "-v"], 0), (&[], 3)] {
-        let (_scratch, mut process) = served(options);
-        for target in ["/ten.txt", "/missing", "/echo"] {
-            process.get(target);
-        }
-        process.signal(Signal::TERM);
-        process.wait(PATIENCE);
-        let log = process.log_lines();
-        assert_eq!(log.iter().filter(|line| line.contains("HTTP/1.1\"")).count(), want, "{options:?}: {log:#?}");
-    }
-}
-
-#[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
-    let scratch = Scratch::new();
-    scratch.file("ten.txt", "0123456789");
-    let mut process = Process::of(command(&["-v"], &scratch), Log::Unread);
-    let mut client = process.client();
-    let batch = GET.repeat(100);
-    for _ in 0..200 {
-        client.send(&batch);
-        for _ in 0..100 {
-            assert_eq!(client.answer().content, b"0123456789");
-        }
-    }
-    let began = Instant::now();
-    process.signal(Signal::TERM);
-    assert_eq!(process.wait(PATIENCE).code(), Some(0), "nor the end");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-}
-
-#[test]
-fn a_log_that_is_closed_is_no_reason_to_stop() {
-    // A terminal that has been closed.
-    let scratch = Scratch::new();
-    let mut process = Process::of(command(&["-v"], &scratch), Log::Closed);
-    for _ in 0..50 {
-        assert_eq!(process.get("/health").status, 200);
-    }
-    process.signal(Signal::TERM);
-    assert_eq!(process.wait(PATIENCE).code(), Some(0));
-}
-
 // ---- when it goes wrong inside ----
+
+#[cfg(all(feature = "trapdoors", target_os = "linux"))]
+const PANICS: u32 = 10_000;
 
 #[test]
 #[cfg(all(feature = "trapdoors", target_os = "linux"))]
@@ -489,7 +235,8 @@ fn a_handler_that_panics_costs_one_answer_and_one_connection() {
     let (_scratch, process) = served(&["--quiet"]);
     process.get("/health");
     let before = process.status_number("Threads");
-    for round in 0..200 {
+    let memory_before_kib = process.status_number("VmRSS");
+    for round in 0..PANICS {
         let mut client = process.client();
         client.send(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n");
         let answer = client.answer();
@@ -497,6 +244,10 @@ fn a_handler_that_panics_costs_one_answer_and_one_connection() {
         assert_eq!(answer.field("Connection"), Some("close"), "round {round}");
         assert_eq!(client.rest(), b"", "round {round}: nothing after it is answered");
     }
+    let grown_kib = process.status_number("VmRSS").saturating_sub(memory_before_kib);
+    assert!(grown_kib <= 4096, "{PANICS} panics leave {grown_kib} KiB behind");
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", process.pid())).unwrap().count();
+    process.wait_until("the descriptors are back", |_| descriptors() <= 12);
     assert_eq!(process.get("/health").text(), "ok\n");
     process.wait_until("the threads are back", |process| process.status_number("Threads") <= before);
 }

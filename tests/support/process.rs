@@ -1,7 +1,7 @@
 //! What does one process of the server do, from its first line to its exit code?
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// Far more than anything here needs: reaching it is a failure, not a way to pass.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks for the file that every [`served`] directory has.
+pub const GET: &[u8] = b"GET /ten.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// A server with its own two output streams, ended with the test.
 pub struct Process {
@@ -285,6 +288,21 @@ impl Client {
         answer
     }
 
+    /// Reads until so many bytes have come or the connection has ended; how many came.
+    pub fn read_up_to(&mut self, bytes: u64) -> u64 {
+        let mut piece = vec![0; 256 * 1024];
+        let mut total = 0;
+        while total < bytes {
+            match self.stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => total += u64::try_from(length).unwrap(),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("after {total} bytes: {error}"),
+            }
+        }
+        total
+    }
+
     /// Everything until the connection ends, by FIN or by RST.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -325,6 +343,13 @@ impl Scratch {
         &self.0
     }
 
+    /// A file of zeros that needs no space.
+    pub fn sparse(&self, name: &str, length: u64) -> fs::File {
+        let file = fs::File::create(self.path().join(name)).unwrap();
+        file.set_len(length).unwrap();
+        file
+    }
+
     /// A file in it.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.0.join(name);
@@ -337,4 +362,21 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A directory with `ten.txt` in it, and a server of it.
+pub fn served(options: &[&str]) -> (Scratch, Process) {
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    let args: Vec<_> =
+        options.iter().map(|option| OsString::from(*option)).chain([scratch.path().as_os_str().to_owned()]).collect();
+    let process = Process::start(&args);
+    (scratch, process)
+}
+
+/// The same, not started yet.
+pub fn command(options: &[&str], scratch: &Scratch) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+    command.args(["--port", "0", "--bind", "127.0.0.1"]).args(options).arg(scratch.path());
+    command
 }
