@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use process::{Log, PATIENCE, Process, Scratch, child_of, status_number};
+use process::{Log, PATIENCE, Process, Scratch, child_of, descriptors, status_number};
 use rustix::process::{Pid, Signal, kill_process};
 
 const CONTENT: &str = "0123456789";
@@ -323,6 +323,7 @@ fn suffer(fault: &Fault, error: &str) {
     let inject = format!("inject={}:error={error}:when={when}", fault.call);
     let mut process = traced(fault, &["-e".into(), inject], &trace, &scratch);
     let server = child_of(process.pid());
+    let at_rest = descriptors(server);
 
     let mut seen: Vec<Option<Instead>> = (0..REQUESTS).map(|_| ask(TcpStream::connect(&process.address))).collect();
     let together: Vec<_> = (0..TOGETHER).map(|_| TcpStream::connect(&process.address)).collect();
@@ -332,9 +333,7 @@ fn suffer(fault: &Fault, error: &str) {
     }
     assert!(seen.contains(&None), "{name}: not one answer of {seen:?}");
 
-    let descriptors = || fs::read_dir(format!("/proc/{server}/fd")).unwrap().count();
-    let listening_and_log = 12;
-    process.wait_until(&format!("{name}: nothing leaks"), |_| descriptors() <= listening_and_log);
+    process.wait_until(&format!("{name}: nothing leaks"), |_| descriptors(server) <= at_rest);
     // Those that have finished wait a few seconds for other work.
     let threads = status_number(server, "Threads");
     assert!(threads <= u64::try_from(3 + TOGETHER).unwrap(), "{name}: {threads} threads");

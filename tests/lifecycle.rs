@@ -233,6 +233,7 @@ const PANICS: u32 = 10_000;
 #[cfg(all(feature = "trapdoors", target_os = "linux"))]
 fn a_handler_that_panics_costs_one_answer_and_one_connection() {
     let (_scratch, process) = served(&["--quiet"]);
+    let at_rest = process::descriptors(process.pid());
     process.get("/health");
     let before = process.status_number("Threads");
     let memory_before_kib = process.status_number("VmRSS");
@@ -246,8 +247,7 @@ fn a_handler_that_panics_costs_one_answer_and_one_connection() {
     }
     let grown_kib = process.status_number("VmRSS").saturating_sub(memory_before_kib);
     assert!(grown_kib <= 4096, "{PANICS} panics leave {grown_kib} KiB behind");
-    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", process.pid())).unwrap().count();
-    process.wait_until("the descriptors are back", |_| descriptors() <= 12);
+    process.wait_until("the descriptors are back", |process| process::descriptors(process.pid()) <= at_rest);
     assert_eq!(process.get("/health").text(), "ok\n");
     process.wait_until("the threads are back", |process| process.status_number("Threads") <= before);
 }

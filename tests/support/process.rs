@@ -157,6 +157,12 @@ pub fn status_number(pid: u32, name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// How many descriptors a process has open.
+#[cfg(target_os = "linux")]
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
 /// The address in a ready line.
 pub fn address(ready: &str) -> &str {
     let url = ready.rsplit(' ').next().unwrap_or_default();
