@@ -153,7 +153,7 @@ impl Decoder {
         if self.digits > SIZE_DIGITS_MAX {
             return Err(Malformed::ChunkSize);
         }
-        self.size = self.size << 4 | u64::from(digit);
+        self.size = self.size * 16 + u64::from(digit);
         Ok(State::Size)
     }
 
@@ -240,6 +240,8 @@ mod tests {
             (many(32), Ok((b"", 0, 32)), "as many trailers as allowed"),
             (many(33), Err(M::TooManyFields), "one more"),
             (b"\r\n".to_vec(), Err(M::ChunkSize), "no digit"),
+            (b"3\r\nabc\r\n\r\n".to_vec(), Err(M::ChunkSize), "no digit, after a chunk"),
+            (b";x\r\n\r\n".to_vec(), Err(M::ChunkSize), "an extension of nothing"),
             (b"+3\r\n".to_vec(), Err(M::ChunkSize), "a sign"),
             (b"0x3\r\n".to_vec(), Err(M::ChunkSize), "a prefix"),
             (b"3 \r\n".to_vec(), Err(M::ChunkSize), "a space"),
