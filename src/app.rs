@@ -1,5 +1,6 @@
 //! What may a request look at?
 
+use crate::auth::Auth;
 use crate::config::Config;
 use crate::site::Site;
 use crate::stop::Stop;
@@ -10,6 +11,8 @@ pub struct App {
     pub config: Config,
     /// The directory that is served.
     pub site: Site,
+    /// Who may see it; `None` is everybody.
+    pub auth: Option<Auth>,
     /// Whether we are asked to stop.
     pub stop: Stop,
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes, Verbosity};
+use crate::auth::{self, Auth};
+use crate::config::{Bind, Config, Hidden, Hosts, Limits, Listing, Routes, Sandbox, Symlinks, Verbosity};
 use crate::routes::ROUTES;
+use crate::wire::target::Authority;
 
 /// What was typed. [`Cli::config`] says what it means.
 #[derive(Debug, Parser)]
@@ -43,6 +45,31 @@ pub struct Cli {
     #[arg(long)]
     hidden: bool,
 
+    /// Follow symbolic links wherever they lead, also out of ROOT; the sandbox cannot hold reading back then
+    #[arg(long)]
+    follow_symlinks: bool,
+
+    /// On loopback, be asked by this name too (else localhost and addresses only); * is any; may be given more than once
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    allow_host: Vec<String>,
+
+    /// Ask for a name and a password (HTTP Basic); may be given more than once. Other users of this machine can see it here
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = auth_entry)]
+    auth: Vec<String>,
+
+    /// The same from a file, a USER:PASSWORD or USER:HASH (htpasswd -B) a line; also from $THREADBARE_AUTH
+    #[arg(long, value_name = "FILE")]
+    auth_file: Option<PathBuf>,
+
+    /// Let the kernel hold us to reading beneath ROOT
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = SandboxMode::Auto)]
+    sandbox: SandboxMode,
+
+    /// Started as root, become this user once the port is bound
+    #[cfg(unix)]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
     /// Switch the built-in routes off
     #[arg(long)]
     no_routes: bool,
@@ -72,6 +99,17 @@ pub struct Cli {
     verbose: u8,
 }
 
+/// The values of `--sandbox`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SandboxMode {
+    /// As far as this kernel can
+    Auto,
+    /// Wholly, or do not start
+    Require,
+    /// Not at all
+    Off,
+}
+
 /// What is wrong, and the way out, on one line.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -84,6 +122,16 @@ fn one_line(error: &clap::Error) -> String {
 /// A time that can be waited: at least one second, at most a day.
 fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
+}
+
+/// A host name as it may stand in Host, without a port; or `*`.
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let is_name = Authority::parse(text.as_bytes()).is_some_and(|authority| authority.port.is_none()) && !text.ends_with(':');
+    if is_name || text == "*" { Ok(text.to_owned()) } else { Err("write a host name without a port, or *") }
+}
+
+fn auth_entry(text: &str) -> Result<String, &'static str> {
+    Auth::new([text]).map(|_| text.to_owned()).map_err(|(_, why)| why)
 }
 
 impl Cli {
@@ -112,14 +160,17 @@ impl Cli {
         Config {
             root: self.root.clone(),
             port: self.port,
-            bind: match &*self.bind {
-                _ if self.lan => Bind::Everywhere,
-                [] => Bind::Loopback,
-                addresses => Bind::Addresses(addresses.to_vec()),
-            },
+            bind: self.bind(),
             index: self.index.clone(),
             listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
             hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
+            symlinks: if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within },
+            hosts: self.hosts(),
+            sandbox: match self.sandbox {
+                SandboxMode::Auto => Sandbox::Auto,
+                SandboxMode::Require => Sandbox::Require,
+                SandboxMode::Off => Sandbox::Off,
+            },
             routes: if self.no_routes { Routes::Off } else { Routes::On },
             limits: Limits {
                 connections_max: self.max_connections,
@@ -129,6 +180,40 @@ impl Cli {
                 ..Limits::default()
             },
         }
+    }
+
+    fn bind(&self) -> Bind {
+        match &*self.bind {
+            _ if self.lan => Bind::Everywhere,
+            [] => Bind::Loopback,
+            addresses => Bind::Addresses(addresses.to_vec()),
+        }
+    }
+
+    /// Where others can reach us, they do so by names that we do not know.
+    fn hosts(&self) -> Hosts {
+        let any = self.allow_host.iter().any(|name| name == "*");
+        if any || (!self.bind().is_loopback() && self.allow_host.is_empty()) {
+            Hosts::Any
+        } else {
+            Hosts::Own { also: self.allow_host.clone() }
+        }
+    }
+
+    /// Who may come in.
+    pub fn passwords(&self) -> auth::Sources<'_> {
+        auth::Sources { given: &self.auth, file: self.auth_file.as_deref(), environment: std::env::var_os(auth::VARIABLE) }
+    }
+
+    /// Whether a password stands on the command line, where other users can see it.
+    pub fn has_password_in_sight(&self) -> bool {
+        !self.auth.is_empty()
+    }
+
+    /// As whom to go on, once the port is bound.
+    #[cfg(unix)]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// How much to log.

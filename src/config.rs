@@ -21,6 +21,12 @@ pub struct Config {
     pub listing: Listing,
     /// Whether names that begin with a dot are served.
     pub hidden: Hidden,
+    /// Whether links that leave the root are followed.
+    pub symlinks: Symlinks,
+    /// By which names we are asked.
+    pub hosts: Hosts,
+    /// Whether the kernel holds us to what we need.
+    pub sandbox: Sandbox,
     /// Whether the built-in routes answer.
     pub routes: Routes,
     /// The limits.
@@ -36,6 +42,17 @@ pub enum Bind {
     Everywhere,
     /// Exactly these.
     Addresses(Vec<IpAddr>),
+}
+
+impl Bind {
+    /// Whether only this machine can reach us.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Bind::Loopback => true,
+            Bind::Everywhere => false,
+            Bind::Addresses(addresses) => addresses.iter().all(IpAddr::is_loopback),
+        }
+    }
 }
 
 /// Whether directories are listed.
@@ -54,6 +71,38 @@ pub enum Hidden {
     NotFound,
     /// They are names like all others.
     Served,
+}
+
+/// What becomes of symbolic links that leave the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symlinks {
+    /// They are 404. Those that stay inside work.
+    Within,
+    /// They are followed, wherever they lead.
+    Followed,
+}
+
+/// By which names we are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// By any.
+    Any,
+    /// By `localhost`, an address, and these.
+    Own {
+        /// Names that were given by `--allow-host`.
+        also: Vec<String>,
+    },
+}
+
+/// Whether the kernel holds us to what we need (Landlock).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As far as it can.
+    Auto,
+    /// Wholly, or we do not start.
+    Require,
+    /// No.
+    Off,
 }
 
 /// Whether the built-in routes answer.

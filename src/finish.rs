@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn a_head_is_these_bytes() {
-        let response = Response::text(Status::NOT_FOUND, "x").with("X-A", "b");
+        let body = Body::Bytes(b"404 Not Found: x\n".into());
+        let response =
+            Response::new(Status::NOT_FOUND).with("Content-Type", "text/plain; charset=utf-8").with("X-A", "b").with_body(body);
         let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
         let plan = plan(&response, Some(Method::Get), Version::Http10, Persistence::Persist);

@@ -58,6 +58,15 @@ pub mod live;
 
 pub mod slot;
 
+pub mod advice;
+
+pub mod sandbox;
+
+#[cfg(unix)]
+pub mod privileges;
+
+pub mod auth;
+
 pub mod capacity;
 
 pub mod workers;

@@ -55,6 +55,14 @@ impl Listeners {
         }
     }
 
+    /// The sockets that were opened for us before we began, as systemd does it (`sd_listen_fds(3)`); `None` if there are none.
+    pub fn handed_over() -> Option<Listeners> {
+        let mut from = listenfd::ListenFd::from_env();
+        let taken = (0..from.len()).map_while(|index| from.take_tcp_listener(index).ok().flatten());
+        let sockets: Vec<TcpListener> = taken.filter(|socket| socket.set_nonblocking(true).is_ok()).collect();
+        (!sockets.is_empty()).then_some(Listeners { sockets })
+    }
+
     fn try_open(addresses: &[IpAddr], all_needed: AllNeeded, port: u16) -> Result<Listeners, CannotListen> {
         let mut sockets: Vec<TcpListener> = Vec::new();
         let mut missing = None;

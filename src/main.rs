@@ -21,7 +21,7 @@ use threadbare::listen::{CannotListen, Listeners};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
-use threadbare::{capacity, log_writer::LogWriter, logging};
+use threadbare::{advice, capacity, log_writer::LogWriter, logging, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -38,21 +38,31 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
+    // Before the first listener: as PID 1 a signal without a handler would be ignored.
+    let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let config = cli.config();
+    let auth = cli.passwords().read()?;
+    let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
+    let listeners = Listeners::handed_over().map_or_else(|| Listeners::open(&config.bind, config.port), Ok);
+    let listeners = listeners.map_err(|cannot| cannot_listen(&cannot))?;
+    #[cfg(unix)]
+    go_on_as(cli.user(), &listeners)?;
+    let capacity = capacity::of_machine(config.limits.connections_max);
+    // All is open that has to be, and there is no thread yet that would keep its rights.
+    let confined = sandbox::confine(config.sandbox, site.handle())
+        .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
     logging::start(cli.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    // Before the first listener: as PID 1 a signal without a handler would be ignored.
-    let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
-    let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
-    let listeners = Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?;
     announce(&listeners, &site);
-    let capacity = capacity::of_machine(config.limits.connections_max);
     if let Some(limit) = capacity.lowered_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
-    let app = App { config, site, stop };
+    let app = App { config, site, auth, stop };
+    for warning in advice::of(&app, &confined, cli.has_password_in_sight()) {
+        log::log!(warning.level, "{}", warning.text);
+    }
     let cut = |stopped| {
         if let Stopped::Cut(left) = stopped {
             log::warn!("the grace time is over: {left} connections are cut");
@@ -64,6 +74,21 @@ fn run(cli: &Cli) -> Result<(), String> {
     log::info!("stopped");
     log.flush_for(LAST_LINES);
     Ok(())
+}
+
+/// Changes the user, if that is asked for: then this program starts again and comes here as somebody else.
+#[cfg(unix)]
+fn go_on_as(name: Option<&str>, listeners: &Listeners) -> Result<(), String> {
+    use threadbare::privileges::{User, become_user, is, is_root};
+    let Some(name) = name else { return Ok(()) };
+    let user = User::of_system(name).ok_or(format!("no user '{name}' for --user; check /etc/passwd, or give a number"))?;
+    if is(user) {
+        return Ok(());
+    }
+    if !is_root() {
+        return Err(format!("cannot become '{name}': only root can; start it as root, or without --user"));
+    }
+    Err(format!("cannot become '{name}': {}", become_user(user, listeners.sockets())))
 }
 
 /// One line a listener; its last word is the URL.

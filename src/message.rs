@@ -58,6 +58,10 @@ impl Request<'_> {
     }
 }
 
+/// What a page of ours may do, should a name or a path in it ever not be escaped: no script, no frame, no form, nothing loaded.
+const OWN_PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// As many fields as a handler usually sets: room for them is made once.
 const FIELDS_USUAL: usize = 8;
 
@@ -196,7 +200,7 @@ impl Response {
         self
     }
 
-    /// An answer with bytes of some media type.
+    /// An answer with bytes of some media type that are ours, not a file of the site: a page of it may style itself, and do nothing else.
     pub fn with_content(
         status: Status,
         media_type: impl Into<Cow<'static, str>>,
@@ -204,6 +208,8 @@ impl Response {
     ) -> Response {
         let mut response = Response::new(status);
         response.fields.push("Content-Type", media_type);
+        response.fields.push("Content-Security-Policy", OWN_PAGE_POLICY);
+        response.fields.push("Referrer-Policy", "no-referrer");
         response.body = Body::Bytes(content.into());
         response
     }

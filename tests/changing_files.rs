@@ -25,19 +25,19 @@ fn a_file_larger_than_memory_streams() {
     file.write_all(b"tail!").unwrap();
 
     let mut client = process.client();
-    client.send(b"HEAD /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"HEAD /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(client.head().ends_with("\r\nContent-Length: 3221225472"));
     for (range, content_range) in [
         ("-5", "bytes 3221225467-3221225471/3221225472"),
         ("3221225467-", "bytes 3221225467-3221225471/3221225472"),
         ("3221225467-18446744073709551615", "bytes 3221225467-3221225471/3221225472"),
     ] {
-        client.send(format!("GET /big HTTP/1.1\r\nHost: a\r\nRange: bytes={range}\r\n\r\n").as_bytes());
+        client.send(format!("GET /big HTTP/1.1\r\nHost: localhost\r\nRange: bytes={range}\r\n\r\n").as_bytes());
         let answer = client.answer();
         assert_eq!((answer.status, answer.text()), (206, "tail!"), "{range}");
         assert_eq!(answer.field("Content-Range"), Some(content_range), "{range}");
     }
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(client.head().ends_with("\r\nContent-Length: 3221225472"));
     assert!(client.read_up_to(64 * MIB) >= 64 * MIB);
     #[cfg(target_os = "linux")]
@@ -55,7 +55,7 @@ fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
         let (scratch, process) = served(&[]);
         let file = scratch.sparse("big", 64 * MIB);
         let mut client = process.client();
-        client.send(&[b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
+        client.send(&[b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n", GET].concat());
         assert!(client.head().ends_with("\r\nContent-Length: 67108864"));
         file.set_len(rest).unwrap();
         let received = client.read_up_to(u64::MAX);
@@ -72,7 +72,7 @@ fn a_file_that_is_written_to_while_it_is_sent_ends_the_connection() {
         let (scratch, process) = served(&[]);
         let mut file = scratch.sparse("big", 64 * MIB);
         let mut client = process.client();
-        client.send(&[b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
+        client.send(&[b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n", GET].concat());
         client.head();
         file.seek(SeekFrom::Start(offset)).unwrap();
         file.write_all(b"new").unwrap();
@@ -87,7 +87,7 @@ fn a_file_that_is_replaced_by_another_is_sent_to_its_end() {
     let (scratch, process) = served(&[]);
     scratch.sparse("big", 64 * MIB);
     let mut client = process.client();
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     client.head();
     scratch.sparse("next", 3);
     std::fs::rename(scratch.path().join("next"), scratch.path().join("big")).unwrap();
@@ -100,11 +100,11 @@ fn a_file_that_is_deleted_is_sent_to_its_end_and_then_gone() {
     let (scratch, process) = served(&[]);
     scratch.sparse("big", 64 * MIB);
     let mut client = process.client();
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.head();
     std::fs::remove_file(scratch.path().join("big")).unwrap();
     assert_eq!(client.read_up_to(64 * MIB), 64 * MIB, "it is open");
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.answer().status, 404, "and the connection persists");
 }
 
@@ -159,7 +159,7 @@ fn odd_times_are_times() {
         ];
         for fields in fields {
             let mut client = process.client();
-            client.send(format!("GET /{name} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes());
+            client.send(format!("GET /{name} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
             let answer = client.answer();
             assert!(matches!(answer.status, 200 | 206) && answer.text() == "odd", "{year}, {fields:?}: {answer:?}");
             let modified = answer.field("Last-Modified");

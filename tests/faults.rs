@@ -259,7 +259,7 @@ fn ask(stream: io::Result<TcpStream>) -> Option<Instead> {
     let whole = || -> io::Result<(u16, String)> {
         let mut stream = stream?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut reader = BufReader::new(stream);
         let (mut head, mut content) = (String::new(), String::new());
         while !head.ends_with("\r\n\r\n") {

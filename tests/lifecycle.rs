@@ -64,7 +64,7 @@ fn connections_that_never_send_a_whole_head_delay_the_stop_little() {
 /// A client whose request is in flight: the handler has begun to read its content, and half of it is still to come.
 fn in_flight(process: &Process) -> Client {
     let mut client = process.client();
-    client.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    client.send(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head(), "HTTP/1.1 100 Continue");
     client.send(b"first");
     client
@@ -90,7 +90,7 @@ fn a_download_in_flight_is_finished() {
     let (scratch, mut process) = served(&[]);
     scratch.sparse("big", 64 * MIB);
     let mut client = process.client();
-    client.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.head();
     process.signal(Signal::TERM);
     process.wait_for_log("stopping");
@@ -156,7 +156,7 @@ fn a_client_that_half_closes_gets_its_answers() {
     let (scratch, process) = served(&[]);
     scratch.sparse("big", 8 * MIB);
     let mut client = process.client();
-    client.send(&[GET, b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
+    client.send(&[GET, b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n", GET].concat());
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.answer().text(), "0123456789");
     assert_eq!(client.answer().content.len(), usize::try_from(8 * MIB).unwrap());
@@ -186,7 +186,7 @@ fn a_client_that_is_still_sending_sees_the_whole_refusal() {
         let mut writer = client.stream.get_ref().try_clone().unwrap();
         thread::scope(|scope| {
             let writing = scope.spawn(|| {
-                let head = format!("POST /ten.txt HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
+                let head = format!("POST /ten.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", content.len());
                 // The server need not take all of it.
                 let _ = writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&content));
             });
@@ -210,7 +210,7 @@ fn a_thousand_requests_in_one_write_are_answered_in_order() {
     for number in 0..7 {
         scratch.file(&format!("{number}.txt"), &format!("{number}").repeat(number * 3000 + 1));
     }
-    let requests: String = (0..1000).map(|n| format!("GET /{}.txt HTTP/1.1\r\nHost: a\r\n\r\n", n * n % 7)).collect();
+    let requests: String = (0..1000).map(|n| format!("GET /{}.txt HTTP/1.1\r\nHost: localhost\r\n\r\n", n * n % 7)).collect();
     let mut client = process.client();
     let mut writer = client.stream.get_ref().try_clone().unwrap();
     thread::scope(|scope| {
@@ -239,7 +239,7 @@ fn a_handler_that_panics_costs_one_answer_and_one_connection() {
     let memory_before_kib = process.status_number("VmRSS");
     for round in 0..PANICS {
         let mut client = process.client();
-        client.send(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send(b"GET /panic HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let answer = client.answer();
         assert_eq!(answer.status, 500, "round {round}");
         assert_eq!(answer.field("Connection"), Some("close"), "round {round}");

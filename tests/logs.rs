@@ -15,12 +15,12 @@ fn a_request_is_one_printable_line_whatever_its_bytes() {
     let (_scratch, mut process) = served(&["-vv"]);
     let every_byte: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
     let requests: [&[u8]; 6] = [
-        b"GET /a\"b\\c HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /\x1b]0;title\x07\x1b[2J HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /%0d%0a127.0.0.1%20-%20- HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\rGET /forged HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nX: \x1b[31m\xff\x00\r\n\r\n",
-        &[b"GET /", &every_byte[..], b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat(),
+        b"GET /a\"b\\c HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /\x1b]0;title\x07\x1b[2J HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /%0d%0a127.0.0.1%20-%20- HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\rGET /forged HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: \x1b[31m\xff\x00\r\n\r\n",
+        &[b"GET /", &every_byte[..], b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat(),
     ];
     for request in requests {
         let mut client = process.client();

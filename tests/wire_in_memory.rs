@@ -51,7 +51,8 @@ fn every_case_in_three_deliveries() {
 fn app(site: &TestSite, case: &Case) -> App {
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
-    let config = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name)).config();
+    let cli = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let (config, auth) = (cli.config(), cli.passwords().read().unwrap());
     let site = Site::open(&config).unwrap();
-    App { config, site, stop: Stop::default() }
+    App { config, site, auth, stop: Stop::default() }
 }

@@ -9,6 +9,11 @@ pub mod echo;
 
 pub mod files;
 
+pub mod gate;
+
+#[cfg(feature = "trapdoors")]
+pub mod trapdoors;
+
 use std::time::SystemTime;
 
 use crate::app::App;
@@ -26,10 +31,23 @@ pub struct Route {
     pub path: &'static str,
     /// The methods it takes, HEAD and OPTIONS among them.
     pub methods: &'static [Method],
+    /// Who may ask.
+    pub open_to: OpenTo,
     /// What answers.
     pub handler: fn(&mut Request<'_>, &App) -> Response,
     /// What it is for.
     pub says: &'static str,
+}
+
+/// Who may ask for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenTo {
+    /// Everybody, also those who did not say who they are: it reveals nothing.
+    Everybody,
+    /// Those who may see the site.
+    Guests,
+    /// The same, but not the pages of other sites in their browsers: it shows what only they should see.
+    OwnPages,
 }
 
 /// What may be done with a file or a listing.
@@ -40,35 +58,76 @@ const ANY: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Put, M
 
 /// The built-in routes.
 pub const ROUTES: &[Route] = &[
-    Route { path: "/hello", methods: READ, handler: basics::hello, says: "a page that greets; ?name= says whom" },
-    Route { path: "/health", methods: READ, handler: basics::health, says: "ok, as long as the server runs" },
+    Route {
+        path: "/hello",
+        methods: READ,
+        open_to: OpenTo::Guests,
+        handler: basics::hello,
+        says: "a page that greets; ?name= says whom",
+    },
+    Route {
+        path: "/health",
+        methods: READ,
+        open_to: OpenTo::Everybody,
+        handler: basics::health,
+        says: "ok, as long as the server runs",
+    },
     Route {
         path: "/echo",
         methods: ANY,
+        open_to: OpenTo::OwnPages,
         handler: echo::echo,
         says: "your request as the server parsed it; JSON if you accept it",
     },
     #[cfg(feature = "trapdoors")]
-    Route { path: "/panic", methods: READ, handler: |_, _| panic!("as asked"), says: "panics, for tests" },
+    Route { path: "/panic", methods: READ, open_to: OpenTo::Guests, handler: trapdoors::panic, says: "panics, for tests" },
+    #[cfg(feature = "trapdoors")]
+    Route {
+        path: "/escape",
+        methods: READ,
+        open_to: OpenTo::Guests,
+        handler: trapdoors::escape,
+        says: "tries to get out, for tests",
+    },
 ];
 
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    if request.target.form == Form::Asterisk {
-        return allowing(Status::NO_CONTENT, READ);
+    if let Some(refusal) = gate::wrong_name(request, app) {
+        return refusal;
     }
-    match lookup(&app.site, request.target) {
-        Found::File(file) => unless_refused(request, READ, |request| files::answer(file, request, now)),
-        Found::Directory(directory) => unless_refused(request, READ, |request| listing::answer(directory, request.target)),
-        Found::Redirect(location) => unless_refused(request, READ, |_| {
-            Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
-        }),
-        Found::Failed(error) => Response::failed(&error),
-        Found::Missing => match route(request, app) {
-            Some(route) => unless_refused(request, route.methods, |request| (route.handler)(request, app)),
+    let stranger = gate::stranger(request, app);
+    match stranger {
+        Some(refusal) if route(request, app).is_none_or(|route| route.open_to != OpenTo::Everybody) => return refusal,
+        None if request.target.form == Form::Asterisk => return allowing(Status::NO_CONTENT, READ),
+        _ => {}
+    }
+    match (lookup(&app.site, request.target), stranger) {
+        (Found::Missing, _) => match route(request, app) {
+            Some(route) => answer_route(route, request, app),
             None => Response::text(Status::NOT_FOUND, "nothing here has that name"),
         },
+        // A file of theirs has the name of the route that would be open.
+        (_, Some(refusal)) => refusal,
+        (Found::File(file), None) => unless_refused(request, READ, |request| files::answer(file, request, now)),
+        (Found::Directory(directory), None) => {
+            unless_refused(request, READ, |request| listing::answer(directory, request.target))
+        }
+        (Found::Redirect(location), None) => unless_refused(request, READ, |_| {
+            Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
+        }),
+        (Found::Failed(error), None) => Response::failed(&error),
     }
+}
+
+#[inline(never)]
+fn answer_route(route: &Route, request: &mut Request<'_>, app: &App) -> Response {
+    if route.open_to == OpenTo::OwnPages
+        && let Some(refusal) = gate::other_site(request)
+    {
+        return refusal;
+    }
+    unless_refused(request, route.methods, |request| (route.handler)(request, app))
 }
 
 fn route(request: &Request<'_>, app: &App) -> Option<&'static Route> {

@@ -8,3 +8,7 @@ pub mod date;
 pub mod conditional;
 
 pub mod range;
+
+pub mod host;
+
+pub mod asking_site;

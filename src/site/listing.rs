@@ -40,7 +40,6 @@ pub fn answer(directory: Directory<'_>, target: &Target<'_>) -> Response {
     };
     Response::with_content(Status::OK, "text/html; charset=utf-8", page(target.path(), order, entries).into_bytes())
         .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 }
 
 /// Entries in the order of the page.

@@ -39,10 +39,20 @@ impl Site {
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
-        let root = Root::open(&config.root)?;
+        let root = Root::open(&config.root, config.symlinks)?;
         let shown_path = root::absolute(&config.root);
         Ok(Site { root, shown_path, index: config.index.clone(), listing: config.listing, hidden: config.hidden })
     }
+
+    /// What the kernel must let us read beneath: the root, or everything where links may lead anywhere.
+    #[cfg(unix)]
+    pub fn handle(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.root.handle()
+    }
+
+    /// Nothing of the kind.
+    #[cfg(not(unix))]
+    pub fn handle(&self) {}
 
     /// Where it is, for the person who started the program.
     pub fn shown_path(&self) -> &Path {
@@ -58,7 +68,7 @@ pub(crate) mod scratch {
     use std::{env, fs, process};
 
     use super::Site;
-    use crate::config::{Bind, Config, Hidden, Limits, Listing, Routes};
+    use crate::config::{Bind, Config, Hidden, Hosts, Limits, Listing, Routes, Sandbox, Symlinks};
 
     pub(crate) struct Scratch {
         path: PathBuf,
@@ -102,6 +112,9 @@ pub(crate) mod scratch {
                 index: vec!["index.html".to_owned()],
                 listing: Listing::Shown,
                 hidden: Hidden::NotFound,
+                symlinks: Symlinks::Within,
+                hosts: Hosts::Any,
+                sandbox: Sandbox::Off,
                 routes: Routes::On,
                 limits: Limits::default(),
             };

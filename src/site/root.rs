@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirEntry, OpenOptions};
+use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
+use crate::config::Symlinks;
 use crate::site::windows_name::windows_trap;
 use crate::stamp::Stamp;
 
@@ -19,6 +20,12 @@ use crate::stamp::Stamp;
 #[derive(Debug)]
 pub struct Root {
     handle: Dir,
+    /// The root of all, where links may lead anywhere.
+    #[cfg(unix)]
+    everything: Option<File>,
+    /// Where it lies.
+    place: PathBuf,
+    symlinks: Symlinks,
     only: Option<OnlyFile>,
 }
 
@@ -74,24 +81,39 @@ impl Root {
     ///
     /// # Errors
     /// It does not exist, may not be read, or is neither of the two.
-    pub fn open(path: &Path) -> io::Result<Root> {
+    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Root> {
         let metadata = std::fs::metadata(path)?;
-        let root = if metadata.is_dir() {
-            Root { handle: Dir::open_ambient_dir(path, ambient_authority())?, only: None }
+        let place = std::fs::canonicalize(path)?;
+        let (place, only) = if metadata.is_dir() {
+            (place, None)
         } else if metadata.is_file() {
             // Whoever replaces the file renames another one over it, so it is the directory that is held open.
-            let place = std::fs::canonicalize(path)?;
             let (Some(parent), Some(beneath), Some(shown)) = (place.parent(), place.file_name(), path.file_name()) else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
             let only = OnlyFile { shown: shown.as_encoded_bytes().to_vec(), beneath: beneath.into() };
-            Root { handle: Dir::open_ambient_dir(parent, ambient_authority())?, only: Some(only) }
+            (parent.to_owned(), Some(only))
         } else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file"));
+        };
+        let root = Root {
+            handle: Dir::open_ambient_dir(&place, ambient_authority())?,
+            #[cfg(unix)]
+            everything: if symlinks == Symlinks::Followed { Some(File::open("/")?) } else { None },
+            place,
+            symlinks,
+            only,
         };
         // The handle on the root may lack the right to read it: better to say so now than to every client.
         root.open_beneath(root.only_file().unwrap_or_default())?;
         Ok(root)
+    }
+
+    /// What we must be able to read beneath.
+    #[cfg(unix)]
+    pub fn handle(&self) -> std::os::fd::BorrowedFd<'_> {
+        use std::os::fd::AsFd;
+        self.everything.as_ref().map_or(self.handle.as_fd(), File::as_fd)
     }
 
     /// The name of the one file that is served; `None` if it is a directory.
@@ -111,7 +133,7 @@ impl Root {
             Some(_) => return Err(io::ErrorKind::NotFound.into()),
             None => beneath(path)?,
         };
-        let file = open_any(&self.handle, beneath).map_err(as_seen_outside)?;
+        let file = self.open_any(beneath).map_err(as_seen_outside)?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
             Ok(Opened::File(file, Stamp::of(&metadata)))
@@ -138,7 +160,8 @@ impl Root {
         let mut metadata = entry.metadata().ok()?;
         if metadata.is_symlink() {
             // From the root, not from the directory: a link may lead up, as long as it does not lead out.
-            metadata = self.handle.metadata(beneath(&join(&directory.path, &name)).ok()?).ok()?;
+            let path = join(&directory.path, &name);
+            metadata = self.metadata(beneath(&path).ok()?).ok()?;
         }
         let kind = if metadata.is_dir() {
             Kind::Directory
@@ -166,33 +189,50 @@ pub fn absolute(path: &Path) -> PathBuf {
 #[cfg(unix)]
 const OPEN_TRIES_MAX: u32 = 8;
 
-/// Opens a file or a directory to read it.
-#[cfg(unix)]
-fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
-    use cap_std::fs::OpenOptionsExt;
-    use rustix::fs::OFlags;
-    // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits();
-    let flags = i32::try_from(flags).map_err(io::Error::other)?;
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags);
-    let mut tries_left = OPEN_TRIES_MAX;
-    loop {
-        tries_left -= 1;
-        match root.open_with(path, &options) {
-            // A signal, or a directory on the way that was renamed just then.
-            Err(error) if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            result => return Ok(result?.into_std()),
+impl Root {
+    /// Opens a file or a directory to read it.
+    #[cfg(unix)]
+    fn open_any(&self, path: &Path) -> io::Result<File> {
+        use cap_std::fs::OpenOptionsExt;
+        use rustix::fs::{Mode, OFlags, openat};
+        // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
+        let mut tries_left = OPEN_TRIES_MAX;
+        loop {
+            tries_left -= 1;
+            let result = match self.symlinks {
+                Symlinks::Within => self.handle.open_with(path, &options).map(cap_std::fs::File::into_std),
+                Symlinks::Followed => openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from),
+            };
+            match result {
+                // A signal, or a directory on the way that was renamed just then.
+                Err(error)
+                    if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                result => return result,
+            }
         }
     }
-}
 
-/// Opens a file or a directory to read it. Windows opens a directory only when asked for one.
-#[cfg(not(unix))]
-fn open_any(root: &Dir, path: &Path) -> io::Result<File> {
-    match root.open_with(path, OpenOptions::new().read(true)) {
-        Ok(file) => Ok(file.into_std()),
-        Err(error) => root.open_dir(path).map(Dir::into_std_file).map_err(|_| error),
+    /// Opens a file or a directory to read it. Windows opens a directory only when asked for one.
+    #[cfg(not(unix))]
+    fn open_any(&self, path: &Path) -> io::Result<File> {
+        if self.symlinks == Symlinks::Followed {
+            return File::open(self.place.join(path));
+        }
+        match self.handle.open_with(path, OpenOptions::new().read(true)) {
+            Ok(file) => Ok(file.into_std()),
+            Err(error) => self.handle.open_dir(path).map(Dir::into_std_file).map_err(|_| error),
+        }
+    }
+
+    /// What a link leads to.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        match self.symlinks {
+            Symlinks::Within => self.handle.metadata(path),
+            Symlinks::Followed => std::fs::metadata(self.place.join(path)).map(Metadata::from_just_metadata),
+        }
     }
 }
 
@@ -298,7 +338,7 @@ mod tests {
         let fifo = scratch.path().join("root/fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(scratch.path().join("root/socket")).unwrap();
-        let root = Root::open(&scratch.path().join("root")).unwrap();
+        let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
         let long = "x".repeat(300);
         for (path, want, why) in [
             ("", Ok(Kind::Directory), "the root itself"),
@@ -337,14 +377,14 @@ mod tests {
     #[test]
     fn roots() {
         let scratch = Scratch::with(&["d/a", "d/b"]);
-        let directory = Root::open(&scratch.path().join("d")).unwrap();
+        let directory = Root::open(&scratch.path().join("d"), Symlinks::Within).unwrap();
         assert_eq!(directory.only_file(), None);
-        let file = Root::open(&scratch.path().join("d/a")).unwrap();
+        let file = Root::open(&scratch.path().join("d/a"), Symlinks::Within).unwrap();
         assert_eq!(file.only_file(), Some(&b"a"[..]));
         assert!(file.open_beneath(b"a").is_ok());
         assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
         for none in ["x", "d/a/x"] {
-            assert!(Root::open(&scratch.path().join(none)).is_err(), "{none}");
+            assert!(Root::open(&scratch.path().join(none), Symlinks::Within).is_err(), "{none}");
         }
     }
 }

@@ -17,9 +17,11 @@ pub mod name {
     pub const IF_NONE_MATCH: &str = "if-none-match"; // §13.1.2
     pub const IF_RANGE: &str = "if-range"; // §13.1.5
     pub const IF_UNMODIFIED_SINCE: &str = "if-unmodified-since"; // §13.1.4
+    pub const ORIGIN: &str = "origin"; // RFC 6454 §7
     pub const PROXY_AUTHORIZATION: &str = "proxy-authorization"; // §11.7.2
     pub const RANGE: &str = "range"; // §14.2
     pub const REFERER: &str = "referer"; // §10.1.3
+    pub const SEC_FETCH_SITE: &str = "sec-fetch-site"; // Fetch Metadata Request Headers §2.3
     pub const TRANSFER_ENCODING: &str = "transfer-encoding"; // RFC 9112 §6.1
     pub const USER_AGENT: &str = "user-agent"; // §10.1.5
 }

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::bytes::{Token, literal, matches, pattern};
 
-/// What the runner sends after the case's own bytes, unless the client half-closes: a request that must or must not be answered.
-pub const PROBE: &[u8] = b"GET /list/sub/inside.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// What the runner sends after the case's own bytes, unless the client half-closes: a request that must or must not be answered. It
+/// knows the password of the cases that have one.
+pub const PROBE: &[u8] = b"GET /list/sub/inside.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YWRhOmxvdmVsYWNl\r\n\
+    Connection: close\r\n\r\n";
 
 /// How the conversation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks for the file that every [`served`] directory has.
-pub const GET: &[u8] = b"GET /ten.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+pub const GET: &[u8] = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// A server with its own two output streams, ended with the test.
 pub struct Process {
@@ -125,7 +125,7 @@ impl Process {
     /// One request on a connection of its own.
     pub fn get(&self, target: &str) -> Answer {
         let mut client = self.client();
-        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes());
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
         client.answer()
     }
 

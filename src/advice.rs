@@ -1,0 +1,44 @@
+//! What should whoever started the program know about its safety?
+
+use log::Level;
+
+use crate::app::App;
+use crate::config::Hosts;
+use crate::sandbox::Confined;
+
+/// One line for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says, and the way out.
+    pub text: String,
+}
+
+/// Everything worth saying about this start.
+pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Advice> {
+    let mut all = Vec::new();
+    let mut say = |level, text: &str| all.push(Advice { level, text: text.to_owned() });
+    match confined {
+        Confined::Said(text) => say(Level::Info, &format!("sandbox: {text}")),
+        Confined::Unwanted => say(Level::Info, "sandbox: off"),
+    }
+    #[cfg(unix)]
+    if crate::privileges::is_root() {
+        say(Level::Warn, "running as root; --user NAME gives that up once the port is bound");
+    }
+    let is_reachable = !app.config.bind.is_loopback();
+    if is_reachable && app.config.hosts == Hosts::Any {
+        say(Level::Info, "reachable by any name; --allow-host NAME accepts only localhost, addresses and that name");
+    }
+    if is_reachable && app.auth.is_some() {
+        say(Level::Warn, "passwords travel in the clear; put a proxy with TLS in front");
+    }
+    if has_password_in_sight {
+        say(Level::Warn, "--auth shows its password to all users of this machine; --auth-file or THREADBARE_AUTH does not");
+    }
+    if app.auth.as_ref().is_some_and(|auth| auth.has_plain()) {
+        say(Level::Warn, "some passwords are kept as they are; htpasswd -nB NAME makes a hash to keep instead");
+    }
+    all
+}

@@ -1,0 +1,284 @@
+//! Who may come in? (RFC 7617, RFC 9110 §11.6.1)
+//!
+//! A name and a password, sent with each request. What is kept here are keyed hashes of `name:password`: two of them are equal or not in
+//! the same time, whatever the passwords have in common and however long they are, and whoever reads our memory finds no password.
+//! A password that is given as a bcrypt hash is checked with that, slowly on purpose; once it was right its keyed hash is kept as well.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::wire::grammar::trim_ows;
+
+/// A longer pair is not looked at: 8 KiB of base64 is no password.
+const PAIR_BYTES_MAX: usize = 1024;
+/// Slow checks at the same time. More would only keep the processors from serving those who are known.
+const SLOW_CHECKS_MAX: usize = 8;
+/// Right passwords that are remembered for each hash: one, but for several spellings of none.
+const REMEMBERED_MAX: usize = 64;
+
+/// The names and passwords that open the door.
+pub struct Auth {
+    keys: [RandomState; 2],
+    /// Of those that were given as they are, and of those whose slow check succeeded once.
+    known: RwLock<Vec<u128>>,
+    hashed: Vec<Hashed>,
+    slow_checks: AtomicUsize,
+}
+
+/// A name, and its password as a bcrypt hash.
+struct Hashed {
+    name: Vec<u8>,
+    hash: String,
+}
+
+/// What becomes of someone at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They may come in.
+    Welcome,
+    /// They did not say who they are, or it was wrong.
+    Unknown,
+    /// Too many are being checked: they may try again.
+    Busy,
+}
+
+/// The environment variable that may hold entries, one a line.
+pub const VARIABLE: &str = "THREADBARE_AUTH";
+
+/// Where names and passwords come from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// From the command line.
+    pub given: &'a [String],
+    /// A file with one a line.
+    pub file: Option<&'a Path>,
+    /// What [`VARIABLE`] holds.
+    pub environment: Option<OsString>,
+}
+
+impl Sources<'_> {
+    /// Reads them; `None` if there is no entry anywhere, and nobody is asked.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry is none; in one line, without the entry.
+    pub fn read(&self) -> Result<Option<Auth>, String> {
+        let mut entries: Vec<(String, String)> = self.given.iter().map(|entry| ("--auth".to_owned(), entry.clone())).collect();
+        if let Some(path) = self.file {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read --auth-file '{shown}': {error}"))?;
+            entries.extend(lines(&text, &format!("--auth-file '{shown}'")));
+        }
+        if let Some(value) = &self.environment {
+            let text = value.to_str().ok_or(format!("{VARIABLE} is not UTF-8"))?;
+            entries.extend(lines(text, VARIABLE));
+        }
+        if entries.is_empty() {
+            // A file without an entry was meant to keep people out, not to let everybody in.
+            return if self.file.is_some() {
+                Err("--auth-file has no entry; write USER:HASH (htpasswd -B)".into())
+            } else {
+                Ok(None)
+            };
+        }
+        let auth = Auth::new(entries.iter().map(|(_, entry)| &**entry));
+        auth.map(Some).map_err(|(place, why)| {
+            let origin = entries.get(place - 1).map_or("an entry", |(origin, _)| &**origin);
+            format!("{origin}: {why}")
+        })
+    }
+}
+
+/// The entries of a text, each with where it stands. Empty lines and those that begin with `#` are none.
+fn lines(text: &str, origin: &str) -> Vec<(String, String)> {
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    numbered.map(|(index, line)| (format!("{origin}, line {}", index + 1), line.to_owned())).collect()
+}
+
+impl Auth {
+    /// Takes entries `NAME:PASSWORD` or `NAME:HASH`, where a hash is what `htpasswd -B` writes.
+    ///
+    /// # Errors
+    /// Which entry (counted from 1) is none, and why. The entry itself is a secret and not repeated.
+    pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Auth, (usize, &'static str)> {
+        let mut auth = Auth {
+            keys: [RandomState::new(), RandomState::new()],
+            known: RwLock::new(Vec::new()),
+            hashed: Vec::new(),
+            slow_checks: AtomicUsize::new(0),
+        };
+        let mut known = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let wrong = |why| (index + 1, why);
+            let (name, secret) = entry.split_once(':').ok_or(wrong("it has no colon; write NAME:PASSWORD"))?;
+            if entry.len() > PAIR_BYTES_MAX {
+                return Err(wrong("it is longer than 1,024 bytes"));
+            }
+            if entry.chars().any(char::is_control) {
+                return Err(wrong("it has a control character in it"));
+            }
+            if is_bcrypt(secret) {
+                secret.parse::<bcrypt::HashParts>().map_err(|_| wrong("its hash is damaged; make it anew with htpasswd -B"))?;
+                auth.hashed.push(Hashed { name: name.as_bytes().to_vec(), hash: secret.to_owned() });
+            } else if secret.is_empty() {
+                return Err(wrong("its password is empty"));
+            } else {
+                known.push(auth.digest(entry.as_bytes()));
+            }
+        }
+        auth.known = RwLock::new(known);
+        Ok(auth)
+    }
+
+    /// Whether some of the passwords were given as they are.
+    pub fn has_plain(&self) -> bool {
+        !self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Judges the value of an Authorization field, or that there is none.
+    pub fn judge(&self, value: Option<&[u8]>) -> Verdict {
+        let Some(pair) = value.and_then(pair) else { return Verdict::Unknown };
+        let digest = self.digest(&pair);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        // All of them, in any case: which one it was shows in no time.
+        let is_known = known.iter().fold(false, |found, one| found | (black_box(*one) == digest));
+        drop(known);
+        if is_known {
+            Verdict::Welcome
+        } else if self.hashed.is_empty() {
+            Verdict::Unknown
+        } else {
+            self.judge_slowly(&pair, digest)
+        }
+    }
+
+    fn judge_slowly(&self, pair: &[u8], digest: u128) -> Verdict {
+        let verdict = if self.slow_checks.fetch_add(1, Ordering::AcqRel) < SLOW_CHECKS_MAX {
+            self.check(pair, digest)
+        } else {
+            Verdict::Busy
+        };
+        self.slow_checks.fetch_sub(1, Ordering::AcqRel);
+        verdict
+    }
+
+    fn check(&self, pair: &[u8], digest: u128) -> Verdict {
+        let at = pair.iter().position(|&b| b == b':').unwrap_or(pair.len());
+        let (name, password) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
+        let theirs = self.hashed.iter().find(|hashed| hashed.name == name);
+        // Somebody unknown takes as long as somebody known with a wrong password: against the hash of whoever comes first.
+        let Some(hashed) = theirs.or(self.hashed.first()) else { return Verdict::Unknown };
+        let is_right = bcrypt::verify(password, &hashed.hash).unwrap_or(false);
+        if !(is_right && theirs.is_some()) {
+            return Verdict::Unknown;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < REMEMBERED_MAX * (1 + self.hashed.len()) && !known.contains(&digest) {
+            known.push(digest);
+        }
+        Verdict::Welcome
+    }
+
+    /// 128 bits that nobody can foresee who does not know our keys, and that differ for different pairs.
+    fn digest(&self, pair: &[u8]) -> u128 {
+        let [high, low] = &self.keys;
+        u128::from(high.hash_one(pair)) << 64 | u128::from(low.hash_one(pair))
+    }
+}
+
+/// Secrets are not shown.
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Auth({} hashed)", self.hashed.len())
+    }
+}
+
+fn is_bcrypt(secret: &str) -> bool {
+    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| secret.starts_with(prefix))
+}
+
+/// The `name:password` of an Authorization field.
+// credentials = auth-scheme 1*SP token68; user-pass = user-id ":" password (RFC 7617 §2)
+fn pair(value: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    let token = scheme.eq_ignore_ascii_case(b"Basic ").then(|| trim_ows(rest))?;
+    if token.len() > PAIR_BYTES_MAX / 3 * 4 + 4 {
+        return None;
+    }
+    BASE64_STANDARD.decode(token).ok().filter(|pair| pair.contains(&b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `secret`, with the least cost that there is.
+    const HASH: &str = "$2y$04$abcdefghijklmnopqrstuu";
+
+    fn basic(pair: &str) -> Vec<u8> {
+        format!("Basic {}", BASE64_STANDARD.encode(pair)).into_bytes()
+    }
+
+    #[test]
+    fn entries() {
+        for (entries, error, why) in [
+            (vec!["a:b"], None, "a name and a password"),
+            (vec!["a:b:c"], None, "a password may hold colons"),
+            (vec![":b"], None, "RFC 7617 allows an empty name"),
+            (vec!["a"], Some(1), "no colon"),
+            (vec!["a:b", "c:"], Some(2), "an empty password would let anybody in"),
+            (vec!["a:b\u{7}"], Some(1), "nobody can type that"),
+            (vec![HASH], Some(1), "a hash without a name"),
+            (vec!["a:$2y$04$short"], Some(1), "a damaged hash"),
+        ] {
+            assert_eq!(Auth::new(entries.clone()).err().map(|(place, _)| place), error, "{entries:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn plain_passwords() {
+        let auth = Auth::new(["ada:love:lace", "grüße:паро́ль"]).unwrap();
+        for (value, want, why) in [
+            (basic("ada:love:lace"), Verdict::Welcome, "the pair"),
+            (basic("grüße:паро́ль"), Verdict::Welcome, "in UTF-8"),
+            ([b"bAsIc ", &basic("ada:love:lace")[6..]].concat(), Verdict::Welcome, "the scheme in any case"),
+            ([b"Basic   ", &basic("ada:love:lace")[6..]].concat(), Verdict::Welcome, "more than one space"),
+            (basic("ada:love"), Verdict::Unknown, "a part of it"),
+            (basic("ada:love:lacey"), Verdict::Unknown, "more than it"),
+            (basic("Ada:love:lace"), Verdict::Unknown, "another name"),
+            (basic("ada"), Verdict::Unknown, "no colon"),
+            (basic(":"), Verdict::Unknown, "nothing"),
+            (b"Basic".to_vec(), Verdict::Unknown, "no credentials"),
+            (b"Basic !!!!".to_vec(), Verdict::Unknown, "no base64"),
+            (b"Bearer YWRhOmxvdmU6bGFjZQ==".to_vec(), Verdict::Unknown, "another scheme"),
+            (b"Basic YWRhOmxvdmU6bGFjZQ== x".to_vec(), Verdict::Unknown, "something behind it"),
+            (basic(&format!("ada:{}", "x".repeat(9000))), Verdict::Unknown, "far too long"),
+        ] {
+            assert_eq!(auth.judge(Some(&value)), want, "{why}");
+        }
+        assert_eq!(auth.judge(None), Verdict::Unknown);
+    }
+
+    #[test]
+    fn hashed_passwords() {
+        let hash = bcrypt::hash("secret", 4).unwrap();
+        let entry = format!("ada:{hash}");
+        let auth = Auth::new([entry.as_str(), "bob:plain"]).unwrap();
+        for round in 0..3 {
+            assert_eq!(auth.judge(Some(&basic("ada:secret"))), Verdict::Welcome, "round {round}");
+            assert_eq!(auth.judge(Some(&basic("ada:Secret"))), Verdict::Unknown);
+            assert_eq!(auth.judge(Some(&basic(&entry))), Verdict::Unknown, "the hash is not the password");
+            assert_eq!(auth.judge(Some(&basic("eve:secret"))), Verdict::Unknown, "somebody else's password");
+            assert_eq!(auth.judge(Some(&basic("bob:plain"))), Verdict::Welcome);
+        }
+        assert_eq!(auth.known.read().unwrap().len(), 2, "remembered once");
+        assert_eq!(auth.slow_checks.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,44 @@
+//! Who is turned away before anything is looked up?
+//!
+//! In this order: whoever asks for a name that is none of ours, whoever does not say who they are where that is asked for, and pages
+//! of other sites that ask for what they should not see. None of the answers holds a byte of the site.
+
+use crate::app::App;
+use crate::auth::Verdict;
+use crate::config::Hosts;
+use crate::message::{Request, Response};
+use crate::semantics::asking_site::{AskingSite, asking_site};
+use crate::semantics::host;
+use crate::wire::headers::name;
+use crate::wire::status::Status;
+
+/// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
+pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
+    let Hosts::Own { also } = &app.config.hosts else { return None };
+    // Without Host it is HTTP/1.0, and no browser.
+    let host = request.target.authority?.host;
+    let is_ours = host::is_own(host) || also.iter().any(|name| host::is_named(host, name));
+    (!is_ours)
+        .then(|| Response::text(Status::MISDIRECTED_REQUEST, "this server does not go by that name; --allow-host NAME adds one"))
+}
+
+/// The answer to a stranger (RFC 9110 §15.5.2); `None` if everybody may come in, or this one.
+pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
+    match app.auth.as_ref()?.judge(request.head.headers.only(name::AUTHORIZATION)) {
+        Verdict::Welcome => None,
+        Verdict::Unknown => Some(
+            Response::text(Status::UNAUTHORIZED, "a name and a password, please (RFC 7617)")
+                .with("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
+                .with("Cache-Control", "no-store"),
+        ),
+        Verdict::Busy => {
+            Some(Response::text(Status::SERVICE_UNAVAILABLE, "too many passwords to check, try again").with("Retry-After", "1"))
+        }
+    }
+}
+
+/// The answer to a page of another site; `None` if it is one of our own, or no page.
+pub fn other_site(request: &Request<'_>) -> Option<Response> {
+    let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
+    other.then(|| Response::text(Status::FORBIDDEN, "pages of other sites may not ask for this"))
+}
