@@ -31,8 +31,11 @@ impl TestSite {
         {
             fs::write(root.join(name), content).unwrap();
         }
-        fs::create_dir(site.parent.join("outside")).unwrap();
-        fs::write(site.parent.join("outside/secret.txt"), "SECRET").unwrap();
+        // Beside the root: any name, and one that begins like the root's.
+        for outside in ["outside", "site-secret"] {
+            fs::create_dir(site.parent.join(outside)).unwrap();
+            fs::write(site.parent.join(outside).join("secret.txt"), "SECRET").unwrap();
+        }
         #[cfg(unix)]
         links(&root);
         for entry in walk(&root) {

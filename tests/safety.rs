@@ -1,0 +1,163 @@
+//! What keeps others out, as seen from outside the process: the sandbox, passwords, another user, and what is said of all that.
+#![cfg(unix)]
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::fs;
+use std::io::{self, Write};
+use std::process::Command;
+
+use process::{Log, PATIENCE, Process, Scratch, command, run, served};
+use rustix::process::Signal;
+
+/// base64 of `ada:lovelace`.
+const CREDENTIALS: &str = "YWRhOmxvdmVsYWNl";
+
+fn get_with(process: &Process, credentials: &str) -> u16 {
+    let mut client = process.client();
+    client.send(format!("GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\n\r\n").as_bytes());
+    client.answer().status
+}
+
+/// The log up to the end.
+fn stopped(mut process: Process) -> Vec<String> {
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    process.log_lines()
+}
+
+#[test]
+#[cfg(all(feature = "trapdoors", target_os = "linux"))]
+fn the_kernel_holds_us_to_reading_beneath_the_root() {
+    let ask = |process: &Process, scratch: &Scratch| {
+        let address = &process.address;
+        let (root, inside) = (scratch.path().display(), scratch.path().join("ten.txt"));
+        let target = format!(
+            "/escape?open={}&list={root}&open=/etc/passwd&list=/&write={root}/new&write=/tmp/threadbare-escaped&connect={address}&\
+             bind=127.0.0.1:0&run=/bin/true&signal={}",
+            inside.display(),
+            std::process::id()
+        );
+        let answer = process.get(&target);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text().lines().map(|line| line.rsplit(": ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (scratch, process) = served(&["--sandbox", "auto"]);
+    let line = process.wait_for_log("sandbox: ");
+    if !line.contains("and nothing else") {
+        let _ = writeln!(io::stderr(), "SKIPPED: this kernel does not confine us wholly: {line}");
+        return;
+    }
+    let denied = "PermissionDenied";
+    let want = ["10 bytes", "1 entries", denied, denied, denied, denied, denied, denied, denied, denied];
+    assert_eq!(ask(&process, &scratch), want);
+    assert_eq!(process.get("/ten.txt").text(), "0123456789", "and it still serves");
+
+    let (scratch, process) = served(&["--sandbox", "off"]);
+    process.wait_for_log("sandbox: off");
+    assert!(ask(&process, &scratch).iter().all(|outcome| outcome != denied), "without it all of that works");
+    fs::remove_file("/tmp/threadbare-escaped").unwrap();
+}
+
+#[test]
+fn passwords_from_a_file_and_from_the_environment_are_seen_nowhere() {
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    let outside = Scratch::new();
+    let hash = bcrypt::hash("lovelace", 4).unwrap();
+    let file = outside.file("passwords", &format!("# who may come in\n\nada:{hash}\n"));
+    let mut from_file = command(&["--auth-file", file.to_str().unwrap()], &scratch);
+    from_file.env_remove("THREADBARE_AUTH");
+    let mut from_environment = command(&[], &scratch);
+    from_environment.env("THREADBARE_AUTH", "ada:lovelace\nbob:builder");
+    for (command, is_plain) in [(from_file, false), (from_environment, true)] {
+        let process = Process::of(command, Log::Read);
+        assert_eq!(process.get("/ten.txt").status, 401);
+        assert_eq!(get_with(&process, CREDENTIALS), 200);
+        assert_eq!(get_with(&process, "YWRhOndyb25n"), 401);
+        assert_eq!(process.get("/health").status, 200);
+        let arguments = fs::read(format!("/proc/{}/cmdline", process.pid())).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&arguments).contains("lovelace"));
+        let log = stopped(process);
+        assert_eq!(log.iter().any(|line| line.contains("kept as they are")), is_plain, "{log:#?}");
+        for secret in ["lovelace", CREDENTIALS, "ada", &hash] {
+            assert!(!log.iter().any(|line| line.contains(secret)), "{secret} in {log:#?}");
+        }
+    }
+}
+
+#[test]
+fn passwords_that_cannot_be_read_are_a_reason_not_to_start() {
+    let scratch = Scratch::new();
+    let empty = scratch.file("empty", "# nobody\n");
+    let broken = scratch.file("broken", "\nada:good\nno colon here\n");
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    for (file, says) in [
+        (path(&scratch.path().join("none")), "cannot read --auth-file"),
+        (path(&empty), "--auth-file has no entry"),
+        (path(&broken), "line 3: it has no colon"),
+    ] {
+        let left = run(&["--port", "0", "--auth-file", &file, &path(scratch.path())]);
+        assert_eq!((left.code, left.stdout.as_str()), (Some(1), ""), "{file}: {left:?}");
+        assert!(left.stderr.contains(says) && left.stderr.lines().count() == 1, "{left:?}");
+        assert!(!left.stderr.contains("no colon here") && !left.stderr.contains("good"), "{left:?}");
+    }
+}
+
+#[test]
+fn what_is_not_safe_is_said_at_the_start() {
+    for (options, says, why) in [
+        (&["--auth", "ada:lovelace"][..], Some("--auth shows its password"), "other users see the command line"),
+        (&["--bind", "127.0.0.1"], None, "nothing to say on loopback"),
+        (&["--bind", "0.0.0.0"], Some("reachable by any name; --allow-host NAME"), "a hint"),
+        (&["--bind", "0.0.0.0", "--auth", "ada:lovelace"], Some("passwords travel in the clear"), "there is no TLS"),
+        (&["--bind", "0.0.0.0", "--allow-host", "a.test"], None, "a name is said"),
+    ] {
+        let scratch = Scratch::new();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(["--port", "0"]).args(options).arg(scratch.path());
+        let log = stopped(Process::of(command, Log::Read)).join("\n");
+        match says {
+            Some(says) => assert!(log.contains(says), "{why}: {log}"),
+            None => assert!(!log.contains("reachable") && !log.contains("password"), "{why}: {log}"),
+        }
+        assert!(!log.contains("lovelace"), "{log}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn root_becomes_somebody_else_once_the_port_is_bound() {
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    if !rustix::process::geteuid().is_root() {
+        let left = run(&["--port", "0", "--user", "root", scratch.path().to_str().unwrap()]);
+        assert_eq!(left.code, Some(1), "{left:?}");
+        assert!(left.stderr.contains("only root can"), "{left:?}");
+        let _ = writeln!(io::stderr(), "SKIPPED: not root, so nothing is known about --user");
+        return;
+    }
+    // Whoever it becomes must be able to reach the program.
+    let program = scratch.path().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_threadbare"), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["--port", "0", "--user", "65534"]).arg(scratch.path());
+    let process = Process::of(command, Log::Read);
+    assert_eq!(process.get("/ten.txt").text(), "0123456789");
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let line =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(line("Uid:"), ["65534"; 4]);
+    assert_eq!(line("Gid:").len(), 4);
+    assert!(!line("Gid:").contains(&"0"), "{status}");
+    assert_eq!(line("Groups:"), [""; 0], "none of root's");
+    assert_eq!(line("CapEff:"), ["0000000000000000"]);
+    let log = stopped(process).join("\n");
+    assert!(!log.contains("running as root"), "{log}");
+    for (user, says) in [("no-such-user", "no user 'no-such-user'"), ("", "no user ''")] {
+        let left = run(&["--port", "0", "--user", user, scratch.path().to_str().unwrap()]);
+        assert_eq!(left.code, Some(1), "{left:?}");
+        assert!(left.stderr.contains(says), "{left:?}");
+    }
+}
