@@ -79,9 +79,12 @@ impl Case {
     }
 }
 
-/// Every case of every chapter.
+/// Every case of every chapter, and of the advisories.
 pub fn all() -> Vec<Case> {
-    of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire"))
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut cases = of_folder(&tests.join("wire"));
+    cases.extend(of_chapter(&tests.join("advisories.md")));
+    cases
 }
 
 /// Every case of the chapters in a folder.
