@@ -49,11 +49,11 @@ pub struct Cli {
     #[arg(long)]
     follow_symlinks: bool,
 
-    /// On loopback, be asked by this name too (else localhost and addresses only); * is any; may be given more than once
+    /// Answer to this name too, where else only localhost and addresses do; * is any; may be given more than once
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     allow_host: Vec<String>,
 
-    /// Ask for a name and a password (HTTP Basic); may be given more than once. Other users of this machine can see it here
+    /// Ask for a name and a password (HTTP Basic); may be given more than once. Other users of this machine can see it
     #[arg(long, value_name = "USER:PASSWORD", value_parser = auth_entry)]
     auth: Vec<String>,
 
@@ -61,7 +61,7 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     auth_file: Option<PathBuf>,
 
-    /// Let the kernel hold us to reading beneath ROOT
+    /// Let the kernel hold us to reading beneath ROOT: as far as it can, wholly or not at all
     #[arg(long, value_name = "MODE", value_enum, default_value_t = SandboxMode::Auto)]
     sandbox: SandboxMode,
 
@@ -102,11 +102,9 @@ pub struct Cli {
 /// The values of `--sandbox`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum SandboxMode {
-    /// As far as this kernel can
+    // No docs on these: clap would turn the whole help into its long form.
     Auto,
-    /// Wholly, or do not start
     Require,
-    /// Not at all
     Off,
 }
 

@@ -111,3 +111,58 @@ pub fn replaced_and_overwritten(scale: &Scale) -> Vec<Promise> {
     promises.extend(victim.back_at_rest());
     promises
 }
+
+/// A directory changes places with a link that leads out, as fast as it can. The kernel's sandbox is off: it is our own path code that
+/// must not be fooled.
+pub fn swapped(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&["--sandbox", "off"]);
+    let site = victim.site();
+    let outside = site.with_extension("outside");
+    for (directory, content) in [(site.join("box"), "inside"), (outside.clone(), "SECRET")] {
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("file.txt"), content).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, site.join("link")).unwrap();
+    let over = AtomicBool::new(false);
+    let (swaps, asked, opened, leaked) = thread::scope(|scope| {
+        let swaps = scope.spawn(|| {
+            let root = File::open(site).unwrap();
+            let mut swaps = 0_usize;
+            while !over.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(&root, "box", &root, "link", rustix::fs::RenameFlags::EXCHANGE).unwrap();
+                swaps += 1;
+            }
+            swaps
+        });
+        let clients: Vec<_> = ["/box/file.txt", "/box/", "/link/file.txt"]
+            .map(|target| scope.spawn(|| ask_while_swapped(&victim, target, &over)))
+            .into_iter()
+            .collect();
+        thread::sleep(std::time::Duration::from_secs(scale.of(60) as u64));
+        over.store(true, Ordering::Relaxed);
+        let seen = clients.into_iter().map(|client| client.join().unwrap());
+        let (asked, opened, leaked) = seen.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2));
+        (swaps.join().unwrap(), asked, opened, leaked)
+    });
+    println!("             {swaps} swaps, {asked} requests, {opened} of them found the file or the directory");
+    fs::remove_dir_all(outside).unwrap();
+    vec![
+        Promise::none("answers with a byte from outside", leaked),
+        Promise::none("swaps that never met a request", usize::from(opened == 0)),
+    ]
+}
+
+/// How many answers there were, how many of them with content, and how many with what lies outside.
+fn ask_while_swapped(victim: &Victim, target: &str, over: &AtomicBool) -> (usize, usize, usize) {
+    let (mut asked, mut opened, mut leaked) = (0, 0, 0);
+    while !over.load(Ordering::Relaxed) {
+        let mut stream = connect(victim.address).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        asked += 1;
+        opened += usize::from(answer.starts_with(b"HTTP/1.1 200 "));
+        leaked += usize::from(answer.windows(6).any(|window| window == b"SECRET"));
+    }
+    (asked, opened, leaked)
+}

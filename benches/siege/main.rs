@@ -71,6 +71,7 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("log", trouble::stuck_log),
     ("disk", trouble::full_disk),
     ("files", files::replaced_and_overwritten),
+    ("swaps", files::swapped),
     ("stops", trouble::stops),
     ("soak", endurance::soak),
 ];

@@ -21,7 +21,7 @@ thread_local! {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/site");
         let config = Cli::from_words(["threadbare".to_owned(), root.to_owned()]).expect("plain words").config();
         let site = Site::open(&config).expect("the site of the cases");
-        App { config, site, stop: Stop::default() }
+        App { config, site, auth: None, stop: Stop::default() }
     });
 }
 
