@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::Command;
 
-use process::{Log, PATIENCE, Process, Scratch, command, run, served};
+use process::{Log, PATIENCE, Process, Scratch, command, run};
 use rustix::process::Signal;
 
 /// base64 of `ada:lovelace`.
@@ -43,7 +43,7 @@ fn the_kernel_holds_us_to_reading_beneath_the_root() {
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.text().lines().map(|line| line.rsplit(": ").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let (scratch, process) = served(&["--sandbox", "auto"]);
+    let (scratch, process) = process::served(&["--sandbox", "auto"]);
     let line = process.wait_for_log("sandbox: ");
     if !line.contains("and nothing else") {
         let _ = writeln!(io::stderr(), "SKIPPED: this kernel does not confine us wholly: {line}");
@@ -54,7 +54,7 @@ fn the_kernel_holds_us_to_reading_beneath_the_root() {
     assert_eq!(ask(&process, &scratch), want);
     assert_eq!(process.get("/ten.txt").text(), "0123456789", "and it still serves");
 
-    let (scratch, process) = served(&["--sandbox", "off"]);
+    let (scratch, process) = process::served(&["--sandbox", "off"]);
     process.wait_for_log("sandbox: off");
     assert!(ask(&process, &scratch).iter().all(|outcome| outcome != denied), "without it all of that works");
     fs::remove_file("/tmp/threadbare-escaped").unwrap();
