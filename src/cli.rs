@@ -163,7 +163,7 @@ impl Cli {
             listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
             hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
             symlinks: if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within },
-            hosts: self.hosts(),
+            hosts: self.hosts(&self.bind()),
             sandbox: match self.sandbox {
                 SandboxMode::Auto => Sandbox::Auto,
                 SandboxMode::Require => Sandbox::Require,
@@ -188,10 +188,10 @@ impl Cli {
         }
     }
 
-    /// Where others can reach us, they do so by names that we do not know.
-    fn hosts(&self) -> Hosts {
+    /// By which names we are asked on these addresses. Where others can reach us, they do so by names that we do not know.
+    pub fn hosts(&self, bind: &Bind) -> Hosts {
         let any = self.allow_host.iter().any(|name| name == "*");
-        if any || (!self.bind().is_loopback() && self.allow_host.is_empty()) {
+        if any || (!bind.is_loopback() && self.allow_host.is_empty()) {
             Hosts::Any
         } else {
             Hosts::Own { also: self.allow_host.clone() }
@@ -264,6 +264,17 @@ mod tests {
         assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
         assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));
         assert_eq!(config("threadbare --index a --index b").unwrap().index, ["a", "b"]);
+        let own = |also: &[&str]| Hosts::Own { also: also.iter().map(ToString::to_string).collect() };
+        for (words, hosts, why) in [
+            ("threadbare", own(&[]), "only this machine can reach it"),
+            ("threadbare -b 127.0.0.2 -b ::1", own(&[]), "both are this machine"),
+            ("threadbare -b ::1 -b 192.0.2.1", Hosts::Any, "one of them is not"),
+            ("threadbare --lan", Hosts::Any, "by names that we do not know"),
+            ("threadbare --lan --allow-host a.test", own(&["a.test"]), "but for those we know now"),
+            ("threadbare --allow-host a.test --allow-host *", Hosts::Any, "any is any"),
+        ] {
+            assert_eq!(config(words).unwrap().hosts, hosts, "{words}: {why}");
+        }
         for (words, why) in [
             ("threadbare --lan -b ::1", "all interfaces or one"),
             ("threadbare -p 65536", "no such port"),

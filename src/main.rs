@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use threadbare::app::App;
 use threadbare::cli::Cli;
+use threadbare::config::Bind;
 use threadbare::listen::{CannotListen, Listeners};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
@@ -40,16 +41,23 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), String> {
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
-    let config = cli.config();
+    let mut config = cli.config();
     let auth = cli.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
-    let listeners = Listeners::handed_over().map_or_else(|| Listeners::open(&config.bind, config.port), Ok);
-    let listeners = listeners.map_err(|cannot| cannot_listen(&cannot))?;
+    let listeners = match Listeners::handed_over() {
+        Some(listeners) => {
+            // Whoever opened them has decided who can reach us.
+            config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
+            config.hosts = cli.hosts(&config.bind);
+            listeners
+        }
+        None => Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?,
+    };
     #[cfg(unix)]
     go_on_as(cli.user(), &listeners)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
     // All is open that has to be, and there is no thread yet that would keep its rights.
-    let confined = sandbox::confine(config.sandbox, site.handle())
+    let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
     logging::start(cli.verbosity(), log.clone());

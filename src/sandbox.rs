@@ -6,7 +6,7 @@
 //!
 //! It must come before the first thread: a thread that already runs keeps its rights.
 
-use crate::config::Sandbox;
+use crate::config::{Sandbox, Symlinks};
 
 /// How far the kernel went along.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Confined {
 /// # Errors
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
-pub fn confine(wanted: Sandbox, root: impl std::os::fd::AsFd) -> Result<Confined, String> {
+pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd) -> Result<Confined, String> {
     use landlock::{
         ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RestrictionStatus, Ruleset,
         RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -44,7 +44,11 @@ pub fn confine(wanted: Sandbox, root: impl std::os::fd::AsFd) -> Result<Confined
     let said = match restrict() {
         Ok(status) => match status.ruleset {
             RulesetStatus::FullyEnforced => {
-                return Ok(Confined::Said("the kernel lets us read beneath the root, and nothing else (Landlock)".into()));
+                let what = match symlinks {
+                    Symlinks::Within => "read beneath the root",
+                    Symlinks::Followed => "read any file, for links may lead anywhere",
+                };
+                return Ok(Confined::Said(format!("the kernel lets us {what}, and nothing else (Landlock)")));
             }
             RulesetStatus::PartiallyEnforced => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
             RulesetStatus::NotEnforced => "this kernel has no Landlock".to_owned(),
@@ -59,7 +63,7 @@ pub fn confine(wanted: Sandbox, root: impl std::os::fd::AsFd) -> Result<Confined
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: R) -> Result<Confined, String> {
+pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R) -> Result<Confined, String> {
     match wanted {
         Sandbox::Off => Ok(Confined::Unwanted),
         Sandbox::Auto => Ok(Confined::Said("not confined: this system has no Landlock".into())),
