@@ -34,7 +34,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--max-connections", "12000", "--idle-timeout", "120"]);
     let mut crowd = idle_crowd(&victim, count);
     let rss_mib = victim.figures().rss_kib.div_ceil(1024);
-    let guests = Guests::visit(victim.address, scale.of(500), Duration::from_millis(2));
+    let guests = Guests::visit(victim.address, scale.guests(500), Duration::from_millis(2));
     crowd.watch(Duration::ZERO);
     crowd.drip(KEEP_ALIVE);
     let mut answers = 0;
@@ -56,7 +56,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
 pub fn full(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--max-connections", "1000", "--idle-timeout", "120"]);
     let mut crowd = idle_crowd(&victim, 1000);
-    let asked = scale.of(500);
+    let asked = scale.guests(500);
     let guests = Guests::visit(victim.address, asked, Duration::from_millis(2));
     crowd.read(Duration::ZERO);
     let mut promises = guests.promises(10.0);
@@ -112,7 +112,7 @@ pub fn few_descriptors(scale: &Scale) -> Vec<Promise> {
                 thread::sleep(Duration::from_millis(400));
             }
         });
-        let guests = Guests::visit(victim.address, scale.of(100), Duration::from_millis(50));
+        let guests = Guests::visit(victim.address, scale.guests(100), Duration::from_millis(50));
         over.store(true, Ordering::Relaxed);
         guests
     });

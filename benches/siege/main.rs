@@ -49,6 +49,11 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// So many guests, or half of them: with fewer than two hundred the slowest one decides what 99 % had.
+    pub fn guests(&self, count: usize) -> usize {
+        if self.quick { count / 2 } else { count }
+    }
+
     /// `count`, or a tenth of it in a quick run.
     pub fn of(&self, count: usize) -> usize {
         if self.quick { (count / 10).max(1) } else { count }

@@ -66,7 +66,7 @@ fn longest_life(opening: &[u8], limit: Duration) -> f64 {
 
 /// Slow heads.
 pub fn heads(scale: &Scale) -> Vec<Promise> {
-    let (guests, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.of(400));
+    let (guests, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.guests(400));
     let mut promises = guests.promises(25.0);
     let allowed = HEAD_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
     promises.push(Promise::at_most("the longest life of a slow head at the cap", allowed, crowd.longest_life(), "s"));
@@ -79,7 +79,7 @@ pub fn heads(scale: &Scale) -> Vec<Promise> {
 
 /// Slow contents.
 pub fn contents(scale: &Scale) -> Vec<Promise> {
-    let (guests, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.of(400));
+    let (guests, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.guests(400));
     let mut promises = guests.promises(25.0);
     drop(crowd);
     promises.extend(victim.back_at_rest());
@@ -111,7 +111,7 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     let mut crowd = Crowd::new(victim.address, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
     crowd.grow(slow).unwrap();
     let (guests, during, longest) = thread::scope(|scope| {
-        let guests = scope.spawn(|| Guests::visit(victim.address, scale.of(400), Duration::from_millis(10)));
+        let guests = scope.spawn(|| Guests::visit(victim.address, scale.guests(400), Duration::from_millis(10)));
         let filled = when_nothing_moves(&victim);
         let during = victim.figures();
         victim.settled(Duration::from_secs(15), |now| now.descriptors <= rest.descriptors);

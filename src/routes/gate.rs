@@ -13,6 +13,8 @@ use crate::wire::headers::name;
 use crate::wire::status::Status;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
+// None of these is inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
 pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
     let Hosts::Own { also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
@@ -23,6 +25,7 @@ pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
 }
 
 /// The answer to a stranger (RFC 9110 §15.5.2); `None` if everybody may come in, or this one.
+#[inline(never)]
 pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
     match app.auth.as_ref()?.judge(request.head.headers.only(name::AUTHORIZATION)) {
         Verdict::Welcome => None,
@@ -38,6 +41,7 @@ pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
 }
 
 /// The answer to a page of another site; `None` if it is one of our own, or no page.
+#[inline(never)]
 pub fn other_site(request: &Request<'_>) -> Option<Response> {
     let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
     other.then(|| Response::text(Status::FORBIDDEN, "pages of other sites may not ask for this"))

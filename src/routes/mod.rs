@@ -96,27 +96,34 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
     if let Some(refusal) = gate::wrong_name(request, app) {
         return refusal;
     }
-    let stranger = gate::stranger(request, app);
-    match stranger {
-        Some(refusal) if route(request, app).is_none_or(|route| route.open_to != OpenTo::Everybody) => return refusal,
-        None if request.target.form == Form::Asterisk => return allowing(Status::NO_CONTENT, READ),
-        _ => {}
+    if let Some(refusal) = gate::stranger(request, app) {
+        return answer_stranger(refusal, request, app);
     }
-    match (lookup(&app.site, request.target), stranger) {
-        (Found::Missing, _) => match route(request, app) {
+    if request.target.form == Form::Asterisk {
+        return allowing(Status::NO_CONTENT, READ);
+    }
+    match lookup(&app.site, request.target) {
+        Found::File(file) => unless_refused(request, READ, |request| files::answer(file, request, now)),
+        Found::Directory(directory) => unless_refused(request, READ, |request| listing::answer(directory, request.target)),
+        Found::Redirect(location) => unless_refused(request, READ, |_| {
+            Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
+        }),
+        Found::Failed(error) => Response::failed(&error),
+        Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),
             None => Response::text(Status::NOT_FOUND, "nothing here has that name"),
         },
-        // A file of theirs has the name of the route that would be open.
-        (_, Some(refusal)) => refusal,
-        (Found::File(file), None) => unless_refused(request, READ, |request| files::answer(file, request, now)),
-        (Found::Directory(directory), None) => {
-            unless_refused(request, READ, |request| listing::answer(directory, request.target))
+    }
+}
+
+/// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
+#[inline(never)]
+fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App) -> Response {
+    match route(request, app) {
+        Some(route) if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target), Found::Missing) => {
+            answer_route(route, request, app)
         }
-        (Found::Redirect(location), None) => unless_refused(request, READ, |_| {
-            Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
-        }),
-        (Found::Failed(error), None) => Response::failed(&error),
+        _ => refusal,
     }
 }
 
