@@ -98,7 +98,9 @@ impl<S: Stream> Deadline<S> {
         let mut moved = None;
         while !rest.is_empty() {
             let now = self.writing.now();
-            let timeout = self.writing.left_at(now)?.min(WRITE_TICK);
+            let stalled = moved.map_or(Duration::ZERO, |moved| now.saturating_duration_since(moved));
+            let patience = self.progress_time_max.saturating_sub(stalled).max(TIMEOUT_MIN);
+            let timeout = self.writing.left_at(now)?.min(WRITE_TICK).min(patience);
             if timeout != self.writing.told {
                 self.stream.set_write_timeout(timeout)?;
                 self.writing.told = timeout;
