@@ -144,6 +144,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Where it runs under something else, that would leave it behind.
+        #[cfg(target_os = "linux")]
+        if let Some(child) = find_child(self.pid()).and_then(|pid| rustix::process::Pid::from_raw(pid.try_into().ok()?)) {
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -173,13 +178,18 @@ pub fn address(ready: &str) -> &str {
 /// The one child of a process.
 #[cfg(target_os = "linux")]
 pub fn child_of(parent: u32) -> u32 {
+    find_child(parent).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+fn find_child(parent: u32) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let is_child = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // pid (name) state parent …
         stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(&parent.to_string())
     };
-    processes.into_iter().find(is_child).unwrap()
+    processes.into_iter().find(is_child)
 }
 
 /// What a process that ends by itself leaves behind.
