@@ -42,25 +42,25 @@ fn run(cli: &Cli) -> Result<(), String> {
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
-    let auth = cli.passwords().read()?;
+    let auth = cli.guests.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     let listeners = match Listeners::handed_over() {
         Some(listeners) => {
             // Whoever opened them has decided who can reach us.
             config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
-            config.hosts = cli.hosts(&config.bind);
+            config.hosts = cli.guests.hosts(&config.bind);
             listeners
         }
         None => Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?,
     };
     #[cfg(unix)]
-    go_on_as(cli.user(), &listeners)?;
+    go_on_as(cli.listen.user.as_deref(), &listeners)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
-    logging::start(cli.verbosity(), log.clone());
+    logging::start(cli.talk.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     announce(&listeners, &site);
@@ -68,7 +68,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
     let app = App { config, site, auth, stop };
-    for warning in advice::of(&app, &confined, cli.has_password_in_sight()) {
+    for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
     let cut = |stopped| {

@@ -52,7 +52,7 @@ fn app(site: &TestSite, case: &Case) -> App {
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
     let cli = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    let (config, auth) = (cli.config(), cli.passwords().read().unwrap());
+    let (config, auth) = (cli.config(), cli.guests.passwords().read().unwrap());
     let site = Site::open(&config).unwrap();
     App { config, site, auth, stop: Stop::default() }
 }

@@ -1,0 +1,47 @@
+//! Which words set limits?
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use crate::config::Limits;
+
+/// How much a client may ask of us.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Bounds {
+    /// Live connections; the machine's own limits may lower it
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_max)]
+    pub max_connections: usize,
+
+    /// How long a request head may take in all
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds())]
+    pub head_timeout: u64,
+
+    /// How long a connection may wait for its next request
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds())]
+    pub idle_timeout: u64,
+
+    /// How long requests in flight may take to finish after the first signal
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs())]
+    pub grace: u64,
+}
+
+/// A time that can be waited: at least one second, at most a day.
+fn seconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=86_400)
+}
+
+impl Bounds {
+    /// The limits; those that have no flag are as by default.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            connections_max: self.max_connections,
+            head_time_max: Duration::from_secs(self.head_timeout),
+            idle_time_max: Duration::from_secs(self.idle_timeout),
+            grace_time_max: Duration::from_secs(self.grace),
+            ..Limits::default()
+        }
+    }
+}

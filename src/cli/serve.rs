@@ -1,0 +1,58 @@
+//! Which words say what is served?
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{Hidden, Listing, Routes, Symlinks};
+
+/// What is served, and under which names.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What it serves")]
+pub struct Serve {
+    /// The directory (or one file) to serve
+    #[arg(value_name = "ROOT", default_value = ".")]
+    pub root: PathBuf,
+
+    /// A name that is served for its directory; may be given more than once, the first that exists wins
+    #[arg(long, value_name = "NAME", default_value = "index.html")]
+    pub index: Vec<String>,
+
+    /// A directory without an index is 404
+    #[arg(long)]
+    pub no_listing: bool,
+
+    /// Also serve names that begin with a dot (else 404, except in /.well-known/)
+    #[arg(long)]
+    pub hidden: bool,
+
+    /// Follow symbolic links wherever they lead, also out of ROOT; the sandbox cannot hold reading back then
+    #[arg(long)]
+    pub follow_symlinks: bool,
+
+    /// Switch the built-in routes off
+    #[arg(long)]
+    pub no_routes: bool,
+}
+
+impl Serve {
+    /// What a directory without an index answers.
+    pub fn listing(&self) -> Listing {
+        if self.no_listing { Listing::NotFound } else { Listing::Shown }
+    }
+
+    /// Whether names that begin with a dot are served.
+    pub fn hidden(&self) -> Hidden {
+        if self.hidden { Hidden::Served } else { Hidden::NotFound }
+    }
+
+    /// Whether links that leave the root are followed.
+    pub fn symlinks(&self) -> Symlinks {
+        if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within }
+    }
+
+    /// Whether the built-in routes answer.
+    pub fn routes(&self) -> Routes {
+        if self.no_routes { Routes::Off } else { Routes::On }
+    }
+}
