@@ -152,6 +152,8 @@ pub struct Limits {
     pub drain_bytes_max: u64,
     /// The content that /echo shows. 1 MiB is a lot to look at.
     pub echo_bytes_max: usize,
+    /// Small files that are kept in memory, in bytes. 64 MiB hold a site of ten thousand pages.
+    pub cache_bytes_max: usize,
     /// How long requests in flight are given to finish after the first signal.
     pub grace_time_max: Duration,
 }
@@ -171,6 +173,7 @@ impl Default for Limits {
             linger_bytes_max: 64 * 1024 * 1024,
             drain_bytes_max: 64 * 1024,
             echo_bytes_max: 1024 * 1024,
+            cache_bytes_max: 64 * 1024 * 1024,
             grace_time_max: Duration::from_secs(10),
         }
     }

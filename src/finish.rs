@@ -70,9 +70,7 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, date: &HttpDate)
     status_line(out, response.status);
     field_line(out, "Date", date.as_str().as_bytes());
     field_line(out, "Server", b"threadbare");
-    for (name, value) in response.fields.iter() {
-        field_line(out, name, value.as_bytes());
-    }
+    response.fields.spell(out);
     if !response.status.never_has_content() {
         // A browser that guesses types can be made to run what was meant to be looked at.
         field_line(out, "X-Content-Type-Options", b"nosniff");

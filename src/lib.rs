@@ -9,7 +9,7 @@
 //! 3. **request**: [`wire::target`] says which resource is meant, [`wire::framing`] how long the content is; [`net::content`] is that
 //!    content as a plain reader.
 //! 4. **route**: [`routes`] looks into the served directory first, then into its table.
-//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`site::representation`] says what it is,
+//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is,
 //!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
 //! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] makes a line of it that [`log_writer`] takes without ever waiting. Then
@@ -86,6 +86,10 @@ pub mod net;
 pub mod wire;
 
 pub mod message;
+
+pub mod fields;
+
+pub mod representation;
 
 pub mod routes;
 

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
+use crate::fields::Fields;
+use crate::representation::Kept;
 use crate::stamp::Stamp;
 use crate::wire::framing::Framing;
 use crate::wire::malformed::Malformed;
@@ -62,38 +64,7 @@ impl Request<'_> {
 const OWN_PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// As many fields as a handler usually sets: room for them is made once.
-const FIELDS_USUAL: usize = 8;
-
-/// The fields of a response, in the order in which they are sent.
-#[derive(Debug, Default)]
-pub struct Fields {
-    lines: Vec<(Cow<'static, str>, Cow<'static, str>)>,
-}
-
-impl Fields {
-    /// Appends a field.
-    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) {
-        self.lines.push((name.into(), value.into()));
-    }
-
-    /// The value of the first field of that name, ASCII case ignored.
-    pub fn first(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// Name and value of each field, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    /// Takes all fields of that name out.
-    pub fn remove(&mut self, name: &str) {
-        self.lines.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-    }
-}
-
-/// A part of an open file.
+/// A part of a representation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
     /// Index of the first byte.
@@ -102,41 +73,54 @@ pub struct Slice {
     pub length: u64,
 }
 
-/// One part of a multipart content: what stands before it, and which bytes of the file it is.
+/// Where the bytes of a representation come from.
+#[derive(Debug)]
+pub enum Source {
+    /// An open file. It is sent only as long as it is the one that the stamp was taken of.
+    Open(Box<OpenFile>),
+    /// Memory.
+    Kept(Arc<Kept>),
+}
+
+/// A file that was found and is open.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The open file.
+    pub file: File,
+    /// Which version of it, when its length was looked up.
+    pub stamp: Stamp,
+}
+
+/// One part of a multipart content: what stands before it, and which bytes of the representation it is.
 #[derive(Debug)]
 pub struct Part {
     /// The boundary and the fields of the part, with all its line ends.
     pub head: Vec<u8>,
-    /// The bytes of the file.
+    /// The bytes of the representation.
     pub slice: Slice,
 }
 
-/// The content of a response.
+/// Several parts of one representation (RFC 9110 §14.6).
+#[derive(Debug)]
+pub struct Parts {
+    /// Whose parts they are.
+    pub source: Source,
+    /// The parts, in the order in which they are sent.
+    pub parts: Vec<Part>,
+    /// The closing boundary.
+    pub end: Vec<u8>,
+}
+
+/// The content of a response. What is large is boxed: a response passes through many hands.
 pub enum Body {
     /// None at all.
     Empty,
     /// Bytes at hand.
     Bytes(Cow<'static, [u8]>),
-    /// A part of a file, or all of it. It is sent only as long as the file is the one that the stamp was taken of.
-    File {
-        /// The open file.
-        file: File,
-        /// Which file it was when its length was looked up.
-        stamp: Stamp,
-        /// Which part of it.
-        slice: Slice,
-    },
-    /// Several parts of one file (RFC 9110 §14.6).
-    Parts {
-        /// The open file.
-        file: File,
-        /// Which file it was.
-        stamp: Stamp,
-        /// The parts, in the order in which they are sent.
-        parts: Vec<Part>,
-        /// The closing boundary.
-        end: Vec<u8>,
-    },
+    /// A part of a representation, or all of it.
+    Slice(Source, Slice),
+    /// Several parts of one.
+    Parts(Box<Parts>),
     /// Bytes whose number is not known before they end: sent in chunks, or until the connection closes in HTTP/1.0.
     Stream(Box<dyn Read + Send>),
 }
@@ -148,20 +132,17 @@ impl Body {
         match self {
             Body::Empty => Some(0),
             Body::Bytes(bytes) => Some(of(bytes)),
-            Body::File { slice, .. } => Some(slice.length),
-            Body::Parts { parts, end, .. } => {
-                Some(parts.iter().map(|part| of(&part.head) + part.slice.length).sum::<u64>() + of(end))
+            Body::Slice(_, slice) => Some(slice.length),
+            Body::Parts(parts) => {
+                Some(parts.parts.iter().map(|part| of(&part.head) + part.slice.length).sum::<u64>() + of(&parts.end))
             }
             Body::Stream(_) => None,
         }
     }
 }
 
-/// An answer. Boxed, since it passes through many hands, and each would keep room for all of it on its stack.
-pub struct Response(Box<ResponseParts>);
-
-/// What an answer consists of.
-pub struct ResponseParts {
+/// An answer.
+pub struct Response {
     /// How it went.
     pub status: Status,
     /// The fields that the handler has something to say about. `finish` adds what all responses carry.
@@ -170,28 +151,10 @@ pub struct ResponseParts {
     pub body: Body,
 }
 
-impl Deref for Response {
-    type Target = ResponseParts;
-
-    fn deref(&self) -> &ResponseParts {
-        &self.0
-    }
-}
-
-impl DerefMut for Response {
-    fn deref_mut(&mut self) -> &mut ResponseParts {
-        &mut self.0
-    }
-}
-
 impl Response {
     /// An answer without content.
     pub fn new(status: Status) -> Response {
-        Response(Box::new(ResponseParts {
-            status,
-            fields: Fields { lines: Vec::with_capacity(FIELDS_USUAL) },
-            body: Body::Empty,
-        }))
+        Response { status, fields: Fields::default(), body: Body::Empty }
     }
 
     /// The same answer with another content.

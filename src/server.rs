@@ -17,6 +17,7 @@ use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
+use crate::net::piece::give_back_spare;
 use crate::stop::Stop;
 use crate::workers::Workers;
 
@@ -63,6 +64,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
             let turn = door.accept_from(listeners.sockets(), &app.stop);
             door.look_after_refused();
             if burst.is_over(live.count(), Instant::now()) {
+                give_back_spare();
                 give_back_memory();
             }
             let limit = if door.refused.is_empty() { burst.next_look() } else { Some(PAUSE_MAX) };

@@ -4,7 +4,10 @@
 //! the open handle before the first byte, and compared before the last.
 
 use std::fs::Metadata;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// The longest step in which a file system counts time: FAT's two seconds.
+const STEP_NANOS_MAX: i64 = 2_000_000_000;
 
 /// What identifies one version of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,38 @@ impl Stamp {
         }
     }
 
+    /// Whether the file system would have shown any later change by `now`. Times are counted in steps, of two seconds at the most: a
+    /// file that changed within the present step may change again and look the same. The status change counts, which nobody can
+    /// set back. Only Unix tells it: elsewhere no file is ever settled.
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        let Identity { inode, changed_secs, changed_nanos, .. } = self.identity;
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_nanos()).ok());
+        let changed = changed_secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(changed_nanos));
+        let age = now.zip(changed).map_or(0, |(now, changed)| now.saturating_sub(changed));
+        inode != 0 && age > STEP_NANOS_MAX
+    }
+
+    /// The stamp of what a path leads to, its own links not followed; `None` for what is no regular file.
+    #[cfg(unix)]
+    pub fn of_regular(stat: &rustix::fs::Stat) -> Option<Stamp> {
+        let length = u64::try_from(stat.st_size).ok()?;
+        let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
+        let modified = match u64::try_from(stat.st_mtime) {
+            Ok(secs) => SystemTime::UNIX_EPOCH.checked_add(Duration::new(secs, nanos)),
+            Err(_) => SystemTime::UNIX_EPOCH
+                .checked_sub(Duration::from_secs(stat.st_mtime.unsigned_abs()))
+                .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
+        };
+        let identity = Identity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            changed_secs: stat.st_ctime,
+            changed_nanos: i64::try_from(stat.st_ctime_nsec).ok()?,
+            links: stat.st_nlink,
+        };
+        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(Stamp { length, modified, identity })
+    }
+
     /// The stamp of an open file.
     pub fn of(metadata: &Metadata) -> Stamp {
         Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
@@ -88,6 +123,14 @@ mod tests {
             change(&mut later);
             stamp.compare(&later)
         };
+        for (secs, nanos, want, why) in [
+            (5, 4, false, "a whole step, and no more"),
+            (5, 5, true, "a nanosecond more"),
+            (2, 0, false, "changed in the future"),
+        ] {
+            let now = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);
+            assert_eq!(stamp.is_settled(now), want, "{why}");
+        }
         for (later, want, why) in [
             (with(&|_| {}), Freshness::Same, "nothing"),
             (with(&|stamp| stamp.length = 2), Freshness::Changed, "longer"),

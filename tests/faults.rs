@@ -180,9 +180,9 @@ const FILES: &[Fault] = &[
         instead: &[Status(500), Status(503), Status(403), Status(404)],
         why: "a file of which nothing is known is not sent",
     },
-    Fault { call: "read", errors: &["EINTR"], when: "1+2", only_the_file: true, instead: &[], why: "again" },
+    Fault { call: "pread64", errors: &["EINTR"], when: "1+2", only_the_file: true, instead: &[], why: "again" },
     Fault {
-        call: "read",
+        call: "pread64",
         errors: &["EIO", "EAGAIN", "EBADF", "EFAULT", "EINVAL", "EISDIR", "ENOMEM", "ESTALE", "ENXIO"],
         when: "1+2",
         only_the_file: true,
@@ -384,9 +384,9 @@ fn a_disk_that_fails_in_the_middle_of_a_file_breaks_the_connection() {
     }
     let scratch = Scratch::new();
     scratch.file("ten.txt", &CONTENT.repeat(1_000_000));
-    let fault = Fault { call: "read", errors: &[], when: "", only_the_file: true, instead: &[], why: "" };
+    let fault = Fault { call: "pread64", errors: &[], when: "", only_the_file: true, instead: &[], why: "" };
     let trace = scratch.path().join(".trace");
-    let process = traced(&fault, &["-e".into(), "inject=read:error=EIO:when=3+1".into()], &trace, &scratch);
+    let process = traced(&fault, &["-e".into(), "inject=pread64:error=EIO:when=3+1".into()], &trace, &scratch);
     let mut client = process.client();
     client.send(process::GET);
     assert!(client.head().contains("\r\nContent-Length: 10000000"));

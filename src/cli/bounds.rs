@@ -7,6 +7,12 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::config::Limits;
 
+const MEBIBYTE: usize = 1024 * 1024;
+/// 64 MiB: see [`Limits::cache_bytes_max`].
+const MEBIBYTES_DEFAULT: u32 = 64;
+/// A tebibyte: what is more is a mistake.
+const MEBIBYTES_MAX: u64 = 1024 * 1024;
+
 /// How much a client may ask of us.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
@@ -22,6 +28,10 @@ pub struct Bounds {
     /// How long a connection may wait for its next request
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds())]
     pub idle_timeout: u64,
+
+    /// Small files that are kept in memory, in MiB; 0 is none
+    #[arg(long, value_name = "MIB", default_value_t = MEBIBYTES_DEFAULT, value_parser = RangedU64ValueParser::<u32>::new().range(0..=MEBIBYTES_MAX))]
+    pub cache_memory: u32,
 
     /// How long requests in flight may take to finish after the first signal
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs())]
@@ -40,6 +50,7 @@ impl Bounds {
             connections_max: self.max_connections,
             head_time_max: Duration::from_secs(self.head_timeout),
             idle_time_max: Duration::from_secs(self.idle_timeout),
+            cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(0).saturating_mul(MEBIBYTE),
             grace_time_max: Duration::from_secs(self.grace),
             ..Limits::default()
         }

@@ -5,6 +5,7 @@
 //! besides. So only so many are large at any time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Measured over loopback, this moved more than any other size, and twice as much as `sendfile`.
 pub const LARGE_BYTES: usize = 256 * 1024;
@@ -19,10 +20,15 @@ const SEND_QUEUE_BYTES: usize = 256 * 1024;
 
 static LARGE_TAKEN: AtomicUsize = AtomicUsize::new(0);
 
+/// Large buffers that are not in use, at most [`LARGE_MAX`]. A new one costs more than the reading: the system hands its pages out one by
+/// one, and each is cleared twice. Guards the list, for a push or a pop.
+static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+
 /// The right to hold a piece of a certain size, given back when it is dropped.
 #[derive(Debug)]
 pub struct Piece {
-    bytes: usize,
+    /// Room for a large piece.
+    buffer: Option<Box<[u8]>>,
     /// It would have been large if there were not so many.
     is_one_too_many: bool,
 }
@@ -30,10 +36,15 @@ pub struct Piece {
 impl Piece {
     /// A piece for a content of that length in bytes.
     pub fn of(length: u64) -> Piece {
-        let is_small = usize::try_from(length).is_ok_and(|length| length <= SMALL_BYTES);
+        if usize::try_from(length).is_ok_and(|length| length <= SMALL_BYTES) {
+            return Piece { buffer: None, is_one_too_many: false };
+        }
         let one_more = |taken| (taken < LARGE_MAX).then_some(taken + 1);
-        let is_one_too_many = !is_small && LARGE_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err();
-        Piece { bytes: if is_small || is_one_too_many { SMALL_BYTES } else { LARGE_BYTES }, is_one_too_many }
+        if LARGE_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            return Piece { buffer: None, is_one_too_many: true };
+        }
+        let spare = spare().pop();
+        Piece { buffer: Some(spare.unwrap_or_else(|| vec![0; LARGE_BYTES].into())), is_one_too_many: false }
     }
 
     /// How much the system may hold of what has been written and not been taken, where that should be limited.
@@ -41,18 +52,28 @@ impl Piece {
         self.is_one_too_many.then_some(SEND_QUEUE_BYTES)
     }
 
-    /// Its size in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// Room for a large piece; `None` where it is to be small, and the outbox is room enough.
+    pub fn large(&mut self) -> Option<&mut [u8]> {
+        self.buffer.as_deref_mut()
     }
 }
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        if self.bytes == LARGE_BYTES {
+        if let Some(buffer) = self.buffer.take() {
+            spare().push(buffer);
             LARGE_TAKEN.fetch_sub(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Gives back the memory of all buffers that are not in use.
+pub fn give_back_spare() {
+    spare().clear();
+}
+
+fn spare() -> MutexGuard<'static, Vec<Box<[u8]>>> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -61,7 +82,7 @@ mod tests {
 
     #[test]
     fn large_pieces_are_few_and_come_back() {
-        let large = |pieces: &[Piece]| pieces.iter().filter(|piece| piece.bytes() == LARGE_BYTES).count();
+        let large = |pieces: &[Piece]| pieces.iter().filter(|piece| piece.buffer.is_some()).count();
         let small_length = u64::try_from(SMALL_BYTES).unwrap();
         for round in 0..2 {
             let small: Vec<Piece> = (0..200).map(|_| Piece::of(small_length)).collect();

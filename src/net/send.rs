@@ -4,12 +4,12 @@
 //! acknowledgement and cost 40 ms; large files pass through one buffer, piece by piece.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use crate::finish::{Delimiter, Plan, Sending};
-use crate::message::{Body, Response, Slice};
+use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
-use crate::net::piece::Piece;
+use crate::net::piece::{Piece, SMALL_BYTES};
 use crate::net::stream::Stream;
 use crate::stamp::{Freshness, Stamp};
 use crate::wire::chunked::{CHUNK_END, LAST, size_line};
@@ -101,85 +101,142 @@ pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &
             outbox.flush_above(GATHERED_BYTES, to)?;
             Ok(Sent::Whole(length_of(&bytes)))
         }
-        Body::File { mut file, stamp, slice } => {
-            // A file that has just been opened stands at its beginning.
-            if slice.start > 0
-                && let Err(error) = file.seek(SeekFrom::Start(slice.start))
-            {
-                return Ok(Sent::Broken { bytes: 0, error });
-            }
-            file_slice(outbox, to, &file, &stamp, slice)
-        }
-        Body::Parts { mut file, stamp, parts, end } => {
+        Body::Slice(source, slice) => source_slice(outbox, to, &source, slice),
+        Body::Parts(parts) => {
             let mut total = 0;
-            for part in parts {
+            for part in &parts.parts {
                 outbox.bytes.extend_from_slice(&part.head);
-                if let Err(error) = file.seek(SeekFrom::Start(part.slice.start)) {
-                    return Ok(Sent::Broken { bytes: total, error });
-                }
-                match file_slice(outbox, to, &file, &stamp, part.slice)? {
+                match source_slice(outbox, to, &parts.source, part.slice)? {
                     Sent::Whole(bytes) => total += bytes + length_of(&part.head),
                     Sent::Broken { bytes, error } => return Ok(Sent::Broken { bytes: total + bytes, error }),
                 }
             }
-            outbox.bytes.extend_from_slice(&end);
-            Ok(Sent::Whole(total + length_of(&end)))
+            outbox.bytes.extend_from_slice(&parts.end);
+            Ok(Sent::Whole(total + length_of(&parts.end)))
         }
         Body::Stream(source) => stream(outbox, to, source, plan.delimiter),
     }
 }
 
-/// Sends a part of a file, which stands at its beginning, through the outbox. Before the last piece leaves, the file must still be the one it was.
-fn file_slice<S: Stream>(
-    outbox: &mut Outbox,
-    to: &mut Deadline<S>,
-    file: &File,
-    stamp: &Stamp,
-    slice: Slice,
-) -> io::Result<Sent> {
-    let piece = Piece::of(slice.length);
+/// Sends a part of a representation through the outbox.
+fn source_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, source: &Source, slice: Slice) -> io::Result<Sent> {
+    match source {
+        Source::Kept(kept) => {
+            outbox.bytes.extend_from_slice(kept.part(slice.start, slice.length));
+            outbox.flush_above(GATHERED_BYTES, to)?;
+            Ok(Sent::Whole(slice.length))
+        }
+        Source::Open(open) => file_slice(outbox, to, open, slice),
+    }
+}
+
+/// Sends a part of a file.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn file_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, open: &OpenFile, slice: Slice) -> io::Result<Sent> {
+    let mut piece = Piece::of(slice.length);
     if let Some(bytes) = piece.send_queue_bytes_max() {
         to.limit_send_queue(bytes);
     }
-    let mut left = slice.length;
-    let broken = |left, error| Ok(Sent::Broken { bytes: slice.length - left, error });
-    while left > 0 {
-        // The answers before this one, or its head, may have filled it.
-        outbox.flush_above(piece.bytes(), to)?;
-        let room = piece.bytes().saturating_sub(outbox.bytes.len());
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(room);
-        let count = match append(&mut outbox.bytes, file, wanted) {
-            Ok(0) => return broken(left, io::Error::other("the file is shorter than it was")),
-            Ok(count) => count,
-            Err(error) => return broken(left, error),
-        };
-        left -= u64::try_from(count).unwrap_or(left);
-        // What has been read cannot change any more; what was overwritten before that can.
-        if left == 0 && changed(file, stamp) == Freshness::Changed {
-            return broken(u64::try_from(count).unwrap_or(0), io::Error::other("the file changed while it was sent"));
-        }
-        outbox.flush_above(piece.bytes(), to)?;
+    let mut reading = Reading { open, at: slice.start, left: slice.length };
+    let result = match piece.large() {
+        Some(buffer) => in_large_pieces(outbox, to, &mut reading, buffer),
+        None => in_small_pieces(outbox, to, &mut reading),
+    };
+    match result {
+        Ok(()) => Ok(Sent::Whole(slice.length)),
+        Err(Trouble::File(error)) => Ok(Sent::Broken { bytes: slice.length - reading.left, error }),
+        Err(Trouble::Connection(error)) => Err(error),
     }
-    Ok(Sent::Whole(slice.length))
+}
+
+/// What can go wrong while a file is sent.
+enum Trouble {
+    /// It cannot be read, or is not what it was.
+    File(io::Error),
+    /// The connection failed.
+    Connection(io::Error),
+}
+
+/// Reads pieces into the outbox, behind what waits there, and sends it whenever it is full.
+fn in_small_pieces<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, reading: &mut Reading<'_>) -> Result<(), Trouble> {
+    while reading.left > 0 {
+        // The answers before this one, or its head, may have filled it.
+        outbox.flush_above(SMALL_BYTES, to).map_err(Trouble::Connection)?;
+        let start = outbox.bytes.len();
+        let wanted = usize::try_from(reading.left).unwrap_or(usize::MAX).min(SMALL_BYTES - start);
+        outbox.bytes.resize(start + wanted, 0);
+        let result = reading.read(outbox.bytes.get_mut(start..).unwrap_or_default());
+        outbox.bytes.truncate(start + *result.as_ref().unwrap_or(&0));
+        result.map_err(Trouble::File)?;
+        outbox.flush_above(SMALL_BYTES, to).map_err(Trouble::Connection)?;
+    }
+    Ok(())
+}
+
+/// Reads pieces into a large buffer, the first behind what waits in the outbox, and sends each.
+fn in_large_pieces<S: Stream>(
+    outbox: &mut Outbox,
+    to: &mut Deadline<S>,
+    reading: &mut Reading<'_>,
+    buffer: &mut [u8],
+) -> Result<(), Trouble> {
+    outbox.flush_above(buffer.len() / 2, to).map_err(Trouble::Connection)?;
+    let mut filled = outbox.bytes.len();
+    buffer.get_mut(..filled).unwrap_or_default().copy_from_slice(&outbox.bytes);
+    while reading.left > 0 {
+        filled += reading.read(buffer.get_mut(filled..).unwrap_or_default()).map_err(Trouble::File)?;
+        // Not before something has been read: what waits would be lost if the file could not be read at all.
+        outbox.bytes.clear();
+        to.write_all(buffer.get(..filled).unwrap_or_default()).map_err(Trouble::Connection)?;
+        filled = 0;
+    }
+    Ok(())
+}
+
+/// How far a part of a file has been read.
+struct Reading<'a> {
+    open: &'a OpenFile,
+    at: u64,
+    left: u64,
+}
+
+impl Reading<'_> {
+    /// Reads the next bytes: one system call in the common case. Before the last of them leave, the file must still be the one it was:
+    /// what has been read cannot change any more, what was overwritten before that can.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let count = loop {
+            match read_at(&self.open.file, buffer, self.at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) => return Err(io::Error::other("the file is shorter than it was")),
+                result => break result?,
+            }
+        };
+        let bytes = u64::try_from(count).map_err(io::Error::other)?;
+        if bytes >= self.left && changed(self.open) == Freshness::Changed {
+            return Err(io::Error::other("the file changed while it was sent"));
+        }
+        self.at += bytes;
+        self.left = self.left.saturating_sub(bytes);
+        Ok(count)
+    }
 }
 
 /// Whether the file is still the one it was.
-fn changed(file: &File, stamp: &Stamp) -> Freshness {
-    file.metadata().map_or(Freshness::Changed, |now| stamp.compare(&Stamp::of(&now)))
+fn changed(open: &OpenFile) -> Freshness {
+    open.file.metadata().map_or(Freshness::Changed, |now| open.stamp.compare(&Stamp::of(&now)))
 }
 
-/// Appends up to `wanted` bytes of a file: one system call in the common case.
-fn append(out: &mut Vec<u8>, mut file: &File, wanted: usize) -> io::Result<usize> {
-    let start = out.len();
-    out.resize(start + wanted, 0);
-    let result = loop {
-        match file.read(out.get_mut(start..).unwrap_or_default()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => break result,
-        }
-    };
-    out.truncate(start + *result.as_ref().unwrap_or(&0));
-    result
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
 }
 
 /// Sends a stream, in chunks or up to the close.
@@ -258,16 +315,15 @@ mod tests {
     fn a_file_follows_whatever_is_in_the_outbox() {
         let path = std::env::temp_dir().join(format!("threadbare-send-{}", std::process::id()));
         File::create(&path).unwrap().write_all(&[b'x'; 1000]).unwrap();
-        let full = Piece::of(999).bytes();
+        let full = SMALL_BYTES;
         for waiting in [0, 1, full - 1001, full - 1000, full - 1, full, full + 1] {
             let mut client = Scripted::default();
             let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
-            let mut file = File::open(&path).unwrap();
-            file.seek(SeekFrom::Start(1)).unwrap();
+            let file = File::open(&path).unwrap();
             let stamp = Stamp::of(&file.metadata().unwrap());
             let slice = Slice { start: 1, length: 999 };
-            let sent = file_slice(&mut outbox, &mut to, &file, &stamp, slice).unwrap();
+            let sent = file_slice(&mut outbox, &mut to, &OpenFile { file, stamp }, slice).unwrap();
             assert!(matches!(sent, Sent::Whole(999)), "behind {waiting} bytes: {sent:?}");
             outbox.flush(&mut to).unwrap();
             assert_eq!(client.received.len(), waiting + 999);

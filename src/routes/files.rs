@@ -3,65 +3,111 @@
 //! In the order in which the questions make sense: does the client need it at all, which part of it, and how is that told.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use crate::message::{Body, Part, Request, Response, Slice};
-use crate::semantics::conditional::{self, Precondition, RangeUse, Validators};
-use crate::semantics::date::HttpDate;
+use crate::fields::Fields;
+use crate::message::{Body, Part, Parts, Request, Response, Slice, Source};
+use crate::representation::{Kept, Representation};
+use crate::semantics::conditional::{self, Precondition, RangeUse};
 use crate::semantics::range::{self, ByteRange, Ranges};
-use crate::site::lookup::OpenFile;
-use crate::site::representation::Representation;
+use crate::site::lookup::FoundFile;
 use crate::wire::headers::name;
 use crate::wire::method::Method;
 use crate::wire::status::Status;
 
-/// Answers GET or HEAD of a file.
+/// Answers GET or HEAD of a file that has been opened.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn answer(found: OpenFile, request: &Request<'_>, now: SystemTime) -> Response {
-    let representation = Representation::of(&found, now);
+pub fn answer(found: FoundFile, request: &Request<'_>) -> Response {
+    match wanted(&found.representation, request) {
+        Wanted::Whole => whole(found.representation.fields(), Source::Open(Box::new(found.open)), found.representation.length),
+        other => answer_other(other, &found.representation, Source::Open(Box::new(found.open))),
+    }
+}
+
+/// Answers GET or HEAD of a file that is in memory.
+pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
+    match wanted(&kept.representation, request) {
+        Wanted::Whole => {
+            let (fields, length) = (Fields::prepared(&kept.fields), kept.representation.length);
+            whole(fields, Source::Kept(kept), length)
+        }
+        Wanted::Nothing => {
+            Response { status: Status::NOT_MODIFIED, fields: Fields::prepared(&kept.fields_not_modified), body: Body::Empty }
+        }
+        other => {
+            let representation = kept.representation.clone();
+            answer_other(other, &representation, Source::Kept(kept))
+        }
+    }
+}
+
+/// What of a representation is wanted.
+enum Wanted {
+    /// All of it.
+    Whole,
+    /// Nothing: the client has it.
+    Nothing,
+    /// Another version.
+    Another,
+    /// A part.
+    Part(ByteRange),
+    /// Several.
+    Parts(Vec<ByteRange>),
+    /// A part that it does not have.
+    NoPart,
+}
+
+/// Decides what is wanted: by the conditions first, then by the range.
+fn wanted(representation: &Representation, request: &Request<'_>) -> Wanted {
     let (headers, method) = (&request.head.headers, request.head.method);
     match conditional::evaluate(headers, &representation.validators, method) {
         Precondition::Proceed => {}
-        Precondition::NotModified => {
-            return with_validators(Response::new(Status::NOT_MODIFIED), &representation.validators)
-                .with("Cache-Control", "no-cache");
-        }
-        Precondition::Failed => {
-            return Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
-        }
+        Precondition::NotModified => return Wanted::Nothing,
+        Precondition::Failed => return Wanted::Another,
     }
     // Ranges are defined for GET only (RFC 9110 §14.2).
-    let is_honoured = method == Method::Get && conditional::if_range(headers, &representation.validators) == RangeUse::Honoured;
-    let value = headers.only(name::RANGE).filter(|_| is_honoured);
-    match range::resolve(value, representation.length) {
-        Ranges::Whole => whole(found, representation),
-        Ranges::Part(range) => part(found, representation, range),
-        Ranges::Parts(ranges) => parts(found, representation, &ranges),
-        Ranges::Unsatisfiable => Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
+    let value = headers.only(name::RANGE).filter(|_| method == Method::Get);
+    let is_honoured = |_: &&[u8]| conditional::if_range(headers, &representation.validators) == RangeUse::Honoured;
+    match range::resolve(value.filter(is_honoured), representation.length) {
+        Ranges::Whole => Wanted::Whole,
+        Ranges::Part(range) => Wanted::Part(range),
+        Ranges::Parts(ranges) => Wanted::Parts(ranges),
+        Ranges::Unsatisfiable => Wanted::NoPart,
+    }
+}
+
+fn whole(fields: Fields, source: Source, length: u64) -> Response {
+    Response { status: Status::OK, fields, body: Body::Slice(source, Slice { start: 0, length }) }
+}
+
+/// Answers what is asked for less often than the whole.
+#[inline(never)]
+fn answer_other(wanted: Wanted, representation: &Representation, source: Source) -> Response {
+    match wanted {
+        Wanted::Whole => whole(representation.fields(), source, representation.length),
+        Wanted::Nothing => {
+            Response { status: Status::NOT_MODIFIED, fields: representation.fields_not_modified(), body: Body::Empty }
+        }
+        Wanted::Another => Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)"),
+        Wanted::Part(range) => part(representation, source, range),
+        Wanted::Parts(ranges) => parts(representation, source, &ranges),
+        Wanted::NoPart => Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
             .with("Content-Range", format!("bytes */{}", representation.length)),
     }
 }
 
-#[inline(never)]
-fn whole(found: OpenFile, representation: Representation) -> Response {
-    let slice = Slice { start: 0, length: representation.length };
-    let response = Response::new(Status::OK).with("Content-Type", representation.media_type);
-    finish(response, &representation.validators, Body::File { file: found.file, stamp: found.stamp, slice })
-}
-
-#[inline(never)]
-fn part(found: OpenFile, representation: Representation, range: ByteRange) -> Response {
-    let response = Response::new(Status::PARTIAL_CONTENT)
-        .with("Content-Type", representation.media_type)
+fn part(representation: &Representation, source: Source, range: ByteRange) -> Response {
+    let mut response = Response::new(Status::PARTIAL_CONTENT)
+        .with("Content-Type", representation.media_type.clone())
         .with("Content-Range", content_range(range, representation.length));
-    finish(response, &representation.validators, Body::File { file: found.file, stamp: found.stamp, slice: slice(range) })
+    representation.push_common(&mut response.fields);
+    response.with_body(Body::Slice(source, slice(range)))
 }
 
 /// Several parts (RFC 9110 §14.6), each with the fields that it would have alone.
 // multipart-body := delimiter body-part *( CRLF delimiter body-part ) CRLF close-delimiter (RFC 2046 §5.1.1)
-#[inline(never)]
-fn parts(found: OpenFile, representation: Representation, ranges: &[ByteRange]) -> Response {
+fn parts(representation: &Representation, source: Source, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
     let mut before = "";
@@ -74,9 +120,10 @@ fn parts(found: OpenFile, representation: Representation, ranges: &[ByteRange]) 
         before = "\r\n";
     }
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
-    let response =
+    let mut response =
         Response::new(Status::PARTIAL_CONTENT).with("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
-    finish(response, &representation.validators, Body::Parts { file: found.file, stamp: found.stamp, parts, end })
+    representation.push_common(&mut response.fields);
+    response.with_body(Body::Parts(Box::new(Parts { source, parts, end })))
 }
 
 /// A text that no file can hold on purpose: 128 bits that nobody can guess, and that are other ones each time.
@@ -94,30 +141,14 @@ fn slice(range: ByteRange) -> Slice {
     Slice { start: range.start, length: range.length }
 }
 
-fn with_validators(mut response: Response, validators: &Validators) -> Response {
-    if let Some(etag) = &validators.etag {
-        response.fields.push("ETag", etag.to_string());
-    }
-    if let Some(last_modified) = validators.last_modified {
-        response.fields.push("Last-Modified", HttpDate::at(last_modified).into_text());
-    }
-    response
-}
-
-/// The fields that every file has, and its content.
-fn finish(response: Response, validators: &Validators, body: Body) -> Response {
-    // A cache may keep it and must ask each time: a page never comes with the style sheet of yesterday.
-    with_validators(response, validators).with("Accept-Ranges", "bytes").with("Cache-Control", "no-cache").with_body(body)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
     use std::io::{self, Read, Seek, SeekFrom};
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::*;
-    use crate::message::Content;
+    use crate::message::{Content, OpenFile};
     use crate::site::scratch::Scratch;
     use crate::stamp::Stamp;
     use crate::wire::framing::Framing;
@@ -136,8 +167,8 @@ mod tests {
         fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
     }
 
-    /// Answers a request for a text of ten bytes with these lines.
-    fn ask(method: &str, lines: &[&str]) -> Response {
+    /// Answers a request for a text of ten bytes with these lines: from an open file, and from memory.
+    fn ask(method: &str, lines: &[&str]) -> [Response; 2] {
         let scratch = Scratch::new();
         let path = scratch.path().join("ten.txt");
         fs::write(&path, "0123456789").unwrap();
@@ -150,26 +181,33 @@ mod tests {
         let head = parser.head(head.as_bytes()).unwrap();
         let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
         let request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
-        answer(OpenFile { file, stamp, name: b"ten.txt".to_vec() }, &request, SystemTime::now())
+        let representation = Representation::of(&stamp, "text/plain; charset=utf-8".into(), SystemTime::now());
+        let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
+        let found = FoundFile { open: OpenFile { file, stamp }, representation };
+        [answer(found, &request), answer_kept(Arc::new(kept), &request)]
     }
 
     /// The content, as it will be sent.
     fn content(mut response: Response) -> String {
         let mut out = Vec::new();
-        let read = |mut file: &File, slice: Slice, out: &mut Vec<u8>| {
-            file.seek(SeekFrom::Start(slice.start)).unwrap();
-            file.take(slice.length).read_to_end(out).unwrap();
+        let read = |source: &Source, slice: Slice, out: &mut Vec<u8>| match source {
+            Source::Open(open) => {
+                let mut file = &open.file;
+                file.seek(SeekFrom::Start(slice.start)).unwrap();
+                file.take(slice.length).read_to_end(out).unwrap();
+            }
+            Source::Kept(kept) => out.extend_from_slice(kept.part(slice.start, slice.length)),
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Empty => {}
             Body::Bytes(bytes) => out.extend_from_slice(&bytes),
-            Body::File { file, slice, .. } => read(&file, slice, &mut out),
-            Body::Parts { file, parts, end, .. } => {
-                for part in parts {
+            Body::Slice(source, slice) => read(&source, slice, &mut out),
+            Body::Parts(parts) => {
+                for part in &parts.parts {
                     out.extend_from_slice(&part.head);
-                    read(&file, part.slice, &mut out);
+                    read(&parts.source, part.slice, &mut out);
                 }
-                out.extend_from_slice(&end);
+                out.extend_from_slice(&parts.end);
             }
             Body::Stream(_) => panic!("a file is no stream"),
         }
@@ -207,37 +245,39 @@ mod tests {
             ("GET", vec![&none_match], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "not modified"),
             ("HEAD", vec![&none_match, "Range: bytes=99-"], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "before ranges"),
         ] {
-            let response = ask(method, &lines);
-            let got: Vec<String> = response.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-            assert_eq!((response.status, got), (status, fields.iter().map(ToString::to_string).collect()), "{why}");
-            assert_eq!(content(response), text, "{why}");
+            for response in ask(method, &lines) {
+                let got: Vec<String> = response.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                assert_eq!((response.status, got), (status, fields.iter().map(ToString::to_string).collect()), "{why}");
+                assert_eq!(content(response), text, "{why}");
+            }
         }
     }
 
     #[test]
     fn refusals() {
-        let response = ask("GET", &["If-Match: \"x\"", "Range: bytes=99-"]);
-        assert_eq!(response.status, Status::PRECONDITION_FAILED);
-        let response = ask("GET", &["Range: bytes=10-"]);
-        assert_eq!(
-            (response.status, response.fields.first("Content-Range")),
-            (Status::RANGE_NOT_SATISFIABLE, Some("bytes */10"))
-        );
+        for response in ask("GET", &["If-Match: \"x\"", "Range: bytes=99-"]) {
+            assert_eq!(response.status, Status::PRECONDITION_FAILED);
+        }
+        for response in ask("GET", &["Range: bytes=10-"]) {
+            let content_range = response.fields.first("Content-Range");
+            assert_eq!((response.status, content_range), (Status::RANGE_NOT_SATISFIABLE, Some("bytes */10")));
+        }
     }
 
     #[test]
     fn several_parts() {
-        let response = ask("GET", &["Range: bytes=8-,0-1"]);
-        assert_eq!(response.status, Status::PARTIAL_CONTENT);
-        assert_eq!(response.fields.first("Content-Range"), None, "only the parts have one");
-        let media_type = response.fields.first("Content-Type").unwrap();
-        let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap().to_owned();
-        let length = response.body.length().unwrap();
-        let content = content(response);
-        assert_eq!(length, u64::try_from(content.len()).unwrap());
-        let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Range: bytes";
-        let want = format!("--B\r\n{head} 8-9/10\r\n\r\n89\r\n--B\r\n{head} 0-1/10\r\n\r\n01\r\n--B--\r\n");
-        assert_eq!(content.replace(&boundary, "B"), want);
+        for response in ask("GET", &["Range: bytes=8-,0-1"]) {
+            assert_eq!(response.status, Status::PARTIAL_CONTENT);
+            assert_eq!(response.fields.first("Content-Range"), None, "only the parts have one");
+            let media_type = response.fields.first("Content-Type").unwrap();
+            let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap().to_owned();
+            let length = response.body.length().unwrap();
+            let content = content(response);
+            assert_eq!(length, u64::try_from(content.len()).unwrap());
+            let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Range: bytes";
+            let want = format!("--B\r\n{head} 8-9/10\r\n\r\n89\r\n--B\r\n{head} 0-1/10\r\n\r\n01\r\n--B--\r\n");
+            assert_eq!(content.replace(&boundary, "B"), want);
+        }
         assert_ne!(super::boundary(), super::boundary());
     }
 }

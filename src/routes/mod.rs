@@ -97,13 +97,14 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
         return refusal;
     }
     if let Some(refusal) = gate::stranger(request, app) {
-        return answer_stranger(refusal, request, app);
+        return answer_stranger(refusal, request, app, now);
     }
     if request.target.form == Form::Asterisk {
         return allowing(Status::NO_CONTENT, READ);
     }
-    match lookup(&app.site, request.target) {
-        Found::File(file) => unless_refused(request, READ, |request| files::answer(file, request, now)),
+    match lookup(&app.site, request.target, now) {
+        Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)),
+        Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)),
         Found::Directory(directory) => unless_refused(request, READ, |request| listing::answer(directory, request.target)),
         Found::Redirect(location) => unless_refused(request, READ, |_| {
             Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
@@ -118,9 +119,9 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
 
 /// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
 #[inline(never)]
-fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App) -> Response {
+fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match route(request, app) {
-        Some(route) if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target), Found::Missing) => {
+        Some(route) if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target, now), Found::Missing) => {
             answer_route(route, request, app)
         }
         _ => refusal,

@@ -199,7 +199,7 @@ mod tests {
         parser.advance(head.as_bytes()).unwrap();
         let target = Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
-        match lookup(&site, &target) {
+        match lookup(&site, &target, SystemTime::now()) {
             Found::Directory(directory) => with(directory, &target),
             _ => panic!("no directory"),
         }

@@ -5,9 +5,15 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::config::{Hidden, Listing};
+use crate::message::OpenFile;
+use crate::representation::{Kept, Representation};
 use crate::site::Site;
+use crate::site::cache;
+use crate::site::media_type;
 use crate::site::root::{self, Entry, Opened, Root, join};
 use crate::stamp::Stamp;
 use crate::wire::target::Target;
@@ -16,7 +22,9 @@ use crate::wire::target::Target;
 #[derive(Debug)]
 pub enum Found<'s> {
     /// This file.
-    File(OpenFile),
+    File(Box<FoundFile>),
+    /// This file, which is in memory.
+    Kept(Arc<Kept>),
     /// This directory, which has no index and may be listed.
     Directory(Directory<'s>),
     /// A directory under the name of a file: its own name is this, ready for Location.
@@ -29,13 +37,11 @@ pub enum Found<'s> {
 
 /// A file that was found and is open.
 #[derive(Debug)]
-pub struct OpenFile {
+pub struct FoundFile {
     /// The open file.
-    pub file: File,
-    /// Which version of it.
-    pub stamp: Stamp,
-    /// The last segment of its name, by which its media type is known.
-    pub name: Vec<u8>,
+    pub open: OpenFile,
+    /// What is said about it.
+    pub representation: Representation,
 }
 
 /// A directory that was found and is open.
@@ -49,19 +55,19 @@ pub struct Directory<'s> {
 /// Looks a path up.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn lookup<'s>(site: &'s Site, target: &Target<'_>) -> Found<'s> {
+pub fn lookup<'s>(site: &'s Site, target: &Target<'_>, now: SystemTime) -> Found<'s> {
     let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
     if let Some(only) = site.root.only_file() {
         // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, only, target) } else { Found::Missing };
+        return if path.is_empty() || path == only { open(site, only, target, now) } else { Found::Missing };
     }
     if is_hidden(site, target) {
         return Found::Missing;
     }
     match path.strip_suffix(b"/") {
-        Some(path) => directory(site, path),
-        None if path.is_empty() => directory(site, path),
-        None => open(site, path, target),
+        Some(path) => directory(site, path, now),
+        None if path.is_empty() => directory(site, path, now),
+        None => open(site, path, target, now),
     }
 }
 
@@ -78,9 +84,12 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 }
 
 /// A path without a slash at its end.
-fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>) -> Found<'s> {
+fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, now: SystemTime) -> Found<'s> {
+    if let Some(kept) = site.cache.find(&site.root, path) {
+        return Found::Kept(kept);
+    }
     match site.root.open_beneath(path) {
-        Ok(Opened::File(file, stamp)) => found_file(file, stamp, path),
+        Ok(Opened::File(file, stamp)) => found_file(site, file, stamp, path, now),
         Ok(Opened::Directory(_)) => {
             // Links in its pages are relative to the slash. The path begins with one slash only, so it names no other host.
             let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
@@ -91,12 +100,15 @@ fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>) -> Found<'s> {
 }
 
 /// A path with a slash at its end, which has been cut off.
-fn directory<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
+fn directory<'s>(site: &'s Site, path: &[u8], now: SystemTime) -> Found<'s> {
     // The index first: most directories have one, and then one open is all it takes.
     for index in &site.index {
         let path = join(path, index.as_bytes());
+        if let Some(kept) = site.cache.find(&site.root, &path) {
+            return Found::Kept(kept);
+        }
         match site.root.open_beneath(&path) {
-            Ok(Opened::File(file, stamp)) => return found_file(file, stamp, &path),
+            Ok(Opened::File(file, stamp)) => return found_file(site, file, stamp, &path, now),
             Ok(Opened::Directory(_)) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Found::Failed(error),
@@ -113,9 +125,16 @@ fn directory<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
     }
 }
 
-fn found_file<'s>(file: File, stamp: Stamp, path: &[u8]) -> Found<'s> {
-    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default().to_vec();
-    Found::File(OpenFile { file, stamp, name })
+/// A file that has just been opened; from memory, if it can be kept there.
+#[inline(never)]
+fn found_file<'s>(site: &Site, file: File, stamp: Stamp, path: &[u8], now: SystemTime) -> Found<'s> {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let representation = Representation::of(&stamp, media_type::of_name(name), now);
+    let opened = cache::Opened { file: &file, stamp: &stamp, representation: &representation };
+    match site.cache.keep(&site.root, path, &opened, now) {
+        Some(kept) => Found::Kept(kept),
+        None => Found::File(Box::new(FoundFile { open: OpenFile { file, stamp }, representation })),
+    }
 }
 
 #[inline(never)]
@@ -148,14 +167,14 @@ mod tests {
         let head = format!("GET {target} HTTP/1.0\r\n\r\n");
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
-        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap()) {
+        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), SystemTime::now()) {
             Found::File(mut found) => {
                 let mut content = String::new();
-                found.file.read_to_string(&mut content).unwrap();
-                assert_eq!(found.stamp.length, u64::try_from(content.len()).unwrap());
-                assert!(content.ends_with(std::str::from_utf8(&found.name).unwrap()), "{content} has its own name");
+                found.open.file.read_to_string(&mut content).unwrap();
+                assert_eq!(found.representation.length, u64::try_from(content.len()).unwrap());
                 content
             }
+            Found::Kept(_) => panic!("these files are too young to be kept"),
             Found::Directory(_) => "list".to_owned(),
             Found::Redirect(location) => format!("to {location}"),
             Found::Missing => "-".to_owned(),
@@ -242,13 +261,20 @@ mod tests {
         let link = |original: &str, place: &str| symlink(original, scratch.path().join(place)).unwrap();
         link("../a", "root/d/index.html");
         link("../secret", "root/out");
-        link("store/v1", "latest");
+        link("store/v1", "latest.css");
         let site = scratch.site("root", |_| ());
         let Found::File(found) = lookup_at(&site, b"/d/") else { panic!("no index") };
-        assert_eq!((found.stamp.length, &*found.name), (6, &b"index.html"[..]), "an index may lie elsewhere in the root");
+        assert_eq!(
+            (found.representation.length, &*found.representation.media_type),
+            (6, "text/html; charset=utf-8"),
+            "an index may lie elsewhere in the root"
+        );
         assert_eq!(look(&site, "/out"), "-");
-        let Found::File(found) = lookup_at(&scratch.site("latest", |_| ()), b"/latest") else { panic!("no file") };
-        assert_eq!(&*found.name, b"latest", "one file, through a link: it has the name that was given");
+        let Found::File(found) = lookup_at(&scratch.site("latest.css", |_| ()), b"/latest.css") else { panic!("no file") };
+        assert_eq!(
+            &*found.representation.media_type, "text/css; charset=utf-8",
+            "one file, through a link: it has the name that was given"
+        );
     }
 
     #[cfg(unix)]
@@ -256,6 +282,6 @@ mod tests {
         let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(&head).unwrap();
-        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap())
+        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap(), SystemTime::now())
     }
 }

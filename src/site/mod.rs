@@ -1,17 +1,21 @@
 //! Which directory do we serve, and how?
 //!
 //! From a path to an open file: `root` opens it beneath the root and never above, `lookup` decides what a path means,
-//! `media_type` and `representation` say what a file is, and `listing` shows a directory.
+//! `media_type` says what a file is, `cache` keeps small ones in memory, and `listing` shows a directory.
 
 pub mod windows_name;
 
-pub mod root;
+pub mod outside;
 
-pub mod lookup;
+pub mod still;
+
+pub mod root;
 
 pub mod media_type;
 
-pub mod representation;
+pub mod cache;
+
+pub mod lookup;
 
 pub mod order;
 
@@ -21,6 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Hidden, Listing};
+use cache::Cache;
 use root::Root;
 
 /// What is served.
@@ -31,6 +36,7 @@ pub struct Site {
     index: Vec<String>,
     listing: Listing,
     hidden: Hidden,
+    cache: Cache,
 }
 
 impl Site {
@@ -41,7 +47,14 @@ impl Site {
     pub fn open(config: &Config) -> io::Result<Site> {
         let root = Root::open(&config.root, config.symlinks)?;
         let shown_path = root::absolute(&config.root);
-        Ok(Site { root, shown_path, index: config.index.clone(), listing: config.listing, hidden: config.hidden })
+        Ok(Site {
+            root,
+            shown_path,
+            index: config.index.clone(),
+            listing: config.listing,
+            hidden: config.hidden,
+            cache: Cache::new(config.limits.cache_bytes_max),
+        })
     }
 
     /// What the kernel must let us read beneath: the root, or everything where links may lead anywhere.

@@ -1,11 +1,13 @@
 //! What is there to say about a file before it is sent? (RFC 9110 §8)
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::fields::Fields;
 use crate::semantics::conditional::{ETag, Strength, Validators};
-use crate::site::lookup::OpenFile;
-use crate::site::media_type;
+use crate::semantics::date::HttpDate;
+use crate::stamp::Stamp;
 
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
@@ -21,16 +23,79 @@ pub struct Representation {
     pub validators: Validators,
 }
 
+/// A representation that is in memory with all that is sent of it.
+#[derive(Debug)]
+pub struct Kept {
+    /// What is said about it.
+    pub representation: Representation,
+    /// Which version of the file it is.
+    pub stamp: Stamp,
+    /// The field lines of an answer that carries all of it.
+    pub fields: Arc<[u8]>,
+    /// The field lines of an answer that says that the client has it already.
+    pub fields_not_modified: Arc<[u8]>,
+    /// Its bytes.
+    pub content: Box<[u8]>,
+}
+
 impl Representation {
-    /// What is true of an open file at the time of the request.
-    pub fn of(found: &OpenFile, now: SystemTime) -> Representation {
-        let length = found.stamp.length;
-        let validators = match found.stamp.modified {
+    /// What is true at the time of the request of a file with that stamp.
+    pub fn of(stamp: &Stamp, media_type: Cow<'static, str>, now: SystemTime) -> Representation {
+        let length = stamp.length;
+        let validators = match stamp.modified {
             Some(modified) => Validators { etag: Some(etag(length, modified, now)), last_modified: last_modified(modified, now) },
             // The length alone would call two versions of one length the same.
             None => Validators { etag: None, last_modified: None },
         };
-        Representation { media_type: media_type::of_name(&found.name), length, validators }
+        Representation { media_type, length, validators }
+    }
+
+    /// The fields of an answer that carries all of it.
+    pub fn fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        fields.push("Content-Type", self.media_type.clone());
+        self.push_common(&mut fields);
+        fields
+    }
+
+    /// Appends the fields that every answer with its content has, or with a part of it.
+    pub fn push_common(&self, fields: &mut Fields) {
+        self.push_validators(fields);
+        fields.push("Accept-Ranges", "bytes");
+        // A cache may keep it and must ask each time: a page never comes with the style sheet of yesterday.
+        fields.push("Cache-Control", "no-cache");
+    }
+
+    /// The fields of an answer that says that the client has it already (RFC 9110 §15.4.5).
+    pub fn fields_not_modified(&self) -> Fields {
+        let mut fields = Fields::default();
+        self.push_validators(&mut fields);
+        fields.push("Cache-Control", "no-cache");
+        fields
+    }
+
+    fn push_validators(&self, fields: &mut Fields) {
+        if let Some(etag) = &self.validators.etag {
+            fields.push("ETag", etag.to_string());
+        }
+        if let Some(last_modified) = self.validators.last_modified {
+            fields.push("Last-Modified", HttpDate::at(last_modified).into_text());
+        }
+    }
+}
+
+impl Kept {
+    /// A representation of that version of a file, with its content and all that is sent before it.
+    pub fn new(representation: Representation, stamp: Stamp, content: Vec<u8>) -> Kept {
+        let (fields, fields_not_modified) = (representation.fields().spelled(), representation.fields_not_modified().spelled());
+        Kept { representation, stamp, fields, fields_not_modified, content: content.into() }
+    }
+
+    /// So many of its bytes, from that one on, as far as it has them.
+    pub fn part(&self, start: u64, length: u64) -> &[u8] {
+        let of = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let rest = self.content.get(of(start)..).unwrap_or_default();
+        rest.get(..of(length)).unwrap_or(rest)
     }
 }
 

@@ -1,0 +1,246 @@
+//! Which small files are in memory?
+//!
+//! Opening, reading and closing a small file costs more than sending it. So its bytes are kept, together with the head fields that go
+//! before them, and sent again for as long as a look at the path shows the same file: inode, length, both times, and no link on the
+//! way ([`Root::is_still`]). Every use looks. So the first request after a change sees it, and a file that is moved away, hidden
+//! behind a link or no longer readable is not sent from memory.
+//!
+//! One thing a look cannot show: a program that writes through a shared memory map changes bytes long before the times of the file. The
+//! same holds for every tag and date that a server or a proxy could send of it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use crate::representation::{Kept, Representation};
+use crate::site::root::Root;
+use crate::stamp::Stamp;
+
+/// Larger files are read each time: reading one then costs less than sending it, and a thousand of these fill the whole cache.
+pub const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Parts with a lock each, so that threads seldom meet at one.
+const SHARDS: usize = 16;
+/// What an entry takes beside its bytes: its place in the table, its validators, and what the allocator adds.
+const ENTRY_BYTES: usize = 512;
+
+/// Small files in memory, the least recently used first to go.
+#[derive(Debug)]
+pub struct Cache {
+    shards: Box<[Shard]>,
+    shard_bytes_max: usize,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    /// Guards the table, for a look-up or an insertion. Nothing is read and no system call made under it.
+    table: RwLock<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashMap<Box<[u8]>, Entry>,
+    bytes: usize,
+    /// Insertions so far: the clock by which uses are compared. It stands still while all is found, so that finding writes nothing.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kept: Arc<Kept>,
+    used: AtomicU64,
+}
+
+impl Cache {
+    /// An empty one for at most so many bytes, head fields and names counted; 0 keeps nothing.
+    pub fn new(bytes_max: usize) -> Cache {
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new() }
+    }
+
+    /// The file at that path, if it is here and still the one that lies there.
+    pub fn find(&self, root: &Root, path: &[u8]) -> Option<Arc<Kept>> {
+        let shard = self.shard(path)?;
+        let kept = {
+            let table = shard.table.read().unwrap_or_else(PoisonError::into_inner);
+            let entry = table.entries.get(path)?;
+            if entry.used.load(Ordering::Relaxed) != table.turn {
+                entry.used.store(table.turn, Ordering::Relaxed);
+            }
+            Arc::clone(&entry.kept)
+        };
+        if root.is_still(path, &kept.stamp) {
+            return Some(kept);
+        }
+        shard.remove(path);
+        None
+    }
+
+    /// Reads an open file into memory, if it is small, and has not changed so lately that a next change could look the same. The file
+    /// stands at its beginning, and there again where nothing comes of it.
+    // Not inlined: see `conn::serve` on the depth of the stack.
+    #[inline(never)]
+    pub fn keep(&self, root: &Root, path: &[u8], open: &Opened<'_>, now: SystemTime) -> Option<Arc<Kept>> {
+        let Opened { file, stamp, representation } = open;
+        if stamp.length > FILE_BYTES_MAX || !stamp.is_settled(now) || self.shard_bytes_max == 0 {
+            return None;
+        }
+        let content = read(file, stamp.length)?;
+        // What was read is what lies there, and was all the time: the stamp is older than the reading, and this is later.
+        if !root.is_still(path, stamp) {
+            return None;
+        }
+        let kept = Arc::new(Kept::new((*representation).clone(), **stamp, content));
+        self.shard(path)?.insert(path, &kept, self.shard_bytes_max);
+        Some(kept)
+    }
+
+    fn shard(&self, path: &[u8]) -> Option<&Shard> {
+        let place = self.hasher.hash_one(path) % u64::try_from(self.shards.len()).ok()?;
+        self.shards.get(usize::try_from(place).ok()?)
+    }
+}
+
+/// A file that was just opened.
+pub struct Opened<'a> {
+    /// The open file.
+    pub file: &'a File,
+    /// Which version of it.
+    pub stamp: &'a Stamp,
+    /// What is said about it.
+    pub representation: &'a Representation,
+}
+
+/// All bytes of a file, if they are so many. It does not move the place where the next read begins.
+#[cfg(unix)]
+fn read(file: &File, length: u64) -> Option<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let mut content = vec![0; usize::try_from(length).ok()?];
+    file.read_exact_at(&mut content, 0).ok()?;
+    Some(content)
+}
+
+/// Elsewhere no file is settled, so none is read.
+#[cfg(not(unix))]
+fn read(_: &File, _: u64) -> Option<Vec<u8>> {
+    None
+}
+
+impl Shard {
+    fn insert(&self, path: &[u8], kept: &Arc<Kept>, bytes_max: usize) {
+        let bytes = cost(path, kept);
+        if bytes > bytes_max {
+            return;
+        }
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.remove(path);
+        table.make_room(bytes_max - bytes);
+        table.turn += 1;
+        table.bytes += bytes;
+        let used = AtomicU64::new(table.turn);
+        table.entries.insert(path.into(), Entry { kept: Arc::clone(kept), used });
+    }
+
+    fn remove(&self, path: &[u8]) {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+}
+
+impl Table {
+    fn remove(&mut self, path: &[u8]) {
+        if let Some((path, entry)) = self.entries.remove_entry(path) {
+            self.bytes = self.bytes.saturating_sub(cost(&path, &entry.kept));
+        }
+    }
+
+    /// Lets the least recently used go until no more than `bytes_max` are left. When it must, it lets an eighth more go: each time
+    /// all uses are compared, which should not happen for every new file.
+    fn make_room(&mut self, bytes_max: usize) {
+        if self.bytes <= bytes_max {
+            return;
+        }
+        let mut uses: Vec<(u64, Box<[u8]>)> =
+            self.entries.iter().map(|(path, entry)| (entry.used.load(Ordering::Relaxed), path.clone())).collect();
+        uses.sort_unstable();
+        let target = bytes_max - bytes_max / 8;
+        for (_, path) in uses {
+            if self.bytes <= target {
+                break;
+            }
+            self.remove(&path);
+        }
+    }
+}
+
+/// What an entry takes, in bytes.
+fn cost(path: &[u8], kept: &Kept) -> usize {
+    path.len() + kept.content.len() + kept.fields.len() + kept.fields_not_modified.len() + ENTRY_BYTES
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Symlinks;
+    use crate::site::root;
+    use crate::site::scratch::Scratch;
+
+    /// Opens the file and offers it to the cache, `later` after now.
+    fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<Kept>> {
+        let Ok(root::Opened::File(file, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
+        let now = SystemTime::now() + later;
+        let representation = Representation::of(&stamp, "text/plain".into(), now);
+        cache.keep(root, path.as_bytes(), &Opened { file: &file, stamp: &stamp, representation: &representation }, now)
+    }
+
+    const LATER: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn what_is_kept_is_found_until_it_changes() {
+        let scratch = Scratch::with(&["d/x", "big", "small"]);
+        let at = |name: &str| scratch.path().join(name);
+        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
+        let cache = Cache::new(1024 * 1024);
+        let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
+        fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
+        fs::write(at("small"), vec![b'x'; limit]).unwrap();
+        assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might again");
+        assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too many");
+        assert!(offer(&cache, &root, "small", LATER).is_some());
+        assert!(cache.find(&root, b"small").is_none(), "more than a part of the cache takes");
+        assert!(offer(&cache, &root, "d/x", LATER).is_some());
+        assert_eq!(&*cache.find(&root, b"d/x").unwrap().content, b"d/x");
+        assert!(cache.find(&root, b"d").is_none() && cache.find(&root, b"x").is_none(), "other names");
+        fs::write(at("d/x"), "new").unwrap();
+        assert!(cache.find(&root, b"d/x").is_none(), "it changed");
+        assert!(cache.shards.iter().all(|shard| shard.table.read().unwrap().entries.is_empty()), "and is forgotten");
+        assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "a cache of no size");
+        assert!(offer(&Cache::new(SHARDS * 2 * limit), &root, "small", LATER).is_some(), "the largest that is kept");
+    }
+
+    #[test]
+    fn the_least_recently_used_go_first() {
+        let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let scratch = Scratch::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
+        // Two names of one shard are needed to see an order, so there is one shard only, with room for ten.
+        let one = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
+        let each = cost(b"00", &one) + 2;
+        let cache = Cache { shards: vec![Shard::default()].into(), shard_bytes_max: 10 * each, hasher: RandomState::new() };
+        for (count, name) in names.iter().enumerate() {
+            assert!(offer(&cache, &root, name, LATER).is_some());
+            assert!(cache.find(&root, b"0").is_some(), "used after each, still here after {name}");
+            let table = cache.shards[0].table.read().unwrap();
+            assert!(table.bytes <= cache.shard_bytes_max, "never more than allowed");
+            assert!(table.entries.contains_key(name.as_bytes()), "the newest is here");
+            assert!(count < 10 || table.entries.len() >= 8, "no more go than must");
+        }
+        assert!(cache.find(&root, b"1").is_none(), "used once, long ago");
+    }
+}
