@@ -101,6 +101,8 @@ pub mod stamp;
 
 pub mod html;
 
+pub mod json;
+
 pub mod finish;
 
 pub mod app;

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "stamp",
         "fields",
         "html",
+        "json",
         "ended",
         "access_log",
         "log_writer",

@@ -6,10 +6,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::app::App;
+use crate::json::Json;
 use crate::message::{Request, Response};
+use crate::semantics::accept::{self, Reader};
 use crate::wire::framing::Framing;
-use crate::wire::grammar::trim_ows;
-use crate::wire::headers::{Headers, name};
+use crate::wire::headers::name;
 use crate::wire::request::Version;
 use crate::wire::status::Status;
 
@@ -39,10 +40,9 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
         trailers,
         content,
     };
-    let response = if wants_json(&request.head.headers) {
-        Response::with_content(Status::OK, "application/json", seen.json().into_bytes())
-    } else {
-        Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text())
+    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Program]) {
+        Reader::Program => Response::with_content(Status::OK, "application/json", seen.json().into_bytes()),
+        Reader::Terminal | Reader::Browser => Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text()),
     };
     response.with("Cache-Control", "no-store").with("Vary", "Accept")
 }
@@ -120,16 +120,6 @@ impl Seen {
     }
 }
 
-/// Whether JSON is asked for by name. A range such as `*/*` is what curl sends, and curl's user wants to read.
-fn wants_json(headers: &Headers<'_>) -> bool {
-    headers.list(name::ACCEPT).any(|member| {
-        let mut parts = member.split(|&b| b == b';').map(trim_ows);
-        let media_type = parts.next().unwrap_or_default();
-        let is_refused = parts.any(|parameter| matches!(parameter, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"));
-        media_type.eq_ignore_ascii_case(b"application/json") && !is_refused
-    })
-}
-
 fn shown_value(name: &[u8], value: &[u8]) -> String {
     let is_masked = MASKED.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
     if is_masked { "(masked)".to_owned() } else { shown(value) }
@@ -151,26 +141,6 @@ fn shown(bytes: &[u8]) -> String {
         }
     }
     out
-}
-
-/// A text as a JSON string (RFC 8259 §7).
-struct Json<'a>(&'a str);
-
-impl Display for Json<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for char in self.0.chars() {
-            match char {
-                '"' | '\\' => write!(f, "\\{char}")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
-                _ => f.write_char(char)?,
-            }
-        }
-        f.write_char('"')
-    }
 }
 
 /// Names and values as a JSON array of pairs: an object would lose the order, and a name that comes twice.
@@ -196,13 +166,6 @@ mod tests {
             [(&b"a b"[..], "a b"), (b"\x1b[0m", "\\x1b[0m"), (b"\xff\xc3\xbc", "\\xff\u{fc}"), (b"a\tb", "a\\x09b")]
         {
             assert_eq!(shown(input), want);
-        }
-    }
-
-    #[test]
-    fn json_strings() {
-        for (input, want) in [("a", "\"a\""), ("\"\\", "\"\\\"\\\\\""), ("\n\u{1}\u{fc}", "\"\\n\\u0001\u{fc}\"")] {
-            assert_eq!(Json(input).to_string(), want);
         }
     }
 }

@@ -12,3 +12,7 @@ pub mod range;
 pub mod host;
 
 pub mod asking_site;
+
+pub mod weight;
+
+pub mod accept;

@@ -64,27 +64,31 @@ pub fn hex_digit(byte: u8) -> Option<u8> {
 /// The members of a comma-separated list, trimmed, empty ones left out; commas inside quoted strings do not count.
 // #element => [ element ] *( OWS "," OWS [ element ] )
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    separated(value, b',').filter(|member| !member.is_empty())
+}
+
+/// The pieces of a value between one separator and the next, trimmed; separators inside quoted strings do not count.
+pub fn separated(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        let end = end_of_member(bytes);
-        let (member, tail) = bytes.split_at_checked(end)?;
-        rest = tail.split_first().map(|(_, after_comma)| after_comma);
-        Some(trim_ows(member))
+        let end = end_of_piece(bytes, separator);
+        let (piece, tail) = bytes.split_at_checked(end)?;
+        rest = tail.split_first().map(|(_, after)| after);
+        Some(trim_ows(piece))
     })
-    .filter(|member| !member.is_empty())
 }
 
-/// Where the first member of a list ends: at a comma outside a quoted string, or at the end.
+/// Where the first piece ends: at a separator outside a quoted string, or at the end.
 // quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
-fn end_of_member(bytes: &[u8]) -> usize {
+fn end_of_piece(bytes: &[u8], separator: u8) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (at, &b) in bytes.iter().enumerate() {
         match b {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b',' if !quoted => return at,
+            _ if b == separator && !quoted => return at,
             _ => {}
         }
     }

@@ -1,0 +1,167 @@
+//! In which form does the client want it? (RFC 9110 §12.5.1)
+//!
+//! What we make ourselves, a listing or an error, we can make for three kinds of readers: a browser names `text/html`, a program
+//! `application/json`, and whoever names neither gets plain text, which everybody can read. So curl, whose `*/*` takes anything, shows
+//! its user lines and no markup.
+
+use crate::semantics::weight::{Weight, weighted};
+use crate::wire::headers::{Headers, name};
+
+/// Who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A person at a terminal: `text/plain`.
+    Terminal,
+    /// A person at a browser: `text/html`.
+    Browser,
+    /// A program: `application/json`.
+    Program,
+}
+
+impl Reader {
+    /// The media type that such a reader names.
+    fn media_type(self) -> &'static [u8] {
+        match self {
+            Reader::Terminal => b"text/plain",
+            Reader::Browser => b"text/html",
+            Reader::Program => b"application/json",
+        }
+    }
+}
+
+/// For whom to make it, of those that `offered` can be made for; the first of them where nothing is said, or nothing fits.
+///
+/// The highest weight wins. Among equals a type that is named in full wins over one that a wildcard covers, and then the earlier offer; but
+/// `text/plain` counts as covered even if it is named, since those who want JSON often name it as their second choice.
+pub fn choose(headers: &Headers<'_>, offered: &[Reader]) -> Reader {
+    let mut best = (Weight::NONE, false);
+    let mut chosen = offered.first().copied().unwrap_or(Reader::Terminal);
+    for &reader in offered {
+        let Some((coverage, weight)) = preference(headers, reader.media_type()) else { continue };
+        let is_named = coverage == Coverage::Name && reader != Reader::Terminal;
+        if weight > Weight::NONE && (weight, is_named) > best {
+            (best, chosen) = ((weight, is_named), reader);
+        }
+    }
+    chosen
+}
+
+/// Whether content of that media type may be sent: always where nothing is said.
+pub fn takes(headers: &Headers<'_>, media_type: &str) -> bool {
+    let says_nothing = headers.list(name::ACCEPT).next().is_none();
+    says_nothing || preference(headers, media_type.as_bytes()).is_some_and(|(_, weight)| weight > Weight::NONE)
+}
+
+/// By which kind of range a media type is covered, the most specific last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Coverage {
+    /// `*/*`
+    Anything,
+    /// `text/*`
+    Kind,
+    /// `text/html`
+    Name,
+}
+
+/// What the most specific range that covers a media type says of it; `None` if none does. Parameters of a range are not compared: all that
+/// we could say is a charset.
+// Accept = #( media-range [ weight ] ) ; media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
+fn preference(headers: &Headers<'_>, media_type: &[u8]) -> Option<(Coverage, Weight)> {
+    let members = headers.list(name::ACCEPT).filter_map(weighted);
+    let covering = members.filter_map(|(range, weight)| match range {
+        _ if range.eq_ignore_ascii_case(media_type) => Some((Coverage::Name, weight)),
+        [type_and_slash @ .., b'*'] if is_beginning(type_and_slash, media_type) => Some((Coverage::Kind, weight)),
+        b"*/*" => Some((Coverage::Anything, weight)),
+        _ => None,
+    });
+    covering.max()
+}
+
+/// Whether a range without its asterisk, `text/`, is how the media type begins.
+fn is_beginning(type_and_slash: &[u8], media_type: &[u8]) -> bool {
+    type_and_slash.ends_with(b"/")
+        && media_type.get(..type_and_slash.len()).is_some_and(|start| start.eq_ignore_ascii_case(type_and_slash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::request::{HeadLimits, HeadParser};
+
+    fn with<T>(lines: &str, then: impl Fn(&Headers<'_>) -> T) -> T {
+        let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n").into_bytes();
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(&bytes).unwrap();
+        then(&parser.head(&bytes).unwrap().headers)
+    }
+
+    #[test]
+    fn readers() {
+        use Reader::{Browser, Program, Terminal};
+        for (accept, want, why) in [
+            ("", Terminal, "no field"),
+            ("Accept:", Terminal, "an empty one"),
+            ("Accept: */*", Terminal, "curl"),
+            ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", Browser, "a browser"),
+            ("Accept: text/html;q=0.5, */*;q=0.1", Browser, "wanted a little, the rest less"),
+            ("Accept: TEXT/HTML", Browser, "types compare without case"),
+            ("Accept: text/html;charset=utf-8", Browser, "a parameter changes nothing"),
+            ("Accept: application/json", Program, "JSON"),
+            ("Accept: application/json, text/plain, */*", Program, "axios, where nobody chose"),
+            ("Accept: application/json, */*;q=0.5", Program, "JSON, or else anything"),
+            ("Accept: text/html, application/json;q=0.5", Browser, "JSON is the second choice"),
+            ("Accept: text/html;q=0.5, application/json", Program, "HTML is"),
+            ("Accept: application/json, text/html", Browser, "both alike: the earlier offer"),
+            ("Accept: application/json\r\nAccept: text/html;q=0.1", Program, "on two lines"),
+            ("Accept: text/plain", Terminal, "plain text"),
+            ("Accept: text/plain, text/html;q=0.9", Terminal, "plain text before HTML"),
+            ("Accept: text/plain, text/html", Browser, "and no less than it"),
+            ("Accept: text/*", Terminal, "any text is plain text"),
+            ("Accept: text/*;q=0.5, text/html", Browser, "any text, but rather HTML"),
+            ("Accept: text/html;q=0.1, text/*", Terminal, "the more specific range says how much"),
+            ("Accept: application/*", Program, "the only one that fits"),
+            ("Accept: */*, text/plain;q=0", Browser, "anything but what it would get"),
+            ("Accept: text/html;q=0", Terminal, "HTML is refused, and nothing else is said"),
+            ("Accept: text/html;q=0, */*", Terminal, "anything but HTML"),
+            ("Accept: application/json;q=0.000, */*", Terminal, "anything but JSON"),
+            ("Accept: text/html;q=x", Terminal, "a weight that is none spoils the member"),
+            ("Accept: text/html;q=0.0001", Terminal, "as do four digits"),
+            ("Accept: image/avif,image/webp", Terminal, "nothing fits, so it is as if nothing were said"),
+            ("Accept: text/htmlx, application/jsonp, text", Terminal, "other names"),
+            ("Accept: *", Terminal, "an asterisk alone is no range"),
+            ("Accept: \"text/html\"", Terminal, "nor is a quoted string"),
+        ] {
+            let lines = if accept.is_empty() { String::new() } else { format!("{accept}\r\n") };
+            let got = with(&lines, |headers| choose(headers, &[Terminal, Browser, Program]));
+            assert_eq!(got, want, "{accept:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn of_two_offers() {
+        use Reader::{Browser, Program, Terminal};
+        for (accept, offered, want) in [
+            ("text/html, application/json;q=0.5", [Terminal, Program], Program),
+            ("application/json", [Terminal, Browser], Terminal),
+            ("application/json, */*;q=0.1", [Terminal, Browser], Terminal),
+        ] {
+            assert_eq!(with(&format!("Accept: {accept}\r\n"), |headers| choose(headers, &offered)), want, "{accept}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_sent() {
+        for (lines, want) in [
+            ("", true),
+            ("Accept:\r\n", true),
+            ("Accept: */*\r\n", true),
+            ("Accept: text/*\r\n", true),
+            ("Accept: text/html;q=0.001\r\n", true),
+            ("Accept: application/json\r\n", false),
+            ("Accept: */*, text/html;q=0\r\n", false),
+            ("Accept: text/html, text/*;q=0\r\n", true),
+        ] {
+            assert_eq!(with(lines, |headers| takes(headers, "text/html")), want, "{lines:?}");
+        }
+    }
+}
