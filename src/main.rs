@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use threadbare::app::App;
-use threadbare::cli::Cli;
+use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
 use threadbare::listen::{CannotListen, Listeners};
 use threadbare::server::{self, Stopped};
@@ -28,8 +28,7 @@ use threadbare::{advice, capacity, log_writer::LogWriter, logging, sandbox};
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let cli = Cli::from_process();
-    match run(&cli) {
+    match run(&Cli::from_process()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             let _ = writeln!(io::stderr(), "threadbare: {message}");
@@ -68,6 +67,9 @@ fn run(cli: &Cli) -> Result<(), String> {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
     let app = App { config, site, auth, stop };
+    for name in cli::unknown_variables() {
+        log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
+    }
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }

@@ -12,13 +12,26 @@ pub mod bounds;
 
 pub mod talk;
 
+pub mod tables;
+
+#[cfg(feature = "generate")]
+pub mod man_page;
+
+pub mod generate;
+
+pub mod variables;
+
+use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
+use std::process::exit;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::{Config, Limits};
-use crate::routes::ROUTES;
+use crate::config::Config;
 use bounds::Bounds;
+use generate::{Generate, generate};
 use guests::Guests;
 use listen::Listen;
 use serve::Serve;
@@ -43,36 +56,82 @@ pub struct Cli {
     /// What it says.
     #[command(flatten)]
     pub talk: Talk,
+    /// What it writes instead of serving.
+    #[command(flatten)]
+    pub generate: Generate,
+}
+
+/// Why there is nothing to serve: the words are wrong, or ask for help.
+#[derive(Debug)]
+pub struct NoStart {
+    error: clap::Error,
+    /// Where it may come from, if not from the command line.
+    variables: Vec<variables::Set>,
+}
+
+impl NoStart {
+    /// The exit code: 0 where help was asked for.
+    pub fn exit_code(&self) -> i32 {
+        self.error.exit_code()
+    }
 }
 
 /// What is wrong, and the way out, on one line.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let said = text.split("\n\nUsage:").next().unwrap_or_default().replace("\n\nFor more information, try '--help'.", "");
-    let parts = said.trim_start_matches("error: ").split("\n\n");
-    let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    format!("threadbare: {}; --help says more", parts.join("; "))
+impl fmt::Display for NoStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.error.render().to_string();
+        let said = text.split("\n\nUsage:").next().unwrap_or_default().replace("\n\nFor more information, try '--help'.", "");
+        let parts = said.trim_start_matches("error: ").split("\n\n");
+        let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let mut line = parts.join("; ");
+        for variables::Set { name, option, .. } in &self.variables {
+            line = line.replace(&format!("'{option}'"), &format!("'{option}' (from {name})"));
+        }
+        write!(f, "threadbare: {line}; --help says more")
+    }
 }
 
 impl Cli {
-    /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
+    /// Reads the command line of this process. Ends it where that asks for help or another text, or is wrong (exit code 2).
     pub fn from_process() -> Cli {
-        Cli::from_words(std::env::args_os()).unwrap_or_else(|error| {
-            if error.use_stderr() {
-                let _ = writeln!(io::stderr(), "{}", one_line(&error));
-                std::process::exit(error.exit_code());
+        let cli = Cli::from_words(std::env::args_os()).unwrap_or_else(|no_start| {
+            if no_start.error.use_stderr() {
+                end_with_error(&no_start.to_string());
             }
-            error.exit()
-        })
+            no_start.error.exit()
+        });
+        if let Some(asked) = cli.generate.asked() {
+            match generate(asked, variables::named(definition())) {
+                Ok(text) => exit(i32::from(io::stdout().write_all(&text).is_err())),
+                Err(why) => end_with_error(&format!("threadbare: {why}")),
+            }
+        }
+        cli
     }
 
-    /// Reads a command line, the program's name first.
+    /// Reads a command line, the program's name first, and the variables of those options that are not in it.
     ///
     /// # Errors
     /// What is wrong with it, or the help that it asks for.
-    pub fn from_words<W: Into<std::ffi::OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
-        let matches = Cli::command().after_help(after_help()).try_get_matches_from(words)?;
-        Cli::from_arg_matches(&matches)
+    pub fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, NoStart> {
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        let wrong = |error| NoStart { error, variables: Vec::new() };
+        let mut command = definition();
+        let typed = command.try_get_matches_from_mut(&words).map_err(|error| match error.kind() {
+            // Only the help names the variables; while words are read, those that decide nothing must not be looked at.
+            ErrorKind::DisplayHelp => {
+                variables::named(definition()).try_get_matches_from(&words).map_or_else(wrong, |_| wrong(error))
+            }
+            _ => wrong(error),
+        })?;
+        let set = variables::set(&command, &typed);
+        let cli = Cli::from_arg_matches(&typed).map_err(wrong)?;
+        if set.is_empty() || cli.generate.asked().is_some() {
+            return Ok(cli);
+        }
+        let read = variables::reading(definition(), &set).try_get_matches_from(&words);
+        // Without the variables there was nothing wrong.
+        read.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| NoStart { error, variables: set })
     }
 
     /// What all of it means.
@@ -94,26 +153,19 @@ impl Cli {
     }
 }
 
-/// The part of the help that comes from tables: routes and limits.
-fn after_help() -> String {
-    let limits = Limits::default();
-    let mut text = "Built-in routes, where no file has their name:\n".to_owned();
-    for route in ROUTES {
-        text.push_str(&format!("  {:<10} {}\n", route.path, route.says));
-    }
-    let rows = [
-        ("target", format!("{} bytes (414)", limits.head.target_bytes_max)),
-        ("head", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
-        ("head in", format!("{} s (408)", limits.head_time_max.as_secs())),
-        ("next request in", format!("{} s, then the connection closes", limits.idle_time_max.as_secs())),
-        ("content of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
-        ("connections", format!("{}; then the oldest idle one makes room", limits.connections_max)),
-    ];
-    text.push_str("\nLimits:\n");
-    for (name, value) in rows {
-        text.push_str(&format!("  {name:<16} {value}\n"));
-    }
-    text
+/// All options, and the help about them.
+fn definition() -> Command {
+    Cli::command().after_help(tables::after_help())
+}
+
+/// Variables that look like ours and stand for no option.
+pub fn unknown_variables() -> Vec<String> {
+    variables::unknown(&definition())
+}
+
+fn end_with_error(line: &str) -> ! {
+    let _ = writeln!(io::stderr(), "{line}");
+    exit(2)
 }
 
 #[cfg(test)]
@@ -123,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
+        variables::named(definition()).debug_assert();
     }
 
     #[test]

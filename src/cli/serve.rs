@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::Resettable;
 
 use crate::config::{Hidden, Listing, Routes, Symlinks};
 
@@ -11,7 +12,7 @@ use crate::config::{Hidden, Listing, Routes, Symlinks};
 #[command(next_help_heading = "What it serves")]
 pub struct Serve {
     /// The directory (or one file) to serve
-    #[arg(value_name = "ROOT", default_value = ".")]
+    #[arg(value_name = "ROOT", default_value = ".", help_heading = Resettable::Reset)]
     pub root: PathBuf,
 
     /// A name that is served for its directory; may be given more than once, the first that exists wins

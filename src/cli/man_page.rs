@@ -1,0 +1,105 @@
+//! What does the manual page say? (man-pages(7))
+//!
+//! Its options are those of `--help`; the rest comes from the same tables.
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, italic, roman};
+
+use crate::cli::tables::{EXIT_CODES, limits, routes};
+use crate::semantics::date::HttpDate;
+
+/// The page as roff.
+pub fn man_page(command: Command) -> io::Result<Vec<u8>> {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let man = Man::new(command.mut_args(with_values_inline)).title("THREADBARE").date(day(now())).manual("User Commands");
+    let mut out = Vec::new();
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    let mut before = Roff::new();
+    before.control("SH", ["SYNOPSIS"]);
+    before.text([bold("threadbare"), roman(" ["), italic("OPTIONS"), roman("] ["), italic("ROOT"), roman("]")]);
+    before.control("SH", ["DESCRIPTION"]);
+    before.text([roman(about), roman(".")]);
+    before.text([
+        roman("It serves a directory, or one file, until it is told to stop by SIGINT or SIGTERM. The ready line is the only thing on "),
+        roman("standard output, one for each listener, its last word the URL; everything else goes to standard error."),
+    ]);
+    before.to_writer(&mut out)?;
+    man.render_options_section(&mut out)?;
+    let mut after = Roff::new();
+    list(&mut after, "ROUTES", "Where no file has their name:", routes());
+    list(&mut after, "WHAT IS LIMITED", "Unless an option says otherwise:", limits());
+    list(&mut after, "EXIT STATUS", "The program ends with", EXIT_CODES);
+    after.control("SH", ["EXAMPLES"]);
+    for (command, what) in EXAMPLES {
+        after.control("TP", []);
+        after.text([bold(*command)]);
+        after.text([roman(*what)]);
+    }
+    after.to_writer(&mut out)?;
+    man.render_version_section(&mut out)?;
+    // What makes the options leaves spaces at the ends of lines.
+    let lines = out.split_inclusive(|&b| b == b'\n').flat_map(|line| [line.trim_ascii_end(), b"\n"]);
+    Ok(lines.collect::<Vec<_>>().concat())
+}
+
+/// What people start it for.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("threadbare", "Serves the current directory to this machine, at http://localhost:8000/."),
+    ("threadbare --lan ./photos", "Serves a directory to everybody who can reach this machine."),
+    ("threadbare report.html", "Serves one file, and nothing that lies beside it."),
+    ("THREADBARE_PORT=8080 threadbare ./site", "The same options as environment variables."),
+];
+
+/// A section with a list of names and what they mean.
+fn list(roff: &mut Roff, title: &str, before: &str, rows: impl IntoIterator<Item = (&'static str, impl Into<String>)>) {
+    roff.control("SH", [title]);
+    roff.text([roman(before)]);
+    for (name, says) in rows {
+        roff.control("TP", []);
+        roff.text([bold(name)]);
+        roff.text([roman(says.into())]);
+    }
+}
+
+/// A list of its own for the values of an option takes more room than all that is said of it.
+fn with_values_inline(arg: clap::Arg) -> clap::Arg {
+    let values: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    let Some(help) = arg.get_help().filter(|_| arg.get_action().takes_values() && !values.is_empty()) else { return arg };
+    let help = format!("{help} ({})", values.join(", "));
+    arg.help(help).hide_possible_values(true)
+}
+
+/// The time that stands on the page: the one of the sources where that is given (reproducible-builds.org), else that of its making.
+fn now() -> SystemTime {
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|secs| secs.parse().ok());
+    given.map_or_else(SystemTime::now, |secs| UNIX_EPOCH + Duration::from_secs(secs))
+}
+
+/// A day as `1994-11-06`.
+fn day(time: SystemTime) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let date = HttpDate::at(time).into_text();
+    // Sun, 06 Nov 1994 08:49:37 GMT
+    let mut words = date.split(' ').skip(1);
+    let (day, month, year) =
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let month = MONTHS.iter().position(|name| *name == month).map_or(0, |index| index + 1);
+    format!("{year}-{month:02}-{day}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days() {
+        for (secs, want) in [(784_111_777, "1994-11-06"), (0, "1970-01-01"), (951_782_400, "2000-02-29")] {
+            assert_eq!(day(UNIX_EPOCH + Duration::from_secs(secs)), want);
+        }
+    }
+}

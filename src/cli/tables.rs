@@ -1,0 +1,43 @@
+//! What does the help say that comes from tables? Routes, limits, exit codes.
+
+use crate::config::Limits;
+use crate::routes::ROUTES;
+
+/// Built-in routes, and what each is for.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.path, route.says))
+}
+
+/// What is limited, to how much, and what is beyond.
+pub fn limits() -> [(&'static str, String); 6] {
+    let limits = Limits::default();
+    [
+        ("target", format!("{} bytes (414)", limits.head.target_bytes_max)),
+        ("head", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
+        ("head in", format!("{} s (408)", limits.head_time_max.as_secs())),
+        ("next request in", format!("{} s, then the connection closes", limits.idle_time_max.as_secs())),
+        ("content of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
+        ("connections", format!("{}; then the oldest idle one makes room", limits.connections_max)),
+    ]
+}
+
+/// How it ends, and what that means.
+pub const EXIT_CODES: [(&str, &str); 4] = [
+    ("0", "after SIGINT or SIGTERM, and after a text that was asked for"),
+    ("1", "it cannot run"),
+    ("2", "the command line or a variable is wrong"),
+    ("130", "after a second signal"),
+];
+
+/// What stands below the options.
+pub fn after_help() -> String {
+    let mut text = "Built-in routes, where no file has their name:\n".to_owned();
+    for (path, says) in routes() {
+        text.push_str(&format!("  {path:<10} {says}\n"));
+    }
+    text.push_str("\nLimits:\n");
+    for (name, value) in limits() {
+        text.push_str(&format!("  {name:<16} {value}\n"));
+    }
+    text
+}
