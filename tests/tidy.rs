@@ -155,7 +155,7 @@ impl Source {
     /// Numbered lines, down to the tests.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
-        lines.take_while(|(_, line)| *line != "#[cfg(test)]")
+        lines.take_while(|(_, line)| !matches!(*line, "#[cfg(test)]" | "#[cfg(all(test, unix))]"))
     }
 
     /// The same without comments.
