@@ -1,0 +1,117 @@
+//! Is what a server answers right?
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::place::{ENTRIES, byte_at, entry};
+use crate::rows::{Kind, RANGE_LENGTH, RANGE_START, Row};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most of a content that is kept and looked at; of the rest only the length.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// What came.
+pub struct Answer {
+    status: u16,
+    head: String,
+    content: Vec<u8>,
+    /// How long the content was.
+    pub length: u64,
+}
+
+/// The fields that a request of that row carries.
+pub fn fields(row: &Row, address: SocketAddr) -> Result<Vec<String>, String> {
+    match row.kind {
+        Kind::Close => Ok(vec!["Connection: close".into()]),
+        Kind::Range => Ok(vec![format!("Range: bytes={RANGE_START}-{}", RANGE_START + RANGE_LENGTH - 1)]),
+        Kind::NotModified => {
+            let answer = ask(address, row.target, &[])?;
+            let etag = answer.field("etag").ok_or("no ETag")?;
+            Ok(vec![format!("If-None-Match: {etag}")])
+        }
+        Kind::File | Kind::Pipelined | Kind::Many | Kind::Missing | Kind::Listing | Kind::Think | Kind::Busy | Kind::Logged => {
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Asks once as the row will, and says what is wrong with the answer.
+pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer, String> {
+    let answer = ask(address, row.target, fields)?;
+    if answer.status != row.status() {
+        return Err(format!("{} instead of {}", answer.status, row.status()));
+    }
+    match row.length {
+        Some(length) if length != answer.length => return Err(format!("{} bytes instead of {length}", answer.length)),
+        _ => {}
+    }
+    if let Some(offset) = row.offset() {
+        let is_right = |(at, byte): (u64, &u8)| *byte == byte_at(offset + at);
+        if !(0..).zip(&answer.content).all(is_right) {
+            return Err("other bytes than the file has".into());
+        }
+    }
+    if row.kind == Kind::Listing {
+        let text = String::from_utf8_lossy(&answer.content);
+        let missing = (0..ENTRIES).filter(|number| !text.contains(&entry(*number))).count();
+        if missing > 0 {
+            return Err(format!("{missing} entries are not listed"));
+        }
+    }
+    Ok(answer)
+}
+
+fn ask(address: SocketAddr, target: &str, fields: &[String]) -> Result<Answer, String> {
+    exchange(address, target, fields).map_err(|error| error.to_string())
+}
+
+fn exchange(address: SocketAddr, target: &str, fields: &[String]) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n");
+    for field in fields.iter().filter(|field| *field != "Connection: close") {
+        request += &format!("{field}\r\n");
+    }
+    stream.write_all((request + "Connection: close\r\n\r\n").as_bytes())?;
+    let (mut kept, mut total, mut buffer) = (Vec::new(), 0, vec![0; 1 << 18]);
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        let room = KEPT_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(&buffer[..count.min(room)]);
+        total += count;
+    }
+    let end = kept.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(|| io::Error::other("no whole head"))? + 4;
+    let head = String::from_utf8_lossy(&kept[..end]).into_owned();
+    let status = head.get(9..12).and_then(|digits| digits.parse().ok()).ok_or_else(|| io::Error::other("no status"))?;
+    let mut answer = Answer { status, head, content: kept.split_off(end), length: u64::try_from(total - end).unwrap() };
+    if answer.field("transfer-encoding") == Some("chunked") {
+        answer.content = without_chunks(&answer.content).ok_or_else(|| io::Error::other("broken chunks"))?;
+        answer.length = u64::try_from(answer.content.len()).unwrap();
+    }
+    Ok(answer)
+}
+
+fn without_chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|two| two == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.trim(), 16).ok()?;
+        bytes = &bytes[end + 2..];
+        if length == 0 {
+            return Some(content);
+        }
+        content.extend_from_slice(bytes.get(..length)?);
+        bytes = bytes.get(length + 2..)?;
+    }
+}
+
+impl Answer {
+    fn field(&self, name: &str) -> Option<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        fields.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}

@@ -1,0 +1,88 @@
+//! How fast could a thread per connection be that does no HTTP at all?
+//!
+//! It reads, and for each request writes what it has made beforehand. `plain` blocks in each read. `polling` yields up to four times
+//! before it does, as `speed.md` of this design has it: the next request is usually microseconds away, and to sleep and be woken costs more.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread;
+
+use rustix::net::{RecvFlags, listen, recv};
+
+/// The longest answer that is kept as one piece; longer ones are a piece that is written several times.
+const PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// What it answers, whoever asks for whatever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    pub status: u16,
+    pub length: usize,
+    pub polls: bool,
+    pub closes: bool,
+}
+
+impl Answers {
+    /// As an argument of the command line.
+    pub fn to_argument(self) -> String {
+        format!("{} {} {} {}", self.status, self.length, u8::from(self.polls), u8::from(self.closes))
+    }
+
+    /// And back.
+    pub fn from_argument(argument: &str) -> Answers {
+        let mut numbers = argument.split(' ').map(|number| number.parse::<usize>().unwrap());
+        let mut next = || numbers.next().unwrap();
+        Answers { status: next().try_into().unwrap(), length: next(), polls: next() == 1, closes: next() == 1 }
+    }
+}
+
+/// Serves until it is ended.
+pub fn serve(port: u16, answers: Answers) -> ! {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    listen(&listener, 4096).unwrap();
+    let length = if answers.status == 304 { String::new() } else { format!("Content-Length: {}\r\n", answers.length) };
+    let connection = if answers.closes { "Connection: close\r\n" } else { "" };
+    let mut one = format!("HTTP/1.1 {} Floor\r\n{length}{connection}\r\n", answers.status).into_bytes();
+    one.extend((0..answers.length.min(PIECE_BYTES_MAX) as u64).map(crate::place::byte_at));
+    let (one, pieces): (&[u8], usize) = (one.leak(), answers.length.saturating_sub(1) / PIECE_BYTES_MAX);
+    loop {
+        if let Ok((stream, _)) = listener.accept() {
+            let _ = thread::Builder::new().stack_size(128 * 1024).spawn(move || exchange(&stream, one, pieces, answers));
+        }
+    }
+}
+
+fn exchange(mut stream: &TcpStream, one: &[u8], pieces: usize, answers: Answers) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (mut inbox, mut outbox) = ([0; 4096], Vec::new());
+    loop {
+        let count = if answers.polls { read_polling(stream, &mut inbox)? } else { stream.read(&mut inbox)? };
+        // Our clients send nothing but `GET`, so that requests are counted by its first letter.
+        match inbox[..count].iter().filter(|byte| **byte == b'G').count() {
+            _ if count == 0 => return Ok(()),
+            1 => stream.write_all(one)?,
+            several => {
+                outbox.clear();
+                (0..several).for_each(|_| outbox.extend_from_slice(one));
+                stream.write_all(&outbox)?;
+            }
+        }
+        for _ in 0..pieces {
+            stream.write_all(&one[one.len() - PIECE_BYTES_MAX..])?;
+        }
+        if answers.closes {
+            return Ok(());
+        }
+    }
+}
+
+fn read_polling(mut stream: &TcpStream, inbox: &mut [u8]) -> io::Result<usize> {
+    for _ in 0..4 {
+        thread::yield_now();
+        match recv(stream, &mut *inbox, RecvFlags::DONTWAIT) {
+            Ok((_, count)) => return Ok(count),
+            Err(rustix::io::Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    stream.read(inbox)
+}

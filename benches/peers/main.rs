@@ -1,0 +1,141 @@
+//! How fast is it beside other servers, and how far from the floor?
+//!
+//! `cargo bench --bench peers` serves one directory by each server that this machine has, and by a floor that does no HTTP; lets `wrk`
+//! ask all of them the same over loopback, in interleaved rounds; and writes `benches/RESULTS.md` and `benches/results.svg`. Ratios are
+//! taken within a round, since a machine is not equally fast all the time. Run it where nothing else runs; it takes about 25 minutes.
+//!
+//! `-- --quick` takes a few rows and prints them, `-- --only ROW` one, `-- --peers nginx,lighttpd` fewer servers; `--rounds`, `--seconds`.
+//! Those print only, unless `--write` says otherwise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for people, not the server")]
+
+mod ask;
+mod chart;
+mod figures;
+mod floor;
+mod guard;
+mod load;
+mod machine;
+mod measure;
+mod place;
+mod report;
+mod rest;
+mod rows;
+mod running;
+mod servers;
+mod summary;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+
+use floor::Answers;
+use guard::Guard;
+use measure::{Measured, Plan};
+use place::Place;
+use rows::{ROWS, Row};
+use servers::{SERVERS, Server};
+
+/// Measures this server and those that this machine has.
+#[derive(Parser)]
+struct Options {
+    /// A few rows, three rounds, none of the slow servers
+    #[arg(long)]
+    quick: bool,
+    /// Only the rows whose name begins so; may be given more than once
+    #[arg(long, value_name = "ROW")]
+    only: Vec<String>,
+    /// How many rounds; seven if not said
+    #[arg(long, value_name = "NUMBER")]
+    rounds: Option<usize>,
+    /// How long one server is asked in one round
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seconds: u64,
+    /// Only these servers, beside threadbare and the floor
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Write benches/RESULTS.md and benches/results.svg even if not all was run
+    #[arg(long)]
+    write: bool,
+    /// What cargo says to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the floor: listen there and answer so
+    #[arg(long, hide = true, num_args = 2, value_names = ["PORT", "ANSWERS"])]
+    floor: Vec<String>,
+    /// Be a program that keeps a core busy
+    #[arg(long, hide = true)]
+    busy: bool,
+    /// Be the one who cleans up
+    #[arg(long, hide = true)]
+    guard: bool,
+}
+
+impl Options {
+    fn is_whole(&self) -> bool {
+        !self.quick && self.only.is_empty() && self.peers.is_empty()
+    }
+
+    fn wants_row(&self, row: &Row) -> bool {
+        match self.only.as_slice() {
+            [] => !self.quick || row.is_quick,
+            only => only.iter().any(|name| row.name.starts_with(name)),
+        }
+    }
+
+    fn wants_server(&self, server: &Server) -> bool {
+        match self.peers.as_slice() {
+            [] => !(self.quick && server.is_slow),
+            peers => server.is_ours() || peers.iter().any(|name| server.name.starts_with(name)),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let [port, answers] = options.floor.as_slice() {
+        floor::serve(port.parse().unwrap(), Answers::from_argument(answers));
+    }
+    if options.busy {
+        rest::keep_a_core_busy();
+        return ExitCode::SUCCESS;
+    }
+    if options.guard {
+        guard::watch();
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("wrk").arg("-v").output().is_err() {
+        println!("wrk is not here, and nothing can be measured without it (Debian: apt install wrk)");
+        return ExitCode::FAILURE;
+    }
+    measure_all(&options);
+    ExitCode::SUCCESS
+}
+
+fn measure_all(options: &Options) {
+    let mut present = Vec::new();
+    for server in SERVERS.iter().filter(|server| options.wants_server(server)) {
+        match server.version() {
+            Some(version) => present.push((server, version)),
+            None => println!("NOT HERE: {} ({})", server.name, server.from),
+        }
+    }
+    let rows: Vec<&'static Row> = ROWS.iter().filter(|row| options.wants_row(row)).collect();
+    assert!(!rows.is_empty(), "no such row; there are: {}", ROWS.map(|row| row.name).join(", "));
+    let guard = Guard::start();
+    let place = Place::new(&guard);
+    let plan = Plan {
+        rounds: options.rounds.unwrap_or(if options.quick { 3 } else { 7 }),
+        seconds: options.seconds,
+        servers: present.iter().map(|(server, _)| *server).collect(),
+    };
+    let measured: Measured = measure::all(&plan, &rows, &place, &guard);
+    let text = report::text(&plan, &measured, &present);
+    println!("\n{text}");
+    if options.is_whole() || options.write {
+        let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+        std::fs::write(benches.join("RESULTS.md"), text).unwrap();
+        std::fs::write(benches.join("results.svg"), chart::svg(&plan, &measured)).unwrap();
+        println!("written: benches/RESULTS.md, benches/results.svg");
+    }
+}

@@ -1,0 +1,78 @@
+//! What do all of them serve?
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::guard::Guard;
+
+/// How many files of 4 KiB lie in `many/`.
+pub const MANY: usize = 10_000;
+/// How many entries `folder/` has.
+pub const ENTRIES: usize = 1_000;
+
+const KIB: u64 = 1024;
+
+/// The files in the root, and how long they are.
+const FILES: &[(&str, u64)] =
+    &[("1k.bin", KIB), ("10k.bin", 10 * KIB), ("100k.bin", 100 * KIB), ("1m.bin", KIB * KIB), ("256m.bin", 256 * KIB * KIB)];
+
+/// A site, and beside it a directory for what the servers need. The guard removes both.
+pub struct Place {
+    above: PathBuf,
+}
+
+impl Place {
+    /// Makes it.
+    pub fn new(guard: &Guard) -> Place {
+        let place = Place { above: std::env::temp_dir().join(format!("threadbare-peers-{}", std::process::id())) };
+        fs::create_dir_all(place.scratch()).unwrap();
+        guard.watch_directory(&place.above);
+        for directory in ["many", "folder"] {
+            fs::create_dir_all(place.site().join(directory)).unwrap();
+        }
+        for (name, length) in FILES {
+            write(&place.site().join(name), *length);
+        }
+        for number in 0..MANY {
+            write(&place.site().join(format!("many/{number:05}.bin")), 4 * KIB);
+        }
+        for number in 0..ENTRIES {
+            write(&place.site().join("folder").join(entry(number)), 10);
+        }
+        place
+    }
+
+    /// The directory that is served.
+    pub fn site(&self) -> PathBuf {
+        self.above.join("site")
+    }
+
+    /// Configurations, scripts and logs.
+    pub fn scratch(&self) -> PathBuf {
+        self.above.join("scratch")
+    }
+}
+
+/// The name of an entry of `folder/`.
+pub fn entry(number: usize) -> String {
+    format!("entry-{number:04}.txt")
+}
+
+/// The byte at that place of any file.
+pub fn byte_at(offset: u64) -> u8 {
+    u8::try_from(offset % 251).unwrap()
+}
+
+fn write(path: &Path, length: u64) {
+    // A prime length, so that a piece from the wrong place is seen.
+    let period: Vec<u8> = (0..251 * 64).map(byte_at).collect();
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
+    let mut left = usize::try_from(length).unwrap();
+    while left > 0 {
+        let count = left.min(period.len());
+        file.write_all(&period[..count]).unwrap();
+        left -= count;
+    }
+    file.flush().unwrap();
+}

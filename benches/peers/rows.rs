@@ -1,0 +1,136 @@
+//! What is measured?
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Asks for one file again and again.
+    File,
+    /// The same, sixteen requests in one write.
+    Pipelined,
+    /// One of ten thousand files, at random.
+    Many,
+    /// A new connection for each request.
+    Close,
+    /// A name that does not exist.
+    Missing,
+    /// With the `ETag` that it has from the same server.
+    NotModified,
+    /// A piece of a large file.
+    Range,
+    /// A directory.
+    Listing,
+    /// Waits a millisecond after each answer.
+    Think,
+    /// While another program keeps every core busy.
+    Busy,
+    /// All servers write an access log.
+    Logged,
+}
+
+/// What is compared. In each the ratio is better where it is larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Requests per second.
+    Rate,
+    /// The latency that 99 % do not exceed: nginx's, divided by a server's.
+    P99,
+    /// Processor time per request: nginx's, divided by a server's.
+    Processor,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// As `--only` names it.
+    pub name: &'static str,
+    /// As the table names it.
+    pub says: &'static str,
+    /// What is asked for.
+    pub target: &'static str,
+    /// How many connections at a time.
+    pub connections: usize,
+    pub kind: Kind,
+    pub judge: Judge,
+    /// How long the content is that is expected, where one knows.
+    pub length: Option<u64>,
+    /// Here the slow servers are not slow: they run in every round.
+    pub is_for_all: bool,
+    /// Whether `--quick` runs it.
+    pub is_quick: bool,
+}
+
+/// Where the piece of the large file begins.
+pub const RANGE_START: u64 = 128 * 1024 * 1024;
+/// How long it is.
+pub const RANGE_LENGTH: u64 = 64 * 1024;
+/// Requests in one write.
+pub const PIPELINE: usize = 16;
+
+const fn file(name: &'static str, says: &'static str, target: &'static str, connections: usize, length: u64) -> Row {
+    let (kind, judge) = (Kind::File, Judge::Rate);
+    Row { name, says, target, connections, kind, judge, length: Some(length), is_for_all: false, is_quick: false }
+}
+
+const fn small(name: &'static str, says: &'static str, connections: usize, kind: Kind) -> Row {
+    Row { kind, ..file(name, says, "/1k.bin", connections, 1024) }
+}
+
+const fn quick(row: Row) -> Row {
+    Row { is_quick: true, ..row }
+}
+
+const fn for_all(row: Row) -> Row {
+    Row { is_for_all: true, ..row }
+}
+
+/// All of them.
+pub const ROWS: [Row; 19] = [
+    file("1k-1", "1 KiB, 1 connection", "/1k.bin", 1, 1024),
+    file("1k-16", "1 KiB, 16 connections", "/1k.bin", 16, 1024),
+    quick(file("1k-64", "1 KiB, 64 connections", "/1k.bin", 64, 1024)),
+    quick(file("1k-256", "1 KiB, 256 connections", "/1k.bin", 256, 1024)),
+    file("1k-1024", "1 KiB, 1,024 connections", "/1k.bin", 1024, 1024),
+    small("pipelined", "1 KiB, 16 requests per write, 16 connections", 16, Kind::Pipelined),
+    file("10k", "10 KiB, 64 connections", "/10k.bin", 64, 10 * 1024),
+    quick(file("100k", "100 KiB, 16 connections", "/100k.bin", 16, 100 * 1024)),
+    quick(for_all(file("1m", "1 MiB, 16 connections", "/1m.bin", 16, 1024 * 1024))),
+    for_all(file("256m", "256 MiB, 2 connections", "/256m.bin", 2, 256 * 1024 * 1024)),
+    quick(small("close", "new connection per request, 64 at a time", 64, Kind::Close)),
+    quick(Row {
+        kind: Kind::Many,
+        ..file("many", "10,000 files of 4 KiB at random, 64 connections", "/many/00000.bin", 64, 4096)
+    }),
+    Row { kind: Kind::Missing, length: None, ..file("404", "404, 64 connections", "/no-such-file.bin", 64, 0) },
+    Row { kind: Kind::NotModified, ..file("304", "304 by ETag, 64 connections", "/1k.bin", 64, 0) },
+    Row { kind: Kind::Range, ..file("range", "64 KiB out of 256 MiB (`Range`), 16 connections", "/256m.bin", 16, RANGE_LENGTH) },
+    Row { kind: Kind::Listing, length: None, ..file("listing", "listing of 1,000 entries, 16 connections", "/folder/", 16, 0) },
+    Row {
+        judge: Judge::Processor,
+        ..small("think", "1 KiB, 16 clients who think for 1 ms: processor time per request", 16, Kind::Think)
+    },
+    Row { judge: Judge::P99, ..small("busy", "1 KiB, 16 connections, all cores busy with something else: p99", 16, Kind::Busy) },
+    small("logged", "1 KiB, 64 connections, access log to a file", 64, Kind::Logged),
+];
+
+impl Row {
+    /// The status of a right answer.
+    pub fn status(&self) -> u16 {
+        match self.kind {
+            Kind::Missing => 404,
+            Kind::NotModified => 304,
+            Kind::Range => 206,
+            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Listing | Kind::Think | Kind::Busy | Kind::Logged => {
+                200
+            }
+        }
+    }
+
+    /// Where in the file the content of a right answer begins; `None` if it is not from a file.
+    pub fn offset(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Range => Some(RANGE_START),
+            Kind::Missing | Kind::NotModified | Kind::Listing => None,
+            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Think | Kind::Busy | Kind::Logged => Some(0),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Which servers are there, and how are they set up?
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How a server is started.
+pub struct Setting<'a> {
+    pub site: &'a Path,
+    pub scratch: &'a Path,
+    pub port: u16,
+    /// The file that its access log goes to; `None` is no access log.
+    pub log: Option<&'a Path>,
+}
+
+/// A server that may be on this machine.
+pub struct Server {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is had.
+    pub from: &'static str,
+    /// How it is started, in words for the report.
+    pub says: &'static str,
+    /// It is so much slower in most rows that it runs in fewer rounds.
+    pub is_slow: bool,
+    version: &'static [&'static str],
+    command: fn(&Setting) -> Command,
+}
+
+/// The name of ours.
+pub const OURS: &str = "threadbare";
+/// The one that the others are compared with.
+pub const YARDSTICK: &str = "nginx";
+
+/// All that are looked for.
+pub const SERVERS: [Server; 8] = [
+    Server {
+        name: YARDSTICK,
+        from: "Debian",
+        says: "2 workers, `sendfile`, `tcp_nopush`, `open_file_cache` (valid for 30 s), any number of requests per connection, log buffered (64 KiB, 1 s)",
+        is_slow: false,
+        version: &["nginx", "-v"],
+        command: nginx,
+    },
+    Server {
+        name: OURS,
+        from: "cargo bench builds it",
+        says: "`-q`, all else as it comes: sandbox, Host rule, deadlines, and each cached file looked at before each use; the log row is without `-q`",
+        is_slow: false,
+        version: &[env!("CARGO_BIN_EXE_threadbare"), "--version"],
+        command: |setting| {
+            let quiet: &[&str] = if setting.log.is_none() { &["-q"] } else { &[] };
+            let mut command = with(env!("CARGO_BIN_EXE_threadbare"), quiet);
+            command.args(["--bind", "127.0.0.1", "--port"]).arg(setting.port.to_string()).arg(setting.site);
+            command.env_remove("RUST_LOG");
+            command
+        },
+    },
+    Server {
+        name: "lighttpd",
+        from: "Debian",
+        says: "2 workers, stat cache, `sendfile`, 65,535 requests per connection",
+        is_slow: false,
+        version: &["lighttpd", "-v"],
+        command: lighttpd,
+    },
+    Server {
+        name: "static-web-server",
+        from: "cargo install static-web-server",
+        says: "no cache-control fields, listings on",
+        is_slow: false,
+        version: &["static-web-server", "--version"],
+        command: |setting| {
+            let mut command = with("static-web-server", &["-a", "127.0.0.1", "--cache-control-headers", "false", "-z", "true"]);
+            if setting.log.is_some() {
+                command.args(["--log-level", "info", "--log-remote-address", "true"]);
+            }
+            command.arg("-p").arg(setting.port.to_string()).arg("-d").arg(setting.site);
+            command
+        },
+    },
+    Server {
+        name: "miniserve",
+        from: "cargo install miniserve",
+        says: "as it comes; `--verbose` in the log row",
+        is_slow: true,
+        version: &["miniserve", "--version"],
+        command: |setting| {
+            let mut command = with("miniserve", &["-i", "127.0.0.1", "-p", &setting.port.to_string()]);
+            command.args(setting.log.map(|_| "--verbose")).arg(setting.site);
+            command
+        },
+    },
+    Server {
+        name: "dufs",
+        from: "cargo install dufs",
+        says: "an empty log format; as it comes in the log row",
+        is_slow: true,
+        version: &["dufs", "--version"],
+        command: |setting| {
+            let mut command = with("dufs", &["-b", "127.0.0.1", "-p", &setting.port.to_string()]);
+            if setting.log.is_none() {
+                command.args(["--log-format", ""]);
+            }
+            command.arg(setting.site);
+            command
+        },
+    },
+    Server {
+        name: "simple-http-server",
+        from: "cargo install simple-http-server",
+        says: "64 threads (a thread serves one connection until it ends), `--silent` but in the log row",
+        is_slow: true,
+        version: &["simple-http-server", "--version"],
+        command: |setting| {
+            let mut command = with("simple-http-server", &["--ip", "127.0.0.1", "-t", "64", "-p", &setting.port.to_string()]);
+            if setting.log.is_none() {
+                command.arg("--silent");
+            }
+            command.arg(setting.site);
+            command
+        },
+    },
+    Server {
+        name: "python",
+        from: "python.org",
+        says: "`python3 -m http.server`; its log cannot be switched off, and goes to /dev/null",
+        is_slow: true,
+        version: &["python3", "--version"],
+        command: |setting| {
+            let mut command = with("python3", &["-m", "http.server", "--bind", "127.0.0.1", "-d"]);
+            command.arg(setting.site).arg(setting.port.to_string());
+            command
+        },
+    },
+];
+
+fn with(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// What a production configuration has: as many workers as cores, sendfile, open files kept.
+fn nginx(setting: &Setting) -> Command {
+    let (scratch, site, port) = (setting.scratch.display(), setting.site.display(), setting.port);
+    let log = setting.log.map_or("off".into(), |log| format!("{} combined buffer=64k flush=1s", log.display()));
+    let configuration = format!(
+        "daemon off; pid {scratch}/nginx-{port}.pid; error_log /dev/null crit; worker_processes 2; worker_rlimit_nofile 16384;\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{\n\
+         access_log {log}; sendfile on; tcp_nopush on; keepalive_timeout 75; keepalive_requests 1000000000;\n\
+         open_file_cache max=20000 inactive=60s; open_file_cache_valid 30s; open_file_cache_min_uses 1; open_file_cache_errors on;\n\
+         client_body_temp_path {scratch}/b; proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f;\n\
+         uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;\n\
+         types {{ text/plain txt; text/html html; }} default_type application/octet-stream;\n\
+         server {{ listen 127.0.0.1:{port} backlog=4096; root {site}; autoindex on; }}\n\
+         }}\n"
+    );
+    let path = setting.scratch.join(format!("nginx-{port}.conf"));
+    fs::write(&path, configuration).unwrap();
+    let mut command = with("nginx", &["-e", "/dev/null", "-c"]);
+    command.arg(path);
+    command
+}
+
+/// The same, in its own words.
+fn lighttpd(setting: &Setting) -> Command {
+    let (site, port) = (setting.site.display(), setting.port);
+    let log = setting.log.map_or(String::new(), |log| {
+        format!("server.modules += ( \"mod_accesslog\" )\naccesslog.filename = \"{}\"\n", log.display())
+    });
+    let configuration = format!(
+        "server.modules = ( \"mod_dirlisting\" )\n{log}\
+         server.document-root = \"{site}\"\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
+         server.max-worker = 2\nserver.max-fds = 16384\nserver.max-connections = 8192\nserver.listen-backlog = 4096\n\
+         server.max-keep-alive-requests = 65535\nserver.max-keep-alive-idle = 75\n\
+         server.stat-cache-engine = \"simple\"\nserver.network-backend = \"sendfile\"\n\
+         dir-listing.activate = \"enable\"\n\
+         mimetype.assign = ( \".txt\" => \"text/plain\", \".html\" => \"text/html\", \"\" => \"application/octet-stream\" )\n"
+    );
+    let path = setting.scratch.join(format!("lighttpd-{port}.conf"));
+    fs::write(&path, configuration).unwrap();
+    let mut command = with("lighttpd", &["-D", "-f"]);
+    command.arg(path);
+    command
+}
+
+impl Server {
+    /// Whether it is the one that all this is about.
+    pub fn is_ours(&self) -> bool {
+        self.name == OURS
+    }
+
+    /// How to start it.
+    pub fn command(&self, setting: &Setting) -> Command {
+        (self.command)(setting)
+    }
+
+    /// The first thing in what it says that looks like a version; `None` if it is not here.
+    pub fn version(&self) -> Option<String> {
+        let (program, arguments) = self.version.split_first()?;
+        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
+        let version = words.into_iter().find(|word| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit()));
+        version.map(str::to_owned)
+    }
+}
