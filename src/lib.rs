@@ -97,6 +97,8 @@ pub mod site;
 
 pub mod semantics;
 
+pub mod page;
+
 pub mod stamp;
 
 pub mod html;

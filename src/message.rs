@@ -183,6 +183,13 @@ impl Response {
         Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes())
     }
 
+    /// Why, where [`Response::text`] said so.
+    pub fn why(&self) -> Option<&str> {
+        let Body::Bytes(bytes) = &self.body else { return None };
+        let (status, why) = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split_once(": ")?;
+        (status == format!("{} {}", self.status.code(), self.status.phrase())).then_some(why)
+    }
+
     /// The answer to a malformed request.
     pub fn malformed(what: Malformed) -> Response {
         Response::text(what.status(), what.text())

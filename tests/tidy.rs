@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["representation"],
     &["message", "logging", "live", "burst", "sandbox"],
+    &["page"],
     &["site", "listen"],
     &["app", "finish"],
     &["advice"],

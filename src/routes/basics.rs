@@ -1,22 +1,34 @@
-//! What does a first visitor see? `/hello`, and `/health` for those who only ask whether we are there.
+//! What does a first visitor see? `/hello`, the icon in the tab, and `/health` for those who only ask whether we are there.
 
 use crate::app::App;
 use crate::html;
-use crate::message::{Request, Response};
+use crate::message::{Body, Request, Response};
+use crate::page;
 use crate::wire::status::Status;
 
 /// An HTML page that greets; `?name=` says whom.
 pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
     let name = request.target.query_pairs().find(|(name, _)| name == b"name").map(|(_, value)| value);
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| b"world".to_vec());
-    let name = String::from_utf8_lossy(&name);
-    let name = html::escape(&name);
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Hello</title>\n\
-         <h1>Hello, {name}!</h1>\n<p>This page was made by a route. Try <a href=\"/hello?name=you\">/hello?name=you</a>, or see your \
-         own request at <a href=\"/echo\">/echo</a>.</p>\n</html>\n"
+    let mut out = String::new();
+    page::begin(&mut out, b"Hello");
+    out.push_str("<main>\n<h1>Hello, ");
+    html::show(&mut out, &name);
+    out.push_str(
+        "!</h1>\n<p>No file has this name: a route made the page, a function of the server. What stands behind the question mark of the \
+         address says whom it greets.</p>\n",
     );
-    Response::with_content(Status::OK, "text/html; charset=utf-8", page.into_bytes()).with("Cache-Control", "no-cache")
+    page::next::show(&mut out, "/hello", request.target.authority);
+    out.push_str("</main>\n");
+    page::end(&mut out);
+    page::response(Status::OK, Body::Bytes(out.into_bytes().into())).with("Cache-Control", "no-cache")
+}
+
+/// A picture for the tab of the browser: it asks for one by itself, and a 404 would stand in every log.
+pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
+    // An hour, so that a site that gets an icon of its own shows it soon.
+    Response::with_content(Status::OK, "image/svg+xml", include_bytes!("favicon.svg").as_slice())
+        .with("Cache-Control", "max-age=3600")
 }
 
 /// `ok`, as long as there is someone to say it.

@@ -1,18 +1,22 @@
-//! What did the server understand of my request? `/echo` shows it, as text or as JSON.
+//! What did the server understand of my request? `/echo` shows it, as text, as a page or as JSON.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::app::App;
+use crate::html;
 use crate::json::Json;
-use crate::message::{Request, Response};
+use crate::message::{Body, Request, Response};
+use crate::page;
 use crate::semantics::accept::{self, Reader};
 use crate::wire::framing::Framing;
 use crate::wire::headers::name;
 use crate::wire::request::Version;
 use crate::wire::status::Status;
+use crate::wire::target::Authority;
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
 const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
@@ -40,9 +44,10 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
         trailers,
         content,
     };
-    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Program]) {
+    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser, Reader::Program]) {
         Reader::Program => Response::with_content(Status::OK, "application/json", seen.json().into_bytes()),
-        Reader::Terminal | Reader::Browser => Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text()),
+        Reader::Terminal => Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text().into_bytes()),
+        Reader::Browser => page::response(Status::OK, Body::Bytes(seen.page(request.target.authority).into_bytes().into())),
     };
     response.with("Cache-Control", "no-store").with("Vary", "Accept")
 }
@@ -62,36 +67,65 @@ struct Seen {
 }
 
 impl Seen {
-    fn text(&self) -> Vec<u8> {
-        let mut out = String::new();
-        let mut line = |name: &str, value: &dyn Display| {
-            let _ = writeln!(out, "{name}: {value}");
+    /// What there is to say but for the content, as name and value.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![
+            ("peer", self.peer.clone()),
+            ("method", self.method.to_owned()),
+            ("target", self.target.clone()),
+            ("path", self.path.clone()),
+        ];
+        lines.extend(self.query.iter().map(|(name, value)| ("query", format!("{name} = {value}"))));
+        lines.push(("version", self.version.to_owned()));
+        lines.extend(self.fields.iter().map(|(name, value)| ("field", format!("{name}: {value}"))));
+        let framing = match self.framing {
+            Framing::None => "none".to_owned(),
+            Framing::Length(length) => format!("length {length}"),
+            Framing::Chunked => "chunked".to_owned(),
         };
-        line("peer", &self.peer);
-        line("method", &self.method);
-        line("target", &self.target);
-        line("path", &self.path);
-        self.query.iter().for_each(|(name, value)| line("query", &format_args!("{name} = {value}")));
-        line("version", &self.version);
-        self.fields.iter().for_each(|(name, value)| line("field", &format_args!("{name}: {value}")));
-        match self.framing {
-            Framing::None => line("framing", &"none"),
-            Framing::Length(length) => line("framing", &format_args!("length {length}")),
-            Framing::Chunked => line("framing", &"chunked"),
-        }
-        self.trailers.iter().for_each(|(name, value)| line("trailer", &format_args!("{name}: {value}")));
+        lines.push(("framing", framing));
+        lines.extend(self.trailers.iter().map(|(name, value)| ("trailer", format!("{name}: {value}"))));
+        lines
+    }
+
+    /// How much content there is, and the content, if there is any, as a text.
+    fn content(&self) -> (String, Option<Cow<'_, str>>) {
         let bytes = self.content.len();
-        if bytes == 0 {
-            line("content", &"0 bytes");
-        } else if std::str::from_utf8(&self.content).is_ok() {
-            line("content", &format_args!("{bytes} bytes, text\n"));
-            let mut out = out.into_bytes();
-            out.extend_from_slice(&self.content);
-            return out;
-        } else {
-            line("content", &format_args!("{bytes} bytes, base64\n\n{}", BASE64_STANDARD.encode(&self.content)));
+        match std::str::from_utf8(&self.content) {
+            Ok("") => ("0 bytes".to_owned(), None),
+            Ok(text) => (format!("{bytes} bytes, text"), Some(text.into())),
+            Err(_) => (format!("{bytes} bytes, base64"), Some(format!("{}\n", BASE64_STANDARD.encode(&self.content)).into())),
         }
-        out.into_bytes()
+    }
+
+    fn text(&self) -> String {
+        let mut out: String = self.lines().iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let (says, content) = self.content();
+        let _ = writeln!(out, "content: {says}");
+        if let Some(content) = content {
+            let _ = write!(out, "\n{content}");
+        }
+        out
+    }
+
+    fn page(&self, authority: Option<Authority<'_>>) -> String {
+        let mut out = String::new();
+        page::begin(&mut out, b"Your request");
+        out.push_str("<main>\n<h1>Your request</h1>\n<p>As the server understood it.</p>\n<table class=\"fields\">\n<tbody>\n");
+        let (says, content) = self.content();
+        for (name, value) in self.lines().into_iter().chain([("content", says)]) {
+            let _ = write!(out, "<tr><th scope=\"row\">{name}</th><td>");
+            html::show(&mut out, value.as_bytes());
+            out.push_str("</td></tr>\n");
+        }
+        out.push_str("</tbody>\n</table>\n");
+        if let Some(content) = content {
+            let _ = writeln!(out, "<pre>\n{}</pre>", html::escape(&content.replace('\0', "\u{fffd}")));
+        }
+        page::next::show(&mut out, "/echo", authority);
+        out.push_str("</main>\n");
+        page::end(&mut out);
+        out
     }
 
     fn json(&self) -> String {

@@ -11,6 +11,8 @@ pub mod files;
 
 pub mod gate;
 
+pub mod refusal;
+
 #[cfg(feature = "trapdoors")]
 pub mod trapdoors;
 
@@ -79,6 +81,14 @@ pub const ROUTES: &[Route] = &[
         handler: echo::echo,
         says: "your request as the server parsed it; JSON if you accept it",
     },
+    Route {
+        path: "/favicon.ico",
+        methods: READ,
+        open_to: OpenTo::Guests,
+        handler: basics::favicon,
+        says: "an icon for sites that have none",
+    },
+    Route { path: "/favicon.svg", methods: READ, open_to: OpenTo::Guests, handler: basics::favicon, says: "the same" },
     #[cfg(feature = "trapdoors")]
     Route { path: "/panic", methods: READ, open_to: OpenTo::Guests, handler: trapdoors::panic, says: "panics, for tests" },
     #[cfg(feature = "trapdoors")]
@@ -93,6 +103,10 @@ pub const ROUTES: &[Route] = &[
 
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
+    refusal::dressed(answer_undressed(request, app, now), request)
+}
+
+fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     if let Some(refusal) = gate::wrong_name(request, app) {
         return refusal;
     }
@@ -105,14 +119,16 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
     match lookup(&app.site, request.target, now) {
         Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)),
         Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)),
-        Found::Directory(directory) => unless_refused(request, READ, |request| listing::answer(directory, request.target)),
+        Found::Directory(directory) => {
+            unless_refused(request, READ, |request| listing::answer(directory, request, app.config.routes))
+        }
         Found::Redirect(location) => unless_refused(request, READ, |_| {
             Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
         }),
         Found::Failed(error) => Response::failed(&error),
         Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),
-            None => Response::text(Status::NOT_FOUND, "nothing here has that name"),
+            None => refusal::missing(request, app, now),
         },
     }
 }

@@ -71,6 +71,25 @@ pub fn lookup<'s>(site: &'s Site, target: &Target<'_>, now: SystemTime) -> Found
     }
 }
 
+/// The page that a site has for what it does not have.
+const MISSING_PAGE: &[u8] = b"404.html";
+
+/// Looks for the page that stands for what is missing.
+#[inline(never)]
+pub fn missing_page<'s>(site: &'s Site, now: SystemTime) -> Found<'s> {
+    if site.root.only_file().is_some() {
+        return Found::Missing;
+    }
+    if let Some(kept) = site.cache.find(&site.root, MISSING_PAGE) {
+        return Found::Kept(kept);
+    }
+    match site.root.open_beneath(MISSING_PAGE) {
+        Ok(Opened::File(file, stamp)) => found_file(site, file, stamp, MISSING_PAGE, now),
+        Ok(Opened::Directory(_)) => Found::Missing,
+        Err(error) => not_opened(error),
+    }
+}
+
 /// Whether one of the segments is a hidden name. `/.well-known/` is there to be asked for (RFC 8615).
 fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
     match site.hidden {
@@ -150,6 +169,14 @@ impl Directory<'_> {
     pub fn entries(&self) -> io::Result<impl Iterator<Item = Entry> + '_> {
         let entries = self.root.entries(&self.directory)?;
         Ok(entries.filter(|entry| self.hidden == Hidden::Served || !entry.name.starts_with(b".")))
+    }
+
+    /// A file in it; `None` if there is none of that name, or it cannot be opened.
+    pub fn open_file(&self, name: &[u8]) -> Option<File> {
+        match self.root.open_beneath(&join(self.directory.path(), name)) {
+            Ok(Opened::File(file, _)) => Some(file),
+            Ok(Opened::Directory(_)) | Err(_) => None,
+        }
     }
 }
 

@@ -19,6 +19,20 @@ pub mod lookup;
 
 pub mod order;
 
+pub mod readme;
+
+pub mod contents;
+
+pub mod rows;
+
+pub mod written;
+
+pub mod listing_page;
+
+pub mod listing_text;
+
+pub mod listing_json;
+
 pub mod listing;
 
 use std::io;

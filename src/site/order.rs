@@ -53,6 +53,29 @@ impl Order {
         order
     }
 
+    /// The query that asks for this order; none for the one that needs no asking.
+    pub fn query(self) -> &'static str {
+        use Direction::{Ascending, Descending};
+        match (self.column, self.direction) {
+            (Column::Name, Ascending) => "",
+            (Column::Name, Descending) => "?sort=name&order=desc",
+            (Column::Size, Ascending) => "?sort=size&order=asc",
+            (Column::Size, Descending) => "?sort=size&order=desc",
+            (Column::Time, Ascending) => "?sort=time&order=asc",
+            (Column::Time, Descending) => "?sort=time&order=desc",
+        }
+    }
+
+    /// The order that comes next for whoever asks for that column: the other way round if it is this one already, and else the one that
+    /// people look for, A or the largest or the newest first.
+    pub fn next(self, column: Column) -> Order {
+        let direction = match (column == self.column, self.direction, column) {
+            (true, Direction::Descending, _) | (false, _, Column::Name) => Direction::Ascending,
+            (true, Direction::Ascending, _) | (false, _, Column::Size | Column::Time) => Direction::Descending,
+        };
+        Order { column, direction }
+    }
+
     /// Puts entries into this order. Equal ones stand by name.
     pub fn sort(self, entries: Vec<Entry>) -> Vec<Entry> {
         let mut keyed: Vec<(String, Entry)> = entries.into_iter().map(|entry| (key(&entry.name), entry)).collect();
@@ -113,6 +136,7 @@ mod tests {
 
     use super::*;
     use crate::site::root::Kind;
+    use crate::wire::request::{HeadLimits, HeadParser};
 
     #[test]
     fn natural_order() {
@@ -123,6 +147,25 @@ mod tests {
             assert_eq!(natural(larger.as_bytes(), smaller.as_bytes()), Ordering::Greater, "{larger} {smaller}");
         }
         assert_eq!(natural(b"a01", b"a1"), Ordering::Equal);
+    }
+
+    #[test]
+    fn queries_ask_for_what_they_say() {
+        use Column::{Name, Size, Time};
+        use Direction::{Ascending, Descending};
+        for column in [Name, Size, Time] {
+            for direction in [Ascending, Descending] {
+                let order = Order { column, direction };
+                let bytes = format!("GET /{} HTTP/1.0\r\n\r\n", order.query()).into_bytes();
+                let mut parser = HeadParser::new(HeadLimits::default());
+                parser.advance(&bytes).unwrap();
+                assert_eq!(Order::asked(&Target::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
+                assert_eq!(order.next(column).next(column), order, "twice the same is there and back");
+            }
+        }
+        let by_name = Order { column: Name, direction: Ascending };
+        assert_eq!(by_name.next(Size), Order { column: Size, direction: Descending }, "the largest first");
+        assert_eq!(by_name.next(Size).next(Name), by_name, "but A first");
     }
 
     #[test]
@@ -140,6 +183,7 @@ mod tests {
             let entry = |name: &str, kind, length, seconds| Entry {
                 name: name.as_bytes().to_vec(),
                 kind,
+                is_link: false,
                 length,
                 modified: Some(UNIX_EPOCH + Duration::from_secs(seconds)),
             };

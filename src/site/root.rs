@@ -63,6 +63,8 @@ pub struct Entry {
     pub name: Vec<u8>,
     /// What it names, links followed.
     pub kind: Kind,
+    /// Whether the name itself is a symbolic link.
+    pub is_link: bool,
     /// Its length in bytes.
     pub length: u64,
     /// When it last changed.
@@ -76,6 +78,13 @@ pub enum Kind {
     Directory,
     /// A regular file.
     File,
+}
+
+impl Directory {
+    /// Where it is beneath the root.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
 }
 
 impl Root {
@@ -172,7 +181,8 @@ impl Root {
     fn entry(&self, directory: &Directory, entry: &DirEntry) -> Option<Entry> {
         let name = entry.file_name().as_encoded_bytes().to_vec();
         let mut metadata = entry.metadata().ok()?;
-        if metadata.is_symlink() {
+        let is_link = metadata.is_symlink();
+        if is_link {
             // From the root, not from the directory: a link may lead up, as long as it does not lead out.
             let path = join(&directory.path, &name);
             metadata = self.metadata(beneath(&path).ok()?).ok()?;
@@ -185,7 +195,7 @@ impl Root {
             return None;
         };
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
-        Some(Entry { name, kind, length: metadata.len(), modified })
+        Some(Entry { name, kind, is_link, length: metadata.len(), modified })
     }
 }
 

@@ -1,0 +1,75 @@
+//! How is a refusal shown?
+//!
+//! To a program as one line, to a browser as a page of ours that says the same; and what is missing as the site's own page, if it has one.
+
+use std::time::SystemTime;
+
+use crate::app::App;
+use crate::html;
+use crate::message::{Body, Request, Response, Slice, Source};
+use crate::page;
+use crate::representation::Representation;
+use crate::semantics::accept::{self, Reader};
+use crate::site::lookup::{Found, missing_page};
+use crate::wire::status::Status;
+
+/// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
+/// it is not what was asked for.
+#[inline(never)]
+pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
+    if accept::takes(&request.head.headers, "text/html") {
+        match missing_page(&app.site, now) {
+            Found::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
+            Found::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
+            Found::Directory(_) | Found::Redirect(_) | Found::Missing | Found::Failed(_) => {}
+        }
+    }
+    Response::text(Status::NOT_FOUND, "nothing here has that name")
+}
+
+fn in_place(representation: &Representation, source: Source) -> Response {
+    Response::new(Status::NOT_FOUND)
+        .with("Content-Type", representation.media_type.clone())
+        .with("Cache-Control", "no-cache")
+        .with("Vary", "Accept")
+        .with_body(Body::Slice(source, Slice { start: 0, length: representation.length }))
+}
+
+/// The same answer in the form that the client reads.
+pub fn dressed(response: Response, request: &Request<'_>) -> Response {
+    if response.status.code() < 400 { response } else { dress(response, request) }
+}
+
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn dress(response: Response, request: &Request<'_>) -> Response {
+    let Some(why) = response.why() else { return response };
+    match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser]) {
+        Reader::Terminal | Reader::Program => response.with("Vary", "Accept"),
+        Reader::Browser => {
+            let body = Body::Bytes(refusal_page(response.status, why).into_bytes().into());
+            let mut page = page::response(response.status, body);
+            for (name, value) in response.fields.iter() {
+                // What only this refusal says: Allow, WWW-Authenticate, Retry-After and the like.
+                if page.fields.first(name).is_none() {
+                    page.fields.push(name.to_owned(), value.to_owned());
+                }
+            }
+            page.with("Vary", "Accept")
+        }
+    }
+}
+
+fn refusal_page(status: Status, why: &str) -> String {
+    let (code, phrase) = (status.code(), status.phrase());
+    let mut out = String::new();
+    page::begin(&mut out, format!("{code} {phrase}").as_bytes());
+    let why = html::escape(why);
+    out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{why}</p>\n"));
+    if status == Status::NOT_FOUND {
+        out.push_str("<p><a href=\"/\">To the start page</a></p>\n");
+    }
+    out.push_str("</main>\n");
+    page::end(&mut out);
+    out
+}

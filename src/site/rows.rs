@@ -1,0 +1,132 @@
+//! How does a long listing leave in pieces?
+//!
+//! Whatever its form, a listing is a beginning, a row for each name, and an end. A short one is made at once, so that its length is known;
+//! of a long one there is never more in memory than the piece that is about to be sent.
+
+use std::io::{self, Read};
+
+use crate::message::Body;
+use crate::site::contents::Contents;
+use crate::site::root::Entry;
+
+/// A listing up to this many bytes is made at once.
+const WHOLE_BYTES_MAX: usize = 32 * 1024;
+/// What is made at a time of a longer one: what is sent as one chunk.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// A form of a listing: what it writes first, for each entry (whose index it is told), and last.
+pub struct Form {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What comes first.
+    pub begin: fn(&mut String, &Contents),
+    /// What stands for an entry.
+    pub row: fn(&mut String, &Contents, usize, &Entry),
+    /// What comes last.
+    pub end: fn(&mut String, &Contents),
+}
+
+impl Form {
+    /// The contents of a directory in this form.
+    pub fn body(&'static self, contents: Contents) -> Body {
+        let mut rows = Rows { form: self, contents, next: Next::Beginning, piece: String::new(), taken: 0 };
+        rows.make(WHOLE_BYTES_MAX);
+        match rows.next {
+            Next::Nothing => Body::Bytes(rows.piece.into_bytes().into()),
+            Next::Beginning | Next::Row(_) => Body::Stream(Box::new(rows)),
+        }
+    }
+}
+
+/// What is still to be made.
+#[derive(Clone, Copy)]
+enum Next {
+    Beginning,
+    Row(usize),
+    Nothing,
+}
+
+struct Rows {
+    form: &'static Form,
+    contents: Contents,
+    next: Next,
+    piece: String,
+    /// How many bytes of the piece have been read.
+    taken: usize,
+}
+
+impl Rows {
+    /// Makes pieces until there are so many bytes, or nothing is left.
+    fn make(&mut self, bytes: usize) {
+        while self.piece.len() < bytes {
+            self.next = match self.next {
+                Next::Beginning => {
+                    (self.form.begin)(&mut self.piece, &self.contents);
+                    Next::Row(0)
+                }
+                Next::Row(index) => match self.contents.entries.get(index) {
+                    Some(entry) => {
+                        (self.form.row)(&mut self.piece, &self.contents, index, entry);
+                        Next::Row(index + 1)
+                    }
+                    None => {
+                        (self.form.end)(&mut self.piece, &self.contents);
+                        Next::Nothing
+                    }
+                },
+                Next::Nothing => return,
+            };
+        }
+    }
+}
+
+impl Read for Rows {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.piece.len() {
+            self.piece.clear();
+            self.taken = 0;
+            self.make(PIECE_BYTES);
+        }
+        let mut rest = self.piece.as_bytes().get(self.taken..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.taken += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Hidden;
+    use crate::site::contents::tests::contents;
+    use crate::site::scratch::Scratch;
+
+    const FORM: Form = Form {
+        media_type: "text/plain",
+        begin: |out, contents| out.push_str(&format!("{} names\n", contents.entries.len())),
+        row: |out, _, index, entry| {
+            out.push_str(&format!("{index} {} {}\n", String::from_utf8_lossy(&entry.name), "x".repeat(1000)));
+        },
+        end: |out, _| out.push_str("end\n"),
+    };
+
+    #[test]
+    fn whole_or_in_pieces_it_is_the_same() {
+        for (count, is_whole) in [(0, true), (20, true), (40, false), (100, false)] {
+            let names: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+            let scratch = Scratch::with(&names.iter().map(|name| &**name).collect::<Vec<_>>());
+            let mut want = format!("{count} names\n");
+            names.iter().for_each(|name| want.push_str(&format!("{name} {name} {}\n", "x".repeat(1000))));
+            want.push_str("end\n");
+            let mut got = Vec::new();
+            match FORM.body(contents(&scratch, "/", Hidden::NotFound, 999)) {
+                Body::Bytes(bytes) if is_whole => got = bytes.to_vec(),
+                Body::Stream(mut stream) if !is_whole => {
+                    stream.read_to_end(&mut got).unwrap();
+                }
+                _ => panic!("{count} names should be whole: {is_whole}"),
+            }
+            assert_eq!(String::from_utf8(got).unwrap(), want);
+        }
+    }
+}
