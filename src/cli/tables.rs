@@ -33,7 +33,7 @@ pub const EXIT_CODES: [(&str, &str); 4] = [
 pub fn after_help() -> String {
     let mut text = "Built-in routes, where no file has their name:\n".to_owned();
     for (path, says) in routes() {
-        text.push_str(&format!("  {path:<10} {says}\n"));
+        text.push_str(&format!("  {path:<14} {says}\n"));
     }
     text.push_str("\nLimits:\n");
     for (name, value) in limits() {

@@ -294,6 +294,20 @@ impl Client {
         }
     }
 
+    /// One line, with its end.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// So many bytes.
+    pub fn exactly(&mut self, bytes: usize) -> Vec<u8> {
+        let mut piece = vec![0; bytes];
+        self.stream.read_exact(&mut piece).unwrap();
+        piece
+    }
+
     /// A response with a Content-Length.
     pub fn answer(&mut self) -> Answer {
         let head = self.head();
