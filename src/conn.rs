@@ -165,6 +165,11 @@ impl<'a, S: Stream> Connection<'a, S> {
                     is_due = true;
                     self.slot.head(now).map_err(evicted)?;
                     self.stream.begin_reading(now, limits.head_time_max);
+                } else if let Some(count) = self.fill_soon()? {
+                    match count {
+                        0 => return Err(self.end_of_input()),
+                        _ => continue,
+                    }
                 } else {
                     is_waiting = true;
                     self.inbox.rest();
@@ -181,6 +186,11 @@ impl<'a, S: Stream> Connection<'a, S> {
                 Err(error) => return Err(NoRequest::Ended(Ended::Lost(error))),
             }
         }
+    }
+
+    /// The next request of a busy client may be here before we could go to sleep.
+    fn fill_soon(&mut self) -> Result<Option<usize>, NoRequest> {
+        self.inbox.fill_soon(&mut self.stream).map_err(|error| NoRequest::Ended(Ended::Lost(error)))
     }
 
     /// The client has closed its side, or we have been evicted, which looks the same.

@@ -60,6 +60,7 @@ impl Listeners {
         let mut from = listenfd::ListenFd::from_env();
         let taken = (0..from.len()).map_while(|index| from.take_tcp_listener(index).ok().flatten());
         let sockets: Vec<TcpListener> = taken.filter(|socket| socket.set_nonblocking(true).is_ok()).collect();
+        sockets.iter().for_each(without_delay);
         (!sockets.is_empty()).then_some(Listeners { sockets })
     }
 
@@ -130,11 +131,11 @@ impl Listeners {
 pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
-        // Elsewhere a connection inherits the listener's mode.
+        // Elsewhere a connection inherits the listener's mode, and not its options.
         socket.set_nonblocking(false)?;
+        // It fails where the client has gone already; then the first read says so.
+        let _ = socket.set_nodelay(true);
     }
-    // It fails where the client has gone already; then the first read says so.
-    let _ = socket.set_nodelay(true);
     Ok((socket, peer))
 }
 
@@ -218,8 +219,20 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     }
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
+    without_delay(&socket);
     Ok(TcpListener::from(socket))
 }
+
+/// Each connection inherits from the listener that it has no Nagle's delay: one system call less for each. Linux does that, and
+/// [`accept`] does it elsewhere.
+#[cfg(unix)]
+fn without_delay(socket: impl std::os::fd::AsFd) {
+    // A socket of another kind has no such delay.
+    let _ = rustix::net::sockopt::set_tcp_nodelay(socket, true);
+}
+
+#[cfg(not(unix))]
+fn without_delay(_: &TcpListener) {}
 
 #[cfg(not(unix))]
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

@@ -5,7 +5,7 @@
 //! slow connections evicts only himself. Only if every seat is busy with an answer is anyone turned away.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub struct Live {
     /// Guards the list, for a few lines at a time.
     seats: Mutex<Vec<Arc<Seat>>>,
     left: Condvar,
+    /// Whether anyone waits for that: else it need not be said, which is a system call.
+    is_awaited: AtomicBool,
     seats_max: usize,
     /// No request that is younger is evicted.
     age_min: Duration,
@@ -69,7 +71,13 @@ impl Live {
         let age_min = AGE_MIN_PER_SEAT.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
         let age_min = age_min.clamp(AGE_MIN_LEAST, AGE_MIN);
         // Room for all: the list never moves, neither while a newcomer waits nor to the end of the heap, which would keep it long.
-        Live { seats: Mutex::new(Vec::with_capacity(seats_max)), left: Condvar::new(), seats_max, age_min }
+        Live {
+            seats: Mutex::new(Vec::with_capacity(seats_max)),
+            left: Condvar::new(),
+            is_awaited: AtomicBool::new(false),
+            seats_max,
+            age_min,
+        }
     }
 
     /// Gives a connection a seat, if need be someone else's.
@@ -121,6 +129,8 @@ impl Live {
         if seats.is_empty() {
             return 0;
         }
+        // With the list locked: who leaves later sees it.
+        self.is_awaited.store(true, Ordering::Relaxed);
         let (seats, _) = self.left.wait_timeout(seats, limit).unwrap_or_else(PoisonError::into_inner);
         seats.len()
     }
@@ -139,8 +149,11 @@ impl Drop for Admitted<'_> {
         if let Some(moved) = seats.get(place) {
             moved.place.store(place, Ordering::Relaxed);
         }
+        let is_awaited = self.live.is_awaited.load(Ordering::Relaxed);
         drop(seats);
-        self.live.left.notify_all();
+        if is_awaited {
+            self.live.left.notify_all();
+        }
     }
 }
 

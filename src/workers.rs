@@ -6,13 +6,16 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope};
+use std::thread::{self, Builder, Scope};
 use std::time::Duration;
 
 use log::error;
 
 /// How long a thread waits for another connection. Long enough for the next burst, short enough not to keep memory for nothing.
 pub const WAIT: Duration = Duration::from_secs(5);
+
+/// How often a thread looks for its next job before it goes to sleep.
+const LOOKS: usize = 4;
 
 /// 256 KiB: what a connection needs at most is 48 (a panic with a backtrace), and untouched pages cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
@@ -33,8 +36,14 @@ struct Waiting<J> {
 /// The hand that a job is put into.
 struct Hand<J> {
     /// Guards the job on its way from one thread to the other.
-    job: Mutex<Option<J>>,
+    palm: Mutex<Palm<J>>,
     given: Condvar,
+}
+
+struct Palm<J> {
+    job: Option<J>,
+    /// Whether the thread must be woken: that is a system call, which a thread that is awake can be spared.
+    sleeps: bool,
 }
 
 impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
@@ -56,12 +65,13 @@ impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
             return Ok(());
         }
         drop(stack);
-        let hand = Arc::new(Hand { job: Mutex::new(Some(job)), given: Condvar::new() });
+        let palm = Palm { job: Some(job), sleeps: false };
+        let hand = Arc::new(Hand { palm: Mutex::new(palm), given: Condvar::new() });
         let (work, waiting, mine) = (self.work, Arc::clone(&self.waiting), Arc::clone(&hand));
         let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || life(work, &waiting, &mine));
         match started {
             Ok(_) => Ok(()),
-            Err(error) => match lock(&hand.job).take() {
+            Err(error) => match hand.take() {
                 Some(job) => Err((job, error)),
                 None => Ok(()),
             },
@@ -101,22 +111,36 @@ fn life<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Han
 
 impl<J> Hand<J> {
     fn give(&self, job: J) {
-        *lock(&self.job) = Some(job);
-        self.given.notify_one();
+        let mut palm = lock(&self.palm);
+        palm.job = Some(job);
+        let sleeps = palm.sleeps;
+        drop(palm);
+        if sleeps {
+            self.given.notify_one();
+        }
     }
 
-    /// Waits for a job; whether there is one.
+    /// Waits for a job; whether there is one. Under load the next one is microseconds away, so it first looks a few times, and lets
+    /// others run between two looks; see `net::eager`.
     fn wait(&self) -> bool {
-        let job = lock(&self.job);
-        if job.is_some() {
+        for _ in 0..LOOKS {
+            thread::yield_now();
+            if lock(&self.palm).job.is_some() {
+                return true;
+            }
+        }
+        let mut palm = lock(&self.palm);
+        if palm.job.is_some() {
             return true;
         }
-        let (job, _) = self.given.wait_timeout(job, WAIT).unwrap_or_else(PoisonError::into_inner);
-        job.is_some()
+        palm.sleeps = true;
+        let (mut palm, _) = self.given.wait_timeout(palm, WAIT).unwrap_or_else(PoisonError::into_inner);
+        palm.sleeps = false;
+        palm.job.is_some()
     }
 
     fn take(&self) -> Option<J> {
-        lock(&self.job).take()
+        lock(&self.palm).job.take()
     }
 }
 
@@ -129,7 +153,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::collections::HashSet;
     use std::sync::mpsc;
-    use std::thread;
 
     use super::*;
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use log::trace;
 
+use crate::net::eager::Eager;
 use crate::net::stream::Stream;
 
 /// No timeout below this is set: zero would mean "for ever", and the kernel rounds up to its tick of 4 ms anyway.
@@ -32,6 +33,7 @@ pub struct Deadline<S> {
     writing: Phase,
     progress_time_max: Duration,
     written: u64,
+    eager: Eager,
 }
 
 /// One total, and what of it the socket has been told.
@@ -48,7 +50,8 @@ impl<S: Stream> Deadline<S> {
     /// `progress_time_max`.
     pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> Deadline<S> {
         let phase = |limit| Phase { begun: now, limit, first_call: true, told: Duration::ZERO };
-        Deadline { stream, reading: phase(read_time_max), writing: phase(progress_time_max), progress_time_max, written: 0 }
+        let (reading, writing) = (phase(read_time_max), phase(progress_time_max));
+        Deadline { stream, reading, writing, progress_time_max, written: 0, eager: Eager::default() }
     }
 
     /// From `now` on, all reads together may take `limit`.
@@ -87,6 +90,18 @@ impl<S: Stream> Deadline<S> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Reads what comes within the time that it takes to look a few times, if it seems worth while; see [`Eager`]. `None` otherwise.
+    ///
+    /// # Errors
+    /// Whatever the connection fails with.
+    pub fn read_soon(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let count = self.eager.read(&mut self.stream, buffer)?;
+        if let Some(count) = count {
+            trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
+        }
+        Ok(count)
     }
 
     /// Writes all of `bytes`.
@@ -138,6 +153,10 @@ impl<S: Stream> Deadline<S> {
     pub fn linger(&mut self, now: Instant, limit: Duration, bytes_max: u64) {
         self.stream.close_write();
         self.begin_reading(now, limit);
+        // Most clients end their side at once.
+        if let Ok(Some(0)) | Err(_) = Eager::default().read(&mut self.stream, &mut [0]) {
+            return;
+        }
         let mut scrap = vec![0; 16 * 1024];
         let mut left = bytes_max;
         while left > 0 {
@@ -203,6 +222,9 @@ mod tests {
             buffer[0] = b'x';
             Ok(1)
         }
+        fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+            Ok(None)
+        }
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len().min(1000))
         }
@@ -225,6 +247,9 @@ mod tests {
     impl Stream for Ticks<'_> {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
+        }
+        fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+            Ok(None)
         }
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             let (&count, rest) = self.0.split_first().expect("one call too many");

@@ -50,6 +50,19 @@ impl Inbox {
         Ok(count)
     }
 
+    /// The same without waiting, but for a moment; `None` if nothing came.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn fill_soon<S: Stream>(&mut self, from: &mut Deadline<S>) -> io::Result<Option<usize>> {
+        if self.end == self.buffer.len() {
+            self.make_room()?;
+        }
+        let count = from.read_soon(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        self.end += count.unwrap_or(0);
+        Ok(count)
+    }
+
     /// Forgets the oldest `count` bytes.
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);

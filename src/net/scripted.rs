@@ -35,6 +35,10 @@ impl Stream for &mut Scripted {
         Ok(count)
     }
 
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        self.read(buffer).map(Some)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.received.extend_from_slice(bytes);
         Ok(bytes.len())

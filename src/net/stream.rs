@@ -10,6 +10,8 @@ use std::time::Duration;
 pub trait Stream {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Reads what is there already; `None` if that is nothing. It never waits.
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
     /// Writes some bytes and says how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// How long a read may wait, from now on.
@@ -29,6 +31,22 @@ pub trait Stream {
 impl Stream for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Read::read(self, buffer).map_err(timed_out)
+    }
+
+    #[cfg(unix)]
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        use rustix::io::Errno;
+        use rustix::net::{RecvFlags, recv};
+        match recv(*self, buffer, RecvFlags::DONTWAIT) {
+            Ok((count, _)) => Ok(Some(count)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        Ok(None)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

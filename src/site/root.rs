@@ -3,6 +3,7 @@
 //! The only file that opens a path. Every open starts at one handle on the root and is resolved beneath it, by the kernel where
 //! it can (`openat2`); then the open handle itself is asked what it is, since a path may mean something else a moment later.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -200,8 +201,8 @@ impl Root {
 }
 
 /// A path, and a name beneath it.
-pub fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+pub fn join<'n>(path: &[u8], name: &'n [u8]) -> Cow<'n, [u8]> {
+    if path.is_empty() { Cow::Borrowed(name) } else { Cow::Owned([path, b"/", name].concat()) }
 }
 
 /// The whole path of what is served, to show to the person who asked for it.

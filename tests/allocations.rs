@@ -1,0 +1,50 @@
+//! What does a request cost the allocator? For a small file on a connection that is kept, nothing.
+//!
+//! One test, alone in its file: it counts what the whole process allocates.
+
+use std::alloc::System;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::conn;
+use threadbare::net::scripted::Scripted;
+use threadbare::site::Site;
+use threadbare::slot::Slot;
+use threadbare::stop::Stop;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// How often memory was asked for while one connection made so many requests.
+fn allocations(app: &App, request: &str, requests: usize) -> usize {
+    let mut client = Scripted::new(vec![request.as_bytes().to_vec(); requests]);
+    client.received.reserve_exact(requests * 4096);
+    let (peer, slot) = (SocketAddr::from(([127, 0, 0, 1], 50_000)), Slot::new(Instant::now()));
+    let region = Region::new(ALLOCATOR);
+    conn::serve(&mut client, peer, app, &slot);
+    let change = region.change();
+    let answers = client.received.windows(12).filter(|bytes| bytes.starts_with(b"HTTP/1.1 ")).count();
+    assert_eq!(answers, requests, "{}", String::from_utf8_lossy(&client.received));
+    change.allocations + change.reallocations
+}
+
+#[test]
+fn a_kept_file_is_sent_without_allocating() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/site");
+    let cli = Cli::from_words(["threadbare", "--quiet", root]).unwrap();
+    let config = cli.config();
+    let site = Site::open(&config).unwrap();
+    let app = App { config, site, auth: None, stop: Stop::default() };
+    let plain = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n";
+    let index = "GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept: text/html, */*;q=0.8\r\nAccept-Encoding: gzip, br\r\n\r\n";
+    let part = "GET /docs/guide.txt HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\n\r\n";
+    for (request, why) in [(plain, "a file"), (index, "an index"), (part, "in a directory")] {
+        // Not before the file has been kept, and all has grown to its size.
+        allocations(&app, request, 10);
+        let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
+        assert_eq!(few, many, "{why}: a thousand requests more, and not one allocation more");
+    }
+}

@@ -1,0 +1,142 @@
+//! Is what is sent ever older than the file? Files in memory that change, in every way in which files change.
+#![cfg(unix)]
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use process::{Scratch, served};
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::message::{Body, Content, Request, Source};
+use threadbare::routes;
+use threadbare::site::Site;
+use threadbare::stop::Stop;
+use threadbare::wire::framing::Framing;
+use threadbare::wire::request::{HeadLimits, HeadParser};
+use threadbare::wire::target::Target;
+
+struct NoContent;
+
+impl Read for NoContent {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Content for NoContent {
+    fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
+}
+
+fn app(root: &Path) -> App {
+    let cli = Cli::from_words(["threadbare", "--quiet", root.to_str().unwrap()]).unwrap();
+    let config = cli.config();
+    let site = Site::open(&config).unwrap();
+    App { config, site, auth: None, stop: Stop::default() }
+}
+
+/// Where an answer came from, and its content; or its status.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    FromMemory(String),
+    FromTheFile(String),
+    Status(u16),
+}
+
+/// Asks for a path three seconds from now, when what has just been written counts as settled.
+fn ask(app: &App, path: &str) -> Came {
+    let head = format!("GET {path} HTTP/1.0\r\n\r\n");
+    let mut parser = HeadParser::new(HeadLimits::default());
+    parser.advance(head.as_bytes()).unwrap();
+    let head = parser.head(head.as_bytes()).unwrap();
+    let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
+    let mut request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
+    let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
+    match response.body {
+        Body::Slice(Source::Kept(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),
+        Body::Slice(Source::Open(mut open), _) => {
+            let mut text = String::new();
+            open.file.read_to_string(&mut text).unwrap();
+            Came::FromTheFile(text)
+        }
+        _ => Came::Status(response.status.code()),
+    }
+}
+
+fn kept(text: &str) -> Came {
+    Came::FromMemory(text.to_owned())
+}
+
+#[test]
+fn the_next_request_sees_a_change() {
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path().join(name);
+    fs::create_dir(at("d")).unwrap();
+    let app = app(scratch.path());
+    for round in 0..500 {
+        // Each is longer than the one before: that a change of the same length within one tick of the clock is seen as well is for the
+        // clock, and `Stamp::is_settled` waits for it.
+        let text = "x".repeat(round);
+        fs::write(at("d/file"), &text).unwrap();
+        assert_eq!(ask(&app, "/d/file"), kept(&text), "written in place, round {round}");
+        assert_eq!(ask(&app, "/d/file"), kept(&text), "and again");
+        fs::write(at("new"), format!("new{text}")).unwrap();
+        fs::rename(at("new"), at("d/file")).unwrap();
+        assert_eq!(ask(&app, "/d/file"), kept(&format!("new{text}")), "another file in its place, round {round}");
+    }
+    let times = fs::metadata(at("d/file")).unwrap().modified().unwrap();
+    fs::write(at("d/file"), "a wholly different text").unwrap();
+    fs::File::options().append(true).open(at("d/file")).unwrap().set_modified(times).unwrap();
+    assert_eq!(ask(&app, "/d/file"), kept("a wholly different text"), "its time set back");
+    fs::remove_file(at("d/file")).unwrap();
+    assert_eq!(ask(&app, "/d/file"), Came::Status(404), "removed");
+}
+
+#[test]
+fn what_may_not_be_served_any_more_is_not_served_from_memory() {
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path().join(name);
+    fs::create_dir_all(at("root/d")).unwrap();
+    fs::write(at("root/d/file"), "text").unwrap();
+    fs::write(at("root/top"), "top").unwrap();
+    let app = app(&at("root"));
+    assert_eq!((ask(&app, "/d/file"), ask(&app, "/top")), (kept("text"), kept("top")));
+    fs::rename(at("root/d"), at("d")).unwrap();
+    symlink(at("d"), at("root/d")).unwrap();
+    assert_eq!(ask(&app, "/d/file"), Came::Status(404), "the very file, behind a link that leaves the root");
+    fs::remove_file(at("root/d")).unwrap();
+    fs::rename(at("d"), at("root/e")).unwrap();
+    symlink("e", at("root/d")).unwrap();
+    assert_eq!(ask(&app, "/d/file"), Came::FromTheFile("text".to_owned()), "behind a link that stays: opened, and not kept");
+    assert_eq!(ask(&app, "/e/file"), kept("text"), "by its own name");
+    fs::rename(at("root/top"), at("top")).unwrap();
+    symlink("../top", at("root/top")).unwrap();
+    assert_eq!(ask(&app, "/top"), Came::Status(404), "a file that is a link now");
+    fs::rename(at("root/e"), at("root/.e")).unwrap();
+    assert_eq!(ask(&app, "/.e/file"), Came::Status(404), "hidden");
+    assert_eq!(ask(&app, "/e/file"), Came::Status(404), "and gone from where it was");
+}
+
+#[test]
+fn a_file_that_is_rewritten_all_the_time_is_never_seen_old() {
+    let (scratch, process) = served(&["--quiet"]);
+    let path = scratch.path().join("counter");
+    let mut client = process.client();
+    for number in 0..3000_u32 {
+        // Of one length, in place: only the clock tells them apart.
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(format!("{number:08}").as_bytes()).unwrap();
+        drop(file);
+        client.send(b"GET /counter HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(client.answer().text(), format!("{number:08}"));
+    }
+    // A settled one, as any site has, and then changed under us.
+    fs::File::options().append(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    client.send(b"GET /counter HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.answer().text(), "00002999");
+}
