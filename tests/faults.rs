@@ -334,9 +334,10 @@ fn suffer(fault: &Fault, error: &str) {
     assert!(seen.contains(&None), "{name}: not one answer of {seen:?}");
 
     process.wait_until(&format!("{name}: nothing leaks"), |_| descriptors(server) <= at_rest);
-    // Those that have finished wait a few seconds for other work.
+    // Those that have finished wait a few seconds for other work. One that is just about to finish cannot be had yet, so a client that is
+    // quick makes one more begin.
     let threads = status_number(server, "Threads");
-    assert!(threads <= u64::try_from(3 + TOGETHER).unwrap(), "{name}: {threads} threads");
+    assert!(threads <= u64::try_from(3 + 2 * TOGETHER).unwrap(), "{name}: {threads} threads");
     stop(&mut process);
     let trace = fs::read_to_string(&trace).unwrap();
     let (calls, injected) = (trace.lines().count(), trace.lines().filter(|line| line.contains("(INJECTED)")).count());
