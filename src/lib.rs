@@ -60,6 +60,16 @@ pub mod slot;
 
 pub mod advice;
 
+pub mod interfaces;
+
+pub mod ink;
+
+pub mod qr;
+
+pub mod browser;
+
+pub mod welcome;
+
 pub mod sandbox;
 
 #[cfg(unix)]

@@ -16,13 +16,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use threadbare::app::App;
+use threadbare::cli::talk::Talk;
 use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
+use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
-use threadbare::{advice, capacity, log_writer::LogWriter, logging, sandbox};
+use threadbare::welcome::{Welcome, printable};
+use threadbare::{advice, browser, capacity, interfaces, log_writer::LogWriter, logging, qr, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -55,6 +58,11 @@ fn run(cli: &Cli) -> Result<(), String> {
     #[cfg(unix)]
     go_on_as(cli.listen.user.as_deref(), &listeners)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
+    let listening: Vec<_> = listeners.addresses().collect();
+    let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
+    let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
+    let welcome = Welcome { served: site.shown_path(), listening: &listening, machine: &machine, ink: Ink::of(&io::stdout()) };
+    let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
@@ -62,7 +70,10 @@ fn run(cli: &Cli) -> Result<(), String> {
     logging::start(cli.talk.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    announce(&listeners, &site);
+    announce(&welcome, &cli.talk);
+    if let Some(asked) = browser {
+        asked.look_after();
+    }
     if let Some(limit) = capacity.lowered_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
@@ -101,14 +112,18 @@ fn go_on_as(name: Option<&str>, listeners: &Listeners) -> Result<(), String> {
     Err(format!("cannot become '{name}': {}", become_user(user, listeners.sockets())))
 }
 
-/// One line a listener; its last word is the URL.
-fn announce(listeners: &Listeners, site: &Site) {
-    let mut out = io::stdout().lock();
-    for address in listeners.addresses() {
-        // Nobody needs to be reading.
-        let _ = writeln!(out, "serving {} at http://{address}/", printable(site.shown_path()));
+/// Says where we are, on standard output.
+fn announce(welcome: &Welcome<'_>, talk: &Talk) {
+    let mut text = welcome.lines();
+    if talk.qr {
+        match welcome.for_others().and_then(|url| qr::lines(&url, welcome.ink)) {
+            Some(code) => text.push_str(&format!("\n{code}")),
+            None => log::warn!("--qr: this machine has no address that others could use"),
+        }
     }
-    let _ = out.flush();
+    let mut out = io::stdout().lock();
+    // Nobody needs to be reading.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn cannot_serve(root: &Path, error: &io::Error) -> String {
@@ -118,12 +133,6 @@ fn cannot_serve(root: &Path, error: &io::Error) -> String {
         _ => "it must be a directory or a regular file",
     };
     format!("cannot serve '{}': {way_out} ({error})", printable(root))
-}
-
-/// A path on one line, whatever bytes are in it.
-fn printable(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
 }
 
 fn cannot_listen(cannot: &CannotListen) -> String {

@@ -122,6 +122,8 @@ fn help_lists_every_flag_route_and_limit() {
         "--no-listing",
         "--hidden",
         "--no-routes",
+        "--qr",
+        "--open",
         "--quiet",
         "--verbose",
         "--help",

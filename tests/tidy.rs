@@ -26,9 +26,12 @@ const LAYERS: &[&[&str]] = &[
         "capacity",
         "auth",
         "privileges",
+        "interfaces",
+        "ink",
+        "browser",
     ],
     &["representation"],
-    &["message", "logging", "live", "burst", "sandbox"],
+    &["qr", "welcome", "message", "logging", "live", "burst", "sandbox"],
     &["page"],
     &["site", "listen"],
     &["app", "finish"],
@@ -89,9 +92,9 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["File::open", "File::options", "OpenOptions", "read_dir", "Dir::open", "open_ambient", "fs::read", "read_link"],
         within: &[],
-        // capacity.rs reads what the kernel says about this process, auth.rs what --auth-file names, privileges.rs who --user is; no path of a client gets
+        // capacity.rs and interfaces.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names, privileges.rs who --user is; no path of a client gets
         // there. What trapdoors.rs opens is what the sandbox must not let it open.
-        except: &["site/root.rs", "capacity.rs", "auth.rs", "privileges.rs", "routes/trapdoors.rs"],
+        except: &["site/root.rs", "capacity.rs", "auth.rs", "privileges.rs", "interfaces.rs", "routes/trapdoors.rs"],
         why: "only root.rs opens a path",
     },
     Ban {

@@ -126,12 +126,27 @@ impl Cli {
         })?;
         let set = variables::set(&command, &typed);
         let cli = Cli::from_arg_matches(&typed).map_err(wrong)?;
-        if set.is_empty() || cli.generate.asked().is_some() {
+        if cli.generate.asked().is_some() {
             return Ok(cli);
+        }
+        if set.is_empty() {
+            return cli.checked().map_err(wrong);
         }
         let read = variables::reading(definition(), &set).try_get_matches_from(&words);
         // Without the variables there was nothing wrong.
-        read.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| NoStart { error, variables: set })
+        let read = read.and_then(|matches| Cli::from_arg_matches(&matches)?.checked());
+        read.map_err(|error| NoStart { error, variables: set })
+    }
+
+    /// What no option by itself can know to be wrong.
+    fn checked(self) -> Result<Cli, clap::Error> {
+        // Sockets that were handed over may be anywhere.
+        if self.talk.qr && self.listen.bind().is_loopback() && std::env::var_os("LISTEN_FDS").is_none() {
+            let why =
+                "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
+            return Err(definition().error(ErrorKind::ArgumentConflict, why));
+        }
+        Ok(self)
     }
 
     /// What all of it means.

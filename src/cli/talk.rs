@@ -1,4 +1,4 @@
-//! Which words say what is logged?
+//! Which words say what is shown and logged?
 
 use clap::{ArgAction, Args};
 
@@ -8,6 +8,14 @@ use crate::config::Verbosity;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What it says")]
 pub struct Talk {
+    /// Show a QR code of the address by which others reach this machine; goes with --lan, or with --bind
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Open the first page in the browser
+    #[arg(long)]
+    pub open: bool,
+
     /// No access log
     #[arg(short, long)]
     pub quiet: bool,

@@ -129,6 +129,12 @@ impl Process {
         client.answer()
     }
 
+    /// Asks it to end, where it can be asked.
+    #[cfg(unix)]
+    pub fn end(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
     /// Sends it a signal.
     #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {
