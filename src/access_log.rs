@@ -1,104 +1,127 @@
-//! Who asked for what, and what came of it? One line an exchange, in the Common Log Format, with the duration.
+//! Where do the lines of the access log go?
 //!
-//! Whatever bytes a client sends, its request is one line of printable ASCII: a log is read in a terminal, and a terminal obeys
-//! control bytes.
+//! To standard error, among what the program says; to standard output; or to a file, which is opened anew on SIGHUP. A thread writes
+//! each of these, and a request only leaves its line in a queue ([`log_writer`](crate::log_writer)).
 
-use std::fmt::{self, Display, Write};
-use std::net::IpAddr;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::wire::status::Status;
+use log::{Level, log_enabled};
 
-/// The log target of these lines: `RUST_LOG=access=off` is silence.
-pub const TARGET: &str = "access";
+use crate::config::Sandbox;
+use crate::hangup;
+use crate::log_file::{LogFile, Renewal};
+use crate::log_line::{Format, Line};
+use crate::log_writer::{LogWriter, Losses};
+use crate::logging::ACCESS;
+use crate::sandbox;
 
-/// What of a request line is shown, in bytes. A line is for people; the longest target has 8 KiB.
-const SHOWN_BYTES_MAX: usize = 2048;
-
-/// One exchange, to be displayed as a line.
-pub struct Line<'a> {
-    /// Who asked.
-    pub peer: IpAddr,
-    /// When the answer began: an HTTP date, of which the format uses the parts.
-    pub date: &'a str,
-    /// The request line as it came, or as much as came of it.
-    pub request: &'a [u8],
-    /// The status of the answer.
-    pub status: Status,
-    /// Bytes of content sent.
-    pub bytes: u64,
-    /// From the last byte of the request's head to the last byte of the answer.
-    pub duration: Duration,
+/// Where lines shall go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To standard error, with what else the program says.
+    ProgramLog,
+    /// To standard output.
+    Stdout,
+    /// To a file.
+    File(PathBuf),
 }
 
-/// Room for a usual line.
-const USUAL_BYTES: usize = 192;
-
-impl Line<'_> {
-    /// The line, without an end of line.
-    pub fn to_text(&self) -> String {
-        let mut text = String::with_capacity(USUAL_BYTES);
-        // A String takes whatever it is given.
-        let _ = write!(text, "{self}");
-        text
-    }
+/// A destination that is open, and to which nothing is written yet.
+#[derive(Debug)]
+pub enum Opened {
+    /// Whatever the program's own log is.
+    ProgramLog,
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File {
+        /// The thread that writes to it.
+        writer: LogWriter,
+        /// How it is asked for a new one.
+        renewal: Renewal,
+        /// In which directory it is.
+        directory: PathBuf,
+    },
 }
 
-impl Display for Line<'_> {
-    // %h %l %u %t "%r" %>s %b, and the seconds
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} - - [", self.peer)?;
-        date(f, self.date)?;
-        f.write_str("] \"")?;
-        escape(f, self.request)?;
-        let (secs, micros) = (self.duration.as_secs(), self.duration.subsec_micros());
-        // Not as a float: writing one takes 2 KiB of the stack, which a waiting connection would keep.
-        write!(f, "\" {} {} {secs}.{micros:06}", self.status.code(), self.bytes)
-    }
+/// The access log.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: Format,
+    writer: LogWriter,
+    directory: Option<PathBuf>,
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` → `06/Nov/1994:08:49:37 +0000`.
-fn date(f: &mut fmt::Formatter<'_>, http_date: &str) -> fmt::Result {
-    let part = |range| http_date.get(range).unwrap_or("-");
-    write!(f, "{}/{}/{}:{} +0000", part(5..7), part(8..11), part(12..16), part(17..25))
-}
-
-/// Writes bytes so that nothing but printable ASCII is left: quotes and backslashes get a backslash, others become `\xNN`.
-fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for &byte in bytes.iter().take(SHOWN_BYTES_MAX) {
-        match byte {
-            b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-            0x20..=0x7e => f.write_char(char::from(byte))?,
-            _ => write!(f, "\\x{byte:02x}")?,
-        }
-    }
-    if bytes.len() > SHOWN_BYTES_MAX { f.write_str("...") } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line() {
-        let line = Line {
-            peer: IpAddr::from([127, 0, 0, 1]),
-            date: "Sun, 06 Nov 1994 08:49:37 GMT",
-            request: b"GET /\x1b]0;\"\\\r\n\xff HTTP/1.1",
-            status: Status::OK,
-            bytes: 12,
-            duration: Duration::from_micros(1500),
+impl Destination {
+    /// Opens what has to be open before the kernel confines us. The thread that writes to a file may write in its directory, where it has
+    /// to make the next one, and do nothing else; all other threads, which come later, may write nowhere.
+    ///
+    /// # Errors
+    /// What is wrong, and the way out.
+    pub fn open(self, wanted: Sandbox) -> Result<Opened, String> {
+        let path = match self {
+            Destination::ProgramLog => return Ok(Opened::ProgramLog),
+            Destination::Stdout => return Ok(Opened::Stdout),
+            Destination::File(path) => path,
         };
-        let want = "127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /\\x1b]0;\\\"\\\\\\x0d\\x0a\\xff HTTP/1.1\" 200 12 0.001500";
-        assert_eq!(line.to_string(), want);
+        let cannot = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
+        let file = LogFile::append_to(&path).map_err(cannot)?;
+        let (renewal, directory) = (file.renewal(), file.directory());
+        let writable = directory.clone();
+        let confined = move || {
+            sandbox::confine_to_writing_in(wanted, &writable).map_err(io::Error::other)?;
+            Ok(file)
+        };
+        let writer = LogWriter::start(confined, Losses::InTheProgramLog).map_err(cannot)?;
+        Ok(Opened::File { writer, renewal, directory })
+    }
+}
+
+impl Opened {
+    /// Starts the access log; `None` if `RUST_LOG` wants none.
+    ///
+    /// # Errors
+    /// When the thread for it cannot be started, or SIGHUP cannot be had.
+    pub fn start(self, format: Format, program_log: &LogWriter) -> io::Result<Option<AccessLog>> {
+        let mut directory_of_file = None;
+        let writer = match self {
+            _ if !log_enabled!(target: ACCESS, Level::Info) => return Ok(None),
+            Opened::ProgramLog => program_log.clone(),
+            Opened::Stdout => LogWriter::start(|| Ok(io::stdout()), Losses::InTheProgramLog)?,
+            Opened::File { writer, renewal, directory } => {
+                directory_of_file = Some(directory);
+                let woken = writer.clone();
+                hangup::on_hangup(move || {
+                    renewal.ask();
+                    woken.wake();
+                })?;
+                writer
+            }
+        };
+        Ok(Some(AccessLog { directory: directory_of_file, ..AccessLog::new(format, writer) }))
+    }
+}
+
+impl AccessLog {
+    /// One whose lines go wherever that writes them.
+    pub fn new(format: Format, writer: LogWriter) -> AccessLog {
+        AccessLog { format, writer, directory: None }
     }
 
-    #[test]
-    fn any_byte_is_one_printable_line() {
-        let all: Vec<u8> = (0..=255).cycle().take(3000).collect();
-        let line =
-            Line { peer: IpAddr::from([0; 16]), date: "", request: &all, status: Status::OK, bytes: 0, duration: Duration::ZERO };
-        assert!(line.to_string().bytes().all(|byte| (0x20..0x7f).contains(&byte)));
-        assert!(line.to_string().len() < 4 * SHOWN_BYTES_MAX + 100, "and it has an end");
+    /// Notes an exchange.
+    pub fn note(&self, line: &Line<'_>) {
+        self.writer.append(|bytes| line.write(self.format, bytes));
+    }
+
+    /// Whether it is a file somewhere beneath that directory.
+    pub fn is_beneath(&self, root: &Path) -> bool {
+        self.directory.as_ref().is_some_and(|directory| directory.starts_with(root))
+    }
+
+    /// Waits until all lines are written, but not longer than `limit`.
+    pub fn flush_for(&self, limit: Duration) {
+        self.writer.flush_for(limit);
     }
 }

@@ -1,5 +1,6 @@
 //! What may a request look at?
 
+use crate::access_log::AccessLog;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::site::Site;
@@ -15,4 +16,13 @@ pub struct App {
     pub auth: Option<Auth>,
     /// Whether we are asked to stop.
     pub stop: Stop,
+    /// Where exchanges are noted; `None` is nowhere.
+    pub access_log: Option<AccessLog>,
+}
+
+impl App {
+    /// What a request may always look at. The rest is as if nobody had asked for it: no access log, and no end.
+    pub fn new(config: Config, site: Site, auth: Option<Auth>) -> App {
+        App { config, site, auth, stop: Stop::default(), access_log: None }
+    }
 }

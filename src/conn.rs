@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 use log::{debug, error};
 
 use crate::app::App;
-use crate::delivery::{Delivery, Flushing};
+use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
 use crate::finish;
 use crate::message::{Request, Response};
@@ -276,7 +276,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = delivery.send(response, plan, flushing);
-        sent.log(self.peer, bytes, began, &self.date);
+        self.note(&sent, began);
         self.exchanges += 1;
         self.inbox.consume(consumed);
         self.inbox.put_back(&surplus);
@@ -296,9 +296,17 @@ impl<'a, S: Stream> Connection<'a, S> {
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
         let sent = delivery.send(response, plan, Flushing::Now);
-        sent.log(self.peer, self.inbox.bytes(), began, &self.date);
+        self.note(&sent, began);
         self.exchanges += 1;
         Next::Close(sent.failed.unwrap_or(ended))
+    }
+
+    /// Notes an exchange while its request still stands in the inbox.
+    fn note(&self, sent: &Delivered, began: Instant) {
+        let Some(log) = &self.app.access_log else { return };
+        let message = self.inbox.bytes();
+        let headers = self.parser.head(message).map(|head| head.headers);
+        sent.note(log, Asked { peer: self.peer, message, headers, began }, &self.date);
     }
 
     /// Ends the connection so that the client gets to read our last answer.

@@ -6,18 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-use log::{Level, info, log_enabled, warn};
+use log::warn;
 
-use crate::access_log::{Line, TARGET};
+use crate::access_log::AccessLog;
 use crate::config::Limits;
 use crate::ended::Ended;
 use crate::finish::{self, Delimiter, Plan};
+use crate::log_line::Line;
 use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::stream::Stream;
 use crate::semantics::date::HttpDate;
 use crate::wire::framing::Persistence;
+use crate::wire::headers::{Headers, name};
 use crate::wire::status::Status;
 
 /// Everything up to the end of the first line that is not empty: for the log.
@@ -108,17 +110,34 @@ impl<S: Stream> Delivery<'_, S> {
     }
 }
 
+/// Who asked, and for what.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The client.
+    pub peer: SocketAddr,
+    /// What it sent, from the first byte of the message.
+    pub message: &'a [u8],
+    /// Its fields, or as many as could be read.
+    pub headers: Option<Headers<'a>>,
+    /// When all of its head was here.
+    pub began: Instant,
+}
+
 impl Delivered {
-    /// Notes the exchange in the access log. What was asked is the first line of `message`.
+    /// Notes the exchange in the access log.
     #[inline(never)]
-    pub fn log(&self, peer: SocketAddr, message: &[u8], began: Instant, date: &HttpDate) {
-        let request = request_line(message);
+    pub fn note(&self, log: &AccessLog, asked: Asked<'_>, date: &HttpDate) {
         let Delivered { status, bytes, .. } = *self;
-        let line = Line { peer: peer.ip(), date: date.as_str(), request, status, bytes, duration: began.elapsed() };
-        if log_enabled!(target: TARGET, Level::Info) {
-            // Made here and not in the depths of the logger: see `serve` on the stack.
-            let line = line.to_text();
-            info!(target: TARGET, "{line}");
-        }
+        let field = |name| asked.headers.and_then(|headers| headers.first(name));
+        log.note(&Line {
+            client: asked.peer.ip(),
+            date: date.as_str(),
+            request: request_line(asked.message),
+            status,
+            bytes,
+            duration: asked.began.elapsed(),
+            referer: field(name::REFERER),
+            user_agent: field(name::USER_AGENT),
+        });
     }
 }

@@ -12,7 +12,7 @@
 //! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is,
 //!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
-//! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] makes a line of it that [`log_writer`] takes without ever waiting. Then
+//! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] has a line of it made that [`log_writer`] takes without ever waiting. Then
 //!    comes the next request, or the end, which always has a reason: [`ended`].
 //!
 //! # Layers
@@ -123,7 +123,13 @@ pub mod config;
 
 pub mod access_log;
 
+pub mod log_line;
+
 pub mod log_writer;
+
+pub mod log_file;
+
+pub mod hangup;
 
 pub mod logging;
 

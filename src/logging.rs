@@ -5,20 +5,21 @@ use std::io::Write;
 use env_logger::{Builder, Target};
 use log::Level;
 
-use crate::access_log;
 use crate::config::Verbosity;
 use crate::log_writer::LogWriter;
+
+/// The log target by which `RUST_LOG` speaks of the access log: `access=off` is silence. Its lines have a way of their own.
+pub const ACCESS: &str = "access";
 
 /// Starts the log. `RUST_LOG` adds to what the command line asked for, and wins where both speak.
 pub fn start(verbosity: Verbosity, writer: LogWriter) {
     let started = Builder::new()
         .filter_level(log::LevelFilter::Warn)
         .filter_module("threadbare", verbosity.level)
-        .filter_module(access_log::TARGET, verbosity.access)
+        .filter_module(ACCESS, verbosity.access)
         .parse_default_env()
         .target(Target::Pipe(Box::new(writer)))
         .format(|out, record| match (record.target(), record.level()) {
-            (access_log::TARGET, _) => writeln!(out, "{}", record.args()),
             (_, Level::Error) => writeln!(out, "error: {}", record.args()),
             (_, Level::Warn) => writeln!(out, "warn: {}", record.args()),
             (_, Level::Info) => writeln!(out, "info: {}", record.args()),

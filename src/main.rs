@@ -21,11 +21,12 @@ use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
 use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners};
+use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, interfaces, log_writer::LogWriter, logging, qr, sandbox};
+use threadbare::{advice, browser, capacity, interfaces, logging, qr, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -63,10 +64,12 @@ fn run(cli: &Cli) -> Result<(), String> {
     let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
     let welcome = Welcome { served: site.shown_path(), listening: &listening, machine: &machine, ink: Ink::of(&io::stdout()) };
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
+    let access_log = cli.talk.access_log().open(config.sandbox)?;
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
-    let log = LogWriter::start(io::stderr()).map_err(|error| format!("cannot start the log: {error}"))?;
+    let no_log = |error: io::Error| format!("cannot start the log: {error}");
+    let log = LogWriter::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;
     logging::start(cli.talk.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
@@ -77,10 +80,11 @@ fn run(cli: &Cli) -> Result<(), String> {
     if let Some(limit) = capacity.lowered_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
-    let app = App { config, site, auth, stop };
     for name in cli::unknown_variables() {
         log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
     }
+    let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
+    let app = App { stop, access_log, ..App::new(config, site, auth) };
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
@@ -88,13 +92,20 @@ fn run(cli: &Cli) -> Result<(), String> {
         if let Stopped::Cut(left) = stopped {
             log::warn!("the grace time is over: {left} connections are cut");
         }
-        log.flush_for(LAST_LINES);
+        write_last_lines(&app, &log);
         std::process::exit(0);
     };
     server::run(listeners, &app, capacity.connections_max, &cut);
     log::info!("stopped");
-    log.flush_for(LAST_LINES);
+    write_last_lines(&app, &log);
     Ok(())
+}
+
+fn write_last_lines(app: &App, log: &LogWriter) {
+    if let Some(access_log) = &app.access_log {
+        access_log.flush_for(LAST_LINES);
+    }
+    log.flush_for(LAST_LINES);
 }
 
 /// Changes the user, if that is asked for: then this program starts again and comes here as somebody else.

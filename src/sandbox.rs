@@ -4,7 +4,9 @@
 //! Once everything is open that has to be opened, we need nothing but to read beneath the root and to accept connections. So that is all
 //! that is left: no other file, no write, no program, no connection to anywhere, no other port, no signal to another process.
 //!
-//! It must come before the first thread: a thread that already runs keeps its rights.
+//! It must come before the first thread: a thread that already runs keeps its rights. Only the one that writes a log file begins earlier,
+//! for it needs another right: to write where its file is. It gives up the others itself, so that what reads cannot write, and what
+//! writes cannot read.
 
 use crate::config::{Sandbox, Symlinks};
 
@@ -23,39 +25,63 @@ pub enum Confined {
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
 pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd) -> Result<Confined, String> {
-    use landlock::{
-        ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RestrictionStatus, Ruleset,
-        RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
-    };
+    use landlock::{AccessFs, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(Confined::Unwanted);
     }
-    let restrict = || -> Result<RestrictionStatus, RulesetError> {
-        let reading: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-        Ruleset::default()
-            .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_all(ABI::V6))?
-            .handle_access(AccessNet::from_all(ABI::V6))?
-            .scope(Scope::from_all(ABI::V6))?
-            .create()?
-            .add_rule(PathBeneath::new(root, reading))?
-            .restrict_self()
-    };
-    let said = match restrict() {
-        Ok(status) => match status.ruleset {
-            RulesetStatus::FullyEnforced => {
-                let what = match symlinks {
-                    Symlinks::Within => "read beneath the root",
-                    Symlinks::Followed => "read any file, for links may lead anywhere",
-                };
-                return Ok(Confined::Said(format!("the kernel lets us {what}, and nothing else (Landlock)")));
-            }
-            RulesetStatus::PartiallyEnforced => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
-            RulesetStatus::NotEnforced => "this kernel has no Landlock".to_owned(),
-        },
+    let said = match give_up_all_but(AccessFs::ReadFile | AccessFs::ReadDir, root) {
+        Ok(RulesetStatus::FullyEnforced) => {
+            let what = match symlinks {
+                Symlinks::Within => "read beneath the root",
+                Symlinks::Followed => "read any file, for links may lead anywhere",
+            };
+            return Ok(Confined::Said(format!("the kernel lets us {what}, and nothing else (Landlock)")));
+        }
+        Ok(RulesetStatus::PartiallyEnforced) => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
+        Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
         Err(error) => format!("Landlock failed: {error}"),
     };
     if wanted == Sandbox::Require { Err(said) } else { Ok(Confined::Said(format!("not wholly confined: {said}"))) }
+}
+
+/// Gives all rights of this thread up but to write in a directory, and to make files there: it keeps a log.
+///
+/// # Errors
+/// Only with [`Sandbox::Require`]: why not all of it could be had.
+#[cfg(target_os = "linux")]
+pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
+    use landlock::{AccessFs, PathFd, RulesetStatus};
+    if wanted == Sandbox::Off {
+        return Ok(());
+    }
+    let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
+    match give_up_all_but(AccessFs::WriteFile | AccessFs::MakeReg, directory) {
+        Err(error) if wanted == Sandbox::Require => Err(format!("cannot do --sandbox=require: Landlock failed: {error}")),
+        Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
+            Err("cannot do --sandbox=require: this kernel has no Landlock, or not all of it".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Has the kernel take all rights from this thread, and from those that it starts, but `rights` on what lies beneath a directory.
+#[cfg(target_os = "linux")]
+fn give_up_all_but(
+    rights: landlock::BitFlags<landlock::AccessFs>,
+    beneath: impl std::os::fd::AsFd,
+) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
+    };
+    let restricted = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V6))?
+        .handle_access(AccessNet::from_all(ABI::V6))?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?
+        .add_rule(PathBeneath::new(beneath, rights))?
+        .restrict_self()?;
+    Ok(restricted.ruleset)
 }
 
 /// Elsewhere there is nothing of the kind.
@@ -69,4 +95,13 @@ pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R) -> Result<Confined, String
         Sandbox::Auto => Ok(Confined::Said("not confined: this system has no Landlock".into())),
         Sandbox::Require => Err("this system has no Landlock".into()),
     }
+}
+
+/// Elsewhere every thread keeps what the process may do.
+///
+/// # Errors
+/// None: [`confine`] says no already.
+#[cfg(not(target_os = "linux"))]
+pub fn confine_to_writing_in(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
+    Ok(())
 }

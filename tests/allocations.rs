@@ -4,16 +4,18 @@
 
 use std::alloc::System;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use threadbare::access_log::AccessLog;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::log_line::Format;
+use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
-use threadbare::stop::Stop;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -37,7 +39,7 @@ fn a_kept_file_is_sent_without_allocating() {
     let cli = Cli::from_words(["threadbare", "--quiet", root]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
-    let app = App { config, site, auth: None, stop: Stop::default() };
+    let mut app = App::new(config, site, None);
     let plain = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n";
     let index = "GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept: text/html, */*;q=0.8\r\nAccept-Encoding: gzip, br\r\n\r\n";
     let part = "GET /docs/guide.txt HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\n\r\n";
@@ -46,5 +48,18 @@ fn a_kept_file_is_sent_without_allocating() {
         allocations(&app, request, 10);
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
         assert_eq!(few, many, "{why}: a thousand requests more, and not one allocation more");
+    }
+    // A line in the log costs none either, once both buffers of the queue have grown.
+    for format in [Format::Common, Format::Combined, Format::Json] {
+        let writer = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+        app.access_log = Some(AccessLog::new(format, writer));
+        let allocated = || {
+            let count = allocations(&app, plain, 1100);
+            app.access_log.as_ref().unwrap().flush_for(Duration::from_secs(10));
+            count
+        };
+        let many: Vec<usize> = (0..5).map(|_| allocated()).collect();
+        app.access_log = None;
+        assert_eq!(many[4], allocations(&app, plain, 1100), "{format:?}");
     }
 }

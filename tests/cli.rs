@@ -29,6 +29,8 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         ("--lan --bind ::1", "--lan", "all interfaces or one"),
         ("--index", "--index", "a flag without its value"),
         ("--quiet=yes", "--quiet", "a flag that takes none"),
+        ("--log-format xml", "'xml' for '--log-format", "no such format"),
+        ("--access-log", "--access-log", "a flag without its value"),
         ("--no-listing --no-listing", "--no-listing", "twice the same"),
         ("one two", "'two'", "two roots"),
     ] {
@@ -101,6 +103,20 @@ fn a_root_that_is_no_file_and_no_directory() {
 
 #[test]
 #[cfg(unix)]
+fn a_log_that_cannot_be_written() {
+    let scratch = Scratch::new();
+    let (root, pipe) = (scratch.path().to_str().unwrap(), scratch.path().join("pipe"));
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let missing = scratch.path().join("missing/log");
+    // A FIFO that nobody reads would be waited for.
+    for path in [missing.to_str().unwrap(), root, pipe.to_str().unwrap()] {
+        cannot_start(&["--port", "0", "--access-log", path, root], &[path, "--access-log"]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
 fn a_name_with_a_line_end_is_still_one_line() {
     let scratch = Scratch::new();
     cannot_start(&["--port", "0", scratch.path().join("two\nlines\x1b[2J").to_str().unwrap()], &["lines", "ROOT"]);
@@ -125,6 +141,8 @@ fn help_lists_every_flag_route_and_limit() {
         "--qr",
         "--open",
         "--quiet",
+        "--access-log",
+        "--log-format",
         "--verbose",
         "--help",
         "--version",

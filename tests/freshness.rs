@@ -16,7 +16,6 @@ use threadbare::cli::Cli;
 use threadbare::message::{Body, Content, Request, Source};
 use threadbare::routes;
 use threadbare::site::Site;
-use threadbare::stop::Stop;
 use threadbare::wire::framing::Framing;
 use threadbare::wire::request::{HeadLimits, HeadParser};
 use threadbare::wire::target::Target;
@@ -37,7 +36,7 @@ fn app(root: &Path) -> App {
     let cli = Cli::from_words(["threadbare", "--quiet", root.to_str().unwrap()]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
-    App { config, site, auth: None, stop: Stop::default() }
+    App::new(config, site, None)
 }
 
 /// Where an answer came from, and its content; or its status.

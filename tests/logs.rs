@@ -4,7 +4,9 @@
 #[path = "support/process.rs"]
 mod process;
 
+use std::fs;
 use std::net::Shutdown;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use process::{GET, Log, PATIENCE, Process, Scratch, command, served};
@@ -91,4 +93,125 @@ fn a_log_that_is_closed_is_no_reason_to_stop() {
     }
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
+}
+
+/// The lines of a file, once there are so many.
+fn lines_of(process: &Process, file: &Path, count: usize) -> Vec<String> {
+    let lines = || fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    process.wait_until(&format!("{count} lines in {}", file.display()), |_| lines().len() >= count);
+    assert_eq!(lines().len(), count);
+    lines()
+}
+
+#[test]
+fn a_log_file_is_appended_to_and_opened_anew_on_sighup() {
+    let logs = Scratch::new();
+    let (file, renamed) = (logs.file("access.log", "an old line\n"), logs.path().join("access.log.1"));
+    let (_scratch, mut process) = served(&["--access-log", file.to_str().unwrap()]);
+    process.get("/ten.txt");
+    assert_eq!(lines_of(&process, &file, 2)[0], "an old line", "what was there stays");
+    fs::rename(&file, &renamed).unwrap();
+    process.get("/missing");
+    assert!(lines_of(&process, &renamed, 3)[2].contains("\"GET /missing HTTP/1.1\" 404 "), "until told, in the old one");
+    process.signal(Signal::HUP);
+    process.wait_for_log("opened anew");
+    assert_eq!(lines_of(&process, &file, 0), [""; 0], "the new one is there before a line is");
+    process.get("/ten.txt");
+    assert!(lines_of(&process, &file, 1)[0].contains("\"GET /ten.txt HTTP/1.1\" 200 10 "));
+
+    fs::rename(logs.path(), logs.path().with_extension("gone")).unwrap();
+    process.signal(Signal::HUP);
+    let warning = process.wait_for_log("goes on in the old file");
+    assert!(warning.contains(file.to_str().unwrap()), "{warning}");
+    process.get("/ten.txt");
+    fs::rename(logs.path().with_extension("gone"), logs.path()).unwrap();
+    lines_of(&process, &file, 2);
+    assert_eq!(lines_of(&process, &renamed, 3).len(), 3, "and no line is anywhere else");
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    let log = process.log_lines();
+    assert!(!log.iter().any(|line| line.contains("HTTP/1.1")), "{log:#?}");
+}
+
+#[test]
+fn each_format_says_who_asked() {
+    let logs = Scratch::new();
+    let file = logs.path().join("log");
+    let request = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nReferer: http://a/\"\r\nUser-Agent: b\xfc/1\r\n\r\n";
+    for (format, begins, ends) in [
+        ("common", "127.0.0.1 - - [", ""),
+        ("combined", "127.0.0.1 - - [", r#"] "GET /ten.txt HTTP/1.1" 200 10 "http://a/\"" "b\xfc/1""#),
+        ("json", "{\"time\":\"2", r#","referer":"http://a/\"","user_agent":"b\u00fc/1"}"#),
+    ] {
+        let (_scratch, process) = served(&["--access-log", file.to_str().unwrap(), "--log-format", format]);
+        let mut client = process.client();
+        client.send(request);
+        client.answer();
+        let lines = lines_of(&process, &file, 1);
+        assert!(lines[0].starts_with(begins) && lines[0].ends_with(ends), "{format}: {lines:?}");
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_guests_can_read_is_warned_of() {
+    for (inside, warned) in [(true, true), (false, false)] {
+        let (scratch, other) = (Scratch::new(), Scratch::new());
+        let file = if inside { scratch.path() } else { other.path() }.join("log");
+        let mut process = Process::of(command(&["--access-log", file.to_str().unwrap()], &scratch), Log::Read);
+        process.signal(Signal::TERM);
+        process.wait(PATIENCE);
+        let log = process.log_lines();
+        assert_eq!(log.iter().any(|line| line.contains("lies in the directory that is served")), warned, "{log:#?}");
+    }
+}
+
+#[test]
+fn the_log_on_stdout_follows_the_ready_line() {
+    let (_scratch, mut process) = served(&["--access-log", "-"]);
+    process.get("/ten.txt");
+    assert!(process.stdout_line().unwrap().contains("\"GET /ten.txt HTTP/1.1\" 200 10 "));
+    process.signal(Signal::TERM);
+    process.wait(PATIENCE);
+    let log = process.log_lines();
+    assert!(!log.iter().any(|line| line.contains("HTTP/1.1")), "{log:#?}");
+}
+
+#[test]
+fn who_wants_no_access_log_gets_none() {
+    let logs = Scratch::new();
+    let file = logs.path().join("log");
+    let (_scratch, process) = served(&["--quiet", "--access-log", file.to_str().unwrap()]);
+    process.get("/ten.txt");
+    assert!(!file.exists(), "nor a file for it");
+    drop(process);
+    for (rust_log, wanted) in [("access=off", 0), ("off", 1), ("access=info", 1)] {
+        let scratch = Scratch::new();
+        let mut command = std::process::Command::new("env");
+        command.arg(format!("RUST_LOG={rust_log}")).arg(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).arg(scratch.path());
+        let mut process = Process::of(command, Log::Read);
+        process.get("/missing");
+        process.signal(Signal::TERM);
+        process.wait(PATIENCE);
+        let log = process.log_lines();
+        assert_eq!(log.iter().filter(|line| line.contains("GET /missing")).count(), wanted, "{rust_log}: {log:#?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_once_and_costs_no_request() {
+    let (_scratch, mut process) = served(&["--access-log", "/dev/full"]);
+    for _ in 0..3 {
+        assert_eq!(process.get("/ten.txt").status, 200);
+    }
+    process.wait_for_log("cannot write the access log: No space left");
+    for _ in 0..3 {
+        assert_eq!(process.get("/ten.txt").status, 200);
+    }
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    let log = process.log_lines();
+    assert!(!log.iter().any(|line| line.contains("cannot write")), "{log:#?}");
 }

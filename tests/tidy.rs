@@ -18,8 +18,10 @@ const LAYERS: &[&[&str]] = &[
         "html",
         "json",
         "ended",
-        "access_log",
+        "log_line",
         "log_writer",
+        "log_file",
+        "hangup",
         "slot",
         "workers",
         "stop",
@@ -33,7 +35,7 @@ const LAYERS: &[&[&str]] = &[
     &["representation"],
     &["qr", "welcome", "message", "logging", "live", "burst", "sandbox"],
     &["page"],
-    &["site", "listen"],
+    &["site", "listen", "access_log"],
     &["app", "finish"],
     &["advice"],
     &["routes", "net"],
@@ -92,9 +94,17 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["File::open", "File::options", "OpenOptions", "read_dir", "Dir::open", "open_ambient", "fs::read", "read_link"],
         within: &[],
-        // capacity.rs and interfaces.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names, privileges.rs who --user is; no path of a client gets
-        // there. What trapdoors.rs opens is what the sandbox must not let it open.
-        except: &["site/root.rs", "capacity.rs", "auth.rs", "privileges.rs", "interfaces.rs", "routes/trapdoors.rs"],
+        // capacity.rs and interfaces.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names, privileges.rs who --user is,
+        // log_file.rs writes what --access-log names; no path of a client gets there. What trapdoors.rs opens is what the sandbox must not let it open.
+        except: &[
+            "site/root.rs",
+            "capacity.rs",
+            "auth.rs",
+            "privileges.rs",
+            "interfaces.rs",
+            "log_file.rs",
+            "routes/trapdoors.rs",
+        ],
         why: "only root.rs opens a path",
     },
     Ban {

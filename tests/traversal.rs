@@ -15,7 +15,6 @@ use threadbare::conn;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
-use threadbare::stop::Stop;
 
 const DOTS: [&str; 14] = [
     "..",
@@ -53,7 +52,7 @@ fn served(options: &[&str]) -> Served {
     let words = ["threadbare"].iter().chain(options).map(ToString::to_string).chain([root]);
     let config = Cli::from_words(words).unwrap().config();
     let opened = Site::open(&config).unwrap();
-    Served { _site: site, app: App { config, site: opened, auth: None, stop: Stop::default() } }
+    Served { _site: site, app: App::new(config, opened, None) }
 }
 
 impl Served {

@@ -14,7 +14,6 @@ use threadbare::conn;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
-use threadbare::stop::Stop;
 
 /// How bytes are cut into the pieces that arrive.
 type Deliver = fn(Vec<u8>) -> Vec<Vec<u8>>;
@@ -54,5 +53,5 @@ fn app(site: &TestSite, case: &Case) -> App {
     let cli = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let (config, auth) = (cli.config(), cli.guests.passwords().read().unwrap());
     let site = Site::open(&config).unwrap();
-    App { config, site, auth, stop: Stop::default() }
+    App::new(config, site, auth)
 }

@@ -13,7 +13,6 @@ use threadbare::conn;
 use threadbare::slot::Slot;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
-use threadbare::stop::Stop;
 use threadbare_fuzz::{choice, read_as_1_1};
 
 thread_local! {
@@ -21,7 +20,7 @@ thread_local! {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/site");
         let config = Cli::from_words(["threadbare".to_owned(), root.to_owned()]).expect("plain words").config();
         let site = Site::open(&config).expect("the site of the cases");
-        App { config, site, auth: None, stop: Stop::default() }
+        App::new(config, site, None)
     });
 }
 

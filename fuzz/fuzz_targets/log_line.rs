@@ -1,4 +1,4 @@
-//! Is every exchange one line of printable ASCII, whatever was asked?
+//! Is every exchange one line of printable ASCII, whatever was asked, and however it is spelled?
 
 #![no_main]
 
@@ -6,24 +6,50 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::access_log::Line;
+use threadbare::log_line::{Format, Line};
 use threadbare::wire::status::Status;
 
 fuzz_target!(|request: &[u8]| {
-    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let peer = IpAddr::from([127, 0, 0, 1]);
-    let line = Line { peer, date, request, status: Status::OK, bytes: 7, duration: Duration::from_micros(3) }.to_string();
-    assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
-    assert!(line.len() < 4 * 2048 + 128);
-    // A quote that is not ours never stands alone: the request ends where we end it.
-    let (_, after) = line.split_once('"').expect("the quote that opens it");
-    let mut bytes = after.bytes();
-    while let Some(byte) = bytes.next() {
+    let line = Line {
+        client: IpAddr::from([127, 0, 0, 1]),
+        date: "Sun, 06 Nov 1994 08:49:37 GMT",
+        request,
+        status: Status::OK,
+        bytes: 7,
+        duration: Duration::from_micros(3),
+        referer: Some(request),
+        user_agent: Some(request),
+    };
+    for format in [Format::Common, Format::Combined, Format::Json] {
+        let mut written = Vec::new();
+        line.write(format, &mut written);
+        let text = written.strip_suffix(b"\n").expect("the end of the line");
+        assert!(text.iter().all(|byte| (0x20..0x7f).contains(byte)));
+        assert!(text.len() < 6 * 4096 + 300);
+        let (want, strings) = match format {
+            Format::Common => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 0.000003"[..], 1),
+            Format::Combined => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 \"\" \"\""[..], 3),
+            // How many there are depends on the words of the request line.
+            Format::Json => continue,
+        };
+        let (outside, found) = without_strings(text);
+        assert_eq!((outside.as_slice(), found), (want, strings), "a quote that is not ours stands alone");
+    }
+});
+
+/// The line without what stands between its quotes, and how many pairs of them there are.
+fn without_strings(line: &[u8]) -> (Vec<u8>, usize) {
+    let (mut outside, mut quotes, mut bytes) = (Vec::new(), 0, line.iter());
+    while let Some(&byte) = bytes.next() {
         match byte {
             b'\\' => drop(bytes.next()),
-            b'"' => break,
+            b'"' => {
+                quotes += 1;
+                outside.push(byte);
+            }
+            _ if quotes % 2 == 0 => outside.push(byte),
             _ => {}
         }
     }
-    assert_eq!(bytes.collect::<Vec<_>>(), b" 200 7 0.000003");
-});
+    (outside, quotes / 2)
+}

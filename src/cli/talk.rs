@@ -1,8 +1,12 @@
 //! Which words say what is shown and logged?
 
-use clap::{ArgAction, Args};
+use std::path::PathBuf;
 
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::access_log::Destination;
 use crate::config::Verbosity;
+use crate::log_line::Format;
 
 /// What the program says while it runs.
 #[derive(Debug, Args)]
@@ -20,12 +24,48 @@ pub struct Talk {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Write the access log to this file, opened anew on SIGHUP; - is standard output [default: standard error]
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+
+    /// How its lines are spelled
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Common)]
+    pub log_format: LogFormat,
+
     /// More diagnostics; may be repeated. RUST_LOG wins
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 }
 
+/// The values of `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "clap would turn the whole help into its long form")]
+pub enum LogFormat {
+    Common,
+    Combined,
+    Json,
+}
+
 impl Talk {
+    /// Where the access log goes. Where it is not wanted no file is made for it.
+    pub fn access_log(&self) -> Destination {
+        match &self.access_log {
+            Some(_) if self.quiet => Destination::ProgramLog,
+            Some(path) if path.as_os_str() == "-" => Destination::Stdout,
+            Some(path) => Destination::File(path.clone()),
+            None => Destination::ProgramLog,
+        }
+    }
+
+    /// How its lines are spelled.
+    pub fn log_format(&self) -> Format {
+        match self.log_format {
+            LogFormat::Common => Format::Common,
+            LogFormat::Combined => Format::Combined,
+            LogFormat::Json => Format::Json,
+        }
+    }
+
     /// How much to log.
     pub fn verbosity(&self) -> Verbosity {
         use log::LevelFilter as L;

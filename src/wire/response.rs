@@ -44,7 +44,7 @@ pub fn end_of_head(out: &mut Vec<u8>) {
 }
 
 /// Appends a number in decimal, without the detour of a formatter: each response has two.
-fn push_number(out: &mut Vec<u8>, number: u64) {
+pub fn push_number(out: &mut Vec<u8>, number: u64) {
     let start = out.len();
     let mut rest = number;
     loop {
