@@ -20,7 +20,7 @@ use crate::net::stream::Stream;
 /// No timeout below this is set: zero would mean "for ever", and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// One write call. Larger ones are not faster, and the total deadline is looked at between two of them.
-const PIECE_BYTES_MAX: usize = 256 * 1024;
+const PIECE_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long one write call waits: a deadline may be so much late, and four calls a second are no work.
 const WRITE_TICK: Duration = Duration::from_millis(250);
@@ -109,9 +109,17 @@ impl<S: Stream> Deadline<S> {
     /// # Errors
     /// `TimedOut` when the phase's time is over or nothing moved for too long, and whatever the connection fails with.
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
+        self.write_both(bytes, &[])
+    }
+
+    /// Writes all of `first`, and then all of `second`, together as far as the system takes them so.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn write_both(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        let (mut first, mut second) = (first, second);
         let mut moved = None;
-        while !rest.is_empty() {
+        while !first.is_empty() || !second.is_empty() {
             let now = self.writing.now();
             let stalled = moved.map_or(Duration::ZERO, |moved| now.saturating_duration_since(moved));
             let patience = self.progress_time_max.saturating_sub(stalled).max(TIMEOUT_MIN);
@@ -120,12 +128,18 @@ impl<S: Stream> Deadline<S> {
                 self.stream.set_write_timeout(timeout)?;
                 self.writing.told = timeout;
             }
-            let piece = rest.get(..PIECE_BYTES_MAX).unwrap_or(rest);
-            match self.stream.write(piece) {
+            let piece = |bytes| <[u8]>::get(bytes, ..PIECE_BYTES_MAX).unwrap_or(bytes);
+            let result = match (first, second) {
+                (one, []) | ([], one) => self.stream.write(piece(one)),
+                (first, second) => self.stream.write_two(first, piece(second)),
+            };
+            match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    trace!("wrote {count} bytes: {}", Visible(piece.get(..count).unwrap_or_default()));
-                    rest = rest.get(count..).unwrap_or_default();
+                    let (of_first, of_second) = (count.min(first.len()), count.saturating_sub(first.len()));
+                    trace!("wrote {count} bytes: {}", Visible(first.get(..of_first).unwrap_or_default()));
+                    first = first.get(of_first..).unwrap_or_default();
+                    second = second.get(of_second..).unwrap_or_default();
                     self.written += u64::try_from(count).unwrap_or(0);
                     // It may have waited since: for all we know these bytes moved when it began.
                     moved = Some(now);
@@ -228,6 +242,9 @@ mod tests {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len().min(1000))
         }
+        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+            self.write(first)
+        }
         fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
             self.told.push(limit);
             Ok(())
@@ -255,6 +272,9 @@ mod tests {
             let (&count, rest) = self.0.split_first().expect("one call too many");
             self.0 = rest;
             if count == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(count) }
+        }
+        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+            self.write(first)
         }
         fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
             Ok(())

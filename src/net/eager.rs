@@ -117,6 +117,9 @@ mod tests {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
+        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+            self.write(first)
+        }
         fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
             Ok(())
         }

@@ -44,6 +44,10 @@ impl Stream for &mut Scripted {
         Ok(bytes.len())
     }
 
+    fn write_two(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        Ok(self.write(first)? + self.write(second)?)
+    }
+
     fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }

@@ -16,6 +16,8 @@ use crate::wire::chunked::{CHUNK_END, LAST, size_line};
 
 /// What is gathered before it is written, but for files: those say themselves how much they hold.
 const GATHERED_BYTES: usize = 32 * 1024;
+/// What is in memory is copied behind its head if it is shorter than this; else the system takes both from where they are.
+const COPIED_BYTES_MAX: usize = 4096;
 /// What is gathered of a stream before it is sent as a chunk.
 const CHUNK_BYTES: usize = 16 * 1024;
 /// What is asked for at once: a head and a small content. Growing to it step by step would leave a piece of each size behind, which the
@@ -122,8 +124,14 @@ pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &
 fn source_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, source: &Source, slice: Slice) -> io::Result<Sent> {
     match source {
         Source::Kept(kept) => {
-            outbox.bytes.extend_from_slice(kept.part(slice.start, slice.length));
-            outbox.flush_above(GATHERED_BYTES, to)?;
+            let bytes = kept.part(slice.start, slice.length);
+            if bytes.len() < COPIED_BYTES_MAX {
+                outbox.bytes.extend_from_slice(bytes);
+                outbox.flush_above(GATHERED_BYTES, to)?;
+            } else {
+                to.write_both(&outbox.bytes, bytes)?;
+                outbox.bytes.clear();
+            }
             Ok(Sent::Whole(slice.length))
         }
         Source::Open(open) => file_slice(outbox, to, open, slice),

@@ -1,6 +1,6 @@
 //! What must a connection be able to do?
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub trait Stream {
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
     /// Writes some bytes and says how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Writes some bytes of the first, and of the second only behind the whole first: a head and what follows it, in one call.
+    fn write_two(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize>;
     /// How long a read may wait, from now on.
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()>;
     /// How long a write may wait, from now on.
@@ -51,6 +53,10 @@ impl Stream for &TcpStream {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Write::write(self, bytes).map_err(timed_out)
+    }
+
+    fn write_two(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        Write::write_vectored(self, &[IoSlice::new(first), IoSlice::new(second)]).map_err(timed_out)
     }
 
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {

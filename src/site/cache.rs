@@ -20,8 +20,12 @@ use crate::representation::{Kept, Representation};
 use crate::site::root::Root;
 use crate::stamp::Stamp;
 
-/// Larger files are read each time: reading one then costs less than sending it, and a thousand of these fill the whole cache.
-pub const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Larger files are read each time. Sending one from memory spares one copy of two; beyond this, other things cost more.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Files larger than this are kept when they are asked for a second time: so a walk through many of them drives nothing out.
+const AT_ONCE_BYTES_MAX: u64 = 64 * 1024;
+/// So many paths of files that were asked for once are remembered, a word for each.
+const ASKED_ONCE: usize = 256;
 /// Parts with a lock each, so that threads seldom meet at one.
 const SHARDS: usize = 16;
 /// What an entry takes beside its bytes: its place in the table, its validators, and what the allocator adds.
@@ -33,6 +37,8 @@ pub struct Cache {
     shards: Box<[Shard]>,
     shard_bytes_max: usize,
     hasher: RandomState,
+    /// Hashes of paths that were asked for lately.
+    asked: Box<[AtomicU64]>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +65,8 @@ impl Cache {
     /// An empty one for at most so many bytes, head fields and names counted; 0 keeps nothing.
     pub fn new(bytes_max: usize) -> Cache {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new() }
+        let asked = (0..ASKED_ONCE).map(|_| AtomicU64::new(0)).collect();
+        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new(), asked }
     }
 
     /// The file at that path, if it is here and still the one that lies there.
@@ -89,6 +96,9 @@ impl Cache {
         if stamp.length > FILE_BYTES_MAX || !stamp.is_settled(now) || self.shard_bytes_max == 0 {
             return None;
         }
+        if stamp.length > AT_ONCE_BYTES_MAX && !self.was_asked(path) {
+            return None;
+        }
         let content = read(file, stamp.length)?;
         // What was read is what lies there, and was all the time: the stamp is older than the reading, and this is later.
         if !root.is_still(path, stamp) {
@@ -97,6 +107,13 @@ impl Cache {
         let kept = Arc::new(Kept::new((*representation).clone(), **stamp, content));
         self.shard(path)?.insert(path, &kept, self.shard_bytes_max);
         Some(kept)
+    }
+
+    /// Whether that path was asked for before, lately; it has been now.
+    fn was_asked(&self, path: &[u8]) -> bool {
+        let hash = self.hasher.hash_one(path);
+        let place = usize::try_from(hash % ASKED_ONCE.try_into().unwrap_or(1)).ok().and_then(|place| self.asked.get(place));
+        place.is_some_and(|place| place.swap(hash, Ordering::Relaxed) == hash)
     }
 
     fn shard(&self, path: &[u8]) -> Option<&Shard> {
@@ -212,6 +229,7 @@ mod tests {
         fs::write(at("small"), vec![b'x'; limit]).unwrap();
         assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might again");
         assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too many");
+        assert!(offer(&cache, &root, "small", LATER).is_none(), "not the first time");
         assert!(offer(&cache, &root, "small", LATER).is_some());
         assert!(cache.find(&root, b"small").is_none(), "more than a part of the cache takes");
         assert!(offer(&cache, &root, "d/x", LATER).is_some());
@@ -221,7 +239,11 @@ mod tests {
         assert!(cache.find(&root, b"d/x").is_none(), "it changed");
         assert!(cache.shards.iter().all(|shard| shard.table.read().unwrap().entries.is_empty()), "and is forgotten");
         assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "a cache of no size");
-        assert!(offer(&Cache::new(SHARDS * 2 * limit), &root, "small", LATER).is_some(), "the largest that is kept");
+        let cache = Cache::new(SHARDS * 2 * limit);
+        assert!(offer(&cache, &root, "small", LATER).is_none() && offer(&cache, &root, "small", LATER).is_some());
+        assert!(cache.find(&root, b"small").is_some(), "the largest that is kept");
+        fs::write(at("x"), vec![b'x'; 64 * 1024]).unwrap();
+        assert!(offer(&cache, &root, "x", LATER).is_some(), "the largest that is kept at once");
     }
 
     #[test]
@@ -232,7 +254,7 @@ mod tests {
         // Two names of one shard are needed to see an order, so there is one shard only, with room for ten.
         let one = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
         let each = cost(b"00", &one) + 2;
-        let cache = Cache { shards: vec![Shard::default()].into(), shard_bytes_max: 10 * each, hasher: RandomState::new() };
+        let cache = Cache { shards: vec![Shard::default()].into(), shard_bytes_max: 10 * each, ..Cache::new(0) };
         for (count, name) in names.iter().enumerate() {
             assert!(offer(&cache, &root, name, LATER).is_some());
             assert!(cache.find(&root, b"0").is_some(), "used after each, still here after {name}");
