@@ -104,9 +104,16 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 
 /// A path without a slash at its end.
 fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, now: SystemTime) -> Found<'s> {
-    if let Some(kept) = site.cache.find(&site.root, path) {
-        return Found::Kept(kept);
+    match site.cache.find(&site.root, path) {
+        Some(kept) => Found::Kept(kept),
+        None => open_unkept(site, path, target, now),
     }
+}
+
+/// The same for what is not in memory.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn open_unkept<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, now: SystemTime) -> Found<'s> {
     match site.root.open_beneath(path) {
         Ok(Opened::File(file, stamp)) => found_file(site, file, stamp, path, now),
         Ok(Opened::Directory(_)) => {

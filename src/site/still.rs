@@ -13,22 +13,30 @@ use crate::stamp::Stamp;
 /// root, none may be on the way: a path with links is opened each time, for only opening can tell where they lead.
 #[cfg(unix)]
 pub fn is_still(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &Stamp) -> bool {
-    use rustix::fs::{AtFlags, FileType, statat};
+    use rustix::fs::FileType;
+    if symlinks == Symlinks::Within {
+        for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            let directory = path.get(..slash).unwrap_or_default();
+            let is_directory = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_dir();
+            if !at(root, directory, symlinks, &is_directory) {
+                return false;
+            }
+        }
+    }
+    at(root, path, symlinks, &|stat| Stamp::of_regular(&stat).is_some_and(|now| now == *stamp))
+}
+
+/// Whether what lies at that path is as it should be.
+// Not inlined: it holds the path with a NUL behind it, and twice of that would deepen the stack; see `conn::serve`.
+#[cfg(unix)]
+#[inline(never)]
+fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(rustix::fs::Stat) -> bool) -> bool {
+    use rustix::fs::{AtFlags, statat};
     let flags = match symlinks {
         Symlinks::Within => AtFlags::SYMLINK_NOFOLLOW,
         Symlinks::Followed => AtFlags::empty(),
     };
-    if symlinks == Symlinks::Within {
-        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        for (slash, _) in slashes {
-            let directory = path.get(..slash).unwrap_or_default();
-            match statat(root, directory, flags) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => {}
-                _ => return false,
-            }
-        }
-    }
-    statat(root, path, flags).ok().and_then(|stat| Stamp::of_regular(&stat)).is_some_and(|now| now == *stamp)
+    statat(root, path, flags).is_ok_and(should)
 }
 
 /// Elsewhere a file cannot be told from another so surely that its content could be sent unread.
