@@ -44,6 +44,8 @@ struct Palm<J> {
     job: Option<J>,
     /// Whether the thread must be woken: that is a system call, which a thread that is awake can be spared.
     sleeps: bool,
+    /// Whether there will be no other job.
+    sent_home: bool,
 }
 
 impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
@@ -65,7 +67,7 @@ impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
             return Ok(());
         }
         drop(stack);
-        let palm = Palm { job: Some(job), sleeps: false };
+        let palm = Palm { job: Some(job), sleeps: false, sent_home: false };
         let hand = Arc::new(Hand { palm: Mutex::new(palm), given: Condvar::new() });
         let (work, waiting, mine) = (self.work, Arc::clone(&self.waiting), Arc::clone(&hand));
         let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || life(work, &waiting, &mine));
@@ -81,7 +83,7 @@ impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
     /// Sends all that wait home. Those that work go home when they have finished.
     pub fn dismiss(&self) {
         for hand in lock(&self.waiting.stack).take().into_iter().flatten() {
-            hand.given.notify_one();
+            hand.send_home();
         }
     }
 }
@@ -120,6 +122,11 @@ impl<J> Hand<J> {
         }
     }
 
+    fn send_home(&self) {
+        lock(&self.palm).sent_home = true;
+        self.given.notify_one();
+    }
+
     /// Waits for a job; whether there is one. Under load the next one is microseconds away, so it first looks a few times, and lets
     /// others run between two looks; see `net::eager`.
     fn wait(&self) -> bool {
@@ -130,8 +137,9 @@ impl<J> Hand<J> {
             }
         }
         let mut palm = lock(&self.palm);
-        if palm.job.is_some() {
-            return true;
+        // Whoever sent us home while we looked found nobody asleep to wake.
+        if palm.job.is_some() || palm.sent_home {
+            return palm.job.is_some();
         }
         palm.sleeps = true;
         let (mut palm, _) = self.given.wait_timeout(palm, WAIT).unwrap_or_else(PoisonError::into_inner);
@@ -193,5 +201,15 @@ mod tests {
             }
             workers.dismiss();
         });
+    }
+
+    #[test]
+    fn who_is_sent_home_before_it_sleeps_does_not_sleep() {
+        let hand: Hand<u32> =
+            Hand { palm: Mutex::new(Palm { job: None, sleeps: false, sent_home: false }), given: Condvar::new() };
+        hand.send_home();
+        let began = std::time::Instant::now();
+        assert!(!hand.wait());
+        assert!(began.elapsed() < WAIT, "it would have slept so long");
     }
 }
