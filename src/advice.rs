@@ -3,7 +3,7 @@
 use log::Level;
 
 use crate::app::App;
-use crate::config::Hosts;
+use crate::config::{Fallback, Hosts};
 use crate::sandbox::Confined;
 
 /// One line for the log.
@@ -42,6 +42,9 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
     }
     if app.auth.as_ref().is_some_and(|auth| auth.has_plain()) {
         say(Level::Warn, "some passwords are kept as they are; htpasswd -nB NAME makes a hash to keep instead");
+    }
+    if app.config.fallback == Fallback::StartPage && !app.site.has_start_page() {
+        say(Level::Warn, "--spa has no page to send: there is no index in ROOT, so what is missing is 404");
     }
     all
 }

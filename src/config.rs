@@ -4,6 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::caching::Caching;
+use crate::common_fields::CommonFields;
+use crate::semantics::cors::Origins;
+use crate::semantics::negotiate::Codings;
+use crate::wire::headers::Headers;
 use crate::wire::request::HeadLimits;
 
 /// Everything the command line decides, as plain data.
@@ -29,6 +34,18 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Whether the built-in routes answer.
     pub routes: Routes,
+    /// Whether there are files in several codings.
+    pub precompressed: Precompressed,
+    /// What is sent to who goes to a page that is not there.
+    pub fallback: Fallback,
+    /// Of which media types files are.
+    pub typing: Typing,
+    /// How long caches may use them without asking.
+    pub caching: Caching,
+    /// What every response carries.
+    pub common: CommonFields,
+    /// The pages of which other sites may read our answers; `None`: of none.
+    pub cors: Option<Cors>,
     /// The limits.
     pub limits: Limits,
 }
@@ -112,6 +129,58 @@ pub enum Routes {
     On,
     /// They do not.
     Off,
+}
+
+/// The pages of which other sites may read our answers, and what of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Of which.
+    pub origins: Origins,
+    /// Which fields they may read.
+    pub exposed: String,
+}
+
+/// Of which media types files are, where somebody knows better than the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typing {
+    /// Extensions in lower case, and the types of files that have them.
+    pub own: Vec<(String, String)>,
+    /// In which charset texts are. `None` says nothing about it.
+    pub charset: Option<String>,
+}
+
+impl Default for Typing {
+    fn default() -> Typing {
+        Typing { own: Vec::new(), charset: Some("utf-8".to_owned()) }
+    }
+}
+
+/// Whether a file may have others beside it that hold the same in another coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precompressed {
+    /// A file is a file.
+    Off,
+    /// `app.js.br`, `app.js.zst` and `app.js.gz` are forms of `app.js`.
+    On,
+}
+
+impl Precompressed {
+    /// What the client accepts, where that decides anything.
+    pub fn codings(self, headers: &Headers<'_>) -> Option<Codings> {
+        match self {
+            Precompressed::Off => None,
+            Precompressed::On => Some(Codings::accepted(headers)),
+        }
+    }
+}
+
+/// What is sent to who goes to a page that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// That it is not there.
+    None,
+    /// The index of the root: an application that knows what to do with all its addresses.
+    StartPage,
 }
 
 /// How much is logged, unless RUST_LOG says otherwise.

@@ -268,12 +268,12 @@ impl<'a, S: Stream> Connection<'a, S> {
         if let Some(Ended::Lost(error)) = fate {
             return Next::Close(Ended::Lost(error));
         }
-        let limits = &self.app.config.limits;
         let bytes = self.inbox.bytes();
         let is_last = surplus.is_empty() && consumed == bytes.len();
         let persistence = if fate.is_some() { Persistence::Close } else { Persistence::Persist };
         let plan = finish::plan(&response, Some(method), version, persistence);
-        let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
+        let delivery =
+            Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = delivery.send(response, plan, flushing);
         self.note(&sent, began);
@@ -292,9 +292,9 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
-        let limits = &self.app.config.limits;
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
-        let delivery = Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, limits };
+        let delivery =
+            Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
         let sent = delivery.send(response, plan, Flushing::Now);
         self.note(&sent, began);
         self.exchanges += 1;

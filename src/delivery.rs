@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use log::warn;
 
 use crate::access_log::AccessLog;
-use crate::config::Limits;
+use crate::config::Config;
 use crate::ended::Ended;
 use crate::finish::{self, Delimiter, Plan};
 use crate::log_line::Line;
@@ -45,8 +45,8 @@ pub struct Delivery<'a, S> {
     pub outbox: &'a mut Outbox,
     /// The clock that is put into it.
     pub date: &'a mut HttpDate,
-    /// How long it may take.
-    pub limits: &'a Limits,
+    /// How long it may take, and what all answers carry.
+    pub config: &'a Config,
 }
 
 /// What came of it.
@@ -93,10 +93,10 @@ impl<S: Stream> Delivery<'_, S> {
     /// the connection.
     fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
         self.date.advance(SystemTime::now());
-        finish::head(self.outbox.bytes_mut(), &response, plan, self.date);
+        finish::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
         let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
-        self.stream.begin_writing(Instant::now(), self.limits.time_for(self.limits.response_time_base, length));
+        self.stream.begin_writing(Instant::now(), self.config.limits.time_for(self.config.limits.response_time_base, length));
         (content_from, send::content(self.outbox, self.stream, &mut response, plan))
     }
 

@@ -1,10 +1,11 @@
 //! What does every response carry? (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6)
 //!
 //! A handler decides what is answered; this decides how it is framed, and adds the fields that all responses have. A field for
-//! all responses is one line in [`head`].
+//! all responses is one line in [`head`], or in [`CommonFields`] if it is known before the first request.
 
 use std::time::SystemTime;
 
+use crate::common_fields::CommonFields;
 use crate::message::{Body, Response};
 use crate::semantics::date::HttpDate;
 use crate::wire::framing::Persistence;
@@ -66,10 +67,10 @@ pub fn plan(response: &Response, method: Option<Method>, version: Version, persi
 }
 
 /// Appends the whole head of a response to `out`.
-pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, date: &HttpDate) {
+pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &CommonFields, date: &HttpDate) {
     status_line(out, response.status);
     field_line(out, "Date", date.as_str().as_bytes());
-    field_line(out, "Server", b"threadbare");
+    out.extend_from_slice(common.lines());
     response.fields.spell(out);
     if !response.status.never_has_content() {
         // A browser that guesses types can be made to run what was meant to be looked at.
@@ -89,12 +90,12 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, date: &HttpDate)
 }
 
 /// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
-pub fn unavailable(now: SystemTime) -> Vec<u8> {
+pub fn unavailable(common: &CommonFields, now: SystemTime) -> Vec<u8> {
     let mut response =
         Response::text(Status::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second").with("Retry-After", "1");
     let plan = plan(&response, None, Version::Http11, Persistence::Close);
     let mut out = Vec::new();
-    head(&mut out, &response, plan, &HttpDate::at(now));
+    head(&mut out, &response, plan, common, &HttpDate::at(now));
     if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
         out.extend_from_slice(&bytes);
     }
@@ -153,7 +154,7 @@ mod tests {
         let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
         let plan = plan(&response, Some(Method::Get), Version::Http10, Persistence::Persist);
-        head(&mut out, &response, plan, &date);
+        head(&mut out, &response, plan, &CommonFields::default(), &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\
                     Connection: keep-alive\r\n\r\n";

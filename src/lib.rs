@@ -113,7 +113,13 @@ pub mod stamp;
 
 pub mod html;
 
+pub mod glob;
+
+pub mod caching;
+
 pub mod json;
+
+pub mod common_fields;
 
 pub mod finish;
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::fields::Fields;
 use crate::semantics::conditional::{ETag, Strength, Validators};
 use crate::semantics::date::HttpDate;
+use crate::semantics::negotiate::Coding;
 use crate::stamp::Stamp;
 
 /// The last second that an HTTP date can name: its year has four digits.
@@ -17,10 +18,38 @@ const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 pub struct Representation {
     /// Its media type, as Content-Type has it.
     pub media_type: Cow<'static, str>,
+    /// How long a cache may use it without asking, as Cache-Control has it.
+    pub cache_control: Cow<'static, str>,
+    /// In which coding its bytes are.
+    pub coding: Option<Coding>,
+    /// Whether another client might have been sent another coding.
+    pub choice: Choice,
     /// Its length in bytes.
     pub length: u64,
     /// By what this version is told from others.
     pub validators: Validators,
+}
+
+/// Whether what is sent depends on the codings that a client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// There is one form of it.
+    None,
+    /// There may be several, and Accept-Encoding has decided.
+    ByCoding,
+}
+
+/// What is said of a file because of its path and of nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its media type.
+    pub media_type: Cow<'static, str>,
+    /// How long a cache may use it without asking.
+    pub cache_control: Cow<'static, str>,
+    /// In which coding its bytes are.
+    pub coding: Option<Coding>,
+    /// Whether that was chosen.
+    pub choice: Choice,
 }
 
 /// A representation that is in memory with all that is sent of it.
@@ -38,16 +67,27 @@ pub struct Kept {
     pub content: Box<[u8]>,
 }
 
+impl Description {
+    /// A file of that media type, of which nothing else is known.
+    #[cfg(test)]
+    pub(crate) fn of_type(media_type: &'static str) -> Description {
+        Description { media_type: media_type.into(), cache_control: "no-cache".into(), coding: None, choice: Choice::None }
+    }
+}
+
 impl Representation {
     /// What is true at the time of the request of a file with that stamp.
-    pub fn of(stamp: &Stamp, media_type: Cow<'static, str>, now: SystemTime) -> Representation {
+    pub fn of(stamp: &Stamp, description: Description, now: SystemTime) -> Representation {
+        let Description { media_type, cache_control, coding, choice } = description;
         let length = stamp.length;
         let validators = match stamp.modified {
-            Some(modified) => Validators { etag: Some(etag(length, modified, now)), last_modified: last_modified(modified, now) },
+            Some(modified) => {
+                Validators { etag: Some(etag(length, modified, coding, now)), last_modified: last_modified(modified, now) }
+            }
             // The length alone would call two versions of one length the same.
             None => Validators { etag: None, last_modified: None },
         };
-        Representation { media_type, length, validators }
+        Representation { media_type, cache_control, coding, choice, length, validators }
     }
 
     /// The fields of an answer that carries all of it.
@@ -60,17 +100,21 @@ impl Representation {
 
     /// Appends the fields that every answer with its content has, or with a part of it.
     pub fn push_common(&self, fields: &mut Fields) {
+        if let Some(coding) = self.coding {
+            fields.push("Content-Encoding", coding.name());
+        }
         self.push_validators(fields);
         fields.push("Accept-Ranges", "bytes");
-        // A cache may keep it and must ask each time: a page never comes with the style sheet of yesterday.
-        fields.push("Cache-Control", "no-cache");
+        fields.push("Cache-Control", self.cache_control.clone());
+        self.choice.push_vary(fields);
     }
 
     /// The fields of an answer that says that the client has it already (RFC 9110 §15.4.5).
     pub fn fields_not_modified(&self) -> Fields {
         let mut fields = Fields::default();
         self.push_validators(&mut fields);
-        fields.push("Cache-Control", "no-cache");
+        fields.push("Cache-Control", self.cache_control.clone());
+        self.choice.push_vary(&mut fields);
         fields
     }
 
@@ -80,6 +124,16 @@ impl Representation {
         }
         if let Some(last_modified) = self.validators.last_modified {
             fields.push("Last-Modified", HttpDate::at(last_modified).into_text());
+        }
+    }
+}
+
+impl Choice {
+    /// Appends what tells a cache that others may get something else (RFC 9110 §12.5.5).
+    pub fn push_vary(self, fields: &mut Fields) {
+        match self {
+            Choice::None => {}
+            Choice::ByCoding => fields.push("Vary", "Accept-Encoding"),
         }
     }
 }
@@ -105,13 +159,19 @@ impl Kept {
 /// into one: only when a second has passed since the last change do we know that there was no other in the same step (RFC 9110
 /// §8.8.2.2 asks the same of dates). A file from the future was written by another clock, of which we know nothing: it stays
 /// weak.
-fn etag(length: u64, modified: SystemTime, now: SystemTime) -> ETag {
+///
+/// Two codings of one file are two representations, and never share a tag (§8.8.3.3): the coding is a part of it.
+fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTime) -> ETag {
     let age = now.duration_since(modified).unwrap_or_default();
     let strength = if age >= Duration::from_secs(1) { Strength::Strong } else { Strength::Weak };
-    let opaque = match modified.duration_since(UNIX_EPOCH) {
+    let mut opaque = match modified.duration_since(UNIX_EPOCH) {
         Ok(after) => format!("{length:x}-{:x}", after.as_nanos()),
         Err(before) => format!("{length:x}--{:x}", before.duration().as_nanos()),
     };
+    if let Some(coding) = coding {
+        opaque.push('-');
+        opaque.push_str(coding.name());
+    }
     ETag { strength, opaque }
 }
 
@@ -144,9 +204,11 @@ mod tests {
             (before(2_177_452_800, 0), "\"ff--1e37ddc8f32e0000\"", None, "1901"),
         ] {
             let now = UNIX_EPOCH + NOW;
-            assert_eq!(etag(255, modified, now).to_string(), tag, "{why}");
+            assert_eq!(etag(255, modified, None, now).to_string(), tag, "{why}");
             assert_eq!(last_modified(modified, now), date.map(|secs| after(secs, 0)), "{why}");
         }
+        let coded = etag(255, after(784_111_777, 1), Some(Coding::Brotli), UNIX_EPOCH + NOW);
+        assert_eq!(coded.to_string(), "\"ff-ae1b981bc490a01-br\"", "the same in another coding");
         let year_33658 = after(999_999_999_999, 0);
         assert_eq!(last_modified(year_33658, year_33658), None, "a clock that is no better");
     }

@@ -13,6 +13,7 @@ use log::{info, warn};
 
 use crate::app::App;
 use crate::burst::{Burst, give_back_memory};
+use crate::common_fields::CommonFields;
 use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
@@ -60,7 +61,14 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
     };
     thread::scope(|scope| {
         let workers = Workers::new(scope, &work, connections_max);
-        let mut door = Door { live: &live, workers: &workers, refused: VecDeque::new(), pause: PAUSE_MIN, looks: 0 };
+        let mut door = Door {
+            common: &app.config.common,
+            live: &live,
+            workers: &workers,
+            refused: VecDeque::new(),
+            pause: PAUSE_MIN,
+            looks: 0,
+        };
         let mut burst = Burst::none(Instant::now());
         while !app.stop.is_asked() {
             let turn = door.accept_from(listeners.sockets(), &app.stop);
@@ -107,6 +115,7 @@ fn drain(live: &Live, app: &App) -> Stopped {
 
 /// Where connections come in.
 struct Door<'door, 'scope, 'env, 'live: 'scope> {
+    common: &'door CommonFields,
     live: &'live Live,
     workers: &'door Workers<'scope, 'env, Admitted<'live>>,
     /// Connections that were turned away and have not ended yet.
@@ -195,7 +204,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
             return;
         }
         // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = connection.write(&finish::unavailable(SystemTime::now()));
+        let _ = connection.write(&finish::unavailable(self.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
         if self.refused.len() >= REFUSED_MAX.min(self.live.seats_max() / 8) {
             self.refused.pop_front();

@@ -6,6 +6,8 @@ pub mod listen;
 
 pub mod serve;
 
+pub mod answers;
+
 pub mod guests;
 
 pub mod bounds;
@@ -30,6 +32,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::Config;
+use answers::Answers;
 use bounds::Bounds;
 use generate::{Generate, generate};
 use guests::Guests;
@@ -44,6 +47,9 @@ pub struct Cli {
     /// What is served.
     #[command(flatten)]
     pub serve: Serve,
+    /// How it answers.
+    #[command(flatten)]
+    pub answers: Answers,
     /// Where it listens.
     #[command(flatten)]
     pub listen: Listen,
@@ -146,7 +152,10 @@ impl Cli {
                 "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
             return Err(definition().error(ErrorKind::ArgumentConflict, why));
         }
-        Ok(self)
+        match self.answers.contradiction() {
+            None => Ok(self),
+            Some(why) => Err(definition().error(ErrorKind::ArgumentConflict, why)),
+        }
     }
 
     /// What all of it means.
@@ -163,6 +172,12 @@ impl Cli {
             symlinks: self.serve.symlinks(),
             sandbox: self.guests.sandbox(),
             routes: self.serve.routes(),
+            precompressed: self.serve.precompressed(),
+            fallback: self.serve.fallback(),
+            typing: self.answers.typing(),
+            caching: self.answers.caching(self.guests.sharing()),
+            common: self.answers.common(),
+            cors: self.answers.cors(),
             limits: self.bounds.limits(),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::Resettable;
 
-use crate::config::{Hidden, Listing, Routes, Symlinks};
+use crate::config::{Fallback, Hidden, Listing, Precompressed, Routes, Symlinks};
 
 /// What is served, and under which names.
 #[derive(Debug, Args)]
@@ -31,6 +31,14 @@ pub struct Serve {
     #[arg(long)]
     pub follow_symlinks: bool,
 
+    /// Send the index of ROOT to browsers that go to a page that is not there (no dot in its last segment), for applications in one page
+    #[arg(long)]
+    pub spa: bool,
+
+    /// Send app.js.br, app.js.zst or app.js.gz for app.js to clients that accept that coding, unless it is older than app.js
+    #[arg(long)]
+    pub precompressed: bool,
+
     /// Switch the built-in routes off
     #[arg(long)]
     pub no_routes: bool,
@@ -50,6 +58,16 @@ impl Serve {
     /// Whether links that leave the root are followed.
     pub fn symlinks(&self) -> Symlinks {
         if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within }
+    }
+
+    /// What is sent to who goes to a page that is not there.
+    pub fn fallback(&self) -> Fallback {
+        if self.spa { Fallback::StartPage } else { Fallback::None }
+    }
+
+    /// Whether there are files in several codings.
+    pub fn precompressed(&self) -> Precompressed {
+        if self.precompressed { Precompressed::On } else { Precompressed::Off }
     }
 
     /// Whether the built-in routes answer.

@@ -10,7 +10,7 @@ use crate::message::{Body, Part, Parts, Request, Response, Slice, Source};
 use crate::representation::{Kept, Representation};
 use crate::semantics::conditional::{self, Precondition, RangeUse};
 use crate::semantics::range::{self, ByteRange, Ranges};
-use crate::site::lookup::FoundFile;
+use crate::site::regular::FoundFile;
 use crate::wire::headers::name;
 use crate::wire::method::Method;
 use crate::wire::status::Status;
@@ -40,6 +40,13 @@ pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
             answer_other(other, &representation, Source::Kept(kept))
         }
     }
+}
+
+/// Answers where a file lies, but in no form that the client accepts.
+#[inline(never)]
+pub fn answer_unacceptable() -> Response {
+    Response::text(Status::NOT_ACCEPTABLE, "this comes in none of the codings that are accepted (RFC 9110 §15.5.7)")
+        .with("Vary", "Accept-Encoding")
 }
 
 /// What of a representation is wanted.
@@ -89,11 +96,19 @@ fn answer_other(wanted: Wanted, representation: &Representation, source: Source)
         Wanted::Nothing => {
             Response { status: Status::NOT_MODIFIED, fields: representation.fields_not_modified(), body: Body::Empty }
         }
-        Wanted::Another => Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)"),
+        Wanted::Another => {
+            let mut response = Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
+            representation.choice.push_vary(&mut response.fields);
+            response
+        }
         Wanted::Part(range) => part(representation, source, range),
         Wanted::Parts(ranges) => parts(representation, source, &ranges),
-        Wanted::NoPart => Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
-            .with("Content-Range", format!("bytes */{}", representation.length)),
+        Wanted::NoPart => {
+            let mut response = Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
+                .with("Content-Range", format!("bytes */{}", representation.length));
+            representation.choice.push_vary(&mut response.fields);
+            response
+        }
     }
 }
 
@@ -149,6 +164,7 @@ mod tests {
 
     use super::*;
     use crate::message::{Content, OpenFile};
+    use crate::representation::Description;
     use crate::site::scratch::Scratch;
     use crate::stamp::Stamp;
     use crate::wire::framing::Framing;
@@ -181,7 +197,7 @@ mod tests {
         let head = parser.head(head.as_bytes()).unwrap();
         let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
         let request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
-        let representation = Representation::of(&stamp, "text/plain; charset=utf-8".into(), SystemTime::now());
+        let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };
         [answer(found, &request), answer_kept(Arc::new(kept), &request)]

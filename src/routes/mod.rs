@@ -11,6 +11,8 @@ pub mod files;
 
 pub mod gate;
 
+pub mod cross_origin;
+
 pub mod refusal;
 
 #[cfg(feature = "trapdoors")]
@@ -19,10 +21,11 @@ pub mod trapdoors;
 use std::time::SystemTime;
 
 use crate::app::App;
-use crate::config::Routes;
+use crate::config::{Fallback, Routes};
 use crate::message::{Request, Response};
+use crate::semantics::navigation::is_navigation;
 use crate::site::listing;
-use crate::site::lookup::{Found, lookup};
+use crate::site::lookup::{Found, lookup, start_page};
 use crate::wire::method::Method;
 use crate::wire::status::Status;
 use crate::wire::target::Form;
@@ -103,12 +106,23 @@ pub const ROUTES: &[Route] = &[
 
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    refusal::dressed(answer_undressed(request, app, now), request)
+    let response = refusal::dressed(answer_undressed(request, app, now), request);
+    match &app.config.cors {
+        None => response,
+        Some(cors) => cross_origin::permitted(response, request, cors),
+    }
 }
 
 fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     if let Some(refusal) = gate::wrong_name(request, app) {
         return refusal;
+    }
+    if let Some(cors) = &app.config.cors
+        && request.head.method == Method::Options
+        && let Some(leave) =
+            cross_origin::preflight(request, cors, &names(route(request, app).map_or(READ, |route| route.methods)))
+    {
+        return leave;
     }
     if let Some(refusal) = gate::stranger(request, app) {
         return answer_stranger(refusal, request, app, now);
@@ -116,9 +130,11 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
     if request.target.form == Form::Asterisk {
         return allowing(Status::NO_CONTENT, READ);
     }
-    match lookup(&app.site, request.target, now) {
+    let codings = app.config.precompressed.codings(&request.head.headers);
+    match lookup(&app.site, request.target, codings.as_ref(), now) {
         Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)),
         Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)),
+        Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()),
         Found::Directory(directory) => {
             unless_refused(request, READ, |request| listing::answer(directory, request, app.config.routes))
         }
@@ -128,16 +144,37 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
         Found::Failed(error) => Response::failed(&error),
         Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),
-            None => refusal::missing(request, app, now),
+            None => application(request, app, now).unwrap_or_else(|| refusal::missing(request, app, now)),
         },
     }
+}
+
+/// The page that an application begins with, for whoever goes to an address of it; `None` if nobody does, or there is no such page.
+#[inline(never)]
+fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
+    let headers = &request.head.headers;
+    if app.config.fallback == Fallback::None || !is_navigation(request.head.method, headers, request.target.path()) {
+        return None;
+    }
+    let codings = app.config.precompressed.codings(headers);
+    let response = match start_page(&app.site, codings.as_ref(), now) {
+        Found::Kept(kept) => files::answer_kept(kept, request),
+        Found::File(file) => files::answer(*file, request),
+        Found::Unacceptable => files::answer_unacceptable(),
+        Found::Failed(error) => Response::failed(&error),
+        Found::Directory(_) | Found::Redirect(_) | Found::Missing => return None,
+    };
+    // Whoever names no HTML is told that there is nothing.
+    Some(response.with("Vary", "Accept"))
 }
 
 /// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
 #[inline(never)]
 fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match route(request, app) {
-        Some(route) if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target, now), Found::Missing) => {
+        Some(route)
+            if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target, None, now), Found::Missing) =>
+        {
             answer_route(route, request, app)
         }
         _ => refusal,
@@ -179,11 +216,14 @@ fn unless_refused(
 
 /// A response that says which methods are allowed.
 fn allowing(status: Status, methods: &[Method]) -> Response {
-    let allow = methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
     let response = if status.never_has_content() {
         Response::new(status)
     } else {
         Response::text(status, "this resource does not take that method (RFC 9110 §15.5.6)")
     };
-    response.with("Allow", allow)
+    response.with("Allow", names(methods))
+}
+
+fn names(methods: &[Method]) -> String {
+    methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
 }

@@ -52,6 +52,12 @@ pub fn takes(headers: &Headers<'_>, media_type: &str) -> bool {
     says_nothing || preference(headers, media_type.as_bytes()).is_some_and(|(_, weight)| weight > Weight::NONE)
 }
 
+/// Whether a media type is asked for by its name, not only as one of many.
+pub fn names(headers: &Headers<'_>, media_type: &str) -> bool {
+    let preference = preference(headers, media_type.as_bytes());
+    preference.is_some_and(|(coverage, weight)| coverage == Coverage::Name && weight > Weight::NONE)
+}
+
 /// By which kind of range a media type is covered, the most specific last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Coverage {

@@ -16,3 +16,9 @@ pub mod asking_site;
 pub mod weight;
 
 pub mod accept;
+
+pub mod navigation;
+
+pub mod negotiate;
+
+pub mod cors;

@@ -31,6 +31,14 @@ const SHARDS: usize = 16;
 /// What an entry takes beside its bytes: its place in the table, its validators, and what the allocator adds.
 const ENTRY_BYTES: usize = 512;
 
+/// What a key ends in if the file is there in another role than under its own name. No path holds a NUL.
+pub const OTHER_ROLE: &[u8] = b"\0";
+
+/// The path that is looked at, of a file that is kept under that key: the same, but for its role.
+pub fn path_of(key: &[u8]) -> &[u8] {
+    key.strip_suffix(OTHER_ROLE).unwrap_or(key)
+}
+
 /// Small files in memory, the least recently used first to go.
 #[derive(Debug)]
 pub struct Cache {
@@ -69,21 +77,21 @@ impl Cache {
         Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new(), asked }
     }
 
-    /// The file at that path, if it is here and still the one that lies there.
-    pub fn find(&self, root: &Root, path: &[u8]) -> Option<Arc<Kept>> {
-        let shard = self.shard(path)?;
+    /// The file under that key, if it is here and still the one that lies there.
+    pub fn find(&self, root: &Root, key: &[u8]) -> Option<Arc<Kept>> {
+        let shard = self.shard(key)?;
         let kept = {
             let table = shard.table.read().unwrap_or_else(PoisonError::into_inner);
-            let entry = table.entries.get(path)?;
+            let entry = table.entries.get(key)?;
             if entry.used.load(Ordering::Relaxed) != table.turn {
                 entry.used.store(table.turn, Ordering::Relaxed);
             }
             Arc::clone(&entry.kept)
         };
-        if root.is_still(path, &kept.stamp) {
+        if root.is_still(path_of(key), &kept.stamp) {
             return Some(kept);
         }
-        shard.remove(path);
+        shard.remove(key);
         None
     }
 
@@ -91,27 +99,27 @@ impl Cache {
     /// stands at its beginning, and there again where nothing comes of it.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn keep(&self, root: &Root, path: &[u8], open: &Opened<'_>, now: SystemTime) -> Option<Arc<Kept>> {
+    pub fn keep(&self, root: &Root, key: &[u8], open: &Opened<'_>, now: SystemTime) -> Option<Arc<Kept>> {
         let Opened { file, stamp, representation } = open;
         if stamp.length > FILE_BYTES_MAX || !stamp.is_settled(now) || self.shard_bytes_max == 0 {
             return None;
         }
-        if stamp.length > AT_ONCE_BYTES_MAX && !self.was_asked(path) {
+        if stamp.length > AT_ONCE_BYTES_MAX && !self.was_asked(key) {
             return None;
         }
         let content = read(file, stamp.length)?;
         // What was read is what lies there, and was all the time: the stamp is older than the reading, and this is later.
-        if !root.is_still(path, stamp) {
+        if !root.is_still(path_of(key), stamp) {
             return None;
         }
         let kept = Arc::new(Kept::new((*representation).clone(), **stamp, content));
-        self.shard(path)?.insert(path, &kept, self.shard_bytes_max);
+        self.shard(key)?.insert(key, &kept, self.shard_bytes_max);
         Some(kept)
     }
 
-    /// Whether that path was asked for before, lately; it has been now.
-    fn was_asked(&self, path: &[u8]) -> bool {
-        let hash = self.hasher.hash_one(path);
+    /// Whether that was asked for before, lately; it has been now.
+    fn was_asked(&self, key: &[u8]) -> bool {
+        let hash = self.hasher.hash_one(key);
         let place = usize::try_from(hash % ASKED_ONCE.try_into().unwrap_or(1)).ok().and_then(|place| self.asked.get(place));
         place.is_some_and(|place| place.swap(hash, Ordering::Relaxed) == hash)
     }
@@ -205,6 +213,7 @@ mod tests {
 
     use super::*;
     use crate::config::Symlinks;
+    use crate::representation::Description;
     use crate::site::root;
     use crate::site::scratch::Scratch;
 
@@ -212,7 +221,7 @@ mod tests {
     fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<Kept>> {
         let Ok(root::Opened::File(file, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
         let now = SystemTime::now() + later;
-        let representation = Representation::of(&stamp, "text/plain".into(), now);
+        let representation = Representation::of(&stamp, Description::of_type("text/plain"), now);
         cache.keep(root, path.as_bytes(), &Opened { file: &file, stamp: &stamp, representation: &representation }, now)
     }
 

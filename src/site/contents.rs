@@ -88,7 +88,7 @@ pub(crate) mod tests {
         parser.advance(head.as_bytes()).unwrap();
         let target = Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
-        let Found::Directory(directory) = lookup(&site, &target, SystemTime::now()) else { panic!("no directory") };
+        let Found::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
         let mut contents = Contents::of(&directory, target.path(), Order::asked(&target), entries_max).unwrap();
         contents.readme = Readme::of(&directory, &contents.entries);
         contents

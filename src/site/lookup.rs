@@ -9,13 +9,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::{Hidden, Listing};
-use crate::message::OpenFile;
-use crate::representation::{Kept, Representation};
+use crate::representation::Kept;
+use crate::semantics::negotiate::Codings;
 use crate::site::Site;
-use crate::site::cache;
-use crate::site::media_type;
+use crate::site::regular::{self, Form, FoundFile, Lies};
 use crate::site::root::{self, Entry, Opened, Root, join};
-use crate::stamp::Stamp;
 use crate::wire::target::Target;
 
 /// What a path means.
@@ -25,6 +23,8 @@ pub enum Found<'s> {
     File(Box<FoundFile>),
     /// This file, which is in memory.
     Kept(Arc<Kept>),
+    /// A file, but in no form that the client accepts.
+    Unacceptable,
     /// This directory, which has no index and may be listed.
     Directory(Directory<'s>),
     /// A directory under the name of a file: its own name is this, ready for Location.
@@ -35,15 +35,6 @@ pub enum Found<'s> {
     Failed(io::Error),
 }
 
-/// A file that was found and is open.
-#[derive(Debug)]
-pub struct FoundFile {
-    /// The open file.
-    pub open: OpenFile,
-    /// What is said about it.
-    pub representation: Representation,
-}
-
 /// A directory that was found and is open.
 #[derive(Debug)]
 pub struct Directory<'s> {
@@ -52,41 +43,53 @@ pub struct Directory<'s> {
     directory: root::Directory,
 }
 
-/// Looks a path up.
+/// Looks a path up. `codings` is `None` where there is one form of each file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn lookup<'s>(site: &'s Site, target: &Target<'_>, now: SystemTime) -> Found<'s> {
+pub fn lookup<'s>(site: &'s Site, target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
     let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
     if let Some(only) = site.root.only_file() {
         // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, only, target, now) } else { Found::Missing };
+        return if path.is_empty() || path == only { open(site, only, target, codings, now) } else { Found::Missing };
     }
     if is_hidden(site, target) {
         return Found::Missing;
     }
     match path.strip_suffix(b"/") {
-        Some(path) => directory(site, path, now),
-        None if path.is_empty() => directory(site, path, now),
-        None => open(site, path, target, now),
+        Some(path) => directory(site, path, codings, now),
+        None if path.is_empty() => directory(site, path, codings, now),
+        None => open(site, path, target, codings, now),
     }
 }
 
 /// The page that a site has for what it does not have.
 const MISSING_PAGE: &[u8] = b"404.html";
 
-/// Looks for the page that stands for what is missing.
+/// Looks for the page that stands for what is missing, as it is.
 #[inline(never)]
 pub fn missing_page<'s>(site: &'s Site, now: SystemTime) -> Found<'s> {
     if site.root.only_file().is_some() {
         return Found::Missing;
     }
-    if let Some(kept) = site.cache.find(&site.root, MISSING_PAGE) {
-        return Found::Kept(kept);
+    regular::at(site, MISSING_PAGE, None, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
+}
+
+/// Looks for the page that an application begins with: the index of the root, or the one file that there is.
+#[inline(never)]
+pub fn start_page<'s>(site: &'s Site, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
+    match site.root.only_file() {
+        Some(only) => regular::at(site, only, codings, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing)),
+        None => index(site, b"", codings, now).unwrap_or(Found::Missing),
     }
-    match site.root.open_beneath(MISSING_PAGE) {
-        Ok(Opened::File(file, stamp)) => found_file(site, file, stamp, MISSING_PAGE, now),
-        Ok(Opened::Directory(_)) => Found::Missing,
-        Err(error) => not_opened(error),
+}
+
+/// What that means; `None` for a directory.
+fn found<'s>(lies: Lies) -> Option<Found<'s>> {
+    match lies {
+        Lies::File(Form::Open(file)) => Some(Found::File(file)),
+        Lies::File(Form::Kept(kept)) => Some(Found::Kept(kept)),
+        Lies::Unacceptable => Some(Found::Unacceptable),
+        Lies::Directory => None,
     }
 }
 
@@ -103,42 +106,31 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 }
 
 /// A path without a slash at its end.
-fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, now: SystemTime) -> Found<'s> {
-    match site.cache.find(&site.root, path) {
-        Some(kept) => Found::Kept(kept),
-        None => open_unkept(site, path, target, now),
-    }
-}
-
-/// The same for what is not in memory.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
-fn open_unkept<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, now: SystemTime) -> Found<'s> {
-    match site.root.open_beneath(path) {
-        Ok(Opened::File(file, stamp)) => found_file(site, file, stamp, path, now),
-        Ok(Opened::Directory(_)) => {
+fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
+    match regular::at(site, path, codings, now) {
+        Ok(lies) => found(lies).unwrap_or_else(|| {
             // Links in its pages are relative to the slash. The path begins with one slash only, so it names no other host.
             let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
             Found::Redirect(format!("{}/{query}", target.encoded_path()))
-        }
+        }),
         Err(error) => not_opened(error),
     }
 }
 
+/// The index of a directory, if it has one, or what keeps us from knowing.
+fn index<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found<'s>> {
+    site.index.iter().find_map(|name| match regular::at(site, &join(path, name.as_bytes()), codings, now) {
+        Ok(lies) => found(lies),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Found::Failed(error)),
+    })
+}
+
 /// A path with a slash at its end, which has been cut off.
-fn directory<'s>(site: &'s Site, path: &[u8], now: SystemTime) -> Found<'s> {
+fn directory<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
     // The index first: most directories have one, and then one open is all it takes.
-    for index in &site.index {
-        let path = join(path, index.as_bytes());
-        if let Some(kept) = site.cache.find(&site.root, &path) {
-            return Found::Kept(kept);
-        }
-        match site.root.open_beneath(&path) {
-            Ok(Opened::File(file, stamp)) => return found_file(site, file, stamp, &path, now),
-            Ok(Opened::Directory(_)) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Found::Failed(error),
-        }
+    if let Some(index) = index(site, path, codings, now) {
+        return index;
     }
     if site.listing == Listing::NotFound {
         return Found::Missing;
@@ -148,18 +140,6 @@ fn directory<'s>(site: &'s Site, path: &[u8], now: SystemTime) -> Found<'s> {
         // The links in its pages would lead beneath a file.
         Ok(Opened::File(..)) => Found::Missing,
         Err(error) => not_opened(error),
-    }
-}
-
-/// A file that has just been opened; from memory, if it can be kept there.
-#[inline(never)]
-fn found_file<'s>(site: &Site, file: File, stamp: Stamp, path: &[u8], now: SystemTime) -> Found<'s> {
-    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    let representation = Representation::of(&stamp, media_type::of_name(name), now);
-    let opened = cache::Opened { file: &file, stamp: &stamp, representation: &representation };
-    match site.cache.keep(&site.root, path, &opened, now) {
-        Some(kept) => Found::Kept(kept),
-        None => Found::File(Box::new(FoundFile { open: OpenFile { file, stamp }, representation })),
     }
 }
 
@@ -201,7 +181,7 @@ mod tests {
         let head = format!("GET {target} HTTP/1.0\r\n\r\n");
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
-        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), SystemTime::now()) {
+        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), None, SystemTime::now()) {
             Found::File(mut found) => {
                 let mut content = String::new();
                 found.open.file.read_to_string(&mut content).unwrap();
@@ -212,6 +192,7 @@ mod tests {
             Found::Directory(_) => "list".to_owned(),
             Found::Redirect(location) => format!("to {location}"),
             Found::Missing => "-".to_owned(),
+            Found::Unacceptable => "in no form".to_owned(),
             Found::Failed(error) => error.to_string(),
         }
     }
@@ -316,6 +297,6 @@ mod tests {
         let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(&head).unwrap();
-        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap(), SystemTime::now())
+        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap(), None, SystemTime::now())
     }
 }

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::config::Typing;
+
 /// Extensions whose type `mime_guess` has wrong, has without its charset, or is asked for so often that it is better looked up
-/// here. Text is UTF-8 today; XML says itself what it is.
+/// here. Text is UTF-8 today, unless `--charset` says otherwise; XML says itself what it is.
 const TYPES: &[(&str, &str)] = &[
     ("html", "text/html; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
@@ -45,14 +47,34 @@ const TYPES: &[(&str, &str)] = &[
 /// What nobody knows is bytes; a browser that is not to guess then saves them.
 const UNKNOWN: &str = "application/octet-stream";
 
+/// What the types of texts end in.
+const UTF_8: &str = "; charset=utf-8";
+
 /// The media type of a file of that name.
-pub fn of_name(name: &[u8]) -> Cow<'static, str> {
+pub fn of_name(name: &[u8], typing: &Typing) -> Cow<'static, str> {
     let Some(extension) = extension(name) else { return UNKNOWN.into() };
+    if let Some((_, media_type)) = typing.own.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
+        let lacks_charset = media_type.starts_with("text/") && !media_type.to_ascii_lowercase().contains("charset=");
+        return match &typing.charset {
+            Some(charset) if lacks_charset => format!("{media_type}; charset={charset}").into(),
+            _ => media_type.clone().into(),
+        };
+    }
+    let known = of_extension(extension);
+    match (known.strip_suffix(UTF_8), &typing.charset) {
+        (Some(media_type), None) => media_type.to_owned().into(),
+        (Some(media_type), Some(charset)) if charset != "utf-8" => format!("{media_type}; charset={charset}").into(),
+        _ => known,
+    }
+}
+
+/// The type that an extension has by the table; texts are in UTF-8.
+fn of_extension(extension: &str) -> Cow<'static, str> {
     if let Some((_, media_type)) = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
         return Cow::Borrowed(media_type);
     }
     match mime_guess::from_ext(extension).first_raw() {
-        Some(text) if text.starts_with("text/") => format!("{text}; charset=utf-8").into(),
+        Some(text) if text.starts_with("text/") => format!("{text}{UTF_8}").into(),
         Some(media_type) => media_type.into(),
         None => UNKNOWN.into(),
     }
@@ -93,15 +115,42 @@ mod tests {
             (b"x.\xff", UNKNOWN),
             (b"", UNKNOWN),
         ] {
-            assert_eq!(of_name(name), want, "{}", name.escape_ascii());
+            assert_eq!(of_name(name, &Typing::default()), want, "{}", name.escape_ascii());
         }
     }
 
     #[test]
     fn each_row_is_reached_and_each_text_has_its_charset() {
         for (extension, media_type) in TYPES {
-            assert_eq!(of_name(format!("x.{extension}").as_bytes()), *media_type);
+            assert_eq!(of_name(format!("x.{extension}").as_bytes(), &Typing::default()), *media_type);
             assert_eq!(media_type.starts_with("text/"), media_type.ends_with("; charset=utf-8"), "{extension}");
+        }
+    }
+
+    #[test]
+    fn what_the_owner_says_of_types_and_charsets() {
+        let own = [
+            ("log", "text/plain"),
+            ("csv", "text/csv; charset=iso-8859-1"),
+            ("wasm", "application/octet-stream"),
+            ("h", "TEXT/X"),
+        ];
+        let own: Vec<_> = own.map(|(extension, media_type)| (extension.to_owned(), media_type.to_owned())).into();
+        for (name, charset, want, why) in [
+            ("a.log", Some("utf-8"), "text/plain; charset=utf-8", "a new type, a text"),
+            ("a.LOG", Some("latin1"), "text/plain; charset=latin1", "extensions have no case"),
+            ("a.log", None, "text/plain", "no charset"),
+            ("a.csv", Some("utf-8"), "text/csv; charset=iso-8859-1", "it says its own"),
+            ("a.wasm", Some("utf-8"), "application/octet-stream", "instead of a type of ours"),
+            ("a.html", Some("utf-8"), "text/html; charset=utf-8", "not asked for"),
+            ("a.html", Some("shift_jis"), "text/html; charset=shift_jis", "another charset"),
+            ("a.html", None, "text/html", "none"),
+            ("a.rs", Some("latin1"), "text/x-rust; charset=latin1", "types that others know of too"),
+            ("a.json", Some("latin1"), "application/json", "no text"),
+            ("a", Some("latin1"), UNKNOWN, "no extension"),
+        ] {
+            let typing = Typing { own: own.clone(), charset: charset.map(str::to_owned) };
+            assert_eq!(of_name(name.as_bytes(), &typing), want, "{name}: {why}");
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod media_type;
 
 pub mod cache;
 
+pub mod regular;
+
 pub mod lookup;
 
 pub mod order;
@@ -37,8 +39,11 @@ pub mod listing;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::config::{Config, Hidden, Listing};
+use crate::caching::Caching;
+use crate::config::{Config, Hidden, Listing, Precompressed, Typing};
+use crate::representation::Choice;
 use cache::Cache;
 use root::Root;
 
@@ -50,6 +55,9 @@ pub struct Site {
     index: Vec<String>,
     listing: Listing,
     hidden: Hidden,
+    typing: Typing,
+    caching: Caching,
+    choice: Choice,
     cache: Cache,
 }
 
@@ -67,6 +75,12 @@ impl Site {
             index: config.index.clone(),
             listing: config.listing,
             hidden: config.hidden,
+            typing: config.typing.clone(),
+            caching: config.caching.clone(),
+            choice: match config.precompressed {
+                Precompressed::Off => Choice::None,
+                Precompressed::On => Choice::ByCoding,
+            },
             cache: Cache::new(config.limits.cache_bytes_max),
         })
     }
@@ -80,6 +94,11 @@ impl Site {
     /// Nothing of the kind.
     #[cfg(not(unix))]
     pub fn handle(&self) {}
+
+    /// Whether there is a page that an application begins with.
+    pub fn has_start_page(&self) -> bool {
+        matches!(lookup::start_page(self, None, SystemTime::now()), lookup::Found::File(_) | lookup::Found::Kept(_))
+    }
 
     /// Where it is, for the person who started the program.
     pub fn shown_path(&self) -> &Path {
@@ -95,7 +114,11 @@ pub(crate) mod scratch {
     use std::{env, fs, process};
 
     use super::Site;
-    use crate::config::{Bind, Config, Hidden, Hosts, Limits, Listing, Routes, Sandbox, Symlinks};
+    use crate::caching::Caching;
+    use crate::common_fields::CommonFields;
+    use crate::config::{
+        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Routes, Sandbox, Symlinks, Typing,
+    };
 
     pub(crate) struct Scratch {
         path: PathBuf,
@@ -143,6 +166,12 @@ pub(crate) mod scratch {
                 hosts: Hosts::Any,
                 sandbox: Sandbox::Off,
                 routes: Routes::On,
+                typing: Typing::default(),
+                caching: Caching::ALWAYS_ASK,
+                common: CommonFields::default(),
+                cors: None,
+                precompressed: Precompressed::Off,
+                fallback: Fallback::None,
                 limits: Limits::default(),
             };
             change(&mut config);

@@ -26,9 +26,14 @@ impl TestSite {
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site"), &root);
         let big: Vec<u8> = (0..300_000_u32).map(|index| u8::try_from(index % 251).unwrap()).collect();
         fs::write(root.join("big.bin"), big).unwrap();
-        for (name, content) in
-            [("empty.txt", ""), ("a b&c<d>.txt", "awkward\n"), ("ümlaut.txt", "umlaut\n"), (".hidden", "hidden\n")]
-        {
+        fs::create_dir(root.join("coded/one.txt.br")).unwrap();
+        for (name, content) in [
+            ("empty.txt", ""),
+            ("a b&c<d>.txt", "awkward\n"),
+            ("ümlaut.txt", "umlaut\n"),
+            (".hidden", "hidden\n"),
+            (".hidden.gz", "hidden, coded\n"),
+        ] {
             fs::write(root.join(name), content).unwrap();
         }
         // Beside the root: any name, and one that begins like the root's.
@@ -41,7 +46,9 @@ impl TestSite {
         for entry in walk(&root) {
             if fs::symlink_metadata(&entry).unwrap().is_file() {
                 let file = File::options().write(true).open(&entry).unwrap();
-                file.set_modified(UNIX_EPOCH + Duration::from_secs(MODIFIED_SECS)).unwrap();
+                // A coded form that was made of an earlier version of its file.
+                let age = if entry.ends_with("stale.txt.gz") { Duration::from_nanos(1) } else { Duration::ZERO };
+                file.set_modified(UNIX_EPOCH + Duration::from_secs(MODIFIED_SECS) - age).unwrap();
             }
         }
         site
@@ -65,6 +72,8 @@ fn links(root: &Path) {
     symlink("ten.txt", root.join("in-link")).unwrap();
     symlink("../outside/secret.txt", root.join("out-link")).unwrap();
     symlink("../outside", root.join("out-dir")).unwrap();
+    symlink("../../outside/secret.txt", root.join("coded/linked.txt.gz")).unwrap();
+    symlink("two.txt.gz", root.join("coded/linked.txt.br")).unwrap();
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, root.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
 }

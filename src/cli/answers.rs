@@ -1,0 +1,137 @@
+//! Which words change how it answers?
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use crate::caching::{Caching, Sharing};
+use crate::common_fields::{CommonField, CommonFields, Isolation};
+use crate::config::{Cors, Typing};
+use crate::glob::Glob;
+use crate::semantics::cors::{self, EXPOSED, Origins};
+use crate::wire::grammar::{control_byte, is_token};
+
+/// A year: what is more means the same to every cache.
+const CACHE_SECS_MAX: u64 = 31_536_000;
+
+/// What our own pages say of it is for them to say, and what refusals say keeps them out of caches: so it is for files.
+const CACHE_CONTROL: &str = "cache-control";
+
+/// What the answers carry.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How it answers")]
+pub struct Answers {
+    /// How long caches may use a file without asking whether it has changed; 0: they always ask
+    #[arg(long, value_name = "SECONDS", value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_SECS_MAX))]
+    pub cache: Option<u32>,
+
+    /// Files that never change under their name (assets/**, *.woff2): caches need not ask for a year; may be given more than once
+    #[arg(long, value_name = "GLOB", value_parser = Glob::parse)]
+    pub immutable: Vec<Glob>,
+
+    /// A field for every answer ('X-Frame-Options: DENY'); Cache-Control is for files alone; may be given more than once
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true)]
+    pub header: Vec<CommonField>,
+
+    /// Let pages of that site (scheme://host or scheme://host:port) read the answers, also with passwords; without ORIGIN, those of all
+    /// sites, never with passwords; may be given more than once
+    #[arg(long, value_name = "ORIGIN", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_parser = cors_origin)]
+    pub cors: Vec<String>,
+
+    /// Keep pages in a process of their own (COOP and COEP), as SharedArrayBuffer needs it
+    #[arg(long)]
+    pub isolate: bool,
+
+    /// The media type of files with an extension (log=text/plain); may be given more than once
+    #[arg(long, value_name = "EXT=TYPE", value_parser = own_type)]
+    pub mime: Vec<(String, String)>,
+
+    /// The charset of texts; none says nothing about it
+    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = charset)]
+    pub charset: String,
+}
+
+/// An extension and a media type.
+// media-type = type "/" subtype parameters (RFC 9110 §8.3.1)
+fn own_type(text: &str) -> Result<(String, String), &'static str> {
+    let (extension, media_type) = text.split_once('=').ok_or("write EXTENSION=TYPE/SUBTYPE")?;
+    let extension = extension.strip_prefix('.').unwrap_or(extension);
+    if extension.is_empty() || extension.contains(['.', '/']) {
+        return Err("an extension is what follows the last dot of a name");
+    }
+    let media_type = media_type.trim();
+    let essence = media_type.split(';').next().unwrap_or_default().trim_end();
+    let is_type =
+        essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind.as_bytes()) && is_token(subtype.as_bytes()));
+    if !is_type || !media_type.is_ascii() || control_byte(media_type.as_bytes(), 0).is_some() {
+        return Err("that is no media type; write TYPE/SUBTYPE, as in text/plain");
+    }
+    Ok((extension.to_ascii_lowercase(), media_type.to_owned()))
+}
+
+fn cors_origin(text: &str) -> Result<String, &'static str> {
+    if text == "*" { Ok(text.to_owned()) } else { cors::origin(text) }
+}
+
+fn charset(text: &str) -> Result<String, &'static str> {
+    if is_token(text.as_bytes()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write the name of a charset, as in utf-8, or none")
+    }
+}
+
+impl Answers {
+    /// Of which media types files are.
+    pub fn typing(&self) -> Typing {
+        // Of two types for one extension, the last one typed is meant.
+        let own = self.mime.iter().rev().cloned().collect();
+        Typing { own, charset: Some(self.charset.clone()).filter(|name| name != "none") }
+    }
+
+    /// How long caches may use files without asking. What was typed as a field says it for all files that never change under their name.
+    pub fn caching(&self, sharing: Sharing) -> Caching {
+        let caching = Caching::for_seconds(self.cache.unwrap_or(0), self.immutable.clone(), sharing);
+        let typed: Vec<&str> = self.typed_caching().collect();
+        if typed.is_empty() { caching } else { Caching { otherwise: typed.join(", ").into(), ..caching } }
+    }
+
+    fn typed_caching(&self) -> impl Iterator<Item = &str> {
+        self.header.iter().filter(|field| field.is(CACHE_CONTROL)).map(|field| &*field.value)
+    }
+
+    /// What cannot both be meant, if anything.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let is_any = |origin: &String| origin == "*";
+        if self.cache.is_some() && self.typed_caching().next().is_some() {
+            Some("--cache and --header 'Cache-Control' both say how long files may be used; give one of them")
+        } else if self.cors.iter().any(is_any) && !self.cors.iter().all(is_any) {
+            Some("--cors without an ORIGIN lets pages of all sites read the answers; give it alone, or only with origins")
+        } else {
+            None
+        }
+    }
+
+    /// Fields for every answer, as they were typed.
+    fn given(&self) -> Vec<CommonField> {
+        self.header.iter().filter(|field| !field.is(CACHE_CONTROL)).cloned().collect()
+    }
+
+    /// What every answer carries.
+    pub fn common(&self) -> CommonFields {
+        let isolation = if self.isolate { Isolation::Isolated } else { Isolation::Usual };
+        let open = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
+        let is_open = self.cors().is_some_and(|cors| cors.origins == Origins::Any);
+        CommonFields::new(&self.given(), isolation, if is_open { &open } else { &[] })
+    }
+
+    /// The pages of which other sites may read our answers.
+    pub fn cors(&self) -> Option<Cors> {
+        let origins = match &*self.cors {
+            [] => return None,
+            [any, ..] if any == "*" => Origins::Any,
+            named => Origins::Named(named.to_vec()),
+        };
+        let typed = self.given().into_iter().map(|field| format!(", {}", field.name)).collect::<String>();
+        Some(Cors { origins, exposed: format!("{EXPOSED}{typed}") })
+    }
+}

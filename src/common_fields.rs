@@ -1,0 +1,177 @@
+//! What does every response carry that was decided before the first request?
+//!
+//! Who we are, what `--header`, `--isolate` and `--cors` add. It is spelled once, at the start, and each head is given a copy of
+//! the bytes: a field for all answers costs nothing but its length.
+
+use crate::wire::grammar::{is_control, is_token, trim_ows};
+use crate::wire::response::field_line;
+
+/// A field that is added to every response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommonField {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Fields that are not for everybody to set, and why. Names are in lower case.
+const OWNED: &[(&[&str], &str)] = &[
+    (
+        &["connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"],
+        "the server alone knows it, and a wrong one would break the message",
+    ),
+    (
+        &["accept-ranges", "content-encoding", "content-range", "etag", "last-modified"],
+        "it belongs to one file and is made for each",
+    ),
+    (&["allow", "location", "retry-after", "www-authenticate"], "it belongs to one answer and is made for each"),
+    (&["content-type"], "it is different for each file; --mime EXT=TYPE and --charset change it"),
+    (&["x-content-type-options"], "nosniff is in every answer already"),
+];
+
+/// The fields that `--cors` is about begin like this.
+const ACCESS_CONTROL: &str = "access-control-";
+
+impl CommonField {
+    /// Reads a field as a person writes it: `Name: value`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the way out.
+    // field-line = field-name ":" OWS field-value OWS
+    pub fn parse(text: &str) -> Result<CommonField, String> {
+        let (name, value) = text.split_once(':').ok_or("write 'Name: value'")?;
+        let value = std::str::from_utf8(trim_ows(value.as_bytes())).unwrap_or_default();
+        if !is_token(name.as_bytes()) {
+            return Err("the name of a field is letters, digits and hyphens, with the colon right behind it".to_owned());
+        }
+        if value.bytes().any(is_control) {
+            return Err("a value is one line: no line ends and no control characters".to_owned());
+        }
+        let lower = name.to_ascii_lowercase();
+        if let Some((_, why)) = OWNED.iter().find(|(names, _)| names.contains(&&*lower)) {
+            return Err(format!("{name} is not yours to set: {why}"));
+        }
+        if lower.starts_with(ACCESS_CONTROL) {
+            return Err(format!("{name} is not yours to set: --cors does, and answers what browsers ask before"));
+        }
+        Ok(CommonField { name: name.to_owned(), value: value.to_owned() })
+    }
+
+    /// Whether it has that name.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Whether pages are kept apart from those of other sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// As browsers do by default.
+    Usual,
+    /// In a process of their own: browsers then give them precise clocks and shared memory (HTML §7.1.3, §7.1.4).
+    Isolated,
+}
+
+/// The field lines that every response carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommonFields {
+    lines: Vec<u8>,
+}
+
+impl Default for CommonFields {
+    fn default() -> CommonFields {
+        CommonFields::new(&[], Isolation::Usual, &[])
+    }
+}
+
+impl CommonFields {
+    /// Spells them. `given` may say who we are instead of us.
+    pub fn new(given: &[CommonField], isolation: Isolation, others: &[(&str, &str)]) -> CommonFields {
+        let mut lines = Vec::new();
+        let mut add = |name: &str, value: &str| {
+            if !given.iter().any(|field| field.is(name)) {
+                field_line(&mut lines, name, value.as_bytes());
+            }
+        };
+        add("Server", "threadbare");
+        match isolation {
+            Isolation::Usual => {}
+            Isolation::Isolated => {
+                add("Cross-Origin-Opener-Policy", "same-origin");
+                add("Cross-Origin-Embedder-Policy", "require-corp");
+            }
+        }
+        for (name, value) in others {
+            add(name, value);
+        }
+        for field in given {
+            field_line(&mut lines, &field.name, field.value.as_bytes());
+        }
+        CommonFields { lines }
+    }
+
+    /// The lines, each with its CRLF.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_as_people_write_them() {
+        for (text, want, why) in [
+            ("X-A: b", Ok(("X-A", "b")), "as in a message"),
+            ("X-A:b", Ok(("X-A", "b")), "without the space"),
+            ("X-A:  \t b c \t", Ok(("X-A", "b c")), "with more of it"),
+            ("X-A:", Ok(("X-A", "")), "an empty value"),
+            ("X-A: b: c", Ok(("X-A", "b: c")), "a colon in it"),
+            ("X-A: \u{fc}", Ok(("X-A", "\u{fc}")), "bytes beyond ASCII are obs-text"),
+            ("Server: me", Ok(("Server", "me")), "who we are may be hidden"),
+            ("X-A", Err("'Name: value'"), "no colon"),
+            ("", Err("'Name: value'"), "nothing"),
+            (": b", Err("the name of a field"), "no name"),
+            ("X A: b", Err("the name of a field"), "a space in it"),
+            ("X-A : b", Err("right behind it"), "a space behind it"),
+            ("X-\u{fc}: b", Err("the name of a field"), "not ASCII"),
+            ("X-A: b\r\nX-B: c", Err("one line"), "two lines"),
+            ("X-A: b\nc", Err("one line"), "a line end"),
+            ("X-A\r\n: b", Err("the name of a field"), "a line end in the name"),
+            ("X-A: b\0", Err("one line"), "NUL"),
+            ("X-A: b\tc", Ok(("X-A", "b\tc")), "a tab is white space"),
+            ("X-A: \x7f", Err("one line"), "DEL"),
+            ("Content-Length: 3", Err("break the message"), "framing"),
+            ("TRANSFER-ENCODING: chunked", Err("break the message"), "in any case"),
+            ("connection: close", Err("break the message"), "of the connection"),
+            ("Date: now", Err("break the message"), "ours"),
+            ("ETag: \"a\"", Err("made for each"), "of a file"),
+            ("Content-Type: text/html", Err("--mime"), "of a file, with another flag"),
+            ("Access-Control-Allow-Origin: *", Err("--cors"), "with another flag"),
+        ] {
+            match (CommonField::parse(text), want) {
+                (Ok(field), Ok(want)) => assert_eq!((&*field.name, &*field.value), want, "{why}"),
+                (Err(got), Err(want)) => assert!(got.contains(want), "{why}: {got}"),
+                (got, want) => panic!("{text:?}: {why}: {got:?} instead of {want:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let field = |text| CommonField::parse(text).unwrap();
+        let spelled = |given: &[CommonField], isolation, others: &[(&str, &str)]| {
+            String::from_utf8(CommonFields::new(given, isolation, others).lines).unwrap()
+        };
+        assert_eq!(spelled(&[], Isolation::Usual, &[]), "Server: threadbare\r\n");
+        assert_eq!(spelled(&[], Isolation::Usual, &[("X-O", "1")]), "Server: threadbare\r\nX-O: 1\r\n");
+        let given = [field("Set-Cookie: a=b"), field("Set-Cookie: c=d"), field("server: me")];
+        assert_eq!(spelled(&given, Isolation::Usual, &[]), "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nserver: me\r\n");
+        let given = [field("Cross-Origin-Embedder-Policy: credentialless")];
+        let want =
+            "Server: threadbare\r\nCross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: credentialless\r\n";
+        assert_eq!(spelled(&given, Isolation::Isolated, &[]), want, "what is given is in place of ours");
+    }
+}

@@ -1,0 +1,53 @@
+//! What is said to pages of other sites? (Fetch §3.3)
+//!
+//! With `--cors` each answer says who may read it, also those that refuse: a script should get to see its 404. Where everybody may, that
+//! is the same in all answers and one of [`CommonFields`](crate::common_fields::CommonFields); here is what depends on who asks.
+
+use crate::config::Cors;
+use crate::message::{Request, Response};
+use crate::semantics::cors::{PREFLIGHT_AGE_SECS, Permission, Preflight};
+use crate::wire::method::Method;
+use crate::wire::status::Status;
+
+/// The answer to a browser that asks on behalf of a page, before that page may send what no form could; `None` if that is not what is
+/// asked, or the page is nobody's whom we know: then it is told nothing that would let it.
+///
+/// It comes before passwords are asked for, since browsers ask without any. It says nothing that depends on what there is: whether the
+/// real request finds something, that one is told.
+#[inline(never)]
+pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Response> {
+    let headers = &request.head.headers;
+    let preflight = Preflight::of(request.head.method, headers)?;
+    if cors.origins.permission(headers) == Permission::Nobody {
+        return None;
+    }
+    let mut response = Response::new(Status::NO_CONTENT)
+        .with("Access-Control-Allow-Methods", methods.to_owned())
+        .with("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
+    if let Some(fields) = preflight.wanted_fields() {
+        response.fields.push("Access-Control-Allow-Headers", fields);
+    }
+    if preflight.wants_private_network() {
+        response.fields.push("Access-Control-Allow-Private-Network", "true");
+    }
+    Some(response.with("Vary", "Access-Control-Request-Headers, Access-Control-Request-Private-Network"))
+}
+
+/// The same answer, which says whether the page that asks may read it.
+#[inline(never)]
+pub fn permitted(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
+    match cors.origins.permission(&request.head.headers) {
+        // Every answer says so.
+        Permission::Everybody => return response,
+        Permission::Only(origin) => {
+            response.fields.push("Access-Control-Allow-Origin", origin.to_owned());
+            response.fields.push("Access-Control-Allow-Credentials", "true");
+            if request.head.method != Method::Options {
+                response.fields.push("Access-Control-Expose-Headers", cors.exposed.clone());
+            }
+        }
+        Permission::Nobody => {}
+    }
+    // Also where nothing is said: a cache must not give this answer to another page.
+    response.with("Vary", "Origin")
+}

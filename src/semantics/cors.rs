@@ -1,0 +1,230 @@
+//! May a page of another site read this? (Fetch, "HTTP extensions": §3.3)
+//!
+//! A browser lets a page read what another site answers only if that answer says so; before it sends anything unusual it asks first,
+//! with OPTIONS: the preflight. A policy that lets everybody in never lets them in with what the browser knows of its user (cookies,
+//! passwords): that is for origins that were named.
+
+use std::fmt::Write;
+
+use crate::wire::grammar::{is_token, trim_ows};
+use crate::wire::headers::{Headers, name};
+use crate::wire::method::Method;
+use crate::wire::target::Authority;
+
+/// The pages of which sites may read our answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Those of all sites.
+    Any,
+    /// Those of these, spelled as browsers spell them.
+    Named(Vec<String>),
+}
+
+/// Fields that scripts may read besides those that they may always read (Fetch §3.3.4): a player needs them to ask for ranges.
+pub const EXPOSED: &str = "Accept-Ranges, Content-Encoding, Content-Range, ETag";
+
+/// How long a browser may remember what a preflight said. Two hours: Chromium keeps it no longer.
+pub const PREFLIGHT_AGE_SECS: &str = "7200";
+
+/// What an answer says to a page of another site. The names of all its fields begin with `Access-Control-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission<'a> {
+    /// Every page may read it, but never with credentials.
+    Everybody,
+    /// The pages of this origin may read it, also with credentials.
+    Only(&'a str),
+    /// Nobody else's: it says nothing.
+    Nobody,
+}
+
+impl Origins {
+    /// Which pages may read the answer to a request with these fields.
+    pub fn permission(&self, headers: &Headers<'_>) -> Permission<'_> {
+        match self {
+            Origins::Any => Permission::Everybody,
+            Origins::Named(named) => {
+                let asking = headers.only(name::ORIGIN);
+                let known = named.iter().find(|known| Some(known.as_bytes()) == asking);
+                known.map_or(Permission::Nobody, |known| Permission::Only(known))
+            }
+        }
+    }
+}
+
+/// What a browser asks before it lets a page send an unusual request.
+#[derive(Clone, Copy, Debug)]
+pub struct Preflight<'a> {
+    headers: Headers<'a>,
+}
+
+impl<'a> Preflight<'a> {
+    /// The preflight that a request is; `None` if it is none: OPTIONS alone asks about us, not for a page.
+    pub fn of(method: Method, headers: &Headers<'a>) -> Option<Preflight<'a>> {
+        let asks =
+            headers.only(name::ORIGIN).is_some() && headers.only(name::ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token);
+        (method == Method::Options && asks).then_some(Preflight { headers: *headers })
+    }
+
+    /// The fields that the page wants to send, ready to be allowed: in a list of ours, and only if each is a field name.
+    ///
+    /// They are named back rather than starred, because a star does not stand for Authorization.
+    pub fn wanted_fields(&self) -> Option<String> {
+        let mut out = String::new();
+        for field in self.headers.list(name::ACCESS_CONTROL_REQUEST_HEADERS) {
+            let field = is_token(field).then(|| std::str::from_utf8(field).ok())??;
+            let comma = if out.is_empty() { "" } else { ", " };
+            let _ = write!(out, "{comma}{field}");
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// Whether a page of the public network asks for what lies in a private one (Private Network Access §3.1).
+    pub fn wants_private_network(&self) -> bool {
+        self.headers.only(name::ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK).map(trim_ows) == Some(b"true")
+    }
+}
+
+/// Reads an origin as a person writes it, and spells it as browsers do: lower case, without the port that is the scheme's own.
+///
+/// # Errors
+/// What is wrong with it, and the way out.
+// serialized-origin = scheme "://" host [ ":" port ] (RFC 6454 §6.1)
+pub fn origin(text: &str) -> Result<String, &'static str> {
+    if text.eq_ignore_ascii_case("null") {
+        return Err("null is the origin of every sandboxed frame and every file on a disk; write * to let everybody read");
+    }
+    let (scheme, rest) = text.split_once("://").ok_or("write scheme://host or scheme://host:port, or * for all")?;
+    let is_scheme_byte = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+    if scheme.is_empty() || !scheme.as_bytes().iter().all(is_scheme_byte) {
+        return Err("write scheme://host or scheme://host:port, or * for all");
+    }
+    if rest.contains(['/', '?', '#']) {
+        return Err("an origin ends with the host or the port: no slash, no path");
+    }
+    if rest.contains('*') {
+        return Err("a star cannot stand for a part of a name; name each origin, or * for all");
+    }
+    let authority =
+        Authority::parse(rest.as_bytes()).ok_or("that is no host; a name beyond ASCII is written in its xn-- form")?;
+    let spelled = format!("{scheme}://{rest}").to_ascii_lowercase();
+    let own_port = match (scheme.to_ascii_lowercase().as_str(), authority.port) {
+        ("http", Some(80)) => ":80",
+        ("https", Some(443)) => ":443",
+        _ => "",
+    };
+    Ok(spelled.strip_suffix(own_port).unwrap_or(&spelled).trim_end_matches(':').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::request::{HeadLimits, HeadParser};
+
+    fn with_headers<T>(lines: &[&str], judge: impl FnOnce(&Headers<'_>) -> T) -> T {
+        let head = format!("OPTIONS / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
+        let mut parser = HeadParser::new(HeadLimits::default());
+        parser.advance(head.as_bytes()).unwrap();
+        judge(&parser.head(head.as_bytes()).unwrap().headers)
+    }
+
+    #[test]
+    fn permissions() {
+        let named = Origins::Named(vec!["https://app.example".to_owned(), "http://localhost:3000".to_owned()]);
+        for (lines, want, why) in [
+            (&["Origin: https://app.example"][..], Permission::Only("https://app.example"), "one of them"),
+            (&["Origin: http://localhost:3000"], Permission::Only("http://localhost:3000"), "the other"),
+            (&["Origin: https://app.example:443"], Permission::Nobody, "no browser spells it like that"),
+            (&["Origin: HTTPS://APP.EXAMPLE"], Permission::Nobody, "nor like that"),
+            (&["Origin: http://app.example"], Permission::Nobody, "another scheme"),
+            (&["Origin: http://localhost:3001"], Permission::Nobody, "another port"),
+            (&["Origin: http://localhost"], Permission::Nobody, "no port"),
+            (&["Origin: https://app.example.evil.example"], Permission::Nobody, "it only begins like one"),
+            (&["Origin: https://evil-app.example"], Permission::Nobody, "it only ends like one"),
+            (&["Origin: null"], Permission::Nobody, "a sandboxed frame"),
+            (&["Origin:"], Permission::Nobody, "it says nothing"),
+            (&[], Permission::Nobody, "no page of another site"),
+            (&["Origin: https://app.example", "Origin: https://app.example"], Permission::Nobody, "twice is not once"),
+            (&["Origin: https://app.example, https://evil.example"], Permission::Nobody, "a list is no origin"),
+        ] {
+            with_headers(lines, |headers| assert_eq!(named.permission(headers), want, "{lines:?}: {why}"));
+            with_headers(lines, |headers| assert_eq!(Origins::Any.permission(headers), Permission::Everybody, "{lines:?}"));
+        }
+    }
+
+    #[test]
+    fn preflights() {
+        let (origin, method) = ("Origin: https://a.test", "Access-Control-Request-Method: PUT");
+        for (asked, lines, want, why) in [
+            (Method::Options, &[origin, method][..], true, "both"),
+            (Method::Get, &[origin, method], false, "another method"),
+            (Method::Options, &[origin], false, "OPTIONS of a page, with nothing unusual about it"),
+            (Method::Options, &[method], false, "no page"),
+            (Method::Options, &[origin, method, method], false, "two methods"),
+            (Method::Options, &[origin, origin, method], false, "two pages"),
+            (Method::Options, &[origin, "Access-Control-Request-Method: A B"], false, "no method has a space"),
+            (Method::Options, &[origin, "Access-Control-Request-Method:"], false, "no method at all"),
+        ] {
+            with_headers(lines, |headers| assert_eq!(Preflight::of(asked, headers).is_some(), want, "{why}"));
+        }
+    }
+
+    #[test]
+    fn fields_that_a_page_wants_to_send() {
+        for (lines, want, why) in [
+            (&["Access-Control-Request-Headers: x-a"][..], Some("x-a"), "one"),
+            (&["Access-Control-Request-Headers: authorization,range"], Some("authorization, range"), "two"),
+            (&["Access-Control-Request-Headers: a", "Access-Control-Request-Headers: b"], Some("a, b"), "on two lines"),
+            (&["Access-Control-Request-Headers: a b"], None, "no field has a space in its name"),
+            (&["Access-Control-Request-Headers: a, b:c"], None, "nor a colon"),
+            (&["Access-Control-Request-Headers:"], None, "none"),
+            (&[], None, "no such line"),
+        ] {
+            let lines: Vec<&str> =
+                ["Origin: https://a.test", "Access-Control-Request-Method: GET"].iter().chain(lines).copied().collect();
+            with_headers(&lines, |headers| {
+                let preflight = Preflight::of(Method::Options, headers).unwrap();
+                assert_eq!(preflight.wanted_fields().as_deref(), want, "{why}");
+                assert!(!preflight.wants_private_network());
+            });
+        }
+        for (value, want) in [("true", true), ("false", false), ("", false), ("True", false)] {
+            let private = format!("Access-Control-Request-Private-Network: {value}");
+            with_headers(&["Origin: https://a.test", "Access-Control-Request-Method: GET", &private], |headers| {
+                assert_eq!(Preflight::of(Method::Options, headers).unwrap().wants_private_network(), want, "{value:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn origins_as_people_write_them() {
+        for (text, want, why) in [
+            ("https://app.example", Ok("https://app.example"), "as browsers do"),
+            ("HTTPS://App.Example:443", Ok("https://app.example"), "in a way that browsers do not"),
+            ("http://localhost:80", Ok("http://localhost"), "the port of the scheme"),
+            ("http://localhost:443", Ok("http://localhost:443"), "the port of another scheme"),
+            ("http://localhost:3000", Ok("http://localhost:3000"), "a port"),
+            ("http://[::1]:3000", Ok("http://[::1]:3000"), "an address in brackets"),
+            ("http://127.0.0.1:", Ok("http://127.0.0.1"), "a colon and no port"),
+            ("capacitor://localhost", Ok("capacitor://localhost"), "an app"),
+            ("chrome-extension://abcdef", Ok("chrome-extension://abcdef"), "an extension"),
+            ("app.example", Err("scheme://host"), "no scheme"),
+            ("://app.example", Err("scheme://host"), "an empty scheme"),
+            ("ht tp://app.example", Err("scheme://host"), "no scheme has a space"),
+            ("https://app.example/", Err("no slash"), "a slash at the end"),
+            ("https://app.example/path", Err("no slash"), "a path"),
+            ("https://*.app.example", Err("star"), "a star within"),
+            ("https://me@app.example", Err("no host"), "a user"),
+            ("https://", Err("no host"), "no host"),
+            ("https://b\u{fc}cher.example", Err("xn--"), "not ASCII"),
+            ("https://a.example,https://b.example", Err("no slash"), "two"),
+            ("null", Err("sandboxed"), "anybody's"),
+            ("", Err("scheme://host"), "nothing"),
+        ] {
+            match (origin(text), want) {
+                (Ok(got), Ok(want)) => assert_eq!(got, want, "{text:?}: {why}"),
+                (Err(got), Err(want)) => assert!(got.contains(want), "{text:?}: {why}: {got}"),
+                (got, want) => panic!("{text:?}: {why}: {got:?} instead of {want:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Which file lies at a path, and in which form is it sent? (RFC 9110 §12.5.3)
+//!
+//! From memory, if it is there; else it is opened, and kept if it is small. With `--precompressed` a file may lie beside it that holds the
+//! same, coded already: `app.js.br` beside `app.js`. It is only another form of the file: without the file itself there is none, it is
+//! opened by the same rules, and it must not be older than the file, for then it was made of an earlier version.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::message::OpenFile;
+use crate::representation::{Description, Kept, Representation};
+use crate::semantics::negotiate::{Coding, Codings, Identity};
+use crate::site::root::Opened;
+use crate::site::{Site, cache, media_type};
+use crate::stamp::Stamp;
+
+/// What lies at a path.
+#[derive(Debug)]
+pub enum Lies {
+    /// A file.
+    File(Form),
+    /// A file, but in no form that the client accepts.
+    Unacceptable,
+    /// A directory.
+    Directory,
+}
+
+/// A file in the form in which it is sent.
+#[derive(Debug)]
+pub enum Form {
+    /// It is open.
+    Open(Box<FoundFile>),
+    /// It is in memory.
+    Kept(Arc<Kept>),
+}
+
+/// A file that was found and is open.
+#[derive(Debug)]
+pub struct FoundFile {
+    /// The open file.
+    pub open: OpenFile,
+    /// What is said about it.
+    pub representation: Representation,
+}
+
+impl Form {
+    fn stamp(&self) -> &Stamp {
+        match self {
+            Form::Open(found) => &found.open.stamp,
+            Form::Kept(kept) => &kept.stamp,
+        }
+    }
+}
+
+/// Looks at a path beneath the root, without a slash at its end. `codings` is `None` where there is one form of each file.
+///
+/// # Errors
+/// As [`Root::open_beneath`](crate::site::root::Root::open_beneath).
+#[inline]
+pub fn at(site: &Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
+    let lies = match site.cache.find(&site.root, path) {
+        Some(kept) => Lies::File(Form::Kept(kept)),
+        None => unkept(site, path, now)?,
+    };
+    match (lies, codings) {
+        (Lies::File(plain), Some(codings)) => Ok(chosen(site, path, plain, codings, now)),
+        (lies, _) => Ok(lies),
+    }
+}
+
+/// Looks for what is not in memory.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn unkept(site: &Site, path: &[u8], now: SystemTime) -> io::Result<Lies> {
+    match site.root.open_beneath(path)? {
+        Opened::File(file, stamp) => Ok(Lies::File(form(site, file, stamp, &Place { path, coding: None, key: path }, now))),
+        Opened::Directory(_) => Ok(Lies::Directory),
+    }
+}
+
+/// A file that is looked for.
+struct Place<'a> {
+    /// The path of the file that was asked for.
+    path: &'a [u8],
+    /// In which coding it is looked for.
+    coding: Option<Coding>,
+    /// Under which name it is kept in memory.
+    key: &'a [u8],
+}
+
+/// The best form of a file for that client.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn chosen(site: &Site, path: &[u8], plain: Form, codings: &Codings, now: SystemTime) -> Lies {
+    for coding in codings.best.into_iter().flatten() {
+        if let Some(form) = coded(site, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
+            return Lies::File(form);
+        }
+    }
+    match codings.identity {
+        Identity::Accepted => Lies::File(plain),
+        Identity::Refused => Lies::Unacceptable,
+    }
+}
+
+/// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.
+fn coded(site: &Site, path: &[u8], coding: Coding, now: SystemTime) -> Option<Form> {
+    // One and the same file has other fields when it is asked for by its own name, so that is another key.
+    let key = [path, coding.suffix().as_bytes(), cache::OTHER_ROLE].concat();
+    if let Some(kept) = site.cache.find(&site.root, &key) {
+        return Some(Form::Kept(kept));
+    }
+    match site.root.open_beneath(cache::path_of(&key)).ok()? {
+        Opened::File(file, stamp) => Some(form(site, file, stamp, &Place { path, coding: Some(coding), key: &key }, now)),
+        Opened::Directory(_) => None,
+    }
+}
+
+/// Whether a coded file can have been made of this version: it is not older. Without times nobody can tell.
+fn is_of_version(coded: &Stamp, plain: &Stamp) -> bool {
+    coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
+}
+
+/// A file that has just been opened; from memory, if it can be kept there.
+#[inline(never)]
+fn form(site: &Site, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTime) -> Form {
+    let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let description = Description {
+        media_type: media_type::of_name(name, &site.typing),
+        cache_control: site.caching.of_path(place.path),
+        coding: place.coding,
+        choice: site.choice,
+    };
+    let representation = Representation::of(&stamp, description, now);
+    let opened = cache::Opened { file: &file, stamp: &stamp, representation: &representation };
+    match site.cache.keep(&site.root, place.key, &opened, now) {
+        Some(kept) => Form::Kept(kept),
+        None => Form::Open(Box::new(FoundFile { open: OpenFile { file, stamp }, representation })),
+    }
+}

@@ -1,0 +1,8 @@
+// the same line again and again
+// the same line again and again
+// the same line again and again
+// the same line again and again
+// the same line again and again
+// the same line again and again
+// the same line again and again
+// the same line again and again
