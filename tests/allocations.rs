@@ -43,7 +43,11 @@ fn a_kept_file_is_sent_without_allocating() {
     let plain = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n";
     let index = "GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept: text/html, */*;q=0.8\r\nAccept-Encoding: gzip, br\r\n\r\n";
     let part = "GET /docs/guide.txt HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\n\r\n";
-    for (request, why) in [(plain, "a file"), (index, "an index"), (part, "in a directory")] {
+    let known = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: \"a\", \"b\"\r\n\r\n";
+    let same = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: *\r\n\r\n";
+    for (request, why) in
+        [(plain, "a file"), (index, "an index"), (part, "in a directory"), (known, "another version"), (same, "304")]
+    {
         // Not before the file has been kept, and all has grown to its size.
         allocations(&app, request, 10);
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));

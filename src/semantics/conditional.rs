@@ -61,16 +61,16 @@ pub enum RangeUse {
 pub fn evaluate(headers: &Headers<'_>, validators: &Validators, method: Method) -> Precondition {
     let retrieves = method == Method::Get || method == Method::Head;
     // Steps 1 and 2: a tag says more than a date, so the date counts only without it.
-    let is_meant = match tags(headers, name::IF_MATCH) {
-        Some(tags) => tags.any_is(validators, Strength::Strong),
+    let is_meant = match is_named(headers, name::IF_MATCH, validators, Strength::Strong) {
+        Some(is_named) => is_named,
         None => !changed_since(headers, name::IF_UNMODIFIED_SINCE, validators).unwrap_or(false),
     };
     if !is_meant {
         return Precondition::Failed;
     }
     // Step 3: a cache asks whether one of the versions it keeps will do; for that, nearly the same is good enough.
-    if let Some(tags) = tags(headers, name::IF_NONE_MATCH) {
-        return match tags.any_is(validators, Strength::Weak) {
+    if let Some(is_named) = is_named(headers, name::IF_NONE_MATCH, validators, Strength::Weak) {
+        return match is_named {
             false => Precondition::Proceed,
             true if retrieves => Precondition::NotModified,
             true => Precondition::Failed,
@@ -104,30 +104,11 @@ pub fn if_range(headers: &Headers<'_>, validators: &Validators) -> RangeUse {
     if is_same { RangeUse::Honoured } else { RangeUse::Ignored }
 }
 
-/// The tags of If-Match or If-None-Match.
-#[derive(Debug, PartialEq, Eq)]
-enum Tags<'a> {
-    /// `*`: any version at all.
-    Any,
-    /// These. A malformed list is empty: it matches nothing, so nothing is overwritten and nobody is told "not modified" by
-    /// mistake.
-    Listed(Vec<Tag<'a>>),
-}
-
 /// An entity-tag of the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tag<'a> {
     strength: Strength,
     opaque: &'a [u8],
-}
-
-impl Tags<'_> {
-    fn any_is(&self, validators: &Validators, comparison: Strength) -> bool {
-        match self {
-            Tags::Any => true,
-            Tags::Listed(tags) => tags.iter().any(|tag| tag.is(validators, comparison)),
-        }
-    }
 }
 
 impl Tag<'_> {
@@ -139,38 +120,38 @@ impl Tag<'_> {
     }
 }
 
-/// The tags of all lines of that name together (RFC 9110 §5.3); `None` if there is no such line.
+/// Whether ours is among the tags of all lines of that name together (RFC 9110 §5.3), or `*` is, which is any version at all; `None` if
+/// there is no such line. A malformed list matches nothing, so nothing is overwritten and nobody is told "not modified" by mistake.
 // If-Match = "*" / #entity-tag
-fn tags<'a>(headers: &Headers<'a>, name: &str) -> Option<Tags<'a>> {
-    let mut listed = Vec::new();
-    let mut values = headers.all(name).peekable();
-    let first = *values.peek()?;
+fn is_named(headers: &Headers<'_>, name: &str, validators: &Validators, comparison: Strength) -> Option<bool> {
+    let mut values = headers.all(name);
+    let first = values.next()?;
     if first == b"*" {
-        values.next();
-        return Some(if values.next().is_none() { Tags::Any } else { Tags::Listed(Vec::new()) });
+        return Some(values.next().is_none());
     }
-    for value in values {
-        match tag_list(value) {
-            Some(tags) => listed.extend(tags),
-            None => return Some(Tags::Listed(Vec::new())),
+    let mut is_named = false;
+    for value in headers.all(name) {
+        match is_listed(value, validators, comparison) {
+            Some(is_listed) => is_named |= is_listed,
+            None => return Some(false),
         }
     }
-    Some(Tags::Listed(listed))
+    Some(is_named)
 }
 
-/// The tags of one line; `None` if it is malformed. A comma between quotes belongs to the tag, and a backslash is only a
-/// backslash: a tag is not a quoted-string.
+/// Whether ours is among the tags of one line; `None` if that is malformed. A comma between quotes belongs to the tag, and a backslash is
+/// only a backslash: a tag is not a quoted-string.
 // #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )
-fn tag_list(value: &[u8]) -> Option<Vec<Tag<'_>>> {
-    let (mut tags, mut rest) = (Vec::new(), trim_ows(value));
+fn is_listed(value: &[u8], validators: &Validators, comparison: Strength) -> Option<bool> {
+    let (mut is_listed, mut rest) = (false, trim_ows(value));
     loop {
         if !rest.is_empty() && !rest.starts_with(b",") {
             let (tag, after) = entity_tag(rest)?;
-            tags.push(tag);
+            is_listed |= tag.is(validators, comparison);
             rest = trim_ows(after);
         }
         match rest {
-            [] => return Some(tags),
+            [] => return Some(is_listed),
             [b',', after @ ..] => rest = trim_ows(after),
             _ => return None,
         }
