@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::caching::Caching;
 use crate::common_fields::CommonFields;
 use crate::semantics::cors::Origins;
+use crate::semantics::forwarded::Trusted;
 use crate::semantics::negotiate::Codings;
 use crate::wire::headers::Headers;
 use crate::wire::request::HeadLimits;
@@ -46,6 +47,8 @@ pub struct Config {
     pub common: CommonFields,
     /// The pages of which other sites may read our answers; `None`: of none.
     pub cors: Option<Cors>,
+    /// Who stands before us.
+    pub proxies: Proxies,
     /// The limits.
     pub limits: Limits,
 }
@@ -181,6 +184,13 @@ pub enum Fallback {
     None,
     /// The index of the root: an application that knows what to do with all its addresses.
     StartPage,
+}
+
+/// What a proxy or a balancer in front is to us.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    /// Whose word counts when it is said for whom a request is.
+    pub trusted: Trusted,
 }
 
 /// How much is logged, unless RUST_LOG says otherwise.

@@ -4,7 +4,6 @@
 //! has had enough. One thread runs it from accept to close, so the place in this file *is* the state of the protocol.
 
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime};
 
@@ -20,10 +19,13 @@ use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
 use crate::net::stream::Stream;
+use crate::peer::Peer;
 use crate::routes;
 use crate::semantics::date::HttpDate;
+use crate::semantics::forwarded;
 use crate::slot::{Evicted, Slot};
 use crate::wire::framing::{self, Expectation, Framing, Persistence};
+use crate::wire::headers::Headers;
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
 use crate::wire::request::{HeadParser, Progress, RequestHead, Version};
@@ -80,7 +82,7 @@ enum Unanswered {
 
 struct Connection<'a, S> {
     app: &'a App,
-    peer: SocketAddr,
+    peer: Peer,
     slot: &'a Slot,
     stream: Deadline<S>,
     inbox: Inbox,
@@ -94,7 +96,7 @@ struct Connection<'a, S> {
 ///
 /// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
 /// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
-pub fn serve<S: Stream>(stream: S, peer: SocketAddr, app: &App, slot: &Slot) -> Ended {
+pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended {
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = loop {
@@ -109,7 +111,7 @@ pub fn serve<S: Stream>(stream: S, peer: SocketAddr, app: &App, slot: &Slot) -> 
 
 impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
-    fn begin(stream: S, peer: SocketAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
+    fn begin(stream: S, peer: Peer, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
         Box::new(Connection {
             app,
@@ -305,8 +307,9 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn note(&self, sent: &Delivered, began: Instant) {
         let Some(log) = &self.app.access_log else { return };
         let message = self.inbox.bytes();
-        let headers = self.parser.head(message).map(|head| head.headers);
-        sent.note(log, Asked { peer: self.peer, message, headers, began }, &self.date);
+        let headers = self.parser.head(message).map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
+        let client = forwarded::client(self.peer, &headers, &self.app.config.proxies.trusted);
+        sent.note(log, Asked { client, message, headers, began }, &self.date);
     }
 
     /// Ends the connection so that the client gets to read our last answer.

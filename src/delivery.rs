@@ -3,7 +3,6 @@
 //! The last page of an exchange: the response is framed, its head and content are written, and a line of the log says so.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use log::warn;
@@ -18,6 +17,7 @@ use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::stream::Stream;
 use crate::semantics::date::HttpDate;
+use crate::semantics::forwarded::Client;
 use crate::wire::framing::Persistence;
 use crate::wire::headers::{Headers, name};
 use crate::wire::status::Status;
@@ -114,11 +114,11 @@ impl<S: Stream> Delivery<'_, S> {
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// The client.
-    pub peer: SocketAddr,
+    pub client: Client,
     /// What it sent, from the first byte of the message.
     pub message: &'a [u8],
     /// Its fields, or as many as could be read.
-    pub headers: Option<Headers<'a>>,
+    pub headers: Headers<'a>,
     /// When all of its head was here.
     pub began: Instant,
 }
@@ -128,16 +128,16 @@ impl Delivered {
     #[inline(never)]
     pub fn note(&self, log: &AccessLog, asked: Asked<'_>, date: &HttpDate) {
         let Delivered { status, bytes, .. } = *self;
-        let field = |name| asked.headers.and_then(|headers| headers.first(name));
         log.note(&Line {
-            client: asked.peer.ip(),
+            client: asked.client.peer.address,
+            scheme: asked.client.scheme,
             date: date.as_str(),
             request: request_line(asked.message),
             status,
             bytes,
             duration: asked.began.elapsed(),
-            referer: field(name::REFERER),
-            user_agent: field(name::USER_AGENT),
+            referer: asked.headers.first(name::REFERER),
+            user_agent: asked.headers.first(name::USER_AGENT),
         });
     }
 }

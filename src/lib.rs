@@ -127,6 +127,8 @@ pub mod app;
 
 pub mod config;
 
+pub mod peer;
+
 pub mod access_log;
 
 pub mod log_line;

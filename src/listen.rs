@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::config::Bind;
+use crate::peer::Peer;
 use crate::stop::Stop;
 
 /// Connections that wait for us in the kernel. The standard library's 128 overflow when a few hundred clients come at once, and
@@ -128,7 +129,7 @@ impl Listeners {
 ///
 /// # Errors
 /// `WouldBlock` when there is none; others as [`Trouble`] sorts them.
-pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     let (socket, peer) = listener.accept()?;
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
         // Elsewhere a connection inherits the listener's mode, and not its options.
@@ -136,7 +137,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         // It fails where the client has gone already; then the first read says so.
         let _ = socket.set_nodelay(true);
     }
-    Ok((socket, peer))
+    Ok((socket, peer.into()))
 }
 
 /// What an accept that failed asks of us.

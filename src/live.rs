@@ -4,11 +4,12 @@
 //! been idle longest, or else of whoever has been longest at sending a head, or else at sending content: an attacker with a thousand
 //! slow connections evicts only himself. Only if every seat is busy with an answer is anyone turned away.
 
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::peer::Peer;
 use crate::slot::{CONTENT, HEAD, IDLE, Slot};
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
@@ -29,7 +30,7 @@ pub struct Seat {
     /// Its socket: the only descriptor it has.
     pub socket: TcpStream,
     /// Who is at the other end.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     place: AtomicUsize,
 }
 
@@ -81,7 +82,7 @@ impl Live {
     }
 
     /// Gives a connection a seat, if need be someone else's.
-    pub fn admit(&self, socket: TcpStream, peer: SocketAddr, now: Instant) -> Admission<'_> {
+    pub fn admit(&self, socket: TcpStream, peer: Peer, now: Instant) -> Admission<'_> {
         let mut seats = self.lock();
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
@@ -213,7 +214,7 @@ mod tests {
 
     fn admit<'a>(live: &'a Live, pairs: &Pairs, now: Instant) -> Option<(Admitted<'a>, TcpStream)> {
         let (socket, client) = pairs.next();
-        match live.admit(socket, client.local_addr().unwrap(), now) {
+        match live.admit(socket, client.local_addr().unwrap().into(), now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
             Admission::Full(_) | Admission::Soon(..) => None,
         }
@@ -223,7 +224,7 @@ mod tests {
     fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
         let live = Live::new(3);
-        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let nobody = Peer::unix();
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();

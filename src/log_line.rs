@@ -8,6 +8,8 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::peer::Address;
+use crate::semantics::forwarded::Scheme;
 use crate::wire::response::push_number;
 use crate::wire::status::Status;
 
@@ -35,7 +37,9 @@ pub enum Format {
 /// One exchange.
 pub struct Line<'a> {
     /// Who asked.
-    pub client: IpAddr,
+    pub client: Address,
+    /// By which protocol, if that is known: a proxy may have been asked by another than we are.
+    pub scheme: Option<Scheme>,
     /// When the answer began: an HTTP date, of which the formats use the parts.
     pub date: &'a str,
     /// The request line as it came, or as much as came of it.
@@ -98,6 +102,7 @@ impl Line<'_> {
         }
         address(out, self.client);
         out.push(b'"');
+        member(out, "scheme", self.scheme.map(|scheme| scheme.name().as_bytes()), FIELD_BYTES_MAX);
         let words = words(self.request);
         let [method, target, version] = words.map_or([None; 3], |words| words.map(Some));
         member(out, "method", method, REQUEST_BYTES_MAX);
@@ -140,9 +145,9 @@ fn words(request: &[u8]) -> Option<[&[u8]; 3]> {
     words.next().is_none().then_some(three)
 }
 
-fn address(out: &mut Vec<u8>, address: IpAddr) {
+fn address(out: &mut Vec<u8>, address: Address) {
     match address {
-        IpAddr::V4(address) => {
+        Address::Ip(IpAddr::V4(address)) => {
             for (index, octet) in address.octets().into_iter().enumerate() {
                 if index > 0 {
                     out.push(b'.');
@@ -151,7 +156,7 @@ fn address(out: &mut Vec<u8>, address: IpAddr) {
             }
         }
         // Its shortest spelling is a science of its own (RFC 5952). A Vec takes whatever it is given.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
+        Address::Ip(IpAddr::V6(_)) | Address::Unix => drop(write!(out, "{address}")),
     }
 }
 
@@ -220,7 +225,8 @@ mod tests {
     use super::*;
 
     const LINE: Line<'_> = Line {
-        client: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        client: Address::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+        scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
         request: b"GET /a HTTP/1.1",
         status: Status::OK,
@@ -268,9 +274,14 @@ mod tests {
             ),
             (
                 Format::Json,
-                Line { client: "2001:db8::1".parse().unwrap(), user_agent: Some(b"c\xc3\xbc/1\t\x7f"), ..LINE },
+                Line {
+                    client: Address::Ip("2001:db8::1".parse().unwrap()),
+                    scheme: Some(Scheme::Https),
+                    user_agent: Some(b"c\xc3\xbc/1\t\x7f"),
+                    ..LINE
+                },
                 concat!(
-                    r#"{"time":"1994-11-06T08:49:37Z","client":"2001:db8::1","method":"GET","target":"/a","version":"HTTP/1.1","#,
+                    r#"{"time":"1994-11-06T08:49:37Z","client":"2001:db8::1","scheme":"https","method":"GET","target":"/a","version":"HTTP/1.1","#,
                     r#""status":200,"bytes":12,"seconds":0.001500,"referer":null,"user_agent":"c\u00c3\u00bc/1\u0009\u007f"}"#
                 ),
                 "an object",
@@ -279,7 +290,7 @@ mod tests {
                 Format::Json,
                 no_request,
                 concat!(
-                    r#"{"time":"1994-11-06T08:49:37Z","client":"127.0.0.1","method":null,"target":null,"version":null,"#,
+                    r#"{"time":"1994-11-06T08:49:37Z","client":"127.0.0.1","scheme":null,"method":null,"target":null,"version":null,"#,
                     r#""request":"\u0016\u0003\u0001 \"","status":200,"bytes":12,"seconds":0.001500,"referer":null,"user_agent":null}"#
                 ),
                 "what is no request line",

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::fields::Fields;
+use crate::peer::Peer;
 use crate::representation::Kept;
 use crate::stamp::Stamp;
 use crate::wire::framing::Framing;
@@ -26,8 +26,8 @@ pub trait Content: Read {
 
 /// A request, as a handler sees it.
 pub struct Request<'a> {
-    /// Who asks.
-    pub peer: SocketAddr,
+    /// The other end of the connection.
+    pub peer: Peer,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// The target, understood.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,6 +19,7 @@ use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
 use crate::net::piece::give_back_spare;
+use crate::peer::Peer;
 use crate::stop::Stop;
 use crate::workers::Workers;
 
@@ -171,7 +172,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
     /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn take(&mut self, connection: TcpStream, peer: SocketAddr, stop: &Stop) {
+    fn take(&mut self, connection: TcpStream, peer: Peer, stop: &Stop) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
             match self.live.admit(connection, peer, Instant::now()) {

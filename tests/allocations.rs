@@ -14,6 +14,7 @@ use threadbare::conn;
 use threadbare::log_line::Format;
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::net::scripted::Scripted;
+use threadbare::peer::Peer;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 
@@ -24,7 +25,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn allocations(app: &App, request: &str, requests: usize) -> usize {
     let mut client = Scripted::new(vec![request.as_bytes().to_vec(); requests]);
     client.received.reserve_exact(requests * 4096);
-    let (peer, slot) = (SocketAddr::from(([127, 0, 0, 1], 50_000)), Slot::new(Instant::now()));
+    let (peer, slot) = (Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
     let region = Region::new(ALLOCATOR);
     conn::serve(&mut client, peer, app, &slot);
     let change = region.change();

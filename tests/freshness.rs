@@ -14,6 +14,7 @@ use process::{Scratch, served};
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::message::{Body, Content, Request, Source};
+use threadbare::peer::Peer;
 use threadbare::routes;
 use threadbare::site::Site;
 use threadbare::wire::framing::Framing;
@@ -53,7 +54,7 @@ fn ask(app: &App, path: &str) -> Came {
     let mut parser = HeadParser::new(HeadLimits::default());
     parser.advance(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
-    let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
+    let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
     let mut request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
     let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     match response.body {

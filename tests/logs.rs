@@ -154,6 +154,28 @@ fn each_format_says_who_asked() {
 }
 
 #[test]
+fn the_client_of_a_trusted_proxy_is_noted_and_nobody_elses() {
+    for (options, client) in [
+        (&["--trust-proxy", "127.0.0.1"][..], r#""client":"192.0.2.7","scheme":"https","#),
+        (&["--trust-proxy", "192.0.2.0/24"], r#""client":"127.0.0.1","scheme":"http","#),
+        (&[], r#""client":"127.0.0.1","scheme":"http","#),
+    ] {
+        let (_scratch, process) = served(&[&["--log-format", "json"], options].concat());
+        let mut browser = process.client();
+        browser.send(
+            b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n",
+        );
+        browser.answer();
+        let line = process.wait_for_log("/ten.txt");
+        assert!(line.contains(client), "{options:?}: {line}");
+        // What is no request may still say whose it is.
+        browser.send(b"GET /bad HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nHost : a\r\n\r\n");
+        let line = process.wait_for_log("\"status\":400");
+        assert!(line.contains(client), "{options:?}: {line}");
+    }
+}
+
+#[test]
 fn a_log_that_guests_can_read_is_warned_of() {
     for (inside, warned) in [(true, true), (false, false)] {
         let (scratch, other) = (Scratch::new(), Scratch::new());

@@ -59,7 +59,7 @@ impl Served {
     fn get(&self, target: &str) -> Vec<u8> {
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut client = Scripted::new(vec![request.into_bytes()]);
-        conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)), &self.app, &Slot::new(Instant::now()));
+        conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &self.app, &Slot::new(Instant::now()));
         client.received
     }
 }

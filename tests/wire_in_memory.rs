@@ -12,6 +12,7 @@ use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::net::scripted::Scripted;
+use threadbare::peer::Peer;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 
@@ -35,7 +36,7 @@ fn every_case_in_three_deliveries() {
         let app = apps.entry(case.options.clone()).or_insert_with(|| app(&site, case));
         for (name, deliver) in DELIVERIES {
             let mut client = Scripted::new(deliver(case.sent()));
-            let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+            let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
             conn::serve(&mut client, peer, app, &Slot::new(Instant::now()));
             if let Err(report) = case.judge(&client.received) {
                 failures.push(format!("{} ({name}): {report}", case.name));

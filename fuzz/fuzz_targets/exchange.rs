@@ -12,6 +12,7 @@ use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::slot::Slot;
 use threadbare::net::scripted::Scripted;
+use threadbare::peer::Peer;
 use threadbare::site::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
 
@@ -74,7 +75,7 @@ fuzz_target!(|data: &[u8]| {
     let (cut, data) = choice(data);
     let step = if cut == 0 { data.len().max(1) } else { usize::from(cut) };
     let mut client = Scripted::new(data.chunks(step).map(<[u8]>::to_vec));
-    let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+    let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
     APP.with(|app| conn::serve(&mut client, peer, app, &Slot::new(Instant::now())));
 
     let asked = methods(data);

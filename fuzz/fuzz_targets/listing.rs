@@ -15,6 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
 use threadbare::config::Routes;
 use threadbare::message::{Body, Content, Request};
+use threadbare::peer::Peer;
 use threadbare::site::lookup::{Found, lookup};
 use threadbare::site::{Site, listing};
 use threadbare::wire::framing::Framing;
@@ -75,7 +76,7 @@ fuzz_target!(|data: &[u8]| {
         let page = with_head(head, |head, _| {
             let target = Target::parse(head).expect("a plain target");
             let request = Request {
-                peer: ([127, 0, 0, 1], 1).into(),
+                peer: Peer::unix(),
                 head,
                 target: &target,
                 framing: Framing::None,

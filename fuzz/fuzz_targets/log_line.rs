@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::log_line::{Format, Line};
+use threadbare::peer::Address;
 use threadbare::wire::status::Status;
 
 fuzz_target!(|request: &[u8]| {
     let line = Line {
-        client: IpAddr::from([127, 0, 0, 1]),
+        client: Address::Ip(IpAddr::from([127, 0, 0, 1])),
+        scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
         request,
         status: Status::OK,

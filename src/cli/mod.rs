@@ -10,6 +10,8 @@ pub mod answers;
 
 pub mod guests;
 
+pub mod proxies;
+
 pub mod bounds;
 
 pub mod talk;
@@ -37,6 +39,7 @@ use bounds::Bounds;
 use generate::{Generate, generate};
 use guests::Guests;
 use listen::Listen;
+use proxies::BehindProxies;
 use serve::Serve;
 use talk::Talk;
 
@@ -56,6 +59,9 @@ pub struct Cli {
     /// Who gets in.
     #[command(flatten)]
     pub guests: Guests,
+    /// Who stands before us.
+    #[command(flatten)]
+    pub proxies: BehindProxies,
     /// Limits.
     #[command(flatten)]
     pub bounds: Bounds,
@@ -178,6 +184,7 @@ impl Cli {
             caching: self.answers.caching(self.guests.sharing()),
             common: self.answers.common(),
             cors: self.answers.cors(),
+            proxies: self.proxies.proxies(),
             limits: self.bounds.limits(),
         }
     }

@@ -12,6 +12,7 @@ use crate::json::Json;
 use crate::message::{Body, Request, Response};
 use crate::page;
 use crate::semantics::accept::{self, Reader};
+use crate::semantics::forwarded::{self, Scheme};
 use crate::wire::framing::Framing;
 use crate::wire::headers::name;
 use crate::wire::request::Version;
@@ -29,8 +30,11 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
+    let client = forwarded::client(request.peer, &request.head.headers, &app.config.proxies.trusted);
     let seen = Seen {
         peer: request.peer.to_string(),
+        client: (client.peer != request.peer).then(|| client.peer.to_string()),
+        scheme: client.scheme.map(Scheme::name).filter(|_| client.peer != request.peer),
         method: request.head.method.name(),
         target: shown(request.head.target),
         path: shown(request.target.path()),
@@ -55,6 +59,9 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
 /// A request, with all its bytes made presentable.
 struct Seen {
     peer: String,
+    /// For whom the peer asks, if it is a trusted proxy and says so; and how it was asked.
+    client: Option<String>,
+    scheme: Option<&'static str>,
     method: &'static str,
     target: String,
     path: String,
@@ -69,12 +76,12 @@ struct Seen {
 impl Seen {
     /// What there is to say but for the content, as name and value.
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines = vec![
-            ("peer", self.peer.clone()),
-            ("method", self.method.to_owned()),
-            ("target", self.target.clone()),
-            ("path", self.path.clone()),
-        ];
+        let mut lines = vec![("peer", self.peer.clone())];
+        lines.extend(self.client.iter().map(|client| ("client", client.clone())));
+        lines.extend(self.scheme.iter().map(|scheme| ("scheme", (*scheme).to_owned())));
+        lines.push(("method", self.method.to_owned()));
+        lines.push(("target", self.target.clone()));
+        lines.push(("path", self.path.clone()));
         lines.extend(self.query.iter().map(|(name, value)| ("query", format!("{name} = {value}"))));
         lines.push(("version", self.version.to_owned()));
         lines.extend(self.fields.iter().map(|(name, value)| ("field", format!("{name}: {value}"))));
@@ -138,8 +145,10 @@ impl Seen {
             Ok(text) => format!("\"text\":{}", Json(text)),
             Err(_) => format!("\"base64\":{}", Json(&BASE64_STANDARD.encode(&self.content))),
         };
+        let client = self.client.iter().map(|client| format!("\"client\":{},", Json(client))).collect::<String>();
+        let scheme = self.scheme.iter().map(|scheme| format!("\"scheme\":{},", Json(scheme))).collect::<String>();
         format!(
-            "{{\"peer\":{},\"method\":{},\"target\":{},\"path\":{},\"query\":{},\"version\":{},\"fields\":{},\"framing\":{framing},\
+            "{{\"peer\":{},{client}{scheme}\"method\":{},\"target\":{},\"path\":{},\"query\":{},\"version\":{},\"fields\":{},\"framing\":{framing},\
              \"trailers\":{},\"content\":{{\"bytes\":{},{content}}}}}\n",
             Json(&self.peer),
             Json(self.method),

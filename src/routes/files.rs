@@ -164,6 +164,7 @@ mod tests {
 
     use super::*;
     use crate::message::{Content, OpenFile};
+    use crate::peer::Peer;
     use crate::representation::Description;
     use crate::site::scratch::Scratch;
     use crate::stamp::Stamp;
@@ -195,7 +196,7 @@ mod tests {
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
         let head = parser.head(head.as_bytes()).unwrap();
-        let (peer, target) = ("127.0.0.1:1".parse().unwrap(), Target::parse(&head).unwrap());
+        let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
         let request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
         let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());

@@ -117,7 +117,7 @@ pub(crate) mod scratch {
     use crate::caching::Caching;
     use crate::common_fields::CommonFields;
     use crate::config::{
-        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Routes, Sandbox, Symlinks, Typing,
+        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Symlinks, Typing,
     };
 
     pub(crate) struct Scratch {
@@ -172,6 +172,7 @@ pub(crate) mod scratch {
                 cors: None,
                 precompressed: Precompressed::Off,
                 fallback: Fallback::None,
+                proxies: Proxies::default(),
                 limits: Limits::default(),
             };
             change(&mut config);

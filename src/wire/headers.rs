@@ -15,6 +15,7 @@ pub mod name {
     pub const CONTENT_LENGTH: &str = "content-length"; // §8.6
     pub const COOKIE: &str = "cookie"; // RFC 6265 §4.2
     pub const EXPECT: &str = "expect"; // §10.1.1
+    pub const FORWARDED: &str = "forwarded"; // RFC 7239 §4
     pub const HOST: &str = "host"; // §7.2
     pub const IF_MATCH: &str = "if-match"; // §13.1.1
     pub const IF_MODIFIED_SINCE: &str = "if-modified-since"; // §13.1.3
@@ -28,6 +29,8 @@ pub mod name {
     pub const SEC_FETCH_SITE: &str = "sec-fetch-site"; // Fetch Metadata Request Headers §2.3
     pub const TRANSFER_ENCODING: &str = "transfer-encoding"; // RFC 9112 §6.1
     pub const USER_AGENT: &str = "user-agent"; // §10.1.5
+    pub const X_FORWARDED_FOR: &str = "x-forwarded-for"; // what was before Forwarded
+    pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // the same
 }
 
 /// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.

@@ -1,0 +1,22 @@
+//! Which words say who stands before us?
+
+use clap::Args;
+
+use crate::config::Proxies;
+use crate::semantics::forwarded::{Network, Trusted};
+
+/// What a proxy or a balancer in front is to us.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Behind a proxy")]
+pub struct BehindProxies {
+    /// Believe what a proxy at this address, in this network (10.0.0.0/8), or at a Unix socket (unix) says of its client, by Forwarded or X-Forwarded-For; may be given more than once
+    #[arg(long, value_name = "ADDR")]
+    pub trust_proxy: Vec<Network>,
+}
+
+impl BehindProxies {
+    /// What they are to us.
+    pub fn proxies(&self) -> Proxies {
+        Proxies { trusted: Trusted::new(self.trust_proxy.clone()) }
+    }
+}
