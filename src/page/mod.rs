@@ -17,7 +17,7 @@ const STYLE: &str = include_str!("style.css");
 const FILTER: &str = include_str!("filter.js");
 
 /// What a page may do: apply that style sheet, run that script, and show an icon.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-+Xkql2aLi9imOLu++g0kBZRQKalejUzkDz4jcvdLUiE='; \
+const POLICY: &str = "default-src 'none'; style-src 'sha256-6n5CImugaYXZFVFNBV07R9t7HZKvTLkuWfkIGDTzuAE='; \
     script-src 'sha256-8q3OdknYRqCBwXGbjUfF1obD73xlRh9mslTaJhEbYDY='; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
