@@ -10,9 +10,11 @@ use std::time::{Instant, SystemTime};
 use log::{debug, error};
 
 use crate::app::App;
+use crate::common_fields::CommonFields;
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
-use crate::finish;
+use crate::explain::{self, Explain};
+use crate::finish::{self, Plan};
 use crate::message::{Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
@@ -133,6 +135,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             Ok(head_bytes) => self.answer(head_bytes),
             Err(NoRequest::Ended(ended)) => Next::Close(ended),
             Err(NoRequest::Fault(fault)) => {
+                self.explain_fault(fault);
                 self.refuse(Response::malformed(fault.what), self.parser.method(), Ended::Malformed(fault.what))
             }
             Err(NoRequest::TimedOut) => {
@@ -236,7 +239,15 @@ impl<'a, S: Stream> Connection<'a, S> {
         let limits = &self.app.config.limits;
         let bytes = self.inbox.bytes();
         let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(Malformed::CutShort))?;
-        let understood = understand(&head).map_err(|fault| Unanswered::Malformed(fault.what))?;
+        let understood = understand(&head).map_err(|fault| {
+            self.explain_fault(fault);
+            Unanswered::Malformed(fault.what)
+        })?;
+        if let Some(explain) = &self.app.explain {
+            let Understood { target, framing, expectation } = &understood;
+            let bytes = bytes.get(..head_bytes).unwrap_or_default();
+            explain.asked(&explain::Understood { bytes, head: &head, target, framing: *framing, expectation: *expectation });
+        }
         if understood.framing != Framing::None {
             // The client may wait for our earlier answers before it sends this content.
             self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
@@ -276,16 +287,31 @@ impl<'a, S: Stream> Connection<'a, S> {
         let plan = finish::plan(&response, Some(method), version, persistence);
         let delivery =
             Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
+        if let Some(explain) = &self.app.explain {
+            explain_answer(explain, &response, plan, delivery.date, &self.app.config.common);
+        }
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = delivery.send(response, plan, flushing);
         self.note(&sent, began);
         self.exchanges += 1;
         self.inbox.consume(consumed);
         self.inbox.put_back(&surplus);
-        match sent.failed.or(fate) {
+        let next = match sent.failed.or(fate) {
             Some(ended) => Next::Close(ended),
             None if plan.persistence == Persistence::Close => Next::Close(Ended::AsAsked),
             None => Next::Request,
+        };
+        if let Some(explain) = &self.app.explain {
+            explain.then(if let Next::Close(ended) = &next { Some(ended) } else { None });
+        }
+        next
+    }
+
+    /// Shows the byte that broke the message.
+    #[inline(never)]
+    fn explain_fault(&self, fault: Fault) {
+        if let Some(explain) = &self.app.explain {
+            explain.refused(self.inbox.bytes(), fault);
         }
     }
 
@@ -297,6 +323,10 @@ impl<'a, S: Stream> Connection<'a, S> {
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let delivery =
             Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
+        if let Some(explain) = &self.app.explain {
+            explain_answer(explain, &response, plan, delivery.date, &self.app.config.common);
+            explain.then(Some(&ended));
+        }
         let sent = delivery.send(response, plan, Flushing::Now);
         self.note(&sent, began);
         self.exchanges += 1;
@@ -323,12 +353,21 @@ impl<'a, S: Stream> Connection<'a, S> {
     }
 }
 
+/// Tells of an answer, with the head that is about to be sent.
+#[inline(never)]
+fn explain_answer(explain: &Explain, response: &Response, plan: Plan, date: &HttpDate, common: &CommonFields) {
+    let mut head = Vec::new();
+    finish::head(&mut head, response, plan, common, date);
+    explain.answered(response, &head);
+}
+
 /// Reads all of a head that decides about the message as a whole.
 #[inline(never)]
 fn understand<'a>(head: &RequestHead<'a>) -> Result<Understood<'a>, Fault> {
     let target = Target::parse(head)?;
-    let framing = framing::of_request(head).map_err(|what| what.at(head.target_at))?;
-    let expectation = framing::expectation(head).map_err(|what| what.at(head.target_at))?;
+    let fault = |what: Malformed| what.at(framing::place(head, what));
+    let framing = framing::of_request(head).map_err(fault)?;
+    let expectation = framing::expectation(head).map_err(fault)?;
     Ok(Understood { target, framing, expectation })
 }
 

@@ -97,6 +97,10 @@ pub mod wire;
 
 pub mod message;
 
+pub mod because;
+
+pub mod explain;
+
 pub mod fields;
 
 pub mod representation;

@@ -19,6 +19,7 @@ use threadbare::app::App;
 use threadbare::cli::talk::Talk;
 use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
+use threadbare::explain::Explain;
 use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners};
 use threadbare::log_writer::{LogWriter, Losses};
@@ -84,7 +85,8 @@ fn run(cli: &Cli) -> Result<(), String> {
         log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
     }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
-    let app = App { stop, access_log, ..App::new(config, site, auth) };
+    let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
+    let app = App { stop, access_log, explain, ..App::new(config, site, auth) };
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::because::Because;
 use crate::fields::Fields;
 use crate::peer::Peer;
 use crate::representation::Kept;
@@ -149,12 +150,20 @@ pub struct Response {
     pub fields: Fields,
     /// The content.
     pub body: Body,
+    /// What was found.
+    pub because: Because,
 }
 
 impl Response {
     /// An answer without content.
     pub fn new(status: Status) -> Response {
-        Response { status, fields: Fields::default(), body: Body::Empty }
+        Response { status, fields: Fields::default(), body: Body::Empty, because: Because::default() }
+    }
+
+    /// The same answer, and why.
+    pub fn because(mut self, because: Because) -> Response {
+        self.because = because;
+        self
     }
 
     /// The same answer with another content.

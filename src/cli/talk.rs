@@ -20,6 +20,10 @@ pub struct Talk {
     #[arg(long)]
     pub open: bool,
 
+    /// Tell each exchange on standard error, in plain words: what came, what it means, why this answer
+    #[arg(long)]
+    pub explain: bool,
+
     /// No access log
     #[arg(short, long)]
     pub quiet: bool,

@@ -33,7 +33,7 @@ pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
             whole(fields, Source::Kept(kept), length)
         }
         Wanted::Nothing => {
-            Response { status: Status::NOT_MODIFIED, fields: Fields::prepared(&kept.fields_not_modified), body: Body::Empty }
+            Response { fields: Fields::prepared(&kept.fields_not_modified), ..Response::new(Status::NOT_MODIFIED) }
         }
         other => {
             let representation = kept.representation.clone();
@@ -85,7 +85,7 @@ fn wanted(representation: &Representation, request: &Request<'_>) -> Wanted {
 }
 
 fn whole(fields: Fields, source: Source, length: u64) -> Response {
-    Response { status: Status::OK, fields, body: Body::Slice(source, Slice { start: 0, length }) }
+    Response { fields, ..Response::new(Status::OK) }.with_body(Body::Slice(source, Slice { start: 0, length }))
 }
 
 /// Answers what is asked for less often than the whole.
@@ -93,9 +93,7 @@ fn whole(fields: Fields, source: Source, length: u64) -> Response {
 fn answer_other(wanted: Wanted, representation: &Representation, source: Source) -> Response {
     match wanted {
         Wanted::Whole => whole(representation.fields(), source, representation.length),
-        Wanted::Nothing => {
-            Response { status: Status::NOT_MODIFIED, fields: representation.fields_not_modified(), body: Body::Empty }
-        }
+        Wanted::Nothing => Response { fields: representation.fields_not_modified(), ..Response::new(Status::NOT_MODIFIED) },
         Wanted::Another => {
             let mut response = Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
             representation.choice.push_vary(&mut response.fields);

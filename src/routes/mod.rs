@@ -21,6 +21,7 @@ pub mod trapdoors;
 use std::time::SystemTime;
 
 use crate::app::App;
+use crate::because::Because;
 use crate::config::{Fallback, Routes};
 use crate::message::{Request, Response};
 use crate::semantics::navigation::is_navigation;
@@ -132,19 +133,24 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
     }
     let codings = app.config.precompressed.codings(&request.head.headers);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
-        Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)),
-        Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)),
-        Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()),
+        Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)).because(Because::Kept),
+        Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)).because(Because::Opened),
+        Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()).because(Because::Unacceptable),
         Found::Directory(directory) => {
             unless_refused(request, READ, |request| listing::answer(directory, request, app.config.routes))
+                .because(Because::Directory)
         }
         Found::Redirect(location) => unless_refused(request, READ, |_| {
             Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
-        }),
-        Found::Failed(error) => Response::failed(&error),
+        })
+        .because(Because::NoSlash),
+        Found::Failed(error) => Response::failed(&error).because(Because::Failed),
         Found::Missing => match route(request, app) {
-            Some(route) => answer_route(route, request, app),
-            None => application(request, app, now).unwrap_or_else(|| refusal::missing(request, app, now)),
+            Some(route) => answer_route(route, request, app).because(Because::Route(route.path)),
+            None => match application(request, app, now) {
+                Some(response) => response.because(Because::Application),
+                None => refusal::missing(request, app, now).because(Because::Nothing),
+            },
         },
     }
 }

@@ -55,7 +55,7 @@ fn dress(response: Response, request: &Request<'_>) -> Response {
                     page.fields.push(name.to_owned(), value.to_owned());
                 }
             }
-            page.with("Vary", "Accept")
+            page.with("Vary", "Accept").because(response.because)
         }
     }
 }

@@ -73,6 +73,19 @@ pub fn of_request(head: &RequestHead<'_>) -> Result<Framing, Malformed> {
     }
 }
 
+/// Where in the message such a fault lies: at the value of the last field that it is about.
+pub fn place(head: &RequestHead<'_>, what: Malformed) -> usize {
+    let name = match what {
+        Malformed::ContentLength | Malformed::TwoLengths => name::CONTENT_LENGTH,
+        Malformed::LengthAndCoding | Malformed::CodingInOldVersion | Malformed::Coding | Malformed::UnknownCoding => {
+            name::TRANSFER_ENCODING
+        }
+        Malformed::Expectation => name::EXPECT,
+        _ => return head.target_at,
+    };
+    head.headers.place(name).unwrap_or(head.target_at)
+}
+
 /// Rule 4: if chunked is not the final coding, the length cannot be known. We know no other coding, so it must be the only one.
 fn chunked_and_nothing_else(head: &RequestHead<'_>) -> Result<Framing, Malformed> {
     let mut codings = head.headers.list(name::TRANSFER_ENCODING);

@@ -1,0 +1,80 @@
+//! What is each field there for?
+
+/// Fields of requests: the name in lower case, and what it asks for.
+const OF_REQUESTS: &[(&str, &str)] = &[
+    ("host", "the name by which the client knows us; one machine may serve many (RFC 9112 §3.2)"),
+    ("user-agent", "which program asks; it decides nothing here"),
+    ("accept", "which media types the client can use (RFC 9110 §12.5.1)"),
+    ("accept-encoding", "which compressed forms it can use (RFC 9110 §12.5.3)"),
+    ("accept-language", "which languages its user reads; nothing here is in more than one"),
+    ("connection", "what this connection should do: close ends it after the answer (RFC 9112 §9.3)"),
+    ("content-length", "how many bytes of content follow (RFC 9112 §6.3)"),
+    ("transfer-encoding", "the content comes in chunks, each with its length (RFC 9112 §7.1)"),
+    ("content-type", "what kind of content follows"),
+    ("expect", "the client waits for leave before it sends its content (RFC 9110 §10.1.1)"),
+    ("range", "only these bytes are wanted (RFC 9110 §14.2)"),
+    ("if-range", "the range counts only for this version; else the whole is wanted (RFC 9110 §13.1.5)"),
+    ("if-none-match", "send it only if its tag is none of these (RFC 9110 §13.1.2)"),
+    ("if-match", "go on only if its tag is one of these (RFC 9110 §13.1.1)"),
+    ("if-modified-since", "send it only if it is newer than this (RFC 9110 §13.1.3)"),
+    ("if-unmodified-since", "go on only if it is not newer than this (RFC 9110 §13.1.4)"),
+    ("origin", "the site whose page asks"),
+    ("referer", "the page on which the link stood"),
+    ("authorization", "who asks, and the proof of it; not shown here"),
+    ("cookie", "what a server asked the client to remember; nobody here does"),
+    ("upgrade-insecure-requests", "the client would rather have https; we do not speak it"),
+    ("cache-control", "what caches on the way may do"),
+];
+
+/// Fields of responses: the name in lower case, and what it tells.
+const OF_RESPONSES: &[(&str, &str)] = &[
+    ("date", "when the answer was made: caches count its age from there"),
+    ("server", "who answers; no version, which would only help attackers (RFC 9110 §10.2.4)"),
+    ("content-type", "what the bytes are, so that nobody has to guess (RFC 9110 §8.3)"),
+    ("content-length", "where the content ends, so that the connection can go on (RFC 9112 §6.3)"),
+    ("transfer-encoding", "its length is not known beforehand: it comes in chunks (RFC 9112 §7.1)"),
+    ("content-range", "which bytes these are, and of how many (RFC 9110 §14.4)"),
+    ("content-encoding", "the bytes are compressed like this"),
+    ("etag", "the name of this version: If-None-Match can ask for another (RFC 9110 §8.8.3)"),
+    ("last-modified", "when the file last changed: a name for the version as well"),
+    ("accept-ranges", "parts may be asked for (RFC 9110 §14.3)"),
+    ("cache-control", "how long it may be used again without asking; no-cache is: ask each time"),
+    ("vary", "which fields of the request decided about this answer (RFC 9110 §12.5.5)"),
+    ("location", "where the client should look instead (RFC 9110 §10.2.2)"),
+    ("allow", "which methods this resource takes (RFC 9110 §10.2.1)"),
+    ("x-content-type-options", "a browser shall not guess another type"),
+    ("content-security-policy", "this page of ours may run no script but its own, and load nothing"),
+    ("referrer-policy", "links on this page do not tell where they were followed from"),
+    ("www-authenticate", "how the client can say who it is (RFC 9110 §11.6.1)"),
+    ("retry-after", "when it is worth trying again"),
+    ("connection", "what becomes of this connection (RFC 9112 §9.3)"),
+];
+
+/// What a field of a request asks for.
+pub fn of_request(name: &[u8]) -> &'static str {
+    look_up(OF_REQUESTS, name).unwrap_or("decides nothing here")
+}
+
+/// What a field of a response tells.
+pub fn of_response(name: &str) -> &'static str {
+    look_up(OF_RESPONSES, name.as_bytes()).unwrap_or("asked for on the command line")
+}
+
+fn look_up(table: &[(&str, &'static str)], name: &[u8]) -> Option<&'static str> {
+    table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, says)| *says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_case() {
+        assert!(of_request(b"HOST").contains("by which the client knows us"));
+        assert!(of_response("ETag").contains("name of this version"));
+        assert_eq!(of_request(b"x-unknown"), "decides nothing here");
+        for (name, _) in OF_REQUESTS.iter().chain(OF_RESPONSES) {
+            assert_eq!(*name, name.to_ascii_lowercase());
+        }
+    }
+}

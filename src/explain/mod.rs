@@ -1,0 +1,209 @@
+//! What happened, and why? Each exchange in plain words, for whoever learns HTTP from it (`--explain`).
+//!
+//! Nothing is read a second time: what is told is what the server itself read, found and decided, handed over where it has it in its
+//! hands. Without `--explain` there is nobody to hand it to, and nothing of this is touched.
+
+pub mod fields;
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+use crate::because::Because;
+use crate::ended::Ended;
+use crate::ink::Ink;
+use crate::log_writer::LogWriter;
+use crate::message::Response;
+use crate::wire::framing::{Expectation, Framing};
+use crate::wire::malformed::Fault;
+use crate::wire::method::Method;
+use crate::wire::request::{RequestHead, Version};
+use crate::wire::target::{Form, Target};
+
+/// Fields that hold secrets: they are named, and not shown.
+const MASKED: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// What is shown of one line, in bytes.
+const LINE_BYTES_MAX: usize = 512;
+/// What is shown around the byte that broke a message, on each side of it.
+const AROUND_BYTES: usize = 40;
+
+/// Tells what happens on each connection.
+#[derive(Clone, Debug)]
+pub struct Explain {
+    log: LogWriter,
+    ink: Ink,
+}
+
+/// What the head of a request came to.
+pub struct Understood<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// What was read in them.
+    pub head: &'a RequestHead<'a>,
+    /// Which resource is meant.
+    pub target: &'a Target<'a>,
+    /// How long the content is.
+    pub framing: Framing,
+    /// What the client waits for.
+    pub expectation: Expectation,
+}
+
+impl Explain {
+    /// Tells it through that queue, which never holds anybody up.
+    pub fn new(log: LogWriter, ink: Ink) -> Explain {
+        Explain { log, ink }
+    }
+
+    /// A request was read and understood.
+    pub fn asked(&self, asked: &Understood<'_>) {
+        let Understood { bytes, head, target, framing, expectation } = asked;
+        let mut page = Page::titled(self.ink, "a request");
+        page.lines('<', bytes);
+        page.says("method", &format_args!("{}: {}", head.method.name(), of_method(head.method)));
+        let path = target.path().escape_ascii();
+        let form = match target.form {
+            Form::Origin => "a path of this server (origin-form, RFC 9112 §3.2.1)",
+            Form::Absolute => "a whole URL, as proxies are asked; its host counts, not Host (absolute-form, RFC 9112 §3.2.2)",
+            Form::Asterisk => "the server as a whole (asterisk-form, RFC 9112 §3.2.4)",
+        };
+        page.says("target", &format_args!("{form}; decoded once and resolved, the path is {path}"));
+        target.query_pairs().for_each(|(name, value)| {
+            page.says("query", &format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
+        });
+        page.says(
+            "version",
+            &match head.version {
+                Version::Http10 => "1.0: no chunks, and the connection ends unless the client asks otherwise",
+                Version::Http11 => "1.1: the connection stays open unless somebody says close (RFC 9112 §9.3)",
+            },
+        );
+        for (name, _) in head.headers.iter() {
+            page.says("field", &format_args!("{}: {}", name.escape_ascii(), fields::of_request(name)));
+        }
+        match framing {
+            Framing::None => {
+                page.says("content", &"none: there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3, rule 7)")
+            }
+            Framing::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
+            Framing::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
+        }
+        if *expectation == Expectation::Continue {
+            page.says("expects", &"leave to send it: 100 Continue, or a refusal at once (RFC 9110 §10.1.1)");
+        }
+        self.tell(page);
+    }
+
+    /// What came is no request.
+    pub fn refused(&self, bytes: &[u8], fault: Fault) {
+        let mut page = Page::titled(self.ink, "no request");
+        let from = fault.at.saturating_sub(AROUND_BYTES);
+        let at = fault.at.min(bytes.len());
+        let before = visible(bytes.get(from..at).unwrap_or_default());
+        let to = fault.at.saturating_add(AROUND_BYTES).min(bytes.len());
+        let after = visible(bytes.get(at..to).unwrap_or_default());
+        let indent = before.chars().count();
+        page.raw(&format_args!("< {before}{after}"));
+        page.raw(&format_args!("  {:indent$}^ byte {}", "", fault.at));
+        page.says("rule", &fault.what.text());
+        self.tell(page);
+    }
+
+    /// An answer was made, and this is the head that is sent before its content.
+    pub fn answered(&self, response: &Response, head: &[u8]) {
+        let mut page = Page::titled(self.ink, "the answer");
+        match response.because {
+            Because::Route(path) => page.says("why", &format_args!("{} ({path})", response.because.text())),
+            because => page.says("why", &because.text()),
+        }
+        page.says("status", &format_args!("{} {}: {}", response.status.code(), response.status.phrase(), of_status(response)));
+        page.lines('>', head);
+        let lines = head.split(|byte| *byte == b'\n').skip(1);
+        for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
+            let name = String::from_utf8_lossy(name);
+            page.says("field", &format_args!("{name}: {}", fields::of_response(&name)));
+        }
+        self.tell(page);
+    }
+
+    /// What comes after the answer.
+    pub fn then(&self, ended: Option<&Ended>) {
+        let mut page = Page { ink: self.ink, text: String::new() };
+        match ended {
+            None => page.says("then", &"the connection stays open for the next request"),
+            Some(ended) => page.says("then", &format_args!("the connection closes: {ended}")),
+        }
+        page.text.push('\n');
+        self.tell(page);
+    }
+
+    fn tell(&self, page: Page) {
+        // It takes what fits, and counts what does not.
+        let _ = self.log.clone().write_all(page.text.as_bytes());
+    }
+}
+
+/// What is told at once.
+struct Page {
+    ink: Ink,
+    text: String,
+}
+
+impl Page {
+    fn titled(ink: Ink, title: &str) -> Page {
+        Page { ink, text: format!("{}\n", ink.paint("1", &format!("-- {title} --"))) }
+    }
+
+    fn raw(&mut self, line: &dyn fmt::Display) {
+        // A String takes whatever it is given.
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn says(&mut self, word: &str, what: &dyn fmt::Display) {
+        let word = self.ink.paint("36", &format!("{word:<8}"));
+        let _ = writeln!(self.text, "  {word} {what}");
+    }
+
+    /// The lines of a head as they are on the wire, each with its end.
+    fn lines(&mut self, mark: char, head: &[u8]) {
+        for line in head.split_inclusive(|byte| *byte == b'\n') {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            let is_masked = MASKED.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name));
+            let shown = if is_masked { format!("{}: (not shown)\\r\\n", name.escape_ascii()) } else { visible(line) };
+            self.raw(&format_args!("{mark} {shown}"));
+        }
+    }
+}
+
+/// Bytes as they are, control bytes and those above ASCII escaped.
+fn visible(bytes: &[u8]) -> String {
+    let shown = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
+    let rest = if shown.len() < bytes.len() { "..." } else { "" };
+    format!("{}{rest}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+fn of_method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "send me the resource (RFC 9110 §9.3.1)",
+        Method::Head => "the same as GET, but only the head of the answer (RFC 9110 §9.3.2)",
+        Method::Post => "do with my content what you do with such content (RFC 9110 §9.3.3)",
+        Method::Put => "let my content be the resource",
+        Method::Delete => "remove the resource",
+        Method::Patch => "change the resource in part",
+        Method::Options => "say what may be done (RFC 9110 §9.3.7)",
+        Method::Trace => "send my request back; nobody here does",
+        Method::Connect => "open a tunnel; we are no proxy",
+    }
+}
+
+fn of_status(response: &Response) -> &'static str {
+    match response.status.code() {
+        200 => "all of it follows",
+        204 => "done, and there is nothing to send",
+        206 => "only the part that Range asked for follows (RFC 9110 §15.3.7)",
+        301 => "it has another address, which Location gives",
+        304 => "the client has this very version already: its condition named it (RFC 9110 §15.4.5)",
+        412 => "the condition names another version than there is (RFC 9110 §15.5.13)",
+        416 => "no byte lies in that range (RFC 9110 §15.5.17)",
+        400..=499 => "the client should ask for something else, or differently",
+        _ => "this server could not do it",
+    }
+}

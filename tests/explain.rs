@@ -1,0 +1,106 @@
+//! Is what is told true, and as it is written down? The cases of `tests/explain/`, bytes in and explanation out.
+
+mod support;
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use support::site::TestSite;
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::conn;
+use threadbare::explain::Explain;
+use threadbare::ink::Ink;
+use threadbare::log_writer::{LogWriter, Losses};
+use threadbare::net::scripted::Scripted;
+use threadbare::site::Site;
+use threadbare::slot::Slot;
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is told of a connection on which these bytes come.
+fn told(site: &TestSite, sent: &[u8], ink: Ink) -> String {
+    let cli = Cli::from_words(["threadbare", "--quiet", site.root().to_str().unwrap()]).unwrap();
+    let config = cli.config();
+    let opened = Site::open(&config).unwrap();
+    let sink = Sink::default();
+    let log = LogWriter::start(
+        {
+            let sink = sink.clone();
+            move || Ok(sink)
+        },
+        Losses::AmongTheLines,
+    )
+    .unwrap();
+    let app = App { explain: Some(Explain::new(log.clone(), ink)), ..App::new(config, opened, None) };
+    let mut client = Scripted::new([sent.to_vec()]);
+    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
+    log.flush_for(Duration::from_secs(10));
+    String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+}
+
+/// What stands in the block of that name.
+fn block<'a>(case: &'a str, name: &str) -> &'a str {
+    let (_, rest) = case.split_once(&format!("```{name}\n")).unwrap_or_else(|| panic!("no {name} in {case}"));
+    rest.split_once("```").unwrap().0
+}
+
+/// `\r\n` and the like become what they stand for; real line ends are for the reader.
+fn bytes(written: &str) -> Vec<u8> {
+    written.replace('\n', "").replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0").into_bytes()
+}
+
+/// Whether a line is as expected, where `<any>` stands for anything.
+fn is_like(got: &str, want: &str) -> bool {
+    match want.split_once("<any>") {
+        None => got == want,
+        Some((before, after)) => got.starts_with(before) && got.ends_with(after) && got.len() >= before.len() + after.len(),
+    }
+}
+
+#[test]
+fn each_case_is_told_as_it_is_written() {
+    let site = TestSite::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
+    let (mut cases, mut failures) = (0, Vec::new());
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for case in text.split("\n## ").skip(1) {
+            cases += 1;
+            let name = case.lines().next().unwrap();
+            let got = told(&site, &bytes(block(case, "send")), Ink::Plain);
+            let want = block(case, "explained");
+            let same = got.lines().count() == want.lines().count() && got.lines().zip(want.lines()).all(|(g, w)| is_like(g, w));
+            if !same {
+                failures.push(format!("{name}\n--- wanted\n{want}\n--- got\n{got}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(cases >= 5, "{cases} cases: where are the others?");
+}
+
+#[test]
+fn colours_are_for_terminals_and_secrets_for_nobody() {
+    let site = TestSite::new();
+    let sent = b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic c2VjcmV0\r\nCookie: secret=1\r\n\r\n";
+    let (plain, coloured) = (told(&site, sent, Ink::Plain), told(&site, sent, Ink::Coloured));
+    assert!(!plain.contains('\x1b') && coloured.contains("\x1b[1m") && coloured.contains("\x1b[36m"));
+    assert!(!plain.contains("c2VjcmV0") && !plain.contains("secret"), "{plain}");
+    assert!(plain.contains("< Authorization: (not shown)"), "{plain}");
+}
