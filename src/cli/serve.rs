@@ -1,9 +1,10 @@
 //! Which words say what is served?
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::Resettable;
+use clap::builder::{OsStringValueParser, Resettable, TypedValueParser};
 
 use crate::config::{Fallback, Hidden, Listing, Precompressed, Routes, Symlinks};
 
@@ -12,7 +13,7 @@ use crate::config::{Fallback, Hidden, Listing, Precompressed, Routes, Symlinks};
 #[command(next_help_heading = "What it serves")]
 pub struct Serve {
     /// The directory (or one file) to serve
-    #[arg(value_name = "ROOT", default_value = ".", help_heading = Resettable::Reset)]
+    #[arg(value_name = "ROOT", default_value = ".", value_parser = OsStringValueParser::new().try_map(root), help_heading = Resettable::Reset)]
     pub root: PathBuf,
 
     /// A name that is served for its directory; may be given more than once, the first that exists wins
@@ -42,6 +43,18 @@ pub struct Serve {
     /// Switch the built-in routes off
     #[arg(long)]
     pub no_routes: bool,
+}
+
+/// A directory or a file; not what was meant for `--cors`, which takes its value behind an equals sign.
+fn root(word: OsString) -> Result<PathBuf, String> {
+    let is_origin = word.to_str().is_some_and(|word| word.starts_with("http://") || word.starts_with("https://"));
+    if word.is_empty() {
+        Err("give a directory or a file, or nothing for the current directory".to_owned())
+    } else if is_origin {
+        Err(format!("that is no directory; for pages of that site write --cors={}", word.display()))
+    } else {
+        Ok(PathBuf::from(word))
+    }
 }
 
 impl Serve {

@@ -1,0 +1,367 @@
+//! What does each option do? Every one of them is started, and its effect is seen.
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use clap::CommandFactory;
+use process::{Answer, GET, Log, Process, Scratch, run, served};
+use threadbare::cli::Cli;
+
+/// Where the effect of an option is seen.
+enum Seen {
+    /// Here, by this.
+    Here(fn()),
+    /// In the test of that name, of that file of `tests/`.
+    In(&'static str, &'static str),
+}
+
+use Seen::{Here, In};
+
+const OPTIONS: &[(&str, Seen)] = &[
+    ("root", In("cli.rs", "a_single_file_is_served_at_its_name_and_at_the_root")),
+    ("index", Here(index)),
+    ("no_listing", Here(no_listing)),
+    ("hidden", Here(hidden)),
+    ("follow_symlinks", Here(follow_symlinks)),
+    ("spa", Here(spa)),
+    ("precompressed", Here(precompressed)),
+    ("no_routes", Here(no_routes)),
+    ("cache", Here(cache)),
+    ("immutable", Here(immutable)),
+    ("header", Here(header)),
+    ("cors", Here(cors)),
+    ("isolate", Here(isolate)),
+    ("mime", Here(mime)),
+    ("charset", Here(charset)),
+    ("port", Here(port)),
+    ("bind", In("cli.rs", "two_addresses_have_a_line_each_and_one_port")),
+    ("lan", In("start.rs", "in_the_network_each_address_has_a_line")),
+    ("user", In("safety.rs", "root_becomes_somebody_else_once_the_port_is_bound")),
+    ("allow_host", Here(allow_host)),
+    ("auth", Here(auth)),
+    ("auth_file", In("safety.rs", "passwords_from_a_file_and_from_the_environment_are_seen_nowhere")),
+    ("sandbox", In("safety.rs", "the_kernel_holds_us_to_reading_beneath_the_root")),
+    ("max_connections", Here(max_connections)),
+    ("head_timeout", Here(head_timeout)),
+    ("idle_timeout", Here(idle_timeout)),
+    ("cache_memory", Here(cache_memory)),
+    ("grace", Here(grace)),
+    ("qr", In("start.rs", "in_the_network_each_address_has_a_line")),
+    ("open", In("start.rs", "the_browser_is_given_the_address")),
+    ("quiet", In("logs.rs", "quiet_is_no_access_log")),
+    ("access_log", In("logs.rs", "a_log_file_is_appended_to_and_opened_anew_on_sighup")),
+    ("log_format", In("logs.rs", "each_format_says_who_asked")),
+    ("verbose", Here(verbose)),
+    ("completions", In("generate.rs", "shells_can_read_their_completions")),
+    ("man", In("generate.rs", "the_manual_page_renders_without_a_warning")),
+];
+
+#[test]
+fn every_option_has_an_effect_that_is_seen() {
+    let options: Vec<String> = Cli::command().get_arguments().map(|arg| arg.get_id().to_string()).collect();
+    for option in &options {
+        assert!(OPTIONS.iter().any(|(known, _)| known == option), "what does {option} do? OPTIONS in tests/options.rs");
+    }
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for (option, seen) in OPTIONS {
+        assert!(options.iter().any(|known| known == option), "there is no option {option} any more");
+        match seen {
+            Here(see) => see(),
+            In(file, test) => {
+                let text = fs::read_to_string(tests.join(file)).unwrap();
+                assert!(text.contains(&format!("fn {test}()")), "{option}: there is no {test} in {file}");
+            }
+        }
+    }
+}
+
+/// A server of a directory with these files in it, each with its own name as content.
+fn serving(files: &[&str], words: &[&str]) -> (Scratch, Process) {
+    let scratch = Scratch::new();
+    for file in files {
+        let place = scratch.path().join(file);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, file).unwrap();
+    }
+    let root = scratch.path().as_os_str().to_owned();
+    let process = Process::start(&words.iter().map(OsString::from).chain([root]).collect::<Vec<_>>());
+    (scratch, process)
+}
+
+/// One request with further field lines.
+fn ask(process: &Process, target: &str, lines: &str) -> Answer {
+    let mut client = process.client();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
+    client.send(head.as_bytes());
+    client.answer()
+}
+
+fn index() {
+    let (_scratch, process) = serving(&["index.html", "home.htm"], &["--index", "start.htm", "--index", "home.htm"]);
+    assert_eq!(process.get("/").text(), "home.htm", "the first that exists");
+}
+
+fn no_listing() {
+    assert_eq!(serving(&["d/a"], &["--no-listing"]).1.get("/d/").status, 404);
+    assert_eq!(serving(&["d/a"], &[]).1.get("/d/").status, 200);
+}
+
+fn hidden() {
+    assert_eq!(serving(&[".env"], &["--hidden"]).1.get("/.env").text(), ".env");
+    assert_eq!(serving(&[".env"], &[]).1.get("/.env").status, 404);
+}
+
+#[cfg(unix)]
+fn follow_symlinks() {
+    let outside = Scratch::new();
+    let secret = outside.file("secret", "outside");
+    for (words, status) in [(&["--follow-symlinks"][..], 200), (&[], 404)] {
+        let (scratch, process) = serving(&[], words);
+        std::os::unix::fs::symlink(&secret, scratch.path().join("link")).unwrap();
+        assert_eq!(process.get("/link").status, status, "{words:?}");
+    }
+}
+
+#[cfg(not(unix))]
+fn follow_symlinks() {
+    eprintln!("SKIPPED: making links needs rights here");
+}
+
+fn spa() {
+    let (_scratch, process) = serving(&["index.html"], &["--spa"]);
+    assert_eq!(ask(&process, "/user/7", "Accept: text/html\r\n").text(), "index.html");
+    assert_eq!(ask(&process, "/user/7.js", "Accept: text/html\r\n").status, 404);
+    assert!(serving(&["other"], &["--spa"]).1.wait_for_log("--spa has no page").starts_with("warn: "));
+}
+
+fn precompressed() {
+    let (_scratch, process) = serving(&["app.js", "app.js.zst"], &["--precompressed"]);
+    let answer = ask(&process, "/app.js", "Accept-Encoding: zstd\r\n");
+    assert_eq!((answer.text(), answer.field("Content-Encoding")), ("app.js.zst", Some("zstd")));
+}
+
+fn no_routes() {
+    assert_eq!(serving(&[], &["--no-routes"]).1.get("/health").status, 404);
+    assert_eq!(serving(&[], &[]).1.get("/health").status, 200);
+}
+
+fn cache() {
+    assert_eq!(serving(&["a"], &["--cache", "60"]).1.get("/a").field("Cache-Control"), Some("max-age=60"));
+    assert_eq!(serving(&["a"], &["--cache", "0"]).1.get("/a").field("Cache-Control"), Some("no-cache"));
+}
+
+fn immutable() {
+    let (_scratch, process) = serving(&["d/a", "a"], &["--immutable", "d/**"]);
+    assert_eq!(process.get("/d/a").field("Cache-Control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(process.get("/a").field("Cache-Control"), Some("no-cache"));
+}
+
+fn header() {
+    let (_scratch, process) = serving(&["a"], &["-H", "X-Frame-Options: DENY", "--header", "X-B: c: d"]);
+    for target in ["/a", "/nothing", "/health"] {
+        let answer = process.get(target);
+        assert_eq!((answer.field("X-Frame-Options"), answer.field("X-B")), (Some("DENY"), Some("c: d")), "{target}");
+    }
+    for (field, says) in [("Content-Length: 3", "not yours to set"), ("X-A: b\r\nX-B: c", "one line"), ("X-A", "'Name: value'")] {
+        let left = run(&["-H", field]);
+        assert!(left.code == Some(2) && left.stderr.contains("--header") && left.stderr.contains(says), "{field:?}: {left:?}");
+        assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
+    }
+    let left = run(&["--cache", "1", "-H", "Cache-Control: no-store"]);
+    assert!(left.code == Some(2) && left.stderr.contains("give one of them"), "{left:?}");
+}
+
+fn cors() {
+    let origin = "Origin: http://a.test\r\n";
+    let allowed = |words: &[&str]| {
+        let (_scratch, process) = serving(&["a"], words);
+        ask(&process, "/a", origin).field("Access-Control-Allow-Origin").map(str::to_owned)
+    };
+    assert_eq!(allowed(&["--cors"]).as_deref(), Some("*"));
+    assert_eq!(allowed(&["--cors=http://b.test", "--cors=http://a.test:80"]).as_deref(), Some("http://a.test"));
+    assert_eq!(allowed(&["--cors=http://b.test"]), None);
+    assert_eq!(allowed(&[]), None);
+    for (words, says) in [
+        (&["--cors=a.test"][..], "scheme://host"),
+        (&["--cors=http://a.test/"], "no slash"),
+        (&["--cors", "--cors=http://a.test"], "give it alone"),
+        (&["--cors", "http://a.test"], "--cors=http://a.test"),
+    ] {
+        let left = run(words);
+        assert!(left.code == Some(2) && left.stderr.contains(says), "{words:?}: {left:?}");
+        assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
+    }
+}
+
+fn isolate() {
+    let answer = serving(&["a"], &["--isolate"]).1.get("/a");
+    assert_eq!(answer.field("Cross-Origin-Opener-Policy"), Some("same-origin"));
+    assert_eq!(answer.field("Cross-Origin-Embedder-Policy"), Some("require-corp"));
+}
+
+fn mime() {
+    let (_scratch, process) = serving(&["a.log"], &["--mime", "log=text/x-a", "--mime", "log=text/x-log"]);
+    assert_eq!(process.get("/a.log").field("Content-Type"), Some("text/x-log; charset=utf-8"), "the last one typed");
+    for (value, says) in
+        [("log", "EXTENSION=TYPE"), ("log=text", "no media type"), ("tar.gz=a/b", "last dot"), ("=a/b", "last dot")]
+    {
+        let left = run(&["--mime", value]);
+        assert!(left.code == Some(2) && left.stderr.contains(says), "{value}: {left:?}");
+    }
+}
+
+fn charset() {
+    assert_eq!(
+        serving(&["a.txt"], &["--charset", "latin1"]).1.get("/a.txt").field("Content-Type"),
+        Some("text/plain; charset=latin1")
+    );
+    assert_eq!(serving(&["a.txt"], &["--charset", "none"]).1.get("/a.txt").field("Content-Type"), Some("text/plain"));
+    assert_eq!(run(&["--charset", "utf 8"]).code, Some(2));
+}
+
+fn port() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for flag in ["--port", "-p"] {
+        let left = run(&[flag, &port, "--bind", "127.0.0.1"]);
+        assert!(left.code == Some(1) && left.stderr.contains(&format!("127.0.0.1:{port}")), "that one and no other: {left:?}");
+    }
+}
+
+fn allow_host() {
+    for (words, status) in [(&["--allow-host", "dev.test"][..], 200), (&[], 421)] {
+        let (_scratch, process) = serving(&["a"], words);
+        let mut client = process.client();
+        client.send(b"GET /a HTTP/1.1\r\nHost: dev.test\r\n\r\n");
+        assert_eq!(client.answer().status, status, "{words:?}");
+    }
+}
+
+fn auth() {
+    let (_scratch, process) = serving(&["a"], &["--auth", "ada:lovelace"]);
+    assert_eq!(process.get("/a").status, 401);
+    assert_eq!(ask(&process, "/a", "Authorization: Basic YWRhOmxvdmVsYWNl\r\n").text(), "a");
+}
+
+fn max_connections() {
+    let (_scratch, process) = served(&["--max-connections", "1"]);
+    let mut first = process.client();
+    first.send(GET);
+    assert_eq!(first.answer().status, 200);
+    // Just after its answer it is not idle yet, and a newcomer is turned away.
+    process.wait_until("a second connection is served", |process| process.get("/ten.txt").status == 200);
+    assert_eq!(first.rest(), b"", "the idle one made room");
+}
+
+fn head_timeout() {
+    let (_scratch, process) = served(&["--head-timeout", "1"]);
+    let mut client = process.client();
+    client.send(b"GET /ten.txt HTTP/1.1\r\n");
+    assert_eq!(client.answer().status, 408);
+}
+
+fn idle_timeout() {
+    let (_scratch, process) = served(&["--idle-timeout", "1", "--verbose"]);
+    let mut client = process.client();
+    client.send(GET);
+    assert_eq!(client.answer().status, 200);
+    assert_eq!(client.rest(), b"");
+    process.wait_for_log("no request came in time");
+}
+
+/// How many bytes of files it has read so far.
+#[cfg(target_os = "linux")]
+fn bytes_read(process: &Process) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{}/io", process.pid())).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+fn cache_memory() {
+    const LENGTH: u64 = 50_000;
+    let start = |words: &[&str]| {
+        let (scratch, process) = serving(&[], words);
+        scratch.file("file", &"x".repeat(LENGTH.try_into().unwrap()));
+        (scratch, process)
+    };
+    let reads = |process: &Process| {
+        let before = bytes_read(process);
+        assert_eq!(process.get("/file").status, 200);
+        bytes_read(process) - before >= LENGTH
+    };
+    let ((_kept, keeping), (_unkept, forgetful)) = (start(&[]), start(&["--cache-memory", "0"]));
+    // A file that has just been written may change again unseen, and is read each time.
+    keeping.wait_until("the file comes from memory", |process| !reads(process));
+    assert!((0..3).all(|_| reads(&forgetful)), "it is as old as the other one, and read each time");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cache_memory() {
+    eprintln!("SKIPPED: nothing here tells how much a process has read");
+}
+
+#[cfg(unix)]
+fn grace() {
+    let (_scratch, mut process) = served(&["--grace", "1"]);
+    let mut client = process.client();
+    client.send(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue", "it waits for the content");
+    process.signal(rustix::process::Signal::TERM);
+    assert_eq!(process.wait(process::PATIENCE).code(), Some(0));
+    assert!(process.log_lines().iter().any(|line| line.contains("the grace time is over: 1 connection")));
+}
+
+#[cfg(not(unix))]
+fn grace() {
+    eprintln!("SKIPPED: there are no signals here");
+}
+
+fn verbose() {
+    let (_scratch, process) = serving(&["a"], &["-v"]);
+    process.get("/a");
+    process.wait_for_log("connected");
+}
+
+/// One file is served alone, and all that changes answers changes its answers.
+#[test]
+fn one_file_with_all_of_it() {
+    let scratch = Scratch::new();
+    let report = scratch.file("report.html", "<title>report</title>");
+    scratch.file("report.html.gz", "another file");
+    let words =
+        ["--spa", "--precompressed", "--cache=9", "--cors", "--isolate", "-HX-A: b", "--charset=latin1", "--mime=html=text/x-h"];
+    let command = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).args(words).arg(&report);
+        command
+    };
+    let process = Process::of(command(), Log::Read);
+    for target in ["/", "/report.html", "/an/address"] {
+        let answer = ask(&process, target, "Accept: text/html\r\nAccept-Encoding: gzip\r\n");
+        assert_eq!((answer.status, answer.text()), (200, "<title>report</title>"), "{target}");
+        for (name, value) in [
+            ("Content-Type", "text/x-h; charset=latin1"),
+            ("Cache-Control", "max-age=9"),
+            ("Vary", "Accept-Encoding"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("X-A", "b"),
+        ] {
+            assert_eq!(answer.field(name), Some(value), "{target}: {name}");
+        }
+        assert_eq!(answer.field("Content-Encoding"), None, "what lies beside it is not served, in no role");
+    }
+    assert_eq!(process.get("/report.html.gz").status, 404);
+    let mut command = command();
+    command.args(["--immutable", "report.*"]);
+    drop(process);
+    let answer = Process::of(command, Log::Read);
+    let answer = answer.get("/");
+    assert_eq!(answer.field("Cache-Control"), Some("public, max-age=31536000, immutable"), "by its name, whatever was asked for");
+}
