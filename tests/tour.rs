@@ -1,0 +1,175 @@
+//! Is what README and the book show still what comes back?
+//!
+//! Each `text` block that begins with `$ curl`, `$ printf` or `$ echo` is a transcript: a command, and its output. The command is run against the real
+//! program on a copy of `tests/site`, and what differs each time (dates, ports, boundaries) is masked on both sides.
+//! `UPDATE_TOUR=1 cargo test --test tour` writes into the documents what has changed.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::server::Server;
+use support::site::TestSite;
+
+const BEGIN: &str = "```text\n$ ";
+const END: &str = "\n```\n";
+
+/// What a line begins with, whose rest differs each time.
+const VOLATILE: &[&str] = &["Date: ", "peer: ", "field: User-Agent: ", "Content-Type: multipart/byteranges; boundary="];
+
+/// A command that was typed, and what was shown below it.
+#[derive(Debug, PartialEq, Eq)]
+struct Transcript<'a> {
+    command: &'a str,
+    shown: &'a str,
+}
+
+/// The transcripts of a document, in order.
+fn transcripts(text: &str) -> Vec<Transcript<'_>> {
+    let blocks =
+        text.match_indices(BEGIN).filter_map(|(at, mark)| text[at + mark.len()..].split_once(END).map(|(block, _)| block));
+    let all = blocks.map(|block| {
+        let (command, shown) = block.split_once('\n').unwrap_or((block, ""));
+        Transcript { command, shown }
+    });
+    all.filter(|transcript| ["curl ", "printf ", "echo "].iter().any(|word| transcript.command.starts_with(word))).collect()
+}
+
+/// A transcript as it stands in a document.
+fn block(command: &str, shown: &str) -> String {
+    let between = if shown.is_empty() { "" } else { "\n" };
+    [BEGIN, command, between, shown, END].concat()
+}
+
+/// An output without what differs each time, and without CR, which nobody can see in a document.
+fn masked(output: &str) -> String {
+    let mut out = String::new();
+    for line in output.replace('\r', "").trim_end().lines() {
+        let volatile = VOLATILE.iter().find(|start| line.starts_with(**start));
+        // The line between two parts is `--` and 32 digits that nobody could have foreseen.
+        let is_boundary = line.starts_with("--") && line[2..].trim_end_matches("--").chars().all(|c| c.is_ascii_hexdigit());
+        match volatile {
+            Some(start) => out.push_str(start),
+            None if is_boundary => out.push_str("--"),
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Where the part of README ends that is a tour; of chapters all is.
+fn part(path: &Path, text: &str) -> (usize, usize) {
+    if !path.ends_with("README.md") || path.parent().is_some_and(|folder| folder.ends_with("docs")) {
+        return (0, text.len());
+    }
+    let begin = text.find("\n## A tour\n").expect("README has a tour");
+    let end = text[begin + 1..].find("\n## ").map_or(text.len(), |length| begin + 1 + length);
+    (begin, end)
+}
+
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapters = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<PathBuf> = chapters.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
+    all.push(root.join("README.md"));
+    all.sort();
+    all
+}
+
+/// Which of the tools that a command needs are not here.
+fn missing(command: &str) -> Vec<&'static str> {
+    let is_there = |tool: &str| {
+        let looked =
+            Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        looked.is_ok_and(|status| status.success())
+    };
+    let mut missing: Vec<_> = ["curl", "nc", "od", "dd"]
+        .into_iter()
+        .filter(|tool| command.split(' ').any(|word| word == *tool) && !is_there(tool))
+        .collect();
+    // Only the one of OpenBSD ends what it sends when told to.
+    let says_n =
+        || Command::new("nc").arg("-h").output().is_ok_and(|help| String::from_utf8_lossy(&help.stderr).contains("[-46CDdFhklN"));
+    if command.contains("nc -N") && missing.is_empty() && !says_n() {
+        missing.push("the nc of OpenBSD");
+    }
+    missing
+}
+
+/// What a command says when the server listens on that port.
+fn said(command: &str, port: &str) -> String {
+    let command =
+        command.replace("localhost:8000", &format!("localhost:{port}")).replace("localhost 8000", &format!("localhost {port}"));
+    let command = command.replace("127.0.0.1:8000", &format!("127.0.0.1:{port}"));
+    // Its standard error is what curl says of its progress.
+    let output = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("LC_ALL", "C")
+        .env_remove("http_proxy")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().replace(&format!("localhost:{port}"), "localhost:8000")
+}
+
+#[test]
+fn what_is_shown_is_what_comes_back() {
+    let site = TestSite::new();
+    let server = Server::start(&site.root(), &[]);
+    let port = server.address.rsplit(':').next().unwrap();
+    let (mut offences, mut skipped, mut count) = (Vec::new(), BTreeSet::new(), 0);
+    for path in documents() {
+        let text = fs::read_to_string(&path).unwrap();
+        let (begin, end) = part(&path, &text);
+        let mut mended = text.clone();
+        for Transcript { command, shown } in transcripts(&text[begin..end]) {
+            count += 1;
+            let missing = missing(command);
+            if !missing.is_empty() {
+                skipped.extend(missing);
+                continue;
+            }
+            let said = said(command, port);
+            if masked(&said) == masked(shown) {
+                continue;
+            }
+            let said = said.replace('\r', "").trim_end().to_owned();
+            mended = mended.replace(&block(command, shown), &block(command, &said));
+            offences.push(format!("{}: $ {command}\n{said}\n-- but it shows\n{shown}\n", path.display()));
+        }
+        if mended != text && std::env::var_os("UPDATE_TOUR").is_some() {
+            fs::write(&path, mended).unwrap();
+            offences.clear();
+        }
+    }
+    for tool in skipped {
+        eprintln!("SKIPPED: transcripts that need {tool}, which is not here");
+    }
+    assert!(count > 30, "these are not all: {count}");
+    assert!(offences.is_empty(), "\n{}\n`UPDATE_TOUR=1 cargo test --test tour` mends it\n", offences.join("\n"));
+}
+
+#[test]
+fn what_is_a_transcript() {
+    let text = "```text\n$ curl a\none\n\ntwo\n```\n\n```text\n$ threadbare\nno\n```\n\n```text\n$ printf x\n```\n";
+    let want = [Transcript { command: "curl a", shown: "one\n\ntwo" }, Transcript { command: "printf x", shown: "" }];
+    assert_eq!(transcripts(text), want);
+}
+
+#[test]
+fn what_is_masked() {
+    for (one, other, same, why) in [
+        ("Date: a\r\nX: b\r\n", "Date: c\nX: b", true, "the time, CR, and the end"),
+        ("X: a", "X: b", false, "a field that is the same each time"),
+        ("--0a1b\nx", "--2c3d\nx", true, "the line between two parts"),
+        ("--0a1b\nx", "--0a1b\ny", false, "what is in a part"),
+    ] {
+        assert_eq!(masked(one) == masked(other), same, "{one:?} and {other:?}: {why}");
+    }
+}
