@@ -15,6 +15,32 @@
 //! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] has a line of it made that [`log_writer`] takes without ever waiting. Then
 //!    comes the next request, or the end, which always has a reason: [`ended`].
 //!
+//! # One request's way
+//!
+//! ```text
+//! bytes                                                          bytes
+//!   │                                                              ▲
+//!   ▼ net::inbox                                                   │ net::send
+//! head ──▶ target, framing ──▶ route ──▶ file ──▶ Response ──▶ status line, fields, content
+//!   wire::request  wire::target  routes    site     message          finish
+//!   │              wire::framing           │
+//!   │                                      └─ semantics: do they have it, which part, in which form?
+//!   └─ malformed: answered at once, and the connection closes
+//! ```
+//!
+//! The states of a connection, idle, reading a head, answering, waiting for content, and who may take it from its owner in which, are drawn
+//! in [`slot`]. Each piece works by itself; this is how a head is read that comes in two pieces:
+//!
+//! ```
+//! use threadbare::wire::request::{HeadLimits, HeadParser, Progress};
+//!
+//! let sent = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\nand what comes behind it";
+//! let mut parser = HeadParser::new(HeadLimits::default());
+//! assert!(matches!(parser.advance(&sent[..10]), Ok(Progress::Partial)));
+//! assert!(matches!(parser.advance(sent), Ok(Progress::Complete(42))));
+//! assert_eq!(parser.head(sent).unwrap().headers.iter().next(), Some((&b"Host"[..], &b"localhost"[..])));
+//! ```
+//!
 //! # Layers
 //!
 //! ```text
