@@ -1,7 +1,7 @@
 //! What would a client do? A client in memory, for tests, fuzzing and benches.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use crate::net::stream::Stream;
@@ -10,6 +10,10 @@ use crate::net::stream::Stream;
 #[derive(Debug, Default)]
 pub struct Scripted {
     pieces: VecDeque<Vec<u8>>,
+    /// So much of the first piece has been sent.
+    sent: usize,
+    /// So many times the first piece is sent again before the next.
+    again: usize,
     /// Every byte that the server wrote.
     pub received: Vec<u8>,
 }
@@ -17,20 +21,27 @@ pub struct Scripted {
 impl Scripted {
     /// A client that sends these pieces: each read sees at most one of them.
     pub fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Scripted {
-        Scripted { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), received: Vec::new() }
+        Scripted { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), ..Scripted::default() }
+    }
+
+    /// A client that sends the same request so many times.
+    pub fn asking(request: Vec<u8>, times: usize) -> Scripted {
+        Scripted { again: times.saturating_sub(1), ..Scripted::new([request]) }
     }
 }
 
 /// By reference, so that whoever made it can look at what it received.
 impl Stream for &mut Scripted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(piece) = self.pieces.front_mut() else { return Ok(0) };
-        let count = piece.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(piece.drain(..count)) {
-            *to = from;
-        }
-        if piece.is_empty() {
-            self.pieces.pop_front();
+        let Some(mut rest) = self.pieces.front().and_then(|piece| piece.get(self.sent..)) else { return Ok(0) };
+        let count = rest.read(buffer)?;
+        self.sent += count;
+        if rest.is_empty() {
+            self.sent = 0;
+            match self.again {
+                0 => drop(self.pieces.pop_front()),
+                _ => self.again -= 1,
+            }
         }
         Ok(count)
     }

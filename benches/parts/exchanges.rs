@@ -1,0 +1,112 @@
+//! What does a whole exchange cost, but for the socket?
+//!
+//! A client in memory asks for the same again and again on one connection. The files are real: their system calls are timed, and count no
+//! instructions but those that make them.
+
+use std::fmt::{self, Display};
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::{env, process};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use threadbare::app::App;
+use threadbare::cli::Cli;
+use threadbare::conn;
+use threadbare::net::scripted::Scripted;
+use threadbare::site::Site;
+use threadbare::slot::Slot;
+use threadbare::stop::Stop;
+
+use crate::heads::{BROWSER, WRK};
+
+/// Exchanges of one connection while they are timed: enough that its beginning and its end do not count.
+const TIMED: usize = 1000;
+
+/// A kind of exchange.
+pub struct Exchange {
+    /// Which.
+    pub name: &'static str,
+    /// The status of its answer.
+    status: &'static str,
+    /// The head of its request, but for the entity-tag.
+    request: &'static [u8],
+}
+
+/// The exchanges that are measured.
+pub const EXCHANGES: [&Exchange; 4] = [
+    &Exchange { name: "1 KiB for wrk", status: "200 OK", request: WRK.bytes },
+    &Exchange { name: "1 KiB for a browser", status: "200 OK", request: BROWSER.bytes },
+    &Exchange {
+        name: "304",
+        status: "304 Not Modified",
+        request: b"GET /1k.bin HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nIf-None-Match: TAG\r\n\r\n",
+    },
+    &Exchange { name: "404", status: "404 Not Found", request: b"GET /none.bin HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n" },
+];
+
+impl Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A directory with one file; removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let folder = Folder(env::temp_dir().join(format!("threadbare-parts-{}", process::id())));
+        fs::create_dir_all(&folder.0).unwrap();
+        fs::write(folder.0.join("1k.bin"), [b'x'; 1024]).unwrap();
+        let file = File::options().write(true).open(folder.0.join("1k.bin")).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
+        folder
+    }
+
+    fn app(&self) -> App {
+        let words = ["threadbare".to_owned(), self.0.to_str().unwrap().to_owned()];
+        let config = Cli::from_words(words).unwrap().config();
+        let site = Site::open(&config).unwrap();
+        App { config, site, auth: None, stop: Stop::default() }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// All that a client is sent which asks so many times.
+fn ask(app: &App, request: &[u8], times: usize) -> String {
+    let mut client = Scripted::asking(request.to_vec(), times);
+    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)), app, &Slot::new(Instant::now()));
+    String::from_utf8(client.received).unwrap()
+}
+
+/// The request of an exchange, with the entity-tag that the file has.
+fn request(exchange: &Exchange, app: &App) -> Vec<u8> {
+    let first = ask(app, WRK.bytes, 1);
+    let tag = first.lines().find_map(|line| line.strip_prefix("ETag: ")).expect("a file has a tag");
+    String::from_utf8(exchange.request.to_vec()).unwrap().replace("TAG", tag).into_bytes()
+}
+
+/// Has so many exchanges of that kind, on one connection.
+pub fn have(exchange: &Exchange, times: usize) {
+    let folder = Folder::new();
+    let app = folder.app();
+    let received = ask(&app, &request(exchange, &app), times);
+    assert!(received.starts_with(&format!("HTTP/1.1 {}\r\n", exchange.status)), "{received}");
+    assert_eq!(received.matches("HTTP/1.1 ").count(), times);
+}
+
+#[divan::bench(args = EXCHANGES, sample_count = 20, sample_size = 1)]
+fn exchange_x1000(bencher: Bencher, exchange: &Exchange) {
+    let folder = Folder::new();
+    let app = folder.app();
+    let request = request(exchange, &app);
+    bencher.counter(ItemsCount::new(TIMED)).bench_local(|| ask(&app, &request, TIMED));
+}

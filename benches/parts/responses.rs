@@ -1,0 +1,36 @@
+//! What does it cost to spell the head of a response?
+
+use std::hint::black_box;
+use std::time::{Duration, UNIX_EPOCH};
+
+use divan::Bencher;
+use threadbare::finish;
+use threadbare::message::Response;
+use threadbare::semantics::date::HttpDate;
+use threadbare::wire::framing::Persistence;
+use threadbare::wire::method::Method;
+use threadbare::wire::request::Version;
+use threadbare::wire::status::Status;
+
+/// Spells the head that a file has, each time that it is called.
+pub fn encode() -> impl FnMut() {
+    let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
+    let response = Response::with_content(Status::OK, "text/plain; charset=utf-8", vec![b'x'; 1024])
+        .with("ETag", "\"400-ae1b981bc490a00\"")
+        .with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .with("Accept-Ranges", "bytes")
+        .with("Cache-Control", "no-cache");
+    let mut out = Vec::new();
+    move || {
+        out.clear();
+        let response = black_box(&response);
+        let plan = finish::plan(response, Some(Method::Get), Version::Http11, Persistence::Persist);
+        finish::head(&mut out, response, plan, black_box(&date));
+        black_box(&out);
+    }
+}
+
+#[divan::bench(sample_size = 1000)]
+fn response_head(bencher: Bencher) {
+    bencher.bench_local(encode());
+}
