@@ -18,7 +18,6 @@ use threadbare::conn;
 use threadbare::net::scripted::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
-use threadbare::stop::Stop;
 
 use crate::heads::{BROWSER, WRK};
 
@@ -70,7 +69,7 @@ impl Folder {
         let words = ["threadbare".to_owned(), self.0.to_str().unwrap().to_owned()];
         let config = Cli::from_words(words).unwrap().config();
         let site = Site::open(&config).unwrap();
-        App { config, site, auth: None, stop: Stop::default() }
+        App::new(config, site, None)
     }
 }
 
@@ -83,7 +82,7 @@ impl Drop for Folder {
 /// All that a client is sent which asks so many times.
 fn ask(app: &App, request: &[u8], times: usize) -> String {
     let mut client = Scripted::asking(request.to_vec(), times);
-    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)), app, &Slot::new(Instant::now()));
+    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
     String::from_utf8(client.received).unwrap()
 }
 

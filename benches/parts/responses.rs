@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, UNIX_EPOCH};
 
 use divan::Bencher;
+use threadbare::common_fields::CommonFields;
 use threadbare::finish;
 use threadbare::message::Response;
 use threadbare::semantics::date::HttpDate;
@@ -20,12 +21,12 @@ pub fn encode() -> impl FnMut() {
         .with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         .with("Accept-Ranges", "bytes")
         .with("Cache-Control", "no-cache");
-    let mut out = Vec::new();
+    let (mut out, common) = (Vec::new(), CommonFields::default());
     move || {
         out.clear();
         let response = black_box(&response);
         let plan = finish::plan(response, Some(Method::Get), Version::Http11, Persistence::Persist);
-        finish::head(&mut out, response, plan, black_box(&date));
+        finish::head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }
 }

@@ -8,7 +8,8 @@ use crate::common_fields::{CommonField, CommonFields, Isolation};
 use crate::config::{Cors, Typing};
 use crate::glob::Glob;
 use crate::semantics::cors::{self, EXPOSED, Origins};
-use crate::wire::grammar::{control_byte, is_token};
+use crate::wire::grammar::is_token;
+use crate::wire::scan::control_byte;
 
 /// A year: what is more means the same to every cache.
 const CACHE_SECS_MAX: u64 = 31_536_000;

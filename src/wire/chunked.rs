@@ -3,10 +3,11 @@
 //! The [`Decoder`] is fed bytes in pieces of any size and gives back content; feeding it one byte at a time or all at once comes
 //! to the same. Only CRLF ends a line here: a lenient reader of chunks behind a strict one is a way to smuggle requests.
 
-use crate::wire::grammar::{control_byte, hex_digit};
-use crate::wire::headers::FieldLine;
+use crate::wire::field_line::{FieldLine, fault};
+use crate::wire::grammar::hex_digit;
+use crate::wire::headers::Headers;
 use crate::wire::malformed::Malformed;
-use crate::wire::request::field_line;
+use crate::wire::scan::{control_byte, end_of_token};
 
 /// Hexadecimal digits of a chunk size: 16 fill 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
@@ -76,7 +77,7 @@ impl Decoder {
     /// The fields of the trailer section, in order. They say nothing about framing or routing, whatever their names are
     /// (RFC 9110 §6.5.1).
     pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        crate::wire::headers::Headers::new(&self.trailer, &self.fields).iter()
+        Headers::new(&self.trailer, &self.fields).iter()
     }
 
     /// Reads chunks from `input`, writes content to `output`, and stops when either is used up or the content ends.
@@ -183,8 +184,9 @@ impl Decoder {
         if self.fields.len() == TRAILER_FIELDS_MAX {
             return Err(Malformed::TooManyFields);
         }
-        let field = field_line(line, self.trailer_line, self.fields.is_empty()).map_err(|fault| fault.what)?;
-        self.fields.push(field);
+        let (line, token_end) = (self.trailer_line..self.trailer.len(), end_of_token(&self.trailer, self.trailer_line));
+        let field = FieldLine::parse(&self.trailer, line.clone(), token_end);
+        self.fields.push(field.ok_or_else(|| fault(&self.trailer, line, self.fields.len()).what)?);
         self.trailer_line = self.trailer.len();
         Ok(State::Trailer)
     }

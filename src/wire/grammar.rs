@@ -17,10 +17,16 @@ pub fn is_token(bytes: &[u8]) -> bool {
 
 /// Whether a byte may stand in a token.
 // tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA
-pub fn is_tchar(byte: u8) -> bool {
+pub const fn is_tchar(byte: u8) -> bool {
     matches!(byte,
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+}
+
+/// Whether a byte may stand in a request target. Which target it makes is for [`crate::wire::target`] to say; a fragment is never sent.
+// All that a URI may be made of is visible ASCII (RFC 3986 §2).
+pub const fn is_target_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'#'
 }
 
 /// Cuts optional white space from both ends.
@@ -95,46 +101,10 @@ fn end_of_piece(bytes: &[u8], separator: u8) -> usize {
     bytes.len()
 }
 
-/// The position, at or after `from`, of the first byte that no line may hold: a control byte other than a tab.
-///
-/// It reads eight bytes a step: each line of a head passes through here once.
-pub fn control_byte(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let tail = bytes.get(at..)?;
-        let Some(word) = tail.first_chunk::<8>() else {
-            return tail.iter().position(|&b| is_control(b)).map(|offset| at + offset);
-        };
-        let offset = first_below_space_or_del(u64::from_le_bytes(*word));
-        if offset == 8 {
-            at += 8;
-            continue;
-        }
-        at += offset;
-        if bytes.get(at) != Some(&b'\t') {
-            return Some(at);
-        }
-        at += 1;
-    }
-}
-
 /// Whether a byte is a control byte that no field value may hold (all but HTAB).
 // CTL except HTAB = %x00-08 / %x0A-1F / %x7F
-pub fn is_control(byte: u8) -> bool {
+pub const fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
-}
-
-/// The index of the first byte of `word` (lowest first) that is below 0x20 or is 0x7f; 8 if there is none.
-///
-/// `x - 0x20` borrows into the high bit of a byte below 0x20, and `!x` keeps bytes above 0x7f out. A borrow can only
-/// reach the bytes above the first hit, so the lowest mark is always right.
-fn first_below_space_or_del(word: u64) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    let other = word ^ (ONES * 0x7f);
-    let del = other.wrapping_sub(ONES) & !other & HIGH;
-    usize::try_from((below | del).trailing_zeros() / 8).unwrap_or(8)
 }
 
 #[cfg(test)]
@@ -168,19 +138,5 @@ mod tests {
         ] {
             assert_eq!(list(input).collect::<Vec<_>>(), want, "{why}");
         }
-    }
-
-    #[test]
-    fn every_byte_at_every_place_in_a_word() {
-        for byte in 0..=255_u8 {
-            for place in 0..20 {
-                let mut line = [b'a'; 20];
-                line[place] = byte;
-                let want = is_control(byte).then_some(place);
-                assert_eq!(control_byte(&line, 0), want, "byte {byte:#x} at {place}");
-            }
-        }
-        assert_eq!(control_byte(b"\r\naaaaaaaa\r", 1), Some(1), "from is where it starts");
-        assert_eq!(control_byte(b"\t\t\t\t\t\t\t\t\t\t", 0), None, "tabs are allowed");
     }
 }

@@ -1,5 +1,6 @@
 //! Which fields did the sender send? (RFC 9110 §5, §6.3)
 
+use crate::wire::field_line::FieldLine;
 use crate::wire::grammar::list;
 
 /// Names of the fields that this server reads, and where RFC 9110 or 9112 defines them. Names compare without case (§5.1).
@@ -31,19 +32,6 @@ pub mod name {
     pub const USER_AGENT: &str = "user-agent"; // §10.1.5
     pub const X_FORWARDED_FOR: &str = "x-forwarded-for"; // what was before Forwarded
     pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // the same
-}
-
-/// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldLine {
-    /// Index of the first byte of the name.
-    pub name: u32,
-    /// Length of the name in bytes.
-    pub name_len: u32,
-    /// Index of the first byte of the value, after white space.
-    pub value: u32,
-    /// Length of the value in bytes, white space at its end left out.
-    pub value_len: u32,
 }
 
 /// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.

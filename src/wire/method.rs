@@ -38,6 +38,7 @@ pub const METHODS: [(Method, &str); 9] = [
 
 impl Method {
     /// The method of that name; `None` for a name we do not know.
+    #[inline]
     pub fn of_name(name: &[u8]) -> Option<Method> {
         METHODS.iter().find(|(_, known)| known.as_bytes() == name).map(|&(method, _)| method)
     }

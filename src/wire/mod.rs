@@ -5,11 +5,15 @@
 
 pub mod grammar;
 
+pub mod scan;
+
 pub mod method;
 
 pub mod status;
 
 pub mod malformed;
+
+pub mod field_line;
 
 pub mod headers;
 

@@ -4,10 +4,12 @@
 //! complete, and never reads a byte twice in search of the end of a line: a client that sends one byte at a time costs no more
 //! than one that sends all at once.
 
-use crate::wire::grammar::{control_byte, is_tchar, is_token, trim_ows};
-use crate::wire::headers::{FieldLine, Headers};
+use crate::wire::field_line::{self, FieldLine};
+use crate::wire::grammar::{is_target_byte, is_tchar};
+use crate::wire::headers::Headers;
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
+use crate::wire::scan::{control_byte, end_of_target, end_of_token};
 
 /// The version of the protocol that a message is in (RFC 9112 §2.3). Other 1.x are read as 1.1, as §2.3 asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,20 +68,22 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct HeadParser {
     limits: HeadLimits,
-    stage: Stage,
-    /// The first byte of the line that is being read.
-    line: usize,
-    /// Up to here no control byte has been found.
-    scanned: usize,
+    line: Line,
     request_line: Option<RequestLine>,
     lines: Vec<FieldLine>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Start,
-    RequestLine,
-    Fields,
+/// The line that is being read, and how far.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// Its first byte.
+    start: usize,
+    /// Up to here it is a token: a method, or the name of a field.
+    token_end: usize,
+    /// Up to here a request line goes on as a target behind the method and a space.
+    target_end: usize,
+    /// Up to here no control byte has been found.
+    scanned: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,14 +96,12 @@ struct RequestLine {
 impl HeadParser {
     /// A parser for one head within these limits.
     pub fn new(limits: HeadLimits) -> HeadParser {
-        HeadParser { limits, stage: Stage::Start, line: 0, scanned: 0, request_line: None, lines: Vec::new() }
+        HeadParser { limits, line: Line::at(0), request_line: None, lines: Vec::new() }
     }
 
     /// Makes it ready for the next head. It keeps its memory.
     pub fn reset(&mut self) {
-        self.stage = Stage::Start;
-        self.line = 0;
-        self.scanned = 0;
+        self.line = Line::at(0);
         self.request_line = None;
         self.lines.clear();
     }
@@ -110,35 +112,56 @@ impl HeadParser {
     /// The first rule that is broken, and where.
     // HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Progress, Fault> {
-        while let Some(end) = self.end_of_line(bytes)? {
-            let (start, next) = (self.line, end + 2);
-            let line = bytes.get(start..end).unwrap_or_default();
-            self.line = next;
-            self.scanned = next;
-            match self.stage {
-                // A robust server ignores at least one empty line before the request line (RFC 9112 §2.2). We accept exactly one.
-                Stage::Start if line.is_empty() => self.stage = Stage::RequestLine,
-                Stage::Start | Stage::RequestLine => {
-                    self.request_line = Some(self.request_line(line, start)?);
-                    self.stage = Stage::Fields;
-                }
-                Stage::Fields if line.is_empty() => {
-                    return if next > self.limits.head_bytes_max {
-                        Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max))
-                    } else {
-                        Ok(Progress::Complete(next))
-                    };
-                }
-                Stage::Fields => {
-                    if self.lines.len() == self.limits.fields_max {
-                        return Err(Malformed::TooManyFields.at(start));
-                    }
-                    let field = field_line(line, start, self.lines.is_empty())?;
-                    self.lines.push(field);
-                }
+        let mut line = self.line;
+        while self.request_line.is_none() {
+            line.read_words(bytes);
+            let Some(end) = line.end(bytes)? else {
+                self.words_within_limits(line, bytes)?;
+                return self.unfinished(line, bytes);
+            };
+            // A robust server ignores at least one empty line before the request line (RFC 9112 §2.2). We accept exactly one.
+            if end > 0 {
+                self.request_line(line, bytes.get(..end).unwrap_or_default())?;
             }
+            line = Line::at(end + 2);
         }
-        self.unfinished(bytes)
+        self.field_lines(line, bytes)
+    }
+
+    /// Reads on in the field lines, and the empty line behind them.
+    fn field_lines(&mut self, mut line: Line, bytes: &[u8]) -> Result<Progress, Fault> {
+        loop {
+            line.read_name(bytes);
+            let Some(end) = line.end(bytes)? else { return self.unfinished(line, bytes) };
+            if end == line.start {
+                return self.complete(end + 2);
+            }
+            if self.lines.len() == self.limits.fields_max {
+                return Err(Malformed::TooManyFields.at(line.start));
+            }
+            let Some(field) = FieldLine::parse(bytes, line.start..end, line.token_end) else {
+                return Err(field_line::fault(bytes, line.start..end, self.lines.len()));
+            };
+            self.lines.push(field);
+            line = Line::at(end + 2);
+        }
+    }
+
+    /// The empty line has come that ends a head of so many bytes.
+    fn complete(&self, head_bytes: usize) -> Result<Progress, Fault> {
+        if head_bytes > self.limits.head_bytes_max {
+            return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
+        }
+        Ok(Progress::Complete(head_bytes))
+    }
+
+    /// No further complete line has come. Is there any hope that one will, within the limits?
+    fn unfinished(&mut self, line: Line, bytes: &[u8]) -> Result<Progress, Fault> {
+        self.line = line;
+        if bytes.len() >= self.limits.head_bytes_max {
+            return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
+        }
+        Ok(Progress::Partial)
     }
 
     /// The head in `bytes`, which must be those that [`HeadParser::advance`] found complete; `None` before that.
@@ -158,8 +181,110 @@ impl HeadParser {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
     }
 
-    /// The index of the CR of the next CRLF; `None` if it has not come yet.
-    fn end_of_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+    /// Keeps the request line that ends where `bytes` do.
+    // request-line = method SP request-target SP HTTP-version
+    fn request_line(&mut self, line: Line, bytes: &[u8]) -> Result<(), Fault> {
+        let Line { start, token_end, target_end, .. } = line;
+        let target = (token_end + 1, target_end);
+        let method_fits = start < token_end && token_end - start <= self.limits.method_bytes_max;
+        let target_fits = target.0 < target.1 && target.1 - target.0 <= self.limits.target_bytes_max;
+        let version = bytes.get(target_end..).and_then(|rest| version_of(rest.strip_prefix(b" ")?).ok());
+        let (true, true, Some(version)) = (method_fits, target_fits, version) else {
+            return Err(self.fault_of_words(line, bytes));
+        };
+        let method = match Method::of_name(bytes.get(start..token_end).unwrap_or_default()) {
+            None => return Err(Malformed::UnknownMethod.at(start)),
+            Some(Method::Connect) => return Err(Malformed::Connect.at(start)),
+            Some(method) => method,
+        };
+        self.request_line = Some(RequestLine { method, target, version });
+        Ok(())
+    }
+
+    /// What is wrong with a request line whose words are not as they should be.
+    #[cold]
+    fn fault_of_words(&self, line: Line, bytes: &[u8]) -> Fault {
+        let at = line.start;
+        let text = bytes.get(at..).unwrap_or_default();
+        if text.is_empty() {
+            return Malformed::EmptyLine.at(at);
+        }
+        if let Err(fault) = self.words_within_limits(line, bytes) {
+            return fault;
+        }
+        let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
+        let spaces = text.iter().filter(|&&b| b == b' ').count();
+        let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
+            return Malformed::RequestLineWords.at(at);
+        };
+        if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
+            return Malformed::MethodNotToken.at(at + bad);
+        }
+        let target_at = at + method.len() + 1;
+        if let Err(what) = version_of(version) {
+            return what.at(target_at + target.len() + 1);
+        }
+        match Method::of_name(method) {
+            None => return Malformed::UnknownMethod.at(at),
+            Some(Method::Connect) => return Malformed::Connect.at(at),
+            Some(_) => {}
+        }
+        let bad = target.iter().position(|&b| !is_target_byte(b)).unwrap_or(0);
+        let what = if target.get(bad) == Some(&b'#') { Malformed::Fragment } else { Malformed::TargetByte };
+        what.at(target_at + bad)
+    }
+
+    /// Whether method and target keep their limits, in a request line or in as much of it as has come: the answer must not depend on
+    /// the pieces in which it comes.
+    fn words_within_limits(&self, line: Line, bytes: &[u8]) -> Result<(), Fault> {
+        let at = line.start;
+        let word_end = |from: usize| {
+            let rest = bytes.get(from..).unwrap_or_default();
+            from + rest.iter().position(|&b| b == b' ').unwrap_or(rest.len())
+        };
+        // What has been read already is not read again.
+        let method_end = word_end(line.token_end);
+        if method_end > at + self.limits.method_bytes_max {
+            return Err(Malformed::UnknownMethod.at(at));
+        }
+        let target_at = method_end + 1;
+        if word_end(target_at.max(line.target_end)) > target_at + self.limits.target_bytes_max {
+            return Err(Malformed::TargetTooLong.at(target_at + self.limits.target_bytes_max));
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    fn at(start: usize) -> Line {
+        Line { start, token_end: start, target_end: start, scanned: start }
+    }
+
+    /// Reads on as far as it is the name of a field.
+    #[inline(always)]
+    fn read_name(&mut self, bytes: &[u8]) {
+        self.token_end = end_of_token(bytes, self.token_end);
+        self.scanned = self.scanned.max(self.token_end);
+    }
+
+    /// Reads on as far as it is a method, a space and a target.
+    #[inline(always)]
+    fn read_words(&mut self, bytes: &[u8]) {
+        self.token_end = end_of_token(bytes, self.token_end);
+        if bytes.get(self.token_end) == Some(&b' ') {
+            self.target_end = end_of_target(bytes, self.target_end.max(self.token_end + 1));
+        }
+        self.scanned = self.scanned.max(self.token_end).max(self.target_end);
+        // Nearly every request line goes on like this, and so up to its CR there is no control byte.
+        const REST: &[u8] = b" HTTP/1.1\r";
+        if bytes.get(self.scanned..).is_some_and(|rest| rest.starts_with(REST)) {
+            self.scanned += REST.len() - 1;
+        }
+    }
+
+    /// Reads on up to the CRLF that ends it: the index of its CR, `None` if it has not come yet.
+    #[inline(always)]
+    fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
         let Some(at) = control_byte(bytes, self.scanned) else {
             self.scanned = bytes.len();
             return Ok(None);
@@ -174,68 +299,16 @@ impl HeadParser {
             _ => Err(Malformed::ControlByte.at(at)),
         }
     }
-
-    /// No further complete line has come. Is there any hope that one will, within the limits?
-    fn unfinished(&self, bytes: &[u8]) -> Result<Progress, Fault> {
-        if self.stage != Stage::Fields {
-            self.words_within_limits(bytes.get(self.line..).unwrap_or_default(), self.line)?;
-        }
-        if bytes.len() >= self.limits.head_bytes_max {
-            return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
-        }
-        Ok(Progress::Partial)
-    }
-
-    /// Whether method and target keep their limits, in a request line or in as much of it as has come: the answer must not depend on
-    /// the pieces in which it comes.
-    fn words_within_limits(&self, line: &[u8], at: usize) -> Result<(), Fault> {
-        let method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-        if method > self.limits.method_bytes_max {
-            return Err(Malformed::UnknownMethod.at(at));
-        }
-        let target = line.get(method + 1..).unwrap_or_default();
-        let target_bytes = target.iter().position(|&b| b == b' ').unwrap_or(target.len());
-        if target_bytes > self.limits.target_bytes_max {
-            return Err(Malformed::TargetTooLong.at(at + method + 1 + self.limits.target_bytes_max));
-        }
-        Ok(())
-    }
-
-    // request-line = method SP request-target SP HTTP-version
-    fn request_line(&self, line: &[u8], at: usize) -> Result<RequestLine, Fault> {
-        if line.is_empty() {
-            return Err(Malformed::EmptyLine.at(at));
-        }
-        self.words_within_limits(line, at)?;
-        let mut words = line.split(|&b| b == b' ');
-        let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
-            return Err(Malformed::RequestLineWords.at(at));
-        };
-        if method.is_empty() || target.is_empty() || version.is_empty() {
-            return Err(Malformed::RequestLineWords.at(at));
-        }
-        if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
-            return Err(Malformed::MethodNotToken.at(at + bad));
-        }
-        let target_at = at + method.len() + 1;
-        let version = version_of(version).map_err(|what| what.at(target_at + target.len() + 1))?;
-        let method = Method::of_name(method).ok_or(Malformed::UnknownMethod.at(at))?;
-        if method == Method::Connect {
-            return Err(Malformed::Connect.at(at));
-        }
-        if let Some(bad) = target.iter().position(|&b| !b.is_ascii_graphic() || b == b'#') {
-            let what = if target.get(bad) == Some(&b'#') { Malformed::Fragment } else { Malformed::TargetByte };
-            return Err(what.at(target_at + bad));
-        }
-        Ok(RequestLine { method, target: (target_at, target_at + target.len()), version })
-    }
 }
 
 // HTTP-version = HTTP-name "/" DIGIT "." DIGIT
 // HTTP-name    = %x48.54.54.50 ; HTTP
 fn version_of(word: &[u8]) -> Result<Version, Malformed> {
+    // As one word of eight bytes: a pattern would be compared byte by byte.
+    if word == b"HTTP/1.1" {
+        return Ok(Version::Http11);
+    }
     match word {
-        b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
         [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', b'0'..=b'9'] => {
             if *major == b'1' {
@@ -246,37 +319,6 @@ fn version_of(word: &[u8]) -> Result<Version, Malformed> {
         }
         _ => Err(Malformed::Version),
     }
-}
-
-/// Reads one field line, without its CRLF and known to hold no control byte but tabs. `at` is where it stands in the message.
-///
-/// # Errors
-/// What is wrong with its name or its beginning. A value can no longer be wrong here.
-// field-line = field-name ":" OWS field-value OWS
-pub fn field_line(line: &[u8], at: usize, first: bool) -> Result<FieldLine, Fault> {
-    if let Some(b' ' | b'\t') = line.first() {
-        // Both are how a field is hidden from one of two parsers.
-        return Err(if first { Malformed::LeadingWhitespace } else { Malformed::ObsFold }.at(at));
-    }
-    let Some(colon) = line.iter().position(|&b| b == b':') else { return Err(Malformed::NoColon.at(at)) };
-    let (name, rest) = line.split_at(colon);
-    let after_colon = rest.get(1..).unwrap_or_default();
-    if !is_token(name) {
-        return Err(match name {
-            [] => Malformed::EmptyName.at(at),
-            [.., b' ' | b'\t'] => Malformed::SpaceBeforeColon.at(at + colon - 1),
-            _ => Malformed::NameNotToken.at(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
-        });
-    }
-    let value = trim_ows(after_colon);
-    let skipped = after_colon.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let narrow = |number: usize| u32::try_from(number).map_err(|_| Malformed::HeadTooLarge.at(at));
-    Ok(FieldLine {
-        name: narrow(at)?,
-        name_len: narrow(colon)?,
-        value: narrow(at + colon + 1 + skipped)?,
-        value_len: narrow(value.len())?,
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,75 @@
+//! What does one field line say? (RFC 9112 §5)
+//!
+//! Nothing is copied: a line is known by where its name and its value stand.
+
+use std::ops::Range;
+
+use crate::wire::grammar::is_tchar;
+use crate::wire::malformed::{Fault, Malformed};
+
+/// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldLine {
+    /// Index of the first byte of the name.
+    pub name: u32,
+    /// Length of the name in bytes.
+    pub name_len: u32,
+    /// Index of the first byte of the value, after white space.
+    pub value: u32,
+    /// Length of the value in bytes, white space at its end left out.
+    pub value_len: u32,
+}
+
+impl FieldLine {
+    /// Reads one field line of a message: where it stands, without its CRLF. It is known to hold no control byte but tabs, and to be a
+    /// token as far as `token_end`. `None` if it does not begin with a name and a colon: [`fault`] says what it does instead. A value can no
+    /// longer be wrong here.
+    // field-line = field-name ":" OWS field-value OWS
+    #[inline]
+    pub fn parse(message: &[u8], line: Range<usize>, token_end: usize) -> Option<FieldLine> {
+        let Some([b':', after_colon @ ..]) = message.get(token_end..line.end) else { return None };
+        let from_value = trim_start(after_colon);
+        let value = trim_end(from_value);
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        (token_end > line.start).then(|| FieldLine {
+            name: narrow(line.start),
+            name_len: narrow(token_end - line.start),
+            value: narrow(line.end - from_value.len()),
+            value_len: narrow(value.len()),
+        })
+    }
+}
+
+/// Cuts white space from the start. No other byte up to the space is left in a line.
+// OWS = *( SP / HTAB )
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [..=b' ', tail @ ..] = bytes {
+        bytes = tail;
+    }
+    bytes
+}
+
+/// Cuts it from the end.
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [head @ .., ..=b' '] = bytes {
+        bytes = head;
+    }
+    bytes
+}
+
+/// What is wrong with a line of a message that does not begin with a name and a colon. `number` is how many lines stand before it.
+#[cold]
+pub fn fault(message: &[u8], line: Range<usize>, number: usize) -> Fault {
+    let at = line.start;
+    let line = message.get(line).unwrap_or_default();
+    if let Some(b' ' | b'\t') = line.first() {
+        // Both are how a field is hidden from one of two parsers.
+        return if number == 0 { Malformed::LeadingWhitespace } else { Malformed::ObsFold }.at(at);
+    }
+    let Some(colon) = line.iter().position(|&b| b == b':') else { return Malformed::NoColon.at(at) };
+    match line.get(..colon).unwrap_or_default() {
+        [] => Malformed::EmptyName.at(at),
+        [.., b' ' | b'\t'] => Malformed::SpaceBeforeColon.at(at + colon - 1),
+        name => Malformed::NameNotToken.at(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
+    }
+}
