@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use base64::Engine;
+
 use crate::place::{ENTRIES, byte_at, entry};
 use crate::rows::{Kind, RANGE_LENGTH, RANGE_START, Row};
 
@@ -53,7 +55,7 @@ pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer
         }
     }
     if row.kind == Kind::Listing {
-        let text = String::from_utf8_lossy(&answer.content);
+        let text = answer.text();
         let missing = (0..ENTRIES).filter(|number| !text.contains(&entry(*number))).count();
         if missing > 0 {
             return Err(format!("{missing} entries are not listed"));
@@ -110,6 +112,15 @@ fn without_chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Answer {
+    /// The content, and what stands in it as base64: dufs sends its listing to a script in that form.
+    fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.content).into_owned();
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let longest = text.split(|c| !is_base64(c)).max_by_key(|run| run.len()).unwrap_or_default();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(longest).unwrap_or_default();
+        format!("{text}\n{}", String::from_utf8_lossy(&decoded))
+    }
+
     fn field(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().filter_map(|line| line.split_once(':'));
         fields.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())

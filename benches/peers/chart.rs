@@ -53,7 +53,12 @@ pub fn svg(plan: &Plan, measured: &Measured) -> String {
     }
     for (number, row) in measured.rows.iter().enumerate() {
         let y = TOP + ROW_HEIGHT * (number as f64 + 0.5);
-        let says = row.row.says.replace('`', "").replace(": processor time per request", " (processor time)");
+        let says = row
+            .row
+            .says
+            .replace('`', "")
+            .replace(": processor time per request", ": processor time")
+            .replace(" with something else", "");
         let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", LEFT - 12.0, y + 4.0, escaped(&says));
         // Ours last, above the others.
         let mut columns: Vec<usize> = (0..plan.servers.len()).collect();

@@ -13,8 +13,8 @@ use crate::load::{self, Seen};
 use crate::place::Place;
 use crate::rest::{self, Busy, Rest};
 use crate::rows::{Kind, Row};
-use crate::running::{Log, Running};
-use crate::servers::{OURS, Server};
+use crate::running::Running;
+use crate::servers::{OURS, Purpose, Server};
 use crate::summary::{Cell, Sample};
 
 /// What servers do after one row or round, such as closing connections, is not to be seen in the next.
@@ -59,22 +59,32 @@ impl Plan {
 
 /// Everything.
 pub fn all(plan: &Plan, rows: &[&'static Row], place: &Place, guard: &Guard) -> Measured {
-    let start = |log| plan.servers.iter().map(|server| Running::start(server, log, place, guard)).collect::<Vec<_>>();
-    let silent = start(Log::Off);
-    for (server, _) in plan.servers.iter().zip(&silent).filter(|(_, running)| running.is_none()) {
+    let start = |purpose| plan.servers.iter().map(|server| Running::start(server, purpose, place, guard)).collect::<Vec<_>>();
+    let usual = start(Purpose::Usual);
+    for (server, _) in plan.servers.iter().zip(&usual).filter(|(_, running)| running.is_none()) {
         println!("DOES NOT START: {}", server.name);
     }
-    let fresh: Vec<_> = silent.iter().map(|running| running.as_ref().map(|it| figures::memory(&it.processes()))).collect();
+    let fresh: Vec<_> = usual.iter().map(|running| running.as_ref().map(|it| figures::memory(&it.processes()))).collect();
     let mut measured = Vec::new();
     for row in rows {
         println!("{}", row.says);
-        let logging = if row.kind == Kind::Logged { start(Log::File) } else { Vec::new() };
-        let servers = if row.kind == Kind::Logged { &logging } else { &silent };
-        let cells = measure_row(plan, row, servers, place, guard);
+        let cells = match row.kind {
+            Kind::Logged => measure_row(plan, row, &start(Purpose::Logged), place, guard),
+            Kind::Pipelined => measure_row(plan, row, &start(Purpose::Pipelined), place, guard),
+            Kind::File
+            | Kind::Many
+            | Kind::Close
+            | Kind::Missing
+            | Kind::NotModified
+            | Kind::Range
+            | Kind::Listing
+            | Kind::Think
+            | Kind::Busy => measure_row(plan, row, &usual, place, guard),
+        };
         measured.push(MeasuredRow { row, cells });
     }
     println!("at rest");
-    Measured { rows: measured, rest: rest::measure(&silent, &fresh) }
+    Measured { rows: measured, rest: rest::measure(&usual, &fresh) }
 }
 
 /// Somebody who is asked in a row, with the fields of the requests.

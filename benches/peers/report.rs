@@ -12,17 +12,22 @@ use crate::summary::{Cell, Sample};
 /// `benches/RESULTS.md`.
 pub fn text(plan: &Plan, measured: &Measured, servers: &[(&Server, String)]) -> String {
     let mut text = String::from("# Beside other servers\n\n");
+    let is_thinned = plan.rounds > 3 && plan.servers.iter().any(|server| server.is_slow);
     let _ = write!(
         text,
         "Written by `cargo bench --bench peers`. {}. `wrk -t1` asks over loopback and runs on the same cores.\n\
-         Each figure is the median of {} interleaved rounds (A B C A B C) of {} s, three of them for servers that are much slower.\n\
+         Each figure is the median of {} (A B C A B C) of {} s{}.\n\
          A ratio is the median of the ratios within the rounds; absolute figures of different days cannot be compared, ratios can.\n\
          Each server's answer was checked for status, length and content before it was measured.\n\n",
         machine::describe(),
-        plan.rounds,
-        plan.seconds
+        if plan.rounds == 1 { "one round".to_owned() } else { format!("{} interleaved rounds", plan.rounds) },
+        plan.seconds,
+        if is_thinned { ", of three of them for servers that are much slower" } else { "" }
     );
     ratios(&mut text, plan, measured);
+    let by_best: Vec<f64> = measured.rows.iter().filter_map(|row| Some(row.to_best(plan)?.1)).collect();
+    let best = by_best.iter().filter(|by| **by >= 1.0).count();
+    let _ = writeln!(text, "\nIn {best} of {} rows no other does better than threadbare.", by_best.len());
     floors(&mut text);
     details(&mut text, plan, measured);
     at_rest(&mut text, plan, measured);
@@ -60,12 +65,11 @@ fn ratios(text: &mut String, plan: &Plan, measured: &Measured) {
         let mut cells = vec![row.row.says.to_owned(), yardstick];
         cells.extend(others.clone().map(|name| {
             let ratio = plan.column(name).and_then(|column| row.to_yardstick(plan, column)).map(ratio);
-            let wrong = row.cell(plan, name).is_some_and(|cell| cell.wrong.is_some());
+            let wrong = row.cell(plan, name).and_then(|cell| cell.wrong.clone());
             match ratio {
                 Some(ratio) if name == OURS => format!("**{ratio}**"),
                 Some(ratio) => ratio,
-                None if wrong => "wrong".into(),
-                None => "–".into(),
+                None => wrong.unwrap_or_else(|| "–".into()),
             }
         }));
         cells.push(row.to_best(plan).map_or("–".into(), |(name, by)| format!("{} ({name})", ratio(by))));
@@ -153,7 +157,7 @@ fn troubles(text: &mut String, plan: &Plan, measured: &Measured) {
     let in_row = |row: &MeasuredRow| {
         let cells = row.cells.iter().enumerate();
         let troubles = cells.filter_map(|(column, cell)| {
-            let wrong = cell.wrong.as_ref().map(|wrong| format!("no figure: {wrong}"));
+            let wrong = cell.wrong.as_ref().map(|wrong| format!("no figure, {wrong}"));
             Some(format!("- {}, {}: {}\n", row.row.says, name(column), wrong.or_else(|| cell.trouble.says())?))
         });
         troubles.collect::<String>()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::floor::Answers;
 use crate::guard::{Guard, end_group};
 use crate::place::Place;
-use crate::servers::{Server, Setting};
+use crate::servers::{Purpose, Server, Setting};
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,20 +27,13 @@ pub struct Running<'a> {
     pub ready_in: Duration,
 }
 
-/// Whether there is an access log.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Log {
-    Off,
-    File,
-}
-
 impl<'a> Running<'a> {
     /// One of the servers.
-    pub fn start(server: &Server, log: Log, place: &Place, guard: &'a Guard) -> Option<Running<'a>> {
+    pub fn start(server: &Server, purpose: Purpose, place: &Place, guard: &'a Guard) -> Option<Running<'a>> {
         let port = free_port();
         let (site, scratch) = (place.site(), place.scratch());
-        let log = (log == Log::File).then(|| scratch.join(format!("{}.log", server.name)));
-        let command = server.command(&Setting { site: &site, scratch: &scratch, port, log: log.as_deref() });
+        let log = (purpose == Purpose::Logged).then(|| scratch.join(format!("{}.log", server.name)));
+        let command = server.command(&Setting { site: &site, scratch: &scratch, port, log: log.as_deref(), purpose });
         Running::of(command, port, log, guard)
     }
 

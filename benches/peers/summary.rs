@@ -74,8 +74,10 @@ impl Cell {
             Judge::Processor => "  (processor time counts)",
         };
         let trouble = self.trouble.says().map_or(String::new(), |trouble| format!("  TROUBLE: {trouble}"));
+        let micros = |number: f64| if number.is_finite() { format!("{number:.0}") } else { "–".into() };
+        let (p50, p99) = (micros(p50), micros(p99));
         format!(
-            "{rate:>10.1}/s  p50 {p50:>8.0} µs  p99 {p99:>8.0} µs  {processor:>9.2} µs of processor  {rss:>6.1} MiB{judged}{trouble}"
+            "{rate:>10.1}/s  p50 {p50:>8} µs  p99 {p99:>8} µs  {processor:>9.2} µs of processor  {rss:>6.1} MiB{judged}{trouble}"
         )
     }
 }
