@@ -59,28 +59,38 @@ pub enum RangeUse {
 
 /// Evaluates all conditions but If-Range, in the order of RFC 9110 §13.2.2. The representation exists.
 pub fn evaluate(headers: &Headers<'_>, validators: &Validators, method: Method) -> Precondition {
+    judge(headers, validators, method).0
+}
+
+/// The same, and the field that decided, if one did.
+pub fn judge(headers: &Headers<'_>, validators: &Validators, method: Method) -> (Precondition, Option<&'static str>) {
     let retrieves = method == Method::Get || method == Method::Head;
     // Steps 1 and 2: a tag says more than a date, so the date counts only without it.
-    let is_meant = match is_named(headers, name::IF_MATCH, validators, Strength::Strong) {
-        Some(is_named) => is_named,
-        None => !changed_since(headers, name::IF_UNMODIFIED_SINCE, validators).unwrap_or(false),
+    let (is_meant, first) = match is_named(headers, name::IF_MATCH, validators, Strength::Strong) {
+        Some(is_named) => (is_named, Some("If-Match")),
+        None => match changed_since(headers, name::IF_UNMODIFIED_SINCE, validators) {
+            Some(has_changed) => (!has_changed, Some("If-Unmodified-Since")),
+            None => (true, None),
+        },
     };
     if !is_meant {
-        return Precondition::Failed;
+        return (Precondition::Failed, first);
     }
     // Step 3: a cache asks whether one of the versions it keeps will do; for that, nearly the same is good enough.
     if let Some(is_named) = is_named(headers, name::IF_NONE_MATCH, validators, Strength::Weak) {
-        return match is_named {
+        let precondition = match is_named {
             false => Precondition::Proceed,
             true if retrieves => Precondition::NotModified,
             true => Precondition::Failed,
         };
+        return (precondition, Some("If-None-Match"));
     }
     // Step 4, of which other methods know nothing (§13.1.3).
-    if retrieves && changed_since(headers, name::IF_MODIFIED_SINCE, validators) == Some(false) {
-        return Precondition::NotModified;
+    match changed_since(headers, name::IF_MODIFIED_SINCE, validators).filter(|_| retrieves) {
+        Some(false) => (Precondition::NotModified, Some("If-Modified-Since")),
+        Some(true) => (Precondition::Proceed, Some("If-Modified-Since")),
+        None => (Precondition::Proceed, first),
     }
-    Precondition::Proceed
 }
 
 /// Evaluates If-Range (RFC 9110 §13.1.5), which is step 5: are the ranges parts of the version that there is?

@@ -107,6 +107,21 @@ pub const fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
+/// Where a line that should be three words with one space between them stops being that.
+pub fn end_of_three_words(line: &[u8]) -> usize {
+    let mut at: usize = 0;
+    for (before, word) in line.split(|&b| b == b' ').enumerate() {
+        if before == 3 {
+            return at.saturating_sub(1);
+        }
+        if word.is_empty() {
+            return at;
+        }
+        at += word.len() + 1;
+    }
+    line.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +152,22 @@ mod tests {
             (b"\"a\\\",b\"", &[b"\"a\\\",b\""], "an escaped quote"),
         ] {
             assert_eq!(list(input).collect::<Vec<_>>(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn three_words() {
+        for (line, want, why) in [
+            ("GET /", 5, "two"),
+            ("GET", 3, "one"),
+            ("", 0, "none"),
+            ("GET /a b HTTP/1.1", 8, "a third space"),
+            ("GET  / HTTP/1.1", 4, "a second space at once"),
+            (" GET / HTTP/1.1", 0, "a space first"),
+            ("GET / ", 6, "an empty version"),
+            ("GET / HTTP/1.1", 14, "three"),
+        ] {
+            assert_eq!(end_of_three_words(line.as_bytes()), want, "{why}");
         }
     }
 }

@@ -5,7 +5,7 @@
 //! than one that sends all at once.
 
 use crate::wire::field_line::{self, FieldLine};
-use crate::wire::grammar::{is_target_byte, is_tchar};
+use crate::wire::grammar::{end_of_three_words, is_target_byte, is_tchar};
 use crate::wire::headers::Headers;
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
@@ -215,7 +215,7 @@ impl HeadParser {
         let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
         let spaces = text.iter().filter(|&&b| b == b' ').count();
         let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
-            return Malformed::RequestLineWords.at(at);
+            return Malformed::RequestLineWords.at(at + end_of_three_words(text));
         };
         if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
             return Malformed::MethodNotToken.at(at + bad);
@@ -357,6 +357,8 @@ mod tests {
             (b"GET /\xc3 HTTP/1.1\r\n", Malformed::TargetByte, 5, "a byte above ASCII"),
             (b"GET /a#b HTTP/1.1\r\n", Malformed::Fragment, 6, "a fragment"),
             (b"G@T / HTTP/1.1\r\n", Malformed::MethodNotToken, 1, "not a token"),
+            (b"GET /\r\n", Malformed::RequestLineWords, 5, "two words end too early"),
+            (b"GET /a b HTTP/1.1\r\n", Malformed::RequestLineWords, 8, "a third space"),
             (b"GET / HTTP/2.0\r\n", Malformed::MajorVersion, 6, "another major version"),
             (b"GET / HTTP/1.1\r\nA b: c\r\n", Malformed::NameNotToken, 17, "a space in the name"),
             (b"GET / HTTP/1.1\r\nA : c\r\n", Malformed::SpaceBeforeColon, 17, "a space behind the name"),

@@ -61,7 +61,7 @@ impl<'a> Target<'a> {
             b"*" if head.method == Method::Options => {
                 Ok(Target { form: Form::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
             }
-            target @ [b'/', ..] => Self::with_path(Form::Origin, host, target).map_err(fault),
+            target @ [b'/', ..] => Self::with_path(Form::Origin, host, target, head.target_at),
             target => {
                 let (scheme, rest) = split_once(target, b"://").ok_or(fault(Malformed::TargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
@@ -71,17 +71,19 @@ impl<'a> Target<'a> {
                 let (authority, path) = rest.split_at(end);
                 // A server must ignore the Host it got and take the authority of the target instead (RFC 9112 §3.2.2).
                 let authority = Authority::parse(authority).ok_or(fault(Malformed::Authority))?;
-                Self::with_path(Form::Absolute, Some(authority), path).map_err(fault)
+                let path_at = head.target_at + target.len() - path.len();
+                Self::with_path(Form::Absolute, Some(authority), path, path_at)
             }
         }
     }
 
-    fn with_path(form: Form, authority: Option<Authority<'a>>, raw: &'a [u8]) -> Result<Target<'a>, Malformed> {
+    fn with_path(form: Form, authority: Option<Authority<'a>>, raw: &'a [u8], at: usize) -> Result<Target<'a>, Fault> {
         let (path, query) = match split_once(raw, b"?") {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        Ok(Target { form, authority, query, path: canonical(path)? })
+        let path = canonical(path).map_err(|fault| fault.what.at(at + fault.at))?;
+        Ok(Target { form, authority, query, path })
     }
 
     /// The canonical path: decoded, beginning with `/`, without empty segments, `.` or `..`. A `/` at the end is kept: it asks
@@ -160,8 +162,8 @@ fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, Fault> {
     }
 }
 
-/// Decodes a path and resolves its segments. A path that is canonical already is not copied.
-fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
+/// Decodes a path and resolves its segments. A path that is canonical already is not copied. Faults are counted from its first byte.
+fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
     if path.is_empty() {
         return Ok(Cow::Borrowed(b"/"));
     }
@@ -171,13 +173,16 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     }
     let mut out = Vec::with_capacity(path.len());
     let mut last_is_dots = false;
+    let mut next_at = 1;
     for raw in path.split(|&b| b == b'/').skip(1) {
-        let segment = decode_segment(raw)?;
+        let at = next_at;
+        next_at += raw.len() + 1;
+        let segment = decode_segment(raw, at)?;
         last_is_dots = matches!(&*segment, b"." | b"..");
         match &*segment {
             b"" | b"." => {}
             b".." => {
-                let parent = out.iter().rposition(|&b| b == b'/').ok_or(Malformed::AboveRoot)?;
+                let parent = out.iter().rposition(|&b| b == b'/').ok_or(Malformed::AboveRoot.at(at))?;
                 out.truncate(parent);
             }
             name => {
@@ -194,7 +199,7 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
 
 /// Decodes one segment, once.
 // pct-encoded = "%" HEXDIG HEXDIG
-fn decode_segment(raw: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
+fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, Fault> {
     if !raw.contains(&b'%') {
         return Ok(Cow::Borrowed(raw));
     }
@@ -205,11 +210,12 @@ fn decode_segment(raw: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
             out.push(byte);
             continue;
         }
-        let mut digit = || bytes.next().and_then(|&b| hex_digit(b)).ok_or(Malformed::Percent);
+        let percent_at = at + raw.len() - bytes.len() - 1;
+        let mut digit = || bytes.next().and_then(|&b| hex_digit(b)).ok_or(Malformed::Percent.at(percent_at));
         let (high, low) = (digit()?, digit()?);
         match high << 4 | low {
-            0 => return Err(Malformed::EncodedNul),
-            b'/' => return Err(Malformed::EncodedSlash),
+            0 => return Err(Malformed::EncodedNul.at(percent_at)),
+            b'/' => return Err(Malformed::EncodedSlash.at(percent_at)),
             decoded => out.push(decoded),
         }
     }
@@ -257,7 +263,7 @@ mod tests {
             ("/%zz", Err(Malformed::Percent), "no digits"),
         ] {
             let want = want.map(|path| Cow::Borrowed(path.as_bytes()));
-            assert_eq!(canonical(input.as_bytes()), want, "{input}: {why}");
+            assert_eq!(canonical(input.as_bytes()).map_err(|fault| fault.what), want, "{input}: {why}");
         }
     }
 
@@ -293,6 +299,19 @@ mod tests {
         for byte in (1..=255_u8).filter(|b| *b != b'/') {
             let path = [b'/', b'x', byte];
             assert_eq!(canonical(encode_path(&path).as_bytes()).as_deref(), Ok(&path[..]), "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn faults_point_into_the_path() {
+        for (path, what, at) in [
+            ("/a/%zz", Malformed::Percent, 3),
+            ("/a%2", Malformed::Percent, 2),
+            ("/%41%00", Malformed::EncodedNul, 4),
+            ("/a/b%2Fc", Malformed::EncodedSlash, 4),
+            ("/a/../../b", Malformed::AboveRoot, 6),
+        ] {
+            assert_eq!(canonical(path.as_bytes()), Err(what.at(at)), "{path}");
         }
     }
 }
