@@ -10,17 +10,17 @@ use std::time::{Instant, SystemTime};
 use log::{debug, error};
 
 use crate::app::App;
-use crate::common_fields::CommonFields;
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
-use crate::explain::{self, Explain};
-use crate::finish::{self, Plan};
+use crate::explain;
+use crate::finish;
 use crate::message::{Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
 use crate::net::stream::Stream;
+use crate::notes::Notes;
 use crate::peer::Peer;
 use crate::routes;
 use crate::semantics::date::HttpDate;
@@ -252,6 +252,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             // The client may wait for our earlier answers before it sends this content.
             self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
         }
+        let notes = self.app.explain.as_ref().map(|_| Notes::default());
         let early = bytes.get(head_bytes..).unwrap_or_default();
         let mut intake = Intake::new(&mut self.stream, self.slot, early, understood.framing, understood.expectation, limits);
         let mut request = Request {
@@ -260,8 +261,12 @@ impl<'a, S: Stream> Connection<'a, S> {
             target: &understood.target,
             framing: understood.framing,
             content: &mut intake,
+            notes: notes.as_ref(),
         };
         let (response, mut fate) = route(&mut request, self.app);
+        if let (Some(explain), Some(notes)) = (&self.app.explain, notes) {
+            explain.decided(notes);
+        }
         let leftover = intake.drain(limits.drain_bytes_max);
         if understood.framing != Framing::None {
             self.slot.active().map_err(|Evicted| Unanswered::Evicted)?;
@@ -285,13 +290,8 @@ impl<'a, S: Stream> Connection<'a, S> {
         let is_last = surplus.is_empty() && consumed == bytes.len();
         let persistence = if fate.is_some() { Persistence::Close } else { Persistence::Persist };
         let plan = finish::plan(&response, Some(method), version, persistence);
-        let delivery =
-            Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
-        if let Some(explain) = &self.app.explain {
-            explain_answer(explain, &response, plan, delivery.date, &self.app.config.common);
-        }
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
-        let sent = delivery.send(response, plan, flushing);
+        let sent = self.delivery().send(response, plan, flushing);
         self.note(&sent, began);
         self.exchanges += 1;
         self.inbox.consume(consumed);
@@ -302,7 +302,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             None => Next::Request,
         };
         if let Some(explain) = &self.app.explain {
-            explain.then(if let Next::Close(ended) = &next { Some(ended) } else { None });
+            explain.then(plan, if let Next::Close(ended) = &next { Some(ended) } else { None });
         }
         next
     }
@@ -321,16 +321,20 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
-        let delivery =
-            Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config: &self.app.config };
-        if let Some(explain) = &self.app.explain {
-            explain_answer(explain, &response, plan, delivery.date, &self.app.config.common);
-            explain.then(Some(&ended));
-        }
-        let sent = delivery.send(response, plan, Flushing::Now);
+        let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began);
+        let ended = sent.failed.unwrap_or(ended);
+        if let Some(explain) = &self.app.explain {
+            explain.then(plan, Some(&ended));
+        }
         self.exchanges += 1;
-        Next::Close(sent.failed.unwrap_or(ended))
+        Next::Close(ended)
+    }
+
+    /// What sending an answer needs.
+    fn delivery(&mut self) -> Delivery<'_, S> {
+        let (config, explain) = (&self.app.config, self.app.explain.as_ref());
+        Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config, explain }
     }
 
     /// Notes an exchange while its request still stands in the inbox.
@@ -351,14 +355,6 @@ impl<'a, S: Stream> Connection<'a, S> {
             self.stream.linger(now, limits.linger_time_max, limits.linger_bytes_max);
         }
     }
-}
-
-/// Tells of an answer, with the head that is about to be sent.
-#[inline(never)]
-fn explain_answer(explain: &Explain, response: &Response, plan: Plan, date: &HttpDate, common: &CommonFields) {
-    let mut head = Vec::new();
-    finish::head(&mut head, response, plan, common, date);
-    explain.answered(response, &head);
 }
 
 /// Reads all of a head that decides about the message as a whole.

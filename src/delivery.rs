@@ -10,6 +10,7 @@ use log::warn;
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::ended::Ended;
+use crate::explain::Explain;
 use crate::finish::{self, Delimiter, Plan};
 use crate::log_line::Line;
 use crate::message::Response;
@@ -47,6 +48,8 @@ pub struct Delivery<'a, S> {
     pub date: &'a mut HttpDate,
     /// How long it may take, and what all answers carry.
     pub config: &'a Config,
+    /// To whom it is told; `None` is nobody.
+    pub explain: Option<&'a Explain>,
 }
 
 /// What came of it.
@@ -93,7 +96,11 @@ impl<S: Stream> Delivery<'_, S> {
     /// the connection.
     fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
         self.date.advance(SystemTime::now());
+        let head_from = self.outbox.bytes_mut().len();
         finish::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
+        if let Some(explain) = self.explain {
+            explain.answered(&response, self.outbox.bytes_mut().get(head_from..).unwrap_or_default());
+        }
         let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
         self.stream.begin_writing(Instant::now(), self.config.limits.time_for(self.config.limits.response_time_base, length));

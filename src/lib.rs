@@ -125,6 +125,8 @@ pub mod message;
 
 pub mod because;
 
+pub mod notes;
+
 pub mod explain;
 
 pub mod fields;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::because::Because;
 use crate::fields::Fields;
+use crate::notes::{Note, Notes};
 use crate::peer::Peer;
 use crate::representation::Kept;
 use crate::stamp::Stamp;
@@ -37,9 +38,18 @@ pub struct Request<'a> {
     pub framing: Framing,
     /// The content. Reading it may ask the client to send it (100 Continue).
     pub content: &'a mut dyn Content,
+    /// Where decisions are noted; `None` is nowhere.
+    pub notes: Option<&'a Notes>,
 }
 
 impl Request<'_> {
+    /// Notes a decision, which is put into words only if somebody wants them.
+    pub fn note(&self, note: impl FnOnce() -> Note) {
+        if let Some(notes) = self.notes {
+            notes.add(note());
+        }
+    }
+
     /// Reads the whole content, at most `bytes_max` of it.
     ///
     /// # Errors

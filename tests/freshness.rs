@@ -55,7 +55,8 @@ fn ask(app: &App, path: &str) -> Came {
     parser.advance(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
     let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
-    let mut request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
+    let mut request =
+        Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
     let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     match response.body {
         Body::Slice(Source::Kept(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),

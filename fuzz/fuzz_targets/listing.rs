@@ -81,6 +81,7 @@ fuzz_target!(|data: &[u8]| {
                 target: &target,
                 framing: Framing::None,
                 content: &mut Nothing,
+                notes: None,
             };
             match lookup(site, &target, SystemTime::now()) {
                 Found::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {

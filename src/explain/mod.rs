@@ -3,28 +3,29 @@
 //! Nothing is read a second time: what is told is what the server itself read, found and decided, handed over where it has it in its
 //! hands. Without `--explain` there is nobody to hand it to, and nothing of this is touched.
 
+pub mod bytes;
+
 pub mod fields;
+
+pub mod decisions;
+
+pub mod connection;
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
 use crate::because::Because;
 use crate::ended::Ended;
+use crate::finish::Plan;
 use crate::ink::Ink;
 use crate::log_writer::LogWriter;
 use crate::message::Response;
+use crate::notes::Notes;
 use crate::wire::framing::{Expectation, Framing};
 use crate::wire::malformed::Fault;
 use crate::wire::method::Method;
 use crate::wire::request::{RequestHead, Version};
 use crate::wire::target::{Form, Target};
-
-/// Fields that hold secrets: they are named, and not shown.
-const MASKED: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
-/// What is shown of one line, in bytes.
-const LINE_BYTES_MAX: usize = 512;
-/// What is shown around the byte that broke a message, on each side of it.
-const AROUND_BYTES: usize = 40;
 
 /// Tells what happens on each connection.
 #[derive(Clone, Debug)]
@@ -95,19 +96,32 @@ impl Explain {
     /// What came is no request.
     pub fn refused(&self, bytes: &[u8], fault: Fault) {
         let mut page = Page::titled(self.ink, "no request");
-        let from = fault.at.saturating_sub(AROUND_BYTES);
-        let at = fault.at.min(bytes.len());
-        let before = visible(bytes.get(from..at).unwrap_or_default());
-        let to = fault.at.saturating_add(AROUND_BYTES).min(bytes.len());
-        let after = visible(bytes.get(at..to).unwrap_or_default());
-        let indent = before.chars().count();
-        page.raw(&format_args!("< {before}{after}"));
-        page.raw(&format_args!("  {:indent$}^ byte {}", "", fault.at));
+        let bytes::Broken { lines, column } = bytes::broken(bytes, fault.at);
+        for line in lines {
+            page.raw(&format_args!("< {line}"));
+        }
+        let caret = self.ink.paint("1;31", "^");
+        page.raw(&format_args!("  {:column$}{caret} byte {}", "", fault.at));
         page.says("rule", &fault.what.text());
         self.tell(page);
     }
 
+    /// How much is sent was decided, by the conditions and ranges of the request if it has any.
+    #[inline(never)]
+    pub fn decided(&self, notes: Notes) {
+        let notes = notes.into_list();
+        if notes.is_empty() {
+            return;
+        }
+        let mut page = Page::titled(self.ink, "the decision");
+        for note in &notes {
+            page.says("how", &decisions::sentence(note));
+        }
+        self.tell(page);
+    }
+
     /// An answer was made, and this is the head that is sent before its content.
+    #[inline(never)]
     pub fn answered(&self, response: &Response, head: &[u8]) {
         let mut page = Page::titled(self.ink, "the answer");
         match response.because {
@@ -124,13 +138,11 @@ impl Explain {
         self.tell(page);
     }
 
-    /// What comes after the answer.
-    pub fn then(&self, ended: Option<&Ended>) {
+    /// What comes after the answer; `None` is another request.
+    #[inline(never)]
+    pub fn then(&self, plan: Plan, ended: Option<&Ended>) {
         let mut page = Page { ink: self.ink, text: String::new() };
-        match ended {
-            None => page.says("then", &"the connection stays open for the next request"),
-            Some(ended) => page.says("then", &format_args!("the connection closes: {ended}")),
-        }
+        page.says("then", &connection::sentence(plan, ended));
         page.text.push('\n');
         self.tell(page);
     }
@@ -164,20 +176,10 @@ impl Page {
 
     /// The lines of a head as they are on the wire, each with its end.
     fn lines(&mut self, mark: char, head: &[u8]) {
-        for line in head.split_inclusive(|byte| *byte == b'\n') {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            let is_masked = MASKED.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name));
-            let shown = if is_masked { format!("{}: (not shown)\\r\\n", name.escape_ascii()) } else { visible(line) };
-            self.raw(&format_args!("{mark} {shown}"));
+        for line in bytes::lines(head) {
+            self.raw(&format_args!("{mark} {line}"));
         }
     }
-}
-
-/// Bytes as they are, control bytes and those above ASCII escaped.
-fn visible(bytes: &[u8]) -> String {
-    let shown = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
-    let rest = if shown.len() < bytes.len() { "..." } else { "" };
-    format!("{}{rest}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'"))
 }
 
 fn of_method(method: Method) -> &'static str {

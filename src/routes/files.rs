@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::fields::Fields;
 use crate::message::{Body, Part, Parts, Request, Response, Slice, Source};
+use crate::notes::Note;
 use crate::representation::{Kept, Representation};
 use crate::semantics::conditional::{self, Precondition, RangeUse};
 use crate::semantics::range::{self, ByteRange, Ranges};
@@ -68,15 +69,32 @@ enum Wanted {
 /// Decides what is wanted: by the conditions first, then by the range.
 fn wanted(representation: &Representation, request: &Request<'_>) -> Wanted {
     let (headers, method) = (&request.head.headers, request.head.method);
-    match conditional::evaluate(headers, &representation.validators, method) {
+    let (precondition, decided_by) = conditional::judge(headers, &representation.validators, method);
+    if let Some(field) = decided_by {
+        request.note(|| Note::Condition { field, precondition, validators: representation.validators.clone() });
+    }
+    match precondition {
         Precondition::Proceed => {}
         Precondition::NotModified => return Wanted::Nothing,
         Precondition::Failed => return Wanted::Another,
     }
     // Ranges are defined for GET only (RFC 9110 §14.2).
     let value = headers.only(name::RANGE).filter(|_| method == Method::Get);
-    let is_honoured = |_: &&[u8]| conditional::if_range(headers, &representation.validators) == RangeUse::Honoured;
-    match range::resolve(value.filter(is_honoured), representation.length) {
+    let is_honoured = |_: &&[u8]| {
+        let range_use = conditional::if_range(headers, &representation.validators);
+        if headers.first(name::IF_RANGE).is_some() {
+            request.note(|| Note::IfRange(range_use));
+        }
+        range_use == RangeUse::Honoured
+    };
+    let counts = value.filter(is_honoured);
+    let ranges = range::resolve(counts, representation.length);
+    match (counts, value, headers.first(name::RANGE)) {
+        (Some(_), _, _) => request.note(|| Note::Ranges { ranges: ranges.clone(), length: representation.length }),
+        (None, None, Some(_)) => request.note(|| Note::RangeIgnored),
+        (None, _, _) => {}
+    }
+    match ranges {
         Ranges::Whole => Wanted::Whole,
         Ranges::Part(range) => Wanted::Part(range),
         Ranges::Parts(ranges) => Wanted::Parts(ranges),
@@ -195,7 +213,8 @@ mod tests {
         parser.advance(head.as_bytes()).unwrap();
         let head = parser.head(head.as_bytes()).unwrap();
         let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
-        let request = Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent };
+        let request =
+            Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
         let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };
