@@ -34,7 +34,11 @@ impl Content for NoContent {
 }
 
 fn app(root: &Path) -> App {
-    let cli = Cli::from_words(["threadbare", "--quiet", root.to_str().unwrap()]).unwrap();
+    app_with(root, "--quiet")
+}
+
+fn app_with(root: &Path, option: &str) -> App {
+    let cli = Cli::from_words(["threadbare", option, root.to_str().unwrap()]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
     App::new(config, site, None)
@@ -50,7 +54,12 @@ enum Came {
 
 /// Asks for a path three seconds from now, when what has just been written counts as settled.
 fn ask(app: &App, path: &str) -> Came {
-    let head = format!("GET {path} HTTP/1.0\r\n\r\n");
+    ask_for(app, path, "").0
+}
+
+/// The same with further field lines, and the coding of the answer.
+fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
+    let head = format!("GET {path} HTTP/1.0\r\n{lines}\r\n");
     let mut parser = HeadParser::new(HeadLimits::default());
     parser.advance(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
@@ -58,7 +67,8 @@ fn ask(app: &App, path: &str) -> Came {
     let mut request =
         Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
     let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
-    match response.body {
+    let coding = response.fields.first("Content-Encoding").map(str::to_owned);
+    let came = match response.body {
         Body::Slice(Source::Kept(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),
         Body::Slice(Source::Open(mut open), _) => {
             let mut text = String::new();
@@ -66,7 +76,8 @@ fn ask(app: &App, path: &str) -> Came {
             Came::FromTheFile(text)
         }
         _ => Came::Status(response.status.code()),
-    }
+    };
+    (came, coding)
 }
 
 fn kept(text: &str) -> Came {
@@ -121,6 +132,43 @@ fn what_may_not_be_served_any_more_is_not_served_from_memory() {
     fs::rename(at("root/e"), at("root/.e")).unwrap();
     assert_eq!(ask(&app, "/.e/file"), Came::Status(404), "hidden");
     assert_eq!(ask(&app, "/e/file"), Came::Status(404), "and gone from where it was");
+}
+
+#[test]
+fn a_form_is_never_of_an_earlier_version_than_its_file() {
+    let scratch = Scratch::new();
+    let app = app_with(scratch.path(), "--precompressed");
+    // The clock of the file system has steps in which two writes may fall: here each has a second of its own.
+    let mut second = 0;
+    let mut write = |name: &str, text: &str| {
+        second += 1;
+        fs::write(scratch.path().join(name), text).unwrap();
+        let file = fs::File::options().append(true).open(scratch.path().join(name)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    };
+    let gzip = |path: &str| ask_for(&app, path, "Accept-Encoding: gzip\r\n");
+    let coded = |text: &str| (kept(text), Some("gzip".to_owned()));
+    for round in 0..200 {
+        let (plain, form) = (format!("plain {round}"), format!("form {round}"));
+        write("app.js", &plain);
+        assert_eq!(gzip("/app.js"), (kept(&plain), None), "the form is of round {round} - 1");
+        write("app.js.gz", &form);
+        for _ in 0..2 {
+            assert_eq!(gzip("/app.js"), coded(&form), "there is a form again");
+            assert_eq!(gzip("/app.js.gz"), (kept(&form), None), "the same bytes in memory, as a file of their own");
+            assert_eq!(ask_for(&app, "/app.js", ""), (kept(&plain), None), "nobody asked for a form");
+        }
+    }
+    fs::remove_file(scratch.path().join("app.js.gz")).unwrap();
+    assert_eq!(gzip("/app.js"), (kept("plain 199"), None), "without its form");
+    write("app.js.gz", "form");
+    assert_eq!(gzip("/app.js"), coded("form"));
+    fs::remove_file(scratch.path().join("app.js")).unwrap();
+    assert_eq!(gzip("/app.js").0, Came::Status(404), "a form in memory, and no file");
+    write("app.js", "plain");
+    symlink("/etc/hostname", scratch.path().join("new")).unwrap();
+    fs::rename(scratch.path().join("new"), scratch.path().join("app.js.gz")).unwrap();
+    assert_eq!(gzip("/app.js"), (kept("plain"), None), "the form is a link out of the root now");
 }
 
 #[test]

@@ -107,22 +107,27 @@ pub const ROUTES: &[Route] = &[
 
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    let response = refusal::dressed(answer_undressed(request, app, now), request);
+    let response = answer_undressed(request, app, now);
+    if response.status.code() < 400 && app.config.cors.is_none() { response } else { finished(response, request, app) }
+}
+
+/// The same answer, as it is for who asks.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
+    let response = refusal::dressed(response, request);
     match &app.config.cors {
         None => response,
         Some(cors) => cross_origin::permitted(response, request, cors),
     }
 }
 
+#[inline]
 fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     if let Some(refusal) = gate::wrong_name(request, app) {
         return refusal;
     }
-    if let Some(cors) = &app.config.cors
-        && request.head.method == Method::Options
-        && let Some(leave) =
-            cross_origin::preflight(request, cors, &names(route(request, app).map_or(READ, |route| route.methods)))
-    {
+    if let Some(leave) = leave(request, app) {
         return leave;
     }
     if let Some(refusal) = gate::stranger(request, app) {
@@ -132,7 +137,26 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
         return allowing(Status::NO_CONTENT, READ);
     }
     let codings = app.config.precompressed.codings(&request.head.headers);
+    let reads = matches!(request.head.method, Method::Get | Method::Head);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
+        // What is asked for most often is answered on a shallow stack.
+        Found::Kept(kept) if reads => files::answer_kept(kept, request).because(Because::Kept),
+        found => answer_found(found, request, app, now),
+    }
+}
+
+/// The answer to a preflight of a page that may read the site; `None` if it is none.
+#[inline(never)]
+fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
+    let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
+    cross_origin::preflight(request, cors, &names(route(request, app).map_or(READ, |route| route.methods)))
+}
+
+/// Answers a request for what its path means.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn answer_found(found: Found<'_>, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
+    match found {
         Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)).because(Because::Kept),
         Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)).because(Because::Opened),
         Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()).because(Because::Unacceptable),

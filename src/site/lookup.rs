@@ -106,32 +106,67 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 }
 
 /// A path without a slash at its end.
+#[inline]
 fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
+    match regular::kept(site, path, codings) {
+        Some(kept) => Found::Kept(kept),
+        None => open_unkept(site, path, target, codings, now),
+    }
+}
+
+/// The same for what is not in memory, or has several forms.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn open_unkept<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
     match regular::at(site, path, codings, now) {
-        Ok(lies) => found(lies).unwrap_or_else(|| {
-            // Links in its pages are relative to the slash. The path begins with one slash only, so it names no other host.
-            let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
-            Found::Redirect(format!("{}/{query}", target.encoded_path()))
-        }),
+        Ok(lies) => found(lies).unwrap_or_else(|| Found::Redirect(with_slash(target))),
         Err(error) => not_opened(error),
     }
 }
 
+/// The place of a directory that was asked for under the name of a file: links in its pages are relative to the slash. The path begins
+/// with one slash only, so it names no other host.
+#[inline(never)]
+fn with_slash(target: &Target<'_>) -> String {
+    let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
+    format!("{}/{query}", target.encoded_path())
+}
+
 /// The index of a directory, if it has one, or what keeps us from knowing.
+#[inline]
 fn index<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found<'s>> {
-    site.index.iter().find_map(|name| match regular::at(site, &join(path, name.as_bytes()), codings, now) {
+    for name in &site.index {
+        let path = join(path, name.as_bytes());
+        if let Some(kept) = regular::kept(site, &path, codings) {
+            return Some(Found::Kept(kept));
+        }
+        if let Some(found) = index_unkept(site, &path, codings, now) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// What lies there may be an index: a file, or what keeps us from knowing.
+#[inline(never)]
+fn index_unkept<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found<'s>> {
+    match regular::at(site, path, codings, now) {
         Ok(lies) => found(lies),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Found::Failed(error)),
-    })
+    }
 }
 
 /// A path with a slash at its end, which has been cut off.
+#[inline(never)]
 fn directory<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
     // The index first: most directories have one, and then one open is all it takes.
-    if let Some(index) = index(site, path, codings, now) {
-        return index;
-    }
+    index(site, path, codings, now).unwrap_or_else(|| listed(site, path))
+}
+
+/// A directory without an index.
+#[inline(never)]
+fn listed<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
     if site.listing == Listing::NotFound {
         return Found::Missing;
     }

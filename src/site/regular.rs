@@ -54,11 +54,19 @@ impl Form {
     }
 }
 
+/// The file at a path beneath the root, if it is in memory and has no other forms.
+#[inline]
+pub fn kept(site: &Site, path: &[u8], codings: Option<&Codings>) -> Option<Arc<Kept>> {
+    match codings {
+        None => site.cache.find(&site.root, path),
+        Some(_) => None,
+    }
+}
+
 /// Looks at a path beneath the root, without a slash at its end. `codings` is `None` where there is one form of each file.
 ///
 /// # Errors
 /// As [`Root::open_beneath`](crate::site::root::Root::open_beneath).
-#[inline]
 pub fn at(site: &Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
     let lies = match site.cache.find(&site.root, path) {
         Some(kept) => Lies::File(Form::Kept(kept)),
@@ -118,7 +126,9 @@ fn coded(site: &Site, path: &[u8], coding: Coding, now: SystemTime) -> Option<Fo
     }
 }
 
-/// Whether a coded file can have been made of this version: it is not older. Without times nobody can tell.
+/// Whether a coded file can have been made of this version: it is not older. Tools that compress or copy give both the same time, so that
+/// must do; only a file that is written again within the same step of the clock (4 ms) passes for the one that was compressed. Without
+/// times nobody can tell.
 fn is_of_version(coded: &Stamp, plain: &Stamp) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
 }
@@ -126,6 +136,19 @@ fn is_of_version(coded: &Stamp, plain: &Stamp) -> bool {
 /// A file that has just been opened; from memory, if it can be kept there.
 #[inline(never)]
 fn form(site: &Site, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTime) -> Form {
+    let found = describe(site, OpenFile { file, stamp }, place, now);
+    let FoundFile { open: OpenFile { file, stamp }, representation } = &*found;
+    let opened = cache::Opened { file, stamp, representation };
+    match site.cache.keep(&site.root, place.key, &opened, now) {
+        Some(kept) => Form::Kept(kept),
+        None => Form::Open(found),
+    }
+}
+
+/// The same file, and what is said about it.
+// Not inlined: the file is read on a stack without this.
+#[inline(never)]
+fn describe(site: &Site, open: OpenFile, place: &Place<'_>, now: SystemTime) -> Box<FoundFile> {
     let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
     let description = Description {
         media_type: media_type::of_name(name, &site.typing),
@@ -133,10 +156,6 @@ fn form(site: &Site, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTim
         coding: place.coding,
         choice: site.choice,
     };
-    let representation = Representation::of(&stamp, description, now);
-    let opened = cache::Opened { file: &file, stamp: &stamp, representation: &representation };
-    match site.cache.keep(&site.root, place.key, &opened, now) {
-        Some(kept) => Form::Kept(kept),
-        None => Form::Open(Box::new(FoundFile { open: OpenFile { file, stamp }, representation })),
-    }
+    let representation = Representation::of(&open.stamp, description, now);
+    Box::new(FoundFile { open, representation })
 }

@@ -158,6 +158,7 @@ impl Root {
 
     /// Whether that path leads, without any link that this server would not follow, to the very version of a file that the stamp was
     /// taken of. It opens nothing. `false` where that cannot be told.
+    #[inline]
     pub fn is_still(&self, path: &[u8], stamp: &Stamp) -> bool {
         match &self.only {
             Some(only) if only.shown == path => {

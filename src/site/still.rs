@@ -12,31 +12,32 @@ use crate::stamp::Stamp;
 /// Whether `path`, from `root` on, leads to the version of a regular file that the stamp was taken of. Where links may not leave the
 /// root, none may be on the way: a path with links is opened each time, for only opening can tell where they lead.
 #[cfg(unix)]
+#[inline]
 pub fn is_still(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &Stamp) -> bool {
     use rustix::fs::FileType;
     if symlinks == Symlinks::Within {
         for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
             let directory = path.get(..slash).unwrap_or_default();
-            let is_directory = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_dir();
+            let is_directory = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_dir();
             if !at(root, directory, symlinks, &is_directory) {
                 return false;
             }
         }
     }
-    at(root, path, symlinks, &|stat| Stamp::of_regular(&stat).is_some_and(|now| now == *stamp))
+    at(root, path, symlinks, &|stat| Stamp::of_regular(stat).is_some_and(|now| now == *stamp))
 }
 
 /// Whether what lies at that path is as it should be.
 // Not inlined: it holds the path with a NUL behind it, and twice of that would deepen the stack; see `conn::serve`.
 #[cfg(unix)]
 #[inline(never)]
-fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(rustix::fs::Stat) -> bool) -> bool {
+fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(&rustix::fs::Stat) -> bool) -> bool {
     use rustix::fs::{AtFlags, statat};
     let flags = match symlinks {
         Symlinks::Within => AtFlags::SYMLINK_NOFOLLOW,
         Symlinks::Followed => AtFlags::empty(),
     };
-    statat(root, path, flags).is_ok_and(should)
+    statat(root, path, flags).as_ref().is_ok_and(should)
 }
 
 /// Elsewhere a file cannot be told from another so surely that its content could be sent unread.
