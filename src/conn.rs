@@ -12,7 +12,7 @@ use log::{debug, error};
 use crate::app::App;
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
-use crate::explain;
+
 use crate::finish;
 use crate::message::{Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
@@ -244,15 +244,14 @@ impl<'a, S: Stream> Connection<'a, S> {
             Unanswered::Malformed(fault.what)
         })?;
         if let Some(explain) = &self.app.explain {
-            let Understood { target, framing, expectation } = &understood;
             let bytes = bytes.get(..head_bytes).unwrap_or_default();
-            explain.asked(&explain::Understood { bytes, head: &head, target, framing: *framing, expectation: *expectation });
+            explain.asked(bytes, &head, &understood.target, understood.framing, understood.expectation);
         }
         if understood.framing != Framing::None {
             // The client may wait for our earlier answers before it sends this content.
             self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
         }
-        let notes = self.app.explain.as_ref().map(|_| Notes::default());
+        let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
         let early = bytes.get(head_bytes..).unwrap_or_default();
         let mut intake = Intake::new(&mut self.stream, self.slot, early, understood.framing, understood.expectation, limits);
         let mut request = Request {
@@ -261,17 +260,17 @@ impl<'a, S: Stream> Connection<'a, S> {
             target: &understood.target,
             framing: understood.framing,
             content: &mut intake,
-            notes: notes.as_ref(),
+            notes: notes.as_deref(),
         };
-        let (response, mut fate) = route(&mut request, self.app);
+        let (mut response, mut fate) = route(&mut request, self.app);
         if let (Some(explain), Some(notes)) = (&self.app.explain, notes) {
-            explain.decided(notes);
+            explain.decided(*notes);
         }
         let leftover = intake.drain(limits.drain_bytes_max);
         if understood.framing != Framing::None {
             self.slot.active().map_err(|Evicted| Unanswered::Evicted)?;
         }
-        let (response, broken) = instead_of(response, intake.broken());
+        let broken = intake.broken().map(|broken| replace(&mut response, broken));
         let (used, surplus) = intake.into_surplus(early.len());
         fate = fate.or(broken).or((leftover == Leftover::Unread).then_some(Ended::Unread));
         fate = fate.or_else(|| (framing::persistence(&head) == Persistence::Close).then_some(Ended::AsAsked));
@@ -378,15 +377,21 @@ fn route(request: &mut Request<'_>, app: &App) -> (Response, Option<Ended>) {
     })
 }
 
-/// What is answered if the content of the request broke off, whatever the handler made of that.
-fn instead_of(response: Response, broken: Option<Broken>) -> (Response, Option<Ended>) {
+/// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
+/// connection ends.
+// Not inlined, and the response stays where it is: see `serve` on the depth of the stack.
+#[inline(never)]
+fn replace(response: &mut Response, broken: Broken) -> Ended {
     match broken {
-        None => (response, None),
-        Some(Broken::Malformed(what)) => (Response::malformed(what), Some(Ended::Malformed(what))),
-        Some(Broken::TimedOut) => {
-            let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            (Response::text(Status::REQUEST_TIMEOUT, why), Some(Ended::ContentTimeout))
+        Broken::Malformed(what) => {
+            *response = Response::malformed(what);
+            Ended::Malformed(what)
         }
-        Some(Broken::Lost(error)) => (response, Some(Ended::Lost(error))),
+        Broken::TimedOut => {
+            let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
+            *response = Response::text(Status::REQUEST_TIMEOUT, why);
+            Ended::ContentTimeout
+        }
+        Broken::Lost(error) => Ended::Lost(error),
     }
 }

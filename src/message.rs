@@ -197,6 +197,8 @@ impl Response {
     }
 
     /// A short plain text: the status, and why. `why` is ours, never the peer's.
+    // Not inlined: see `conn::serve` on the depth of the stack.
+    #[inline(never)]
     pub fn text(status: Status, why: &str) -> Response {
         let text = format!("{} {}: {why}\n", status.code(), status.phrase());
         Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes())
@@ -215,6 +217,8 @@ impl Response {
     }
 
     /// The answer to a failure to open or read something of ours. It says nothing about where or what.
+    // Not inlined: see `conn::serve` on the depth of the stack.
+    #[inline(never)]
     pub fn failed(error: &io::Error) -> Response {
         use io::ErrorKind as K;
         match error.kind() {

@@ -34,29 +34,15 @@ pub struct Explain {
     ink: Ink,
 }
 
-/// What the head of a request came to.
-pub struct Understood<'a> {
-    /// Its bytes.
-    pub bytes: &'a [u8],
-    /// What was read in them.
-    pub head: &'a RequestHead<'a>,
-    /// Which resource is meant.
-    pub target: &'a Target<'a>,
-    /// How long the content is.
-    pub framing: Framing,
-    /// What the client waits for.
-    pub expectation: Expectation,
-}
-
 impl Explain {
     /// Tells it through that queue, which never holds anybody up.
     pub fn new(log: LogWriter, ink: Ink) -> Explain {
         Explain { log, ink }
     }
 
-    /// A request was read and understood.
-    pub fn asked(&self, asked: &Understood<'_>) {
-        let Understood { bytes, head, target, framing, expectation } = asked;
+    /// A request was read and understood: its bytes, what was read in them, which resource is meant, how long the content is, and whether
+    /// the client waits for leave to send it.
+    pub fn asked(&self, bytes: &[u8], head: &RequestHead<'_>, target: &Target<'_>, framing: Framing, expectation: Expectation) {
         let mut page = Page::titled(self.ink, "a request");
         page.lines('<', bytes);
         page.says("method", &format_args!("{}: {}", head.method.name(), of_method(head.method)));
@@ -87,7 +73,7 @@ impl Explain {
             Framing::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
             Framing::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
         }
-        if *expectation == Expectation::Continue {
+        if expectation == Expectation::Continue {
             page.says("expects", &"leave to send it: 100 Continue, or a refusal at once (RFC 9110 §10.1.1)");
         }
         self.tell(page);

@@ -146,14 +146,7 @@ impl Root {
             None => beneath(path)?,
         };
         let file = self.open_any(beneath).map_err(as_seen_outside)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() {
-            Ok(Opened::File(file, Stamp::of(&metadata)))
-        } else if metadata.is_dir() {
-            Ok(Opened::Directory(Directory { handle: Dir::from_std_file(file), path: path.to_vec() }))
-        } else {
-            Err(io::ErrorKind::NotFound.into())
-        }
+        opened(file, path)
     }
 
     /// Whether that path leads, without any link that this server would not follow, to the very version of a file that the stamp was
@@ -198,6 +191,20 @@ impl Root {
         };
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
         Some(Entry { name, kind, is_link, length: metadata.len(), modified })
+    }
+}
+
+/// What has been opened, by what its handle says.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn opened(file: File, path: &[u8]) -> io::Result<Opened> {
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok(Opened::File(file, Stamp::of(&metadata)))
+    } else if metadata.is_dir() {
+        Ok(Opened::Directory(Directory { handle: Dir::from_std_file(file), path: path.to_vec() }))
+    } else {
+        Err(io::ErrorKind::NotFound.into())
     }
 }
 
