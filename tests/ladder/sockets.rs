@@ -1,26 +1,12 @@
 //! Steps 01 to 05: does a socket become a server that tells one request from another, and serves two clients at once?
 
-use std::net::Shutdown;
-
-use crate::example::{curl, curl_text, start};
-use crate::process::{Client, Process};
+use crate::example::{curl, curl_text, hang_up, said_to, start};
+use crate::process::Client;
 
 /// What a page of steps 04 and 05 looks like.
 fn plain(status: &str, content: &str) -> String {
     let length = content.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{content}")
-}
-
-/// Everything that a server says to these bytes on a connection of its own.
-fn said_to(server: &Process, bytes: &[u8]) -> String {
-    let mut client = server.client();
-    client.send(bytes);
-    String::from_utf8(client.rest()).unwrap()
-}
-
-/// Tells the server that no more will come.
-fn hang_up(client: &Client) {
-    client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
 }
 
 #[test]

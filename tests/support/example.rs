@@ -1,11 +1,12 @@
-//! Where is the program of an example, and how is it started?
+//! Where is the program of an example, how is it started, and how does one talk to it?
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::{self, Write};
+use std::net::Shutdown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::process::{Log, Process};
+use crate::process::{Client, Log, Process};
 
 /// Starts an example on a free port of the loopback; `args` come behind the address.
 pub fn start(name: &str, args: &[&str]) -> Process {
@@ -52,4 +53,16 @@ pub fn curl_text(args: &[&str]) -> Option<String> {
     let output = curl(args)?;
     assert!(output.status.success(), "curl {args:?}: {output:?}");
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Everything that a server says to these bytes on a connection of its own.
+pub fn said_to(server: &Process, bytes: &[u8]) -> String {
+    let mut client = server.client();
+    client.send(bytes);
+    String::from_utf8(client.rest()).unwrap()
+}
+
+/// Tells the server that no more will come.
+pub fn hang_up(client: &Client) {
+    client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
 }

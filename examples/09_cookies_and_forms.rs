@@ -1,0 +1,90 @@
+//! How does a server know somebody again?
+//!
+//! New: a session. HTTP forgets the client after each answer, so `Set-Cookie` hands it something to bring along: a number that nobody
+//! can guess, since whoever brings it is taken for its owner. A form comes as `name=Ada+L%C3%B6v`, and the answer is 303: a reload then
+//! repeats the page and not the form. What a stranger has typed is escaped before it stands in a page.
+//!
+//! Try: open <http://127.0.0.1:8000/>, or `curl -L -c jar -d 'name=<Ada>' http://127.0.0.1:8000/login`
+//!
+//! Still wrong: whatever name you give is believed (step 10). The cookie is not `Secure`, for that needs TLS, and only `SameSite` keeps
+//! other sites from sending our form. Sessions never end; the thousand and first is refused.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use percent_encoding::percent_decode_str;
+
+const HEAD_BYTES_MAX: u64 = 8 * 1024;
+const FORM_BYTES_MAX: u64 = 1024;
+const SESSIONS_MAX: usize = 1000;
+const FORM: &str = "<!doctype html><form method=post action=/login>Your name? <input name=name><button>Log in</button></form>\n";
+
+/// Who has which session.
+static SESSIONS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
+    let listener = TcpListener::bind(address)?;
+    println!("listening on http://{}/", listener.local_addr()?);
+    for stream in listener.incoming() {
+        let serve = || stream.and_then(answer).unwrap_or_else(|error| eprintln!("{error}"));
+        thread::Builder::new().spawn(serve).map_or_else(|error| eprintln!("{error}"), drop);
+    }
+    Ok(())
+}
+
+fn answer(stream: TcpStream) -> io::Result<()> {
+    let mut reader = BufReader::new(&stream);
+    let head = read_head(&mut reader)?;
+    let field = |name: &str| {
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
+    };
+    let mut form = String::new();
+    reader.take(FORM_BYTES_MAX.min(field("Content-Length").parse().unwrap_or(0))).read_to_string(&mut form)?;
+    let session = field("Cookie").split("; ").find_map(|cookie| cookie.strip_prefix("session=")).unwrap_or_default();
+    let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (status, content) = match head.split(' ').take(2).collect::<Vec<_>>()[..] {
+        ["GET", "/"] => ("200 OK".to_owned(), sessions.get(session).map_or(FORM.to_owned(), |name| greeting(name))),
+        ["POST", "/login"] if sessions.len() < SESSIONS_MAX => {
+            let mut random = [0; 16];
+            File::open("/dev/urandom")?.read_exact(&mut random)?;
+            let session = format!("{:032x}", u128::from_ne_bytes(random));
+            let fields = format!("Location: /\r\nSet-Cookie: session={session}; HttpOnly; SameSite=Lax");
+            sessions.insert(session, name_in(&form));
+            (format!("303 See Other\r\n{fields}"), String::new())
+        }
+        _ => ("404 Not Found".to_owned(), String::new()),
+    };
+    drop(sessions);
+    let fields = format!("Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n", content.len());
+    (&stream).write_all(format!("HTTP/1.1 {status}\r\n{fields}\r\n{content}").as_bytes())
+}
+
+/// The field `name` of a form.
+fn name_in(form: &str) -> String {
+    let value = form.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default().replace('+', " ");
+    percent_decode_str(&value).decode_utf8_lossy().into_owned()
+}
+
+fn greeting(name: &str) -> String {
+    let escaped = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    format!("<!doctype html><h1>Hello, {escaped}</h1>\n")
+}
+
+/// Reads up to the empty line. What is too long, cut short, not UTF-8, or has other line ends than CR LF, is no head.
+fn read_head(reader: &mut impl BufRead) -> io::Result<String> {
+    let (mut head, mut limited) = (String::new(), reader.take(HEAD_BYTES_MAX));
+    while limited.read_line(&mut head)? > 0 && head.ends_with("\r\n") {
+        if head.ends_with("\r\n\r\n") {
+            return Ok(head);
+        }
+    }
+    Err(io::ErrorKind::InvalidData.into())
+}

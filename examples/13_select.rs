@@ -1,0 +1,83 @@
+//! Can one thread serve them all?
+//!
+//! New: `poll`. Sockets that never block, and one call that sleeps until any of them can go on. Where a thread remembers by its place in
+//! the code how far a client has come, here a value must say so: what has been received, and how much of the answer has been sent. The
+//! answer is that of step 02, byte for byte.
+//!
+//! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
+//!
+//! Still wrong: one handler that computes or waits for a disk stops all clients. Each call of `poll` hands over
+//! all sockets, also those that sleep (`epoll` keeps them). An `accept` that fails is tried again at once (`src/server.rs`).
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
+
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+const PAGE: &str = "<!doctype html><title>Hello</title><h1>Hello</h1><p>Grüße from twenty lines of Rust.\n";
+
+/// How far a connection has come.
+struct Client {
+    stream: TcpStream,
+    /// The head, as far as it is here.
+    received: Vec<u8>,
+    /// What is left of the answer, once there is one.
+    answer: Vec<u8>,
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
+    let listener = TcpListener::bind(address)?;
+    println!("listening on http://{}/", listener.local_addr()?);
+    listener.set_nonblocking(true)?;
+    let mut clients: Vec<Client> = Vec::new();
+    loop {
+        let client_sockets = clients.iter().map(|client| PollFd::new(&client.stream, client.waits_for()));
+        let mut sockets: Vec<PollFd> = client_sockets.chain([PollFd::new(&listener, PollFlags::IN)]).collect();
+        retry_on_intr(|| poll(&mut sockets, None))?;
+        let ready: Vec<bool> = sockets.iter().map(|socket| !socket.revents().is_empty()).collect();
+        let mut ready = ready.into_iter();
+        // Who is not ready stays; who is goes on, and stays if it then would have to wait.
+        clients.retain_mut(|client| {
+            ready.next() == Some(false) || client.go_on().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        });
+        if ready.next() == Some(true) {
+            while let Ok((stream, _)) = listener.accept() {
+                if stream.set_nonblocking(true).is_ok() {
+                    clients.push(Client { stream, received: Vec::new(), answer: Vec::new() });
+                }
+            }
+        }
+    }
+}
+
+impl Client {
+    fn waits_for(&self) -> PollFlags {
+        if self.answer.is_empty() { PollFlags::IN } else { PollFlags::OUT }
+    }
+
+    /// Goes on to the end of the connection, or to where it would have to wait.
+    fn go_on(&mut self) -> io::Result<()> {
+        while self.answer.is_empty() {
+            let mut piece = [0; 1024];
+            let length = self.stream.read(&mut piece)?;
+            self.received.extend(&piece[..length]);
+            if length == 0 || self.received.len() > HEAD_BYTES_MAX {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            if self.received.windows(4).any(|end| end == b"\r\n\r\n") {
+                let fields = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 87\r\nConnection: close\r\n";
+                self.answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n{PAGE}").into_bytes();
+            }
+        }
+        while !self.answer.is_empty() {
+            let sent = self.stream.write(&self.answer)?;
+            self.answer.drain(..sent);
+        }
+        Ok(())
+    }
+}

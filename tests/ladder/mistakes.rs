@@ -1,0 +1,136 @@
+//! Step 14: is each mistake of first servers really one, and does the right way beside it mend it?
+
+use crate::example::{curl, hang_up, said_to, start};
+use crate::process::{Client, Process};
+
+/// A request with content.
+fn post(path: &str, content: &[u8]) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", content.len());
+    [head.as_bytes(), content].concat()
+}
+
+fn sent(server: &Process, bytes: &[u8]) -> Client {
+    let mut client = server.client();
+    client.send(bytes);
+    client
+}
+
+#[test]
+fn step_14_one_read_is_not_a_request() {
+    let server = start("14_errors", &[]);
+    let (wrong, right) = (post("/wrong/one-read", b"hello"), post("/right/one-read", b"hello"));
+    let (head, content) = wrong.split_at(wrong.len() - 5);
+    let mut client = sent(&server, head);
+    assert_eq!(client.answer().content, b"", "it has answered before the content was sent");
+    assert_eq!(sent(&server, &wrong).answer().content, b"hello", "at home, where all comes in one piece, nobody notices");
+    let (head, _) = right.split_at(right.len() - 5);
+    let mut client = sent(&server, head);
+    client.send(content);
+    assert_eq!(client.answer().content, b"hello");
+}
+
+#[test]
+fn step_14_a_full_buffer_does_not_mean_that_there_is_more() {
+    let server = start("14_errors", &[]);
+    // The longest content with which the request has this length.
+    let of_length = |path: &str, length: usize| post(path, &vec![b'x'; length - post(path, b"").len() - 2]);
+    let request = of_length("/wrong/full-buffer", 1024);
+    assert_eq!(request.len(), 1024);
+    let mut client = sent(&server, &request);
+    // Nothing comes: it reads on. It shows in what it has read, which is a byte that was sent behind the request.
+    client.send(b"!");
+    assert_eq!(client.answer().content, [request.as_slice(), b"!"].concat(), "a byte of something else was needed");
+    let mut client = sent(&server, &request);
+    hang_up(&client);
+    assert_eq!(client.answer().content, request, "or the end of the connection");
+    for length in [1023, 1025] {
+        let request = of_length("/wrong/full-buffer", length);
+        assert_eq!(sent(&server, &request).answer().content, request, "{length} bytes are answered, so nobody notices");
+    }
+    for length in [1023, 1024, 1025] {
+        let request = of_length("/right/full-buffer", length);
+        let content = request.split(|byte| *byte == b'\n').next_back().unwrap();
+        assert_eq!(sent(&server, &request).answer().content, content, "{length} bytes, and nothing behind them");
+    }
+}
+
+#[test]
+fn step_14_content_is_bytes() {
+    let server = start("14_errors", &[]);
+    for (content, decoded, why) in [
+        (b"\xff".as_slice(), b"\xef\xbf\xbd".as_slice(), "a byte that UTF-8 does not have"),
+        (b"Gr\xfc\xdfe", b"Gr\xef\xbf\xbd\xef\xbf\xbde", "text in Latin-1"),
+        (b"\x89PNG\r\n\x1a\n", b"\xef\xbf\xbdPNG\r\n\x1a\n", "a picture"),
+        ("Grüße".as_bytes(), "Grüße".as_bytes(), "text in UTF-8 survives, so nobody notices"),
+    ] {
+        assert_eq!(sent(&server, &post("/wrong/text", content)).answer().content, decoded, "{why}");
+        assert_eq!(sent(&server, &post("/right/text", content)).answer().content, content, "{why}");
+    }
+}
+
+#[test]
+fn step_14_a_stranger_may_hang_up() {
+    let server = start("14_errors", &[]);
+    let half = |path: &str| format!("POST {path} HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell");
+    let mut client = sent(&server, half("/wrong/unwrap").as_bytes());
+    hang_up(&client);
+    assert_eq!(client.rest(), b"", "no answer");
+    assert!(server.wait_for_log("panicked at examples/14_errors.rs").contains("panicked"), "its thread has died");
+    let mut client = sent(&server, half("/right/unwrap").as_bytes());
+    hang_up(&client);
+    assert_eq!(client.answer().status, 400);
+    assert_eq!(sent(&server, &post("/wrong/unwrap", b"hello")).answer().content, b"hello", "others are served");
+}
+
+#[test]
+fn step_14_lines_end_with_cr_lf() {
+    let server = start("14_errors", &[]);
+    let get = |path: &str| said_to(&server, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes());
+    let wrong = get("/wrong/newlines");
+    assert_eq!(wrong, "HTTP/1.1 200 OK\nContent-Length: 8\n\nGrüße\n");
+    assert_eq!(wrong.find("\r\n\r\n"), None, "who looks for the end of the head finds none");
+    assert_eq!(get("/right/newlines"), "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nGrüße\n");
+    // curl takes either, so nobody notices.
+    let urls = ["wrong", "right"].map(|way| format!("http://{}/{way}/newlines", server.address));
+    for url in urls {
+        let Some(output) = curl(&[&url]) else { return };
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), "Grüße\n".as_bytes()), "{url}");
+    }
+}
+
+#[test]
+fn step_14_a_length_is_of_bytes() {
+    let server = start("14_errors", &[]);
+    let get = |path: &str| sent(&server, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes());
+    let mut client = get("/wrong/length");
+    assert_eq!(client.answer().content, b"Gr\xc3\xbc\xc3\x9f", "the client takes as many as it was told");
+    assert_eq!(client.rest(), b"e\n", "and takes the rest for the next answer");
+    let mut client = get("/right/length");
+    assert_eq!((client.answer().text(), client.rest()), ("Grüße\n", Vec::new()));
+    let url = format!("http://{}/wrong/length", server.address);
+    if let Some(output) = curl(&[&url]) {
+        assert_eq!(output.stdout, b"Gr\xc3\xbc\xc3\x9f", "curl as well");
+    }
+}
+
+#[test]
+fn step_14_a_host_is_somebody() {
+    let server = start("14_errors", &[]);
+    let get = |way: &str, fields: &str| sent(&server, format!("GET /{way}/host HTTP/1.1\r\n{fields}\r\n").as_bytes()).answer();
+    for (fields, status, why) in [
+        ("Host: localhost\r\n", 200, "our name"),
+        ("host:127.0.0.1:8000\r\n", 200, "our address, with a port"),
+        ("Host: evil.example\r\n", 421, "a name that somebody made to lead here"),
+        ("Host: localhost.evil.example\r\n", 421, "one that begins like ours"),
+        ("Host: \r\n", 421, "no name"),
+        ("", 400, "no Host"),
+        ("Host: localhost\r\nHost: evil.example\r\n", 400, "two"),
+    ] {
+        let answer = get("wrong", fields);
+        assert_eq!((answer.status, answer.text()), (200, "dear diary\n"), "{why}: the diary is read");
+        let content = if status == 200 { "dear diary\n" } else { "" };
+        let answer = get("right", fields);
+        assert_eq!((answer.status, answer.text()), (status, content), "{why}");
+    }
+    assert!(said_to(&server, b"GET /right/nothing HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+}
