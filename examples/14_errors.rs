@@ -2,7 +2,7 @@
 //!
 //! New: seven of them, `/wrong/NAME`, each with what breaks it, and beside them the right way, `/right/NAME`.
 //!
-//! Try: `printf '\377' | curl -s --data-binary @- http://127.0.0.1:8000/wrong/text | xxd`, and the same at `/right/text`
+//! Try: `printf '\377' | curl -s --data-binary @- http://127.0.0.1:8000/wrong/text | od -tx1`, and the same at `/right/text`
 //!
 //! Still wrong: all that is under `/wrong/`. A right way is a line here; what it takes in full begins in `src/conn.rs`.
 

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 const SKIPPED: &[&str] = &["target", "fuzz/target", "fuzz/corpus", "tests/site"];
 
 /// What begins so in a code span names a file of the repository.
-const ROOMS: &[&str] = &["src/", "tests/", "docs/", "fuzz/", "benches/"];
+const ROOMS: &[&str] = &["src/", "tests/", "docs/", "examples/", "fuzz/", "benches/"];
 
 /// Files that are named and need not exist: a run makes them.
 const MADE: &[&str] = &["benches/RESULTS.md", "benches/results.svg", "fuzz/corpus"];
