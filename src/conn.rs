@@ -4,35 +4,32 @@
 //! has had enough. One thread runs it from accept to close, so the place in this file *is* the state of the protocol.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime};
 
-use log::{debug, error};
+use log::debug;
 
 use crate::app::App;
+use crate::asking::{Asking, Outcome, Unanswered};
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
-
 use crate::finish;
-use crate::message::{Request, Response};
-use crate::net::content::{Broken, Intake, Leftover};
+use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
 use crate::peer::Peer;
-use crate::routes;
 use crate::semantics::date::HttpDate;
 use crate::semantics::forwarded;
-use crate::slot::{Evicted, Slot};
-use crate::wire::framing::{self, Expectation, Framing, Persistence};
+use crate::slot::Slot;
+use crate::understood::understand;
+use crate::wire::framing::{self, Framing, Persistence};
 use crate::wire::headers::Headers;
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
-use crate::wire::request::{HeadParser, Progress, RequestHead, Version};
+use crate::wire::request::{HeadParser, Progress, Version};
 use crate::wire::status::Status;
-use crate::wire::target::Target;
 
 /// What comes after an exchange.
 enum Next {
@@ -52,36 +49,6 @@ enum NoRequest {
     TimedOut,
 }
 
-/// What the head of a request says, taken together.
-struct Understood<'a> {
-    target: Target<'a>,
-    framing: Framing,
-    expectation: Expectation,
-}
-
-/// What a route made of a request, and what is left to do.
-struct Answered {
-    response: Response,
-    method: Method,
-    version: Version,
-    /// Why this is the last exchange, if it is.
-    fate: Option<Ended>,
-    /// How many bytes of the inbox the request took.
-    consumed: usize,
-    /// What was read beyond it, and not into the inbox.
-    surplus: Vec<u8>,
-}
-
-/// Why no route was asked.
-enum Unanswered {
-    /// The head says what it must not.
-    Malformed(Malformed),
-    /// The connection failed.
-    Lost(io::Error),
-    /// Someone else was given the seat before all of the request was here.
-    Evicted,
-}
-
 struct Connection<'a, S> {
     app: &'a App,
     peer: Peer,
@@ -90,6 +57,7 @@ struct Connection<'a, S> {
     inbox: Inbox,
     parser: HeadParser,
     outbox: Outbox,
+    outcome: Outcome,
     date: HttpDate,
     exchanges: u64,
 }
@@ -123,6 +91,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             inbox: Inbox::new(limits.head.head_bytes_max + 4),
             parser: HeadParser::new(limits.head),
             outbox: Outbox::default(),
+            outcome: Outcome::none(),
             date: HttpDate::at(SystemTime::now()),
             exchanges: 0,
         })
@@ -224,7 +193,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn answer(&mut self, head_bytes: usize) -> Next {
         let began = Instant::now();
         match self.ask(head_bytes) {
-            Ok(answered) => self.reply(answered, began),
+            Ok(()) => self.reply(head_bytes, began),
             Err(Unanswered::Malformed(what)) => {
                 self.refuse(Response::malformed(what), self.parser.method(), Ended::Malformed(what))
             }
@@ -235,8 +204,7 @@ impl<'a, S: Stream> Connection<'a, S> {
 
     /// Lets a route answer the request, and leaves the connection where the next one begins, if there can be one.
     #[inline(never)]
-    fn ask(&mut self, head_bytes: usize) -> Result<Answered, Unanswered> {
-        let limits = &self.app.config.limits;
+    fn ask(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
         let bytes = self.inbox.bytes();
         let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(Malformed::CutShort))?;
         let understood = understand(&head).map_err(|fault| {
@@ -247,48 +215,43 @@ impl<'a, S: Stream> Connection<'a, S> {
             let bytes = bytes.get(..head_bytes).unwrap_or_default();
             explain.asked(bytes, &head, &understood.target, understood.framing, understood.expectation);
         }
-        if understood.framing != Framing::None {
+        let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
+        let (app, peer) = (self.app, self.peer);
+        let asking = Asking { app, peer, head: &head, understood: &understood, notes: notes.as_deref() };
+        let outcome = &mut self.outcome;
+        if understood.framing == Framing::None {
+            asking.at_once(outcome);
+        } else {
             // The client may wait for our earlier answers before it sends this content.
             self.outbox.flush(&mut self.stream).map_err(Unanswered::Lost)?;
+            let early = bytes.get(head_bytes..).unwrap_or_default();
+            asking.with_content(&mut self.stream, self.slot, early, outcome)?;
         }
-        let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
-        let early = bytes.get(head_bytes..).unwrap_or_default();
-        let mut intake = Intake::new(&mut self.stream, self.slot, early, understood.framing, understood.expectation, limits);
-        let mut request = Request {
-            peer: self.peer,
-            head: &head,
-            target: &understood.target,
-            framing: understood.framing,
-            content: &mut intake,
-            notes: notes.as_deref(),
-        };
-        let (mut response, mut fate) = route(&mut request, self.app);
         if let (Some(explain), Some(notes)) = (&self.app.explain, notes) {
             explain.decided(*notes);
         }
-        let leftover = intake.drain(limits.drain_bytes_max);
-        if understood.framing != Framing::None {
-            self.slot.active().map_err(|Evicted| Unanswered::Evicted)?;
+        if outcome.fate.is_none() && framing::persistence(&head) == Persistence::Close {
+            outcome.fate = Some(Ended::AsAsked);
         }
-        let broken = intake.broken().map(|broken| replace(&mut response, broken));
-        let (used, surplus) = intake.into_surplus(early.len());
-        fate = fate.or(broken).or((leftover == Leftover::Unread).then_some(Ended::Unread));
-        fate = fate.or_else(|| (framing::persistence(&head) == Persistence::Close).then_some(Ended::AsAsked));
-        fate = fate.or_else(|| self.app.stop.is_asked().then_some(Ended::Stopping));
-        Ok(Answered { response, method: head.method, version: head.version, fate, consumed: head_bytes + used, surplus })
+        if outcome.fate.is_none() && self.app.stop.is_asked() {
+            outcome.fate = Some(Ended::Stopping);
+        }
+        Ok(())
     }
 
     /// Sends an answer, and makes the inbox ready for the next request.
     #[inline(never)]
-    fn reply(&mut self, answered: Answered, began: Instant) -> Next {
-        let Answered { response, method, version, fate, consumed, surplus } = answered;
+    fn reply(&mut self, head_bytes: usize, began: Instant) -> Next {
+        let Outcome { response, fate, used, surplus } = std::mem::replace(&mut self.outcome, Outcome::none());
         if let Some(Ended::Lost(error)) = fate {
             return Next::Close(Ended::Lost(error));
         }
         let bytes = self.inbox.bytes();
+        let (method, version) = self.parser.asked().unzip();
+        let consumed = head_bytes + used;
         let is_last = surplus.is_empty() && consumed == bytes.len();
         let persistence = if fate.is_some() { Persistence::Close } else { Persistence::Persist };
-        let plan = finish::plan(&response, Some(method), version, persistence);
+        let plan = finish::plan(&response, method, version.unwrap_or(Version::Http11), persistence);
         let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = self.delivery().send(response, plan, flushing);
         self.note(&sent, began);
@@ -353,45 +316,5 @@ impl<'a, S: Stream> Connection<'a, S> {
         if (ended.client_may_still_send() || !self.inbox.is_empty()) && !ended.is_lost() && self.slot.idle(now).is_ok() {
             self.stream.linger(now, limits.linger_time_max, limits.linger_bytes_max);
         }
-    }
-}
-
-/// Reads all of a head that decides about the message as a whole.
-#[inline(never)]
-fn understand<'a>(head: &RequestHead<'a>) -> Result<Understood<'a>, Fault> {
-    let target = Target::parse(head)?;
-    let fault = |what: Malformed| what.at(framing::place(head, what));
-    let framing = framing::of_request(head).map_err(fault)?;
-    let expectation = framing::expectation(head).map_err(fault)?;
-    Ok(Understood { target, framing, expectation })
-}
-
-/// Lets a route answer. A handler that panics costs one 500 and one connection.
-#[inline(never)]
-fn route(request: &mut Request<'_>, app: &App) -> (Response, Option<Ended>) {
-    let answered = catch_unwind(AssertUnwindSafe(|| routes::answer(request, app, SystemTime::now())));
-    answered.map(|response| (response, None)).unwrap_or_else(|_| {
-        error!("a handler panicked; the answer is 500");
-        let response = Response::text(Status::INTERNAL_SERVER_ERROR, "a fault of this server, which has been logged");
-        (response, Some(Ended::Panicked))
-    })
-}
-
-/// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
-/// connection ends.
-// Not inlined, and the response stays where it is: see `serve` on the depth of the stack.
-#[inline(never)]
-fn replace(response: &mut Response, broken: Broken) -> Ended {
-    match broken {
-        Broken::Malformed(what) => {
-            *response = Response::malformed(what);
-            Ended::Malformed(what)
-        }
-        Broken::TimedOut => {
-            let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            *response = Response::text(Status::REQUEST_TIMEOUT, why);
-            Ended::ContentTimeout
-        }
-        Broken::Lost(error) => Ended::Lost(error),
     }
 }

@@ -111,6 +111,10 @@ pub mod burst;
 
 pub mod conn;
 
+pub mod understood;
+
+pub mod asking;
+
 pub mod delivery;
 
 pub mod ended;

@@ -26,6 +26,20 @@ pub trait Content: Read {
     fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8]));
 }
 
+/// The content of a request that has none.
+#[derive(Debug)]
+pub struct NoContent;
+
+impl Read for NoContent {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Content for NoContent {
+    fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
+}
+
 /// A request, as a handler sees it.
 pub struct Request<'a> {
     /// The other end of the connection.

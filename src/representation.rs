@@ -1,6 +1,7 @@
 //! What is there to say about a file before it is sent? (RFC 9110 §8)
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,9 @@ use crate::stamp::Stamp;
 
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// A tag without its quotes: length in 16 digits, two dashes, nanoseconds in 24 (a second count of 64 bits times 10⁹), and a coding.
+const OPAQUE_BYTES_MAX: usize = 48;
 
 /// A file, as its recipient is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,9 +168,12 @@ impl Kept {
 fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTime) -> ETag {
     let age = now.duration_since(modified).unwrap_or_default();
     let strength = if age >= Duration::from_secs(1) { Strength::Strong } else { Strength::Weak };
-    let mut opaque = match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => format!("{length:x}-{:x}", after.as_nanos()),
-        Err(before) => format!("{length:x}--{:x}", before.duration().as_nanos()),
+    // As long as it can become: growing it would deepen the stack; see `conn::serve`.
+    let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
+    // A String takes whatever it is given.
+    let _ = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => write!(opaque, "{length:x}-{:x}", after.as_nanos()),
+        Err(before) => write!(opaque, "{length:x}--{:x}", before.duration().as_nanos()),
     };
     if let Some(coding) = coding {
         opaque.push('-');

@@ -5,7 +5,7 @@
 mod process;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,25 +13,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use process::{Scratch, served};
 use threadbare::app::App;
 use threadbare::cli::Cli;
-use threadbare::message::{Body, Content, Request, Source};
+use threadbare::message::{Body, NoContent, Request, Source};
 use threadbare::peer::Peer;
 use threadbare::routes;
 use threadbare::site::Site;
 use threadbare::wire::framing::Framing;
 use threadbare::wire::request::{HeadLimits, HeadParser};
 use threadbare::wire::target::Target;
-
-struct NoContent;
-
-impl Read for NoContent {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-}
-
-impl Content for NoContent {
-    fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
-}
 
 fn app(root: &Path) -> App {
     app_with(root, "--quiet")

@@ -175,11 +175,11 @@ fn slice(range: ByteRange) -> Slice {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
-    use std::io::{self, Read, Seek, SeekFrom};
+    use std::io::{Read, Seek, SeekFrom};
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::*;
-    use crate::message::{Content, OpenFile};
+    use crate::message::{NoContent, OpenFile};
     use crate::peer::Peer;
     use crate::representation::Description;
     use crate::site::scratch::Scratch;
@@ -187,18 +187,6 @@ mod tests {
     use crate::wire::framing::Framing;
     use crate::wire::request::{HeadLimits, HeadParser};
     use crate::wire::target::Target;
-
-    struct NoContent;
-
-    impl Read for NoContent {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-    }
-
-    impl Content for NoContent {
-        fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
-    }
 
     /// Answers a request for a text of ten bytes with these lines: from an open file, and from memory.
     fn ask(method: &str, lines: &[&str]) -> [Response; 2] {

@@ -171,6 +171,11 @@ impl HeadParser {
         Some(RequestHead { method, target, target_at: start, version, headers: Headers::new(bytes, &self.lines) })
     }
 
+    /// Method and version, once the request line has been read.
+    pub fn asked(&self) -> Option<(Method, Version)> {
+        self.request_line.map(|line| (line.method, line.version))
+    }
+
     /// The method, once the request line has been read; even if what follows turns out to be wrong.
     pub fn method(&self) -> Option<Method> {
         self.request_line.map(|line| line.method)

@@ -1,0 +1,132 @@
+//! How is a route asked, and what is left of the content then?
+//!
+//! Most requests have no content, and need nothing of what reads it: they take a way of their own, whose stack is shallow.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::SystemTime;
+
+use log::error;
+
+use crate::app::App;
+use crate::ended::Ended;
+use crate::message::{Content, NoContent, Request, Response};
+use crate::net::content::{Broken, Intake, Leftover};
+use crate::net::deadline::Deadline;
+use crate::net::stream::Stream;
+use crate::notes::Notes;
+use crate::peer::Peer;
+use crate::routes;
+use crate::slot::{Evicted, Slot};
+use crate::understood::Understood;
+use crate::wire::malformed::Malformed;
+use crate::wire::request::RequestHead;
+use crate::wire::status::Status;
+
+/// A request that has been understood, and is about to be answered.
+pub struct Asking<'a> {
+    /// What it may look at.
+    pub app: &'a App,
+    /// Who asks.
+    pub peer: Peer,
+    /// The head, as it came.
+    pub head: &'a RequestHead<'a>,
+    /// What it says.
+    pub understood: &'a Understood<'a>,
+    /// Where decisions are noted, if anybody wants to know.
+    pub notes: Option<&'a Notes>,
+}
+
+/// What came of it. It lives with the connection and is written to where it lies: handed from one function to the next, it would have a
+/// place on the stack of each.
+pub struct Outcome {
+    /// The answer.
+    pub response: Response,
+    /// Why this is the last exchange, if it is.
+    pub fate: Option<Ended>,
+    /// How many of the bytes behind the head were content.
+    pub used: usize,
+    /// What was read beyond the content: the beginning of the next request.
+    pub surplus: Vec<u8>,
+}
+
+impl Outcome {
+    /// Nothing has come of anything yet.
+    pub fn none() -> Outcome {
+        Outcome { response: Response::new(Status::NO_CONTENT), fate: None, used: 0, surplus: Vec::new() }
+    }
+}
+
+/// Why there is no answer.
+pub enum Unanswered {
+    /// The head says what it must not.
+    Malformed(Malformed),
+    /// The connection failed.
+    Lost(io::Error),
+    /// Someone else was given the seat before all of the request was here.
+    Evicted,
+}
+
+impl Asking<'_> {
+    /// Asks for a request that has no content.
+    pub fn at_once(&self, outcome: &mut Outcome) {
+        self.route(&mut NoContent, outcome);
+    }
+
+    /// Asks for a request that has content, of which `early` came with the head; then takes in what the route has left of it, within
+    /// limits, so that the connection can go on.
+    ///
+    /// # Errors
+    /// The connection was evicted while content was awaited.
+    // Not inlined: see `conn::serve` on the depth of the stack.
+    #[inline(never)]
+    pub fn with_content<S: Stream>(
+        &self,
+        stream: &mut Deadline<S>,
+        slot: &Slot,
+        early: &[u8],
+        outcome: &mut Outcome,
+    ) -> Result<(), Unanswered> {
+        let (Understood { framing, expectation, .. }, limits) = (self.understood, &self.app.config.limits);
+        let mut intake = Intake::new(stream, slot, early, *framing, *expectation, limits);
+        self.route(&mut intake, outcome);
+        let leftover = intake.drain(limits.drain_bytes_max);
+        slot.active().map_err(|Evicted| Unanswered::Evicted)?;
+        let broken = intake.broken().map(|broken| replace(&mut outcome.response, broken));
+        (outcome.used, outcome.surplus) = intake.into_surplus(early.len());
+        let unread = (leftover == Leftover::Unread).then_some(Ended::Unread);
+        outcome.fate = outcome.fate.take().or(broken).or(unread);
+        Ok(())
+    }
+
+    /// Lets a route answer. A handler that panics costs one 500 and one connection.
+    #[inline(never)]
+    fn route(&self, content: &mut dyn Content, outcome: &mut Outcome) {
+        let Asking { app, peer, head, understood, notes } = *self;
+        let mut request = Request { peer, head, target: &understood.target, framing: understood.framing, content, notes };
+        let answer = AssertUnwindSafe(|| outcome.response = routes::answer(&mut request, app, SystemTime::now()));
+        if catch_unwind(answer).is_err() {
+            error!("a handler panicked; the answer is 500");
+            outcome.response = Response::text(Status::INTERNAL_SERVER_ERROR, "a fault of this server, which has been logged");
+            outcome.fate = Some(Ended::Panicked);
+        }
+    }
+}
+
+/// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
+/// connection ends.
+#[inline(never)]
+fn replace(response: &mut Response, broken: Broken) -> Ended {
+    match broken {
+        Broken::Malformed(what) => {
+            *response = Response::malformed(what);
+            Ended::Malformed(what)
+        }
+        Broken::TimedOut => {
+            let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
+            *response = Response::text(Status::REQUEST_TIMEOUT, why);
+            Ended::ContentTimeout
+        }
+        Broken::Lost(error) => Ended::Lost(error),
+    }
+}
