@@ -3,7 +3,7 @@
 use log::Level;
 
 use crate::app::App;
-use crate::config::{Fallback, Hosts};
+use crate::config::{Fallback, Hosts, Preface};
 use crate::sandbox::Confined;
 
 /// One line for the log.
@@ -30,6 +30,12 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
     let is_reachable = !app.config.bind.is_loopback();
     if is_reachable && app.config.hosts == Hosts::Any {
         say(Level::Info, "reachable by any name; --allow-host NAME accepts only localhost, addresses and that name");
+    }
+    if is_reachable && app.config.proxies.preface == Preface::ProxyProtocol && app.config.proxies.trusted.is_empty() {
+        say(
+            Level::Warn,
+            "whoever connects may say to be anybody; --trust-proxy ADDR takes --proxy-protocol from that balancer only",
+        );
     }
     if is_reachable && app.auth.is_some() {
         say(Level::Warn, "passwords travel in the clear; put a proxy with TLS in front");

@@ -15,8 +15,8 @@ use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
-use crate::peer::Peer;
 use crate::routes;
+use crate::semantics::forwarded::Client;
 use crate::slot::{Evicted, Slot};
 use crate::understood::Understood;
 use crate::wire::malformed::Malformed;
@@ -28,7 +28,7 @@ pub struct Asking<'a> {
     /// What it may look at.
     pub app: &'a App,
     /// Who asks.
-    pub peer: Peer,
+    pub from: Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// What it says.
@@ -102,8 +102,8 @@ impl Asking<'_> {
     /// Lets a route answer. A handler that panics costs one 500 and one connection.
     #[inline(never)]
     fn route(&self, content: &mut dyn Content, outcome: &mut Outcome) {
-        let Asking { app, peer, head, understood, notes } = *self;
-        let mut request = Request { peer, head, target: &understood.target, framing: understood.framing, content, notes };
+        let Asking { app, from, head, understood, notes } = *self;
+        let mut request = Request { from, head, target: &understood.target, framing: understood.framing, content, notes };
         let answer = AssertUnwindSafe(|| outcome.response = routes::answer(&mut request, app, SystemTime::now()));
         if catch_unwind(answer).is_err() {
             error!("a handler panicked; the answer is 500");

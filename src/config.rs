@@ -191,6 +191,18 @@ pub enum Fallback {
 pub struct Proxies {
     /// Whose word counts when it is said for whom a request is.
     pub trusted: Trusted,
+    /// What every connection begins with.
+    pub preface: Preface,
+}
+
+/// What a connection begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preface {
+    /// A request.
+    #[default]
+    None,
+    /// A header of the PROXY protocol.
+    ProxyProtocol,
 }
 
 /// How much is logged, unless RUST_LOG says otherwise.

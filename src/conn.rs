@@ -20,12 +20,12 @@ use crate::net::send::Outbox;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
 use crate::peer::Peer;
+use crate::preface;
 use crate::semantics::date::HttpDate;
-use crate::semantics::forwarded;
+use crate::semantics::forwarded::Client;
 use crate::slot::Slot;
 use crate::understood::understand;
 use crate::wire::framing::{self, Framing, Persistence};
-use crate::wire::headers::Headers;
 use crate::wire::malformed::{Fault, Malformed};
 use crate::wire::method::Method;
 use crate::wire::request::{HeadParser, Progress, Version};
@@ -51,7 +51,7 @@ enum NoRequest {
 
 struct Connection<'a, S> {
     app: &'a App,
-    peer: Peer,
+    from: Client,
     slot: &'a Slot,
     stream: Deadline<S>,
     inbox: Inbox,
@@ -69,11 +69,7 @@ struct Connection<'a, S> {
 pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended {
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
-    let ended = loop {
-        if let Next::Close(ended) = connection.exchange() {
-            break ended;
-        }
-    };
+    let ended = connection.converse();
     connection.close(&ended);
     debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
     ended
@@ -85,7 +81,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let limits = &app.config.limits;
         Box::new(Connection {
             app,
-            peer,
+            from: Client::direct(peer),
             slot,
             stream: Deadline::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
             inbox: Inbox::new(limits.head.head_bytes_max + 4),
@@ -95,6 +91,20 @@ impl<'a, S: Stream> Connection<'a, S> {
             date: HttpDate::at(SystemTime::now()),
             exchanges: 0,
         })
+    }
+
+    /// All of it, to its end, and why it ended.
+    fn converse(&mut self) -> Ended {
+        let Connection { stream, inbox, slot, from, app, .. } = self;
+        match preface::receive(stream, inbox, slot, from.peer, &app.config.proxies) {
+            Ok(client) => self.from = client,
+            Err(ended) => return ended,
+        }
+        loop {
+            if let Next::Close(ended) = self.exchange() {
+                return ended;
+            }
+        }
     }
 
     /// One request and its answer.
@@ -216,8 +226,8 @@ impl<'a, S: Stream> Connection<'a, S> {
             explain.asked(bytes, &head, &understood.target, understood.framing, understood.expectation);
         }
         let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
-        let (app, peer) = (self.app, self.peer);
-        let asking = Asking { app, peer, head: &head, understood: &understood, notes: notes.as_deref() };
+        let (app, from) = (self.app, self.from);
+        let asking = Asking { app, from, head: &head, understood: &understood, notes: notes.as_deref() };
         let outcome = &mut self.outcome;
         if understood.framing == Framing::None {
             asking.at_once(outcome);
@@ -301,11 +311,8 @@ impl<'a, S: Stream> Connection<'a, S> {
 
     /// Notes an exchange while its request still stands in the inbox.
     fn note(&self, sent: &Delivered, began: Instant) {
-        let Some(log) = &self.app.access_log else { return };
         let message = self.inbox.bytes();
-        let headers = self.parser.head(message).map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
-        let client = forwarded::client(self.peer, &headers, &self.app.config.proxies.trusted);
-        sent.note(log, Asked { client, message, headers, began }, &self.date);
+        sent.note(self.app, Asked { from: self.from, message, head: self.parser.head(message), began }, &self.date);
     }
 
     /// Ends the connection so that the client gets to read our last answer.

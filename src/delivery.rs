@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 use log::warn;
 
 use crate::access_log::AccessLog;
+use crate::app::App;
 use crate::config::Config;
 use crate::ended::Ended;
 use crate::explain::Explain;
@@ -18,9 +19,10 @@ use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::stream::Stream;
 use crate::semantics::date::HttpDate;
-use crate::semantics::forwarded::Client;
+use crate::semantics::forwarded::{self, Client, Trusted};
 use crate::wire::framing::Persistence;
 use crate::wire::headers::{Headers, name};
+use crate::wire::request::RequestHead;
 use crate::wire::status::Status;
 
 /// Everything up to the end of the first line that is not empty: for the log.
@@ -118,33 +120,40 @@ impl<S: Stream> Delivery<'_, S> {
 }
 
 /// Who asked, and for what.
-#[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The client.
-    pub client: Client,
-    /// What it sent, from the first byte of the message.
+    /// Who has connected.
+    pub from: Client,
+    /// What was sent, from the first byte of the message.
     pub message: &'a [u8],
-    /// Its fields, or as many as could be read.
-    pub headers: Headers<'a>,
-    /// When all of its head was here.
+    /// Its head, or as much as could be read of it.
+    pub head: Option<RequestHead<'a>>,
+    /// When all of it was here.
     pub began: Instant,
 }
 
 impl Delivered {
-    /// Notes the exchange in the access log.
+    /// Notes the exchange, if anybody wants to know.
+    pub fn note(&self, app: &App, asked: Asked<'_>, date: &HttpDate) {
+        if let Some(log) = &app.access_log {
+            self.log(log, &asked, &app.config.proxies.trusted, date);
+        }
+    }
+
     #[inline(never)]
-    pub fn note(&self, log: &AccessLog, asked: Asked<'_>, date: &HttpDate) {
+    fn log(&self, log: &AccessLog, asked: &Asked<'_>, trusted: &Trusted, date: &HttpDate) {
         let Delivered { status, bytes, .. } = *self;
+        let headers = asked.head.map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
+        let client = forwarded::client(asked.from, &headers, trusted);
         log.note(&Line {
-            client: asked.client.peer.address,
-            scheme: asked.client.scheme,
+            client: client.peer.address,
+            scheme: client.scheme,
             date: date.as_str(),
             request: request_line(asked.message),
             status,
             bytes,
             duration: asked.began.elapsed(),
-            referer: asked.headers.first(name::REFERER),
-            user_agent: asked.headers.first(name::USER_AGENT),
+            referer: headers.first(name::REFERER),
+            user_agent: headers.first(name::USER_AGENT),
         });
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::wire::malformed::Malformed;
+use crate::wire::proxy_protocol::NoHeader;
 
 /// Every way in which a connection ends. It is logged, so that nobody has to guess.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub enum Ended {
     ContentTimeout,
     /// What came was no proper message.
     Malformed(Malformed),
+    /// It did not begin as every connection must that a balancer makes.
+    NoProxyHeader(NoHeader),
     /// More content was left unread than is worth reading.
     Unread,
     /// A handler panicked.
@@ -46,13 +49,13 @@ impl Ended {
             | Ended::Unread
             | Ended::Panicked
             | Ended::Stopping => true,
-            Ended::ByClient | Ended::Idle | Ended::BrokeOff | Ended::Evicted | Ended::Lost(_) => false,
+            Ended::ByClient | Ended::NoProxyHeader(_) | Ended::Idle | Ended::BrokeOff | Ended::Evicted | Ended::Lost(_) => false,
         }
     }
 
     /// Whether there is nobody left to be polite to, or the break is the message.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Ended::Lost(_) | Ended::BrokeOff | Ended::Evicted | Ended::ByClient)
+        matches!(self, Ended::Lost(_) | Ended::BrokeOff | Ended::Evicted | Ended::ByClient | Ended::NoProxyHeader(_))
     }
 }
 
@@ -65,6 +68,7 @@ impl fmt::Display for Ended {
             Ended::HeadTimeout => f.write_str("the head did not arrive in time"),
             Ended::ContentTimeout => f.write_str("the content did not arrive in time"),
             Ended::Malformed(what) => f.write_str(what.text()),
+            Ended::NoProxyHeader(NoHeader(why)) => write!(f, "no header of the PROXY protocol: {why}"),
             Ended::Unread => f.write_str("content was left unread"),
             Ended::Panicked => f.write_str("a handler panicked"),
             Ended::BrokeOff => f.write_str("the answer broke off"),

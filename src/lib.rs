@@ -111,6 +111,8 @@ pub mod burst;
 
 pub mod conn;
 
+pub mod preface;
+
 pub mod understood;
 
 pub mod asking;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::because::Because;
 use crate::fields::Fields;
 use crate::notes::{Note, Notes};
-use crate::peer::Peer;
 use crate::representation::Kept;
+use crate::semantics::forwarded::Client;
 use crate::stamp::Stamp;
 use crate::wire::framing::Framing;
 use crate::wire::malformed::Malformed;
@@ -42,8 +42,8 @@ impl Content for NoContent {
 
 /// A request, as a handler sees it.
 pub struct Request<'a> {
-    /// The other end of the connection.
-    pub peer: Peer,
+    /// Who has connected to us, or to the balancer in front of us.
+    pub from: Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// The target, understood.

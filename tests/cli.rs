@@ -144,6 +144,7 @@ fn help_lists_every_flag_route_and_limit() {
         "--open",
         "--quiet",
         "--trust-proxy",
+        "--proxy-protocol",
         "--access-log",
         "--log-format",
         "--verbose",

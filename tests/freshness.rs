@@ -16,6 +16,7 @@ use threadbare::cli::Cli;
 use threadbare::message::{Body, NoContent, Request, Source};
 use threadbare::peer::Peer;
 use threadbare::routes;
+use threadbare::semantics::forwarded::Client;
 use threadbare::site::Site;
 use threadbare::wire::framing::Framing;
 use threadbare::wire::request::{HeadLimits, HeadParser};
@@ -51,9 +52,9 @@ fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
     let mut parser = HeadParser::new(HeadLimits::default());
     parser.advance(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
-    let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
+    let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
     let mut request =
-        Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+        Request { from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
     let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {

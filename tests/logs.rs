@@ -237,3 +237,39 @@ fn a_full_disk_is_said_once_and_costs_no_request() {
     let log = process.log_lines();
     assert!(!log.iter().any(|line| line.contains("cannot write")), "{log:#?}");
 }
+
+#[test]
+fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
+    let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "127.0.0.1", "--head-timeout", "1"]);
+    for (sent, end, says) in [
+        (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], false, "no header of the PROXY protocol: it does not begin like one"),
+        (b"PROXY TCP4 1.2.3.4", true, "the connection ended within it"),
+        (b"PROXY TCP4 1.2.3.4", false, "it did not arrive in time"),
+    ] {
+        let mut client = process.client();
+        client.send(sent);
+        if end {
+            client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+        }
+        assert_eq!(client.rest(), b"", "{says}");
+        let line = process.wait_for_log("no header of the PROXY protocol");
+        assert!(line.starts_with("warn: 127.0.0.1:") && line.ends_with(says), "{line}");
+    }
+    // Who only looks whether somebody listens is no reason for a line.
+    let looking = process.client();
+    looking.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    let mut client = process.client();
+    client.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.answer().text(), "0123456789");
+    client.send(GET);
+    assert_eq!(client.answer().text(), "0123456789", "once is enough for a connection");
+    let (first, second) = (process.wait_for_log(""), process.wait_for_log(""));
+    assert!(first.starts_with("192.0.2.7 - - [") && second.starts_with("192.0.2.7 - - ["), "{first} {second}");
+    drop(process);
+
+    let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "192.0.2.1"]);
+    let mut client = process.client();
+    client.send(b"PROXY UNKNOWN\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.rest(), b"");
+    process.wait_for_log("--trust-proxy does not name that address");
+}

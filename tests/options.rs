@@ -55,6 +55,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("qr", In("start.rs", "in_the_network_each_address_has_a_line")),
     ("open", In("start.rs", "the_browser_is_given_the_address")),
     ("trust_proxy", In("logs.rs", "the_client_of_a_trusted_proxy_is_noted_and_nobody_elses")),
+    ("proxy_protocol", In("logs.rs", "a_connection_that_does_not_begin_as_it_must_is_closed_and_noted")),
     ("quiet", In("logs.rs", "quiet_is_no_access_log")),
     ("access_log", In("logs.rs", "a_log_file_is_appended_to_and_opened_anew_on_sighup")),
     ("log_format", In("logs.rs", "each_format_says_who_asked")),

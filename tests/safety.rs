@@ -116,6 +116,12 @@ fn what_is_not_safe_is_said_at_the_start() {
         (&["--bind", "0.0.0.0"], Some("reachable by any name; --allow-host NAME"), "a hint"),
         (&["--bind", "0.0.0.0", "--auth", "ada:lovelace"], Some("passwords travel in the clear"), "there is no TLS"),
         (&["--bind", "0.0.0.0", "--allow-host", "a.test"], None, "a name is said"),
+        (&["--bind", "0.0.0.0", "--proxy-protocol"], Some("may say to be anybody"), "the header is not checked"),
+        (
+            &["--bind", "0.0.0.0", "--proxy-protocol", "--trust-proxy", "192.0.2.1", "--allow-host", "a.test"],
+            None,
+            "a balancer is named",
+        ),
     ] {
         let scratch = Scratch::new();
         let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
@@ -123,7 +129,7 @@ fn what_is_not_safe_is_said_at_the_start() {
         let log = stopped(Process::of(command, Log::Read)).join("\n");
         match says {
             Some(says) => assert!(log.contains(says), "{why}: {log}"),
-            None => assert!(!log.contains("reachable") && !log.contains("password"), "{why}: {log}"),
+            None => assert!(!log.contains("reachable") && !log.contains("anybody") && !log.contains("password"), "{why}: {log}"),
         }
         assert!(!log.contains("lovelace"), "{log}");
     }

@@ -16,6 +16,7 @@ use threadbare::cli::Cli;
 use threadbare::config::Routes;
 use threadbare::message::{Body, Content, Request};
 use threadbare::peer::Peer;
+use threadbare::semantics::forwarded::Client;
 use threadbare::site::lookup::{Found, lookup};
 use threadbare::site::{Site, listing};
 use threadbare::wire::framing::Framing;
@@ -76,7 +77,7 @@ fuzz_target!(|data: &[u8]| {
         let page = with_head(head, |head, _| {
             let target = Target::parse(head).expect("a plain target");
             let request = Request {
-                peer: Peer::unix(),
+                from: Client::direct(Peer::unix()),
                 head,
                 target: &target,
                 framing: Framing::None,

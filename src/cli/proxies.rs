@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::config::Proxies;
+use crate::config::{Preface, Proxies};
 use crate::semantics::forwarded::{Network, Trusted};
 
 /// What a proxy or a balancer in front is to us.
@@ -12,11 +12,16 @@ pub struct BehindProxies {
     /// Believe what a proxy at this address, in this network (10.0.0.0/8), or at a Unix socket (unix) says of its client, by Forwarded or X-Forwarded-For; may be given more than once
     #[arg(long, value_name = "ADDR")]
     pub trust_proxy: Vec<Network>,
+
+    /// Every connection begins with a header of the PROXY protocol, version 1 or 2; with --trust-proxy, none but from there
+    #[arg(long)]
+    pub proxy_protocol: bool,
 }
 
 impl BehindProxies {
     /// What they are to us.
     pub fn proxies(&self) -> Proxies {
-        Proxies { trusted: Trusted::new(self.trust_proxy.clone()) }
+        let preface = if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None };
+        Proxies { trusted: Trusted::new(self.trust_proxy.clone()), preface }
     }
 }

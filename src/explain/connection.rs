@@ -51,6 +51,9 @@ pub fn end(ended: &Ended) -> String {
             "the connection closes: all seats were taken, and a newcomer got this one; --max-connections says how many there are"
         }
         Ended::Stopping => "the connection closes: the server is asked to stop (RFC 9112 §9.6)",
+        Ended::NoProxyHeader(_) => {
+            "the connection closes: it did not begin with a header of the PROXY protocol, as --proxy-protocol has it"
+        }
         Ended::Lost(error) => return format!("the connection is gone: {error}"),
     };
     words.to_owned()
@@ -64,6 +67,7 @@ mod tests {
     use crate::finish::Sending;
     use crate::wire::framing::Persistence;
     use crate::wire::malformed::Malformed;
+    use crate::wire::proxy_protocol::NoHeader;
 
     #[test]
     fn every_end_has_its_words() {
@@ -85,6 +89,7 @@ mod tests {
             (usual, Some(Ended::BrokeOff), "in the middle"),
             (usual, Some(Ended::Evicted), "--max-connections"),
             (usual, Some(Ended::Stopping), "asked to stop"),
+            (usual, Some(Ended::NoProxyHeader(NoHeader("why"))), "--proxy-protocol"),
             (usual, Some(Ended::Lost(io::ErrorKind::TimedOut.into())), "is gone: timed out"),
         ] {
             let said = sentence(plan, ended.as_ref());

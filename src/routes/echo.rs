@@ -12,7 +12,7 @@ use crate::json::Json;
 use crate::message::{Body, Request, Response};
 use crate::page;
 use crate::semantics::accept::{self, Reader};
-use crate::semantics::forwarded::{self, Scheme};
+use crate::semantics::forwarded::{self, Client, Scheme};
 use crate::wire::framing::Framing;
 use crate::wire::headers::name;
 use crate::wire::request::Version;
@@ -30,11 +30,11 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
-    let client = forwarded::client(request.peer, &request.head.headers, &app.config.proxies.trusted);
+    let client = forwarded::client(request.from, &request.head.headers, &app.config.proxies.trusted);
     let seen = Seen {
-        peer: request.peer.to_string(),
-        client: (client.peer != request.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| client.peer != request.peer),
+        peer: request.from.peer.to_string(),
+        client: (client.peer != request.from.peer).then(|| client.peer.to_string()),
+        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::direct(client.peer)),
         method: request.head.method.name(),
         target: shown(request.head.target),
         path: shown(request.target.path()),

@@ -182,6 +182,7 @@ mod tests {
     use crate::message::{NoContent, OpenFile};
     use crate::peer::Peer;
     use crate::representation::Description;
+    use crate::semantics::forwarded::Client;
     use crate::site::scratch::Scratch;
     use crate::stamp::Stamp;
     use crate::wire::framing::Framing;
@@ -200,9 +201,9 @@ mod tests {
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
         let head = parser.head(head.as_bytes()).unwrap();
-        let (peer, target) = (Peer::unix(), Target::parse(&head).unwrap());
+        let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
         let request =
-            Request { peer, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+            Request { from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
         let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };

@@ -109,18 +109,25 @@ impl Trusted {
     }
 }
 
-/// For whom our peer asks: for itself, unless it is trusted and says otherwise.
+impl Client {
+    /// Whoever has connected to us without anybody in between. We speak no TLS.
+    pub fn direct(peer: Peer) -> Client {
+        Client { peer, scheme: Some(Scheme::Http) }
+    }
+}
+
+/// For whom our peer asks: for itself, unless it is trusted and says otherwise. `own` is what is known of it without the request.
 ///
 /// A proxy that writes one of the two fields passes the other on as its client sent it. So where both are there, and do not say the
 /// same, neither is believed.
-pub fn client(peer: Peer, headers: &Headers<'_>, trusted: &Trusted) -> Client {
-    if !trusted.has(peer) {
-        return Client { peer, scheme: Some(Scheme::Http) };
+pub fn client(own: Client, headers: &Headers<'_>, trusted: &Trusted) -> Client {
+    if !trusted.has(own.peer) {
+        return own;
     }
-    let itself = Client { peer, scheme: None };
+    let itself = Client { scheme: None, ..own };
     let is_there = |name| headers.first(name).is_some();
     match (is_there(name::FORWARDED), is_there(name::X_FORWARDED_FOR)) {
-        (false, false) => itself,
+        (false, false) => own,
         (true, false) => by_forwarded(headers, trusted).unwrap_or(itself),
         (false, true) => by_x_forwarded_for(headers, trusted).unwrap_or(itself),
         (true, true) => match (by_forwarded(headers, trusted), by_x_forwarded_for(headers, trusted)) {
@@ -264,7 +271,7 @@ mod tests {
         let head = format!("GET / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
-        let Client { peer, scheme } = client(peer, &parser.head(head.as_bytes()).unwrap().headers, trusted);
+        let Client { peer, scheme } = client(Client::direct(peer), &parser.head(head.as_bytes()).unwrap().headers, trusted);
         format!("{} {peer}", scheme.map_or("-", Scheme::name))
     }
 
@@ -274,7 +281,7 @@ mod tests {
         let proxy = Peer::at("10.0.0.1".parse().unwrap(), Some(7));
         let itself = "- 10.0.0.1:7";
         for (lines, want, why) in [
-            (&[][..], itself, "it asks for nobody"),
+            (&[][..], "http 10.0.0.1:7", "it asks for nobody"),
             (&["Forwarded: for=192.0.2.1"], "- 192.0.2.1", "the one member"),
             (&["Forwarded: for=192.0.2.1;proto=https;by=10.0.0.1"], "https 192.0.2.1", "with its scheme"),
             (&["Forwarded: By=x; For=192.0.2.1 ; Proto=HTTP"], "http 192.0.2.1", "in any case and order, with spaces"),

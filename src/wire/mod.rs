@@ -26,3 +26,5 @@ pub mod framing;
 pub mod chunked;
 
 pub mod response;
+
+pub mod proxy_protocol;

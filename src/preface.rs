@@ -1,0 +1,80 @@
+//! Who is behind the balancer that has just connected?
+//!
+//! Where `--proxy-protocol` is given, every connection begins with a header that says so, within the time that the first head has.
+//! One that does not is closed without an answer: it comes from somebody who has not been told, or past the balancer.
+
+use std::io;
+
+use log::warn;
+
+use crate::config::{Preface, Proxies};
+use crate::ended::Ended;
+use crate::net::deadline::Deadline;
+use crate::net::inbox::Inbox;
+use crate::net::stream::Stream;
+use crate::peer::Peer;
+use crate::semantics::forwarded::{Client, Scheme};
+use crate::slot::Slot;
+use crate::wire::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
+
+/// Reads the header, if there has to be one; whose connection this is.
+///
+/// # Errors
+/// Why it must end.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+pub fn receive<S: Stream>(
+    stream: &mut Deadline<S>,
+    inbox: &mut Inbox,
+    slot: &Slot,
+    peer: Peer,
+    proxies: &Proxies,
+) -> Result<Client, Ended> {
+    match proxies.preface {
+        Preface::None => return Ok(Client::direct(peer)),
+        Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.has(peer) => {}
+        Preface::ProxyProtocol => return Err(refused(peer, NoHeader("--trust-proxy does not name that address"))),
+    }
+    loop {
+        match parse(inbox.bytes()) {
+            Ok(Progress::Complete(origin, length)) => {
+                inbox.consume(length);
+                return Ok(client(origin, peer));
+            }
+            Ok(Progress::Partial) => {}
+            Err(why) => return Err(refused(peer, why)),
+        }
+        let is_begun = !inbox.is_empty();
+        match inbox.fill(stream) {
+            Ok(count) if count > 0 => {}
+            _ if slot.is_evicted() => return Err(Ended::Evicted),
+            // A balancer that only looks whether somebody listens.
+            Ok(_) if !is_begun => return Err(Ended::ByClient),
+            Ok(_) => return Err(refused(peer, NoHeader("the connection ended within it"))),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && !is_begun => return Err(Ended::Idle),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(refused(peer, NoHeader("it did not arrive in time")));
+            }
+            Err(error) => return Err(Ended::Lost(error)),
+        }
+    }
+}
+
+fn refused(peer: Peer, why: NoHeader) -> Ended {
+    let ended = Ended::NoProxyHeader(why);
+    warn!("{peer} is closed: {ended}");
+    ended
+}
+
+fn client(origin: Origin, balancer: Peer) -> Client {
+    let scheme = match origin.transport {
+        Transport::Unknown => None,
+        Transport::Clear => Some(Scheme::Http),
+        Transport::Tls => Some(Scheme::Https),
+    };
+    match origin.source {
+        Source::Own => Client::direct(balancer),
+        Source::Tcp(address, port) => Client { peer: Peer::at(address, Some(port)), scheme },
+        Source::Unix => Client { peer: Peer::unix(), scheme },
+    }
+}

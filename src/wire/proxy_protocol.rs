@@ -1,0 +1,298 @@
+//! Who has connected to the balancer in front of us? (The PROXY protocol, versions 1 and 2)
+//!
+//! A balancer that passes TCP on without reading it cannot add a field to a request. So it sends, before the first byte of its client, a header
+//! of its own: a line of text, or a block of bytes. Pure, like its neighbours: bytes in, a value out.
+//!
+//! ```text
+//! PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n
+//!
+//! 0d 0a 0d 0a 00 0d 0a 51 55 49 54 0a    the signature, which no other protocol begins with
+//! 21                                     version 2, command PROXY
+//! 11                                     TCP over IPv4
+//! 00 0c                                  twelve bytes follow
+//! c0 00 02 01  c6 33 64 01               from, to
+//! dc 04  01 bb                           from port, to port
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::wire::grammar::digits;
+
+/// The longest line of version 1: the specification says so, so that a receiver needs no larger buffer.
+const LINE_BYTES_MAX: usize = 107;
+/// The largest header of version 2, 16 bytes of beginning included. 4 KiB, as nginx allows: addresses take 232 bytes at most, and what
+/// balancers add to them seldom more than a few hundred.
+const BLOCK_BYTES_MAX: usize = 4096;
+
+const LINE_BEGINS: &[u8] = b"PROXY ";
+const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// What there is to know of the connection that the balancer has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who opened it.
+    pub source: Source,
+    /// How.
+    pub transport: Transport,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The balancer itself, which looks whether we are well; or somebody it does not name.
+    Own,
+    /// A client, by TCP: its address and port.
+    Tcp(IpAddr, u16),
+    /// A client on the balancer's machine.
+    Unix,
+}
+
+/// What is known of TLS between client and balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing.
+    Unknown,
+    /// There is none.
+    Clear,
+    /// There is.
+    Tls,
+}
+
+/// How far a header has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All bytes are right so far, and more are needed.
+    Partial,
+    /// It is complete, and this many bytes long.
+    Complete(Origin, usize),
+}
+
+/// Why these bytes are no header: a text for the log, which holds none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoHeader(pub &'static str);
+
+const UNKNOWN: Origin = Origin { source: Source::Own, transport: Transport::Unknown };
+
+/// Reads a header from the beginning of all that a connection has sent so far.
+///
+/// # Errors
+/// These bytes begin none.
+pub fn parse(bytes: &[u8]) -> Result<Progress, NoHeader> {
+    let begins = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
+    if begins(LINE_BEGINS) {
+        line(bytes)
+    } else if begins(SIGNATURE) {
+        block(bytes)
+    } else {
+        Err(NoHeader("it does not begin like one"))
+    }
+}
+
+/// Version 1.
+// "PROXY" SP ( "TCP4" / "TCP6" ) SP source SP destination SP source-port SP destination-port CRLF
+// "PROXY" SP "UNKNOWN" *OCTET CRLF
+fn line(bytes: &[u8]) -> Result<Progress, NoHeader> {
+    let shown = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
+    let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
+        return if shown.len() == LINE_BYTES_MAX {
+            Err(NoHeader("a line of more than 107 bytes"))
+        } else {
+            Ok(Progress::Partial)
+        };
+    };
+    let text = shown.get(LINE_BEGINS.len()..end).unwrap_or_default();
+    // What follows this word is skipped, whatever it is.
+    if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
+        return Ok(Progress::Complete(UNKNOWN, end + 2));
+    }
+    let text = std::str::from_utf8(text).map_err(|_| NoHeader("a line that is no text"))?;
+    let mut words = text.split(' ');
+    let family = words.next();
+    let mut address = || words.next().and_then(|word| address(family, word)).ok_or(NoHeader("a line without two such addresses"));
+    let (source, _) = (address()?, address()?);
+    let mut port = || words.next().and_then(port).ok_or(NoHeader("a line without two ports"));
+    let (source_port, _) = (port()?, port()?);
+    if words.next().is_some() {
+        return Err(NoHeader("a line with more words than six"));
+    }
+    let origin = Origin { source: Source::Tcp(source, source_port), transport: Transport::Unknown };
+    Ok(Progress::Complete(origin, end + 2))
+}
+
+fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
+    match family? {
+        "TCP4" => word.parse::<Ipv4Addr>().ok().map(IpAddr::from),
+        "TCP6" => word.parse::<Ipv6Addr>().ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+fn port(word: &str) -> Option<u16> {
+    digits(word.as_bytes()).filter(|_| word.len() <= 5).and_then(|port| u16::try_from(port).ok())
+}
+
+/// Version 2.
+fn block(bytes: &[u8]) -> Result<Progress, NoHeader> {
+    let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(Progress::Partial) };
+    let [.., version_and_command, family, length_high, length_low] = *beginning;
+    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    if 16 + length > BLOCK_BYTES_MAX {
+        return Err(NoHeader("a block of more than 4096 bytes"));
+    }
+    let is_local = match version_and_command {
+        0x20 => true,
+        0x21 => false,
+        _ => return Err(NoHeader("a block of another version, or with another command")),
+    };
+    let Some(rest) = after.get(..length) else { return Ok(Progress::Partial) };
+    // What a balancer says of itself is skipped, whatever it is.
+    let origin = if is_local { UNKNOWN } else { origin(family, rest)? };
+    Ok(Progress::Complete(origin, 16 + length))
+}
+
+/// Addresses, and what follows them.
+fn origin(family: u8, rest: &[u8]) -> Result<Origin, NoHeader> {
+    let short = NoHeader("a block that is too short for its addresses");
+    let (source, additions) = match family {
+        // The balancer does not say.
+        0x00 => return Ok(UNKNOWN),
+        // source (4), destination (4), source port (2), destination port (2)
+        0x11 => {
+            let (&[a, b, c, d, _, _, _, _, high, low, _, _], additions) = rest.split_first_chunk::<12>().ok_or(short)?;
+            (Source::Tcp(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low])), additions)
+        }
+        // source (16), destination (16), source port (2), destination port (2)
+        0x21 => {
+            let (addresses, additions) = rest.split_at_checked(36).ok_or(short)?;
+            let (source, others) = addresses.split_first_chunk::<16>().ok_or(short)?;
+            let &[high, low, _, _] = others.last_chunk::<4>().ok_or(short)?;
+            (Source::Tcp(Ipv6Addr::from(*source).into(), u16::from_be_bytes([high, low])), additions)
+        }
+        // Two paths of 108 bytes.
+        0x31 => (Source::Unix, rest.get(216..).ok_or(short)?),
+        _ => return Err(NoHeader("a block about another protocol than TCP")),
+    };
+    Ok(Origin { source, transport: transport(additions)? })
+}
+
+/// What the additions say of TLS. Others are skipped.
+// addition = type (1) length (2) value; the value of type 0x20 begins with a byte whose lowest bit says that the client came with TLS
+fn transport(additions: &[u8]) -> Result<Transport, NoHeader> {
+    const TLS: u8 = 0x20;
+    let mut transport = Transport::Unknown;
+    let mut rest = additions;
+    while !rest.is_empty() {
+        let short = NoHeader("a block with an addition that is cut short");
+        let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(short)?;
+        let (value, next) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(short)?;
+        if kind == TLS {
+            transport = if value.first().is_some_and(|bits| bits & 1 == 1) { Transport::Tls } else { Transport::Clear };
+        }
+        rest = next;
+    }
+    Ok(transport)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(address: &str, port: u16) -> Origin {
+        Origin { source: Source::Tcp(address.parse().unwrap(), port), transport: Transport::Unknown }
+    }
+
+    /// Everything before the last byte is partial, and so is everything that follows not part of it.
+    fn check(header: &[u8], want: Result<Origin, &str>, why: &str) {
+        let got = |bytes: &[u8]| match parse(bytes) {
+            Ok(Progress::Complete(origin, length)) => Ok((origin, length)),
+            Ok(Progress::Partial) => Err("partial"),
+            Err(NoHeader(text)) => Err(text),
+        };
+        match want {
+            Ok(origin) => {
+                for length in 0..header.len() {
+                    assert_eq!(got(&header[..length]), Err("partial"), "{why}: {length} bytes");
+                }
+                assert_eq!(got(&[header, b"GET / HTTP/1.1\r\n"].concat()), Ok((origin, header.len())), "{why}");
+            }
+            Err(text) => assert_eq!(got(header), Err(text), "{why}"),
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let long = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_BYTES_MAX - 16));
+        let longer = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_BYTES_MAX - 15));
+        let (addresses, ports) = ("a line without two such addresses", "a line without two ports");
+        for (line, want, why) in [
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", Ok(tcp("192.0.2.1", 56324)), "IPv4"),
+            ("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", Ok(tcp("2001:db8::1", 1)), "IPv6"),
+            ("PROXY UNKNOWN\r\n", Ok(UNKNOWN), "the balancer itself"),
+            ("PROXY UNKNOWN ffff:f::1 what ever\r\n", Ok(UNKNOWN), "what follows does not matter"),
+            (&long, Ok(UNKNOWN), "the longest"),
+            (&longer, Err("a line of more than 107 bytes"), "one byte more"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 \r\n", Err("a line with more words than six"), "a space at the end"),
+            ("PROXY TCP4  192.0.2.1 198.51.100.1 56324 443\r\n", Err(addresses), "two spaces"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n", Err(ports), "a port is missing"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 65536 443\r\n", Err(ports), "no port"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 +1 443\r\n", Err(ports), "a sign"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 000001 443\r\n", Err(ports), "too many digits"),
+            ("PROXY TCP4 2001:db8::1 198.51.100.1 1 2\r\n", Err(addresses), "of the other family"),
+            ("PROXY TCP4 192.0.2.1 2001:db8::1 1 2\r\n", Err(addresses), "the destination too"),
+            ("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", Err(addresses), "of the other family"),
+            ("PROXY TCP4 192.0.2.01 198.51.100.1 1 2\r\n", Err(addresses), "that could be octal"),
+            ("PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", Err(addresses), "no such family"),
+            ("PROXY \r\n", Err(addresses), "nothing"),
+            ("PROXY TCP4 \u{e9}\r\n", Err(addresses), "no address"),
+            ("proxy UNKNOWN\r\n", Err("it does not begin like one"), "capitals matter"),
+            ("PROXY\tUNKNOWN\r\n", Err("it does not begin like one"), "a tab"),
+            ("GET / HTTP/1.1\r\n", Err("it does not begin like one"), "a client that has come without a balancer"),
+        ] {
+            check(line.as_bytes(), want, why);
+        }
+        check(b"PROXY UNKNOWN \xff\r\n", Ok(UNKNOWN), "even if it is no text");
+        assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(NoHeader(addresses)), "another word");
+        assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(Progress::Partial), "a line ends in CRLF");
+        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(NoHeader("a line that is no text")));
+    }
+
+    #[test]
+    fn blocks() {
+        let block = |version_and_command, family, rest: &[u8]| {
+            let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+            [&SIGNATURE[..], &[version_and_command, family], &length, rest].concat()
+        };
+        let ipv4 = [192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 0x04, 1, 0xbb];
+        let ipv6 = [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 16], &[0, 80, 0, 81]].concat();
+        let with = |additions: &[u8]| block(0x21, 0x11, &[&ipv4[..], additions].concat());
+        let (tls, clear) = ([0x20, 0, 5, 0x07, 0, 0, 0, 0], [0x20, 0, 5, 0, 0, 0, 0, 0]);
+        let v4 = tcp("192.0.2.1", 56324);
+        let unix = Origin { source: Source::Unix, transport: Transport::Unknown };
+        let (short, cut) = ("a block that is too short for its addresses", "a block with an addition that is cut short");
+        let padding = |length: usize| [&[4], &u16::try_from(length).unwrap().to_be_bytes()[..], &vec![0; length]].concat();
+        for (block, want, why) in [
+            (block(0x21, 0x11, &ipv4), Ok(v4), "IPv4"),
+            (block(0x21, 0x21, &ipv6), Ok(tcp("2001:db8::1", 80)), "IPv6"),
+            (block(0x21, 0x31, &[0; 216]), Ok(unix), "a Unix socket"),
+            (block(0x21, 0x00, &[1, 2, 3]), Ok(UNKNOWN), "the balancer does not say"),
+            (block(0x20, 0x00, &[]), Ok(UNKNOWN), "the balancer itself"),
+            (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "what follows does not matter"),
+            (with(&tls), Ok(Origin { transport: Transport::Tls, ..v4 }), "with TLS"),
+            (with(&clear), Ok(Origin { transport: Transport::Clear, ..v4 }), "without"),
+            (with(&[&padding(3)[..], &tls].concat()), Ok(Origin { transport: Transport::Tls, ..v4 }), "after another addition"),
+            (with(&[4, 0, 1]), Err(cut), "no value"),
+            (with(&[4, 0]), Err(cut), "no length"),
+            (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),
+            (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 2)), Err("a block of more than 4096 bytes"), "one byte more"),
+            (block(0x21, 0x11, &ipv4[..11]), Err(short), "a byte too few"),
+            (block(0x21, 0x21, &ipv6[..35]), Err(short), "a byte too few"),
+            (block(0x21, 0x31, &[0; 215]), Err(short), "a byte too few"),
+            (block(0x21, 0x12, &ipv4), Err("a block about another protocol than TCP"), "UDP"),
+            (block(0x22, 0x11, &ipv4), Err("a block of another version, or with another command"), "no such command"),
+            (block(0x11, 0x11, &ipv4), Err("a block of another version, or with another command"), "version 1 is text"),
+        ] {
+            check(&block, want, why);
+        }
+        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(NoHeader("it does not begin like one")));
+    }
+}
