@@ -193,6 +193,8 @@ pub struct Proxies {
     pub trusted: Trusted,
     /// What every connection begins with.
     pub preface: Preface,
+    /// How long newcomers are still served after the first signal: a balancer needs so long to see that others must take them.
+    pub drain_time: Duration,
 }
 
 /// What a connection begins with.

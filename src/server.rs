@@ -71,20 +71,12 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
             looks: 0,
         };
         let mut burst = Burst::none(Instant::now());
-        while !app.stop.is_asked() {
-            let turn = door.accept_from(listeners.sockets(), &app.stop);
-            door.look_after_refused();
-            if burst.is_over(live.count(), Instant::now()) {
-                give_back_spare();
-                give_back_memory();
-            }
-            let limit = if door.refused.is_empty() { burst.next_look() } else { Some(PAUSE_MAX) };
-            match turn {
-                Turn::Full => {}
-                Turn::Quiet if door.looks_again() => {}
-                Turn::Quiet if listeners.wait(&app.stop, limit).is_ok() => {}
-                Turn::Quiet | Turn::Exhausted => door.pause(&app.stop),
-            }
+        door.receive(&listeners, &mut burst, &app.stop, None);
+        let drain_time = app.config.proxies.drain_time;
+        if !drain_time.is_zero() {
+            info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());
+            // What wakes us when we are asked to stop has done so, and would not let us wait any more.
+            door.receive(&listeners, &mut burst, &Stop::default(), Instant::now().checked_add(drain_time));
         }
         info!("stopping: {} connections to finish", live.count());
         // What waits in the kernel's queue has been promised an answer.
@@ -138,6 +130,31 @@ enum Turn {
 }
 
 impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
+    /// Takes connections until someone asks to stop, or that time has come.
+    fn receive(&mut self, listeners: &Listeners, burst: &mut Burst, stop: &Stop, until: Option<Instant>) {
+        loop {
+            let now = Instant::now();
+            let left = until.map(|until| until.saturating_duration_since(now));
+            if stop.is_asked() || left == Some(Duration::ZERO) {
+                return;
+            }
+            let turn = self.accept_from(listeners.sockets(), stop);
+            self.look_after_refused();
+            if burst.is_over(self.live.count(), now) {
+                give_back_spare();
+                give_back_memory();
+            }
+            let limit = if self.refused.is_empty() { burst.next_look() } else { Some(PAUSE_MAX) };
+            let limit = limit.into_iter().chain(left).min();
+            match turn {
+                Turn::Full => {}
+                Turn::Quiet if self.looks_again() => {}
+                Turn::Quiet if listeners.wait(stop, limit).is_ok() => {}
+                Turn::Quiet | Turn::Exhausted => self.pause(stop),
+            }
+        }
+    }
+
     /// Takes what waits at each listener, up to a turn's worth.
     fn accept_from(&mut self, sockets: &[TcpListener], stop: &Stop) -> Turn {
         let mut turn = Turn::Quiet;

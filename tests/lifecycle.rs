@@ -86,6 +86,46 @@ fn a_request_in_flight_is_answered() {
 }
 
 #[test]
+fn while_it_drains_newcomers_are_served_and_health_says_no() {
+    let (_scratch, mut process) = served(&["--drain", "3600"]);
+    let mut waiting = process.client();
+    waiting.send(GET);
+    assert_eq!(waiting.answer().field("Connection"), None);
+    assert_eq!(process.get("/health").text(), "ok\n");
+    process.signal(Signal::TERM);
+    process.wait_for_log("draining for 3600 s");
+    let health = process.get("/health");
+    assert_eq!((health.status, health.text(), health.field("Cache-Control")), (503, "stopping\n", Some("no-store")));
+    for client in [&mut waiting, &mut process.client()] {
+        client.send(GET);
+        let answer = client.answer();
+        assert_eq!((answer.text(), answer.field("Connection")), ("0123456789", Some("close")));
+        assert_eq!(client.rest(), b"");
+    }
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(130), "nobody needs to wait for an hour");
+}
+
+#[test]
+fn after_it_has_drained_it_stops() {
+    let (_scratch, mut process) = served(&["--drain", "1"]);
+    let mut waiting = process.client();
+    waiting.send(GET);
+    waiting.answer();
+    let began = Instant::now();
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(waiting.rest(), b"", "those that wait are sent home as ever");
+    let log = process.log_lines();
+    let order: Vec<_> = log.iter().filter(|line| line.starts_with("info: ") && !line.contains("sandbox")).collect();
+    assert!(
+        matches!(&order[..], [a, b, c] if a.contains("draining") && b.contains("stopping") && c.contains("stopped")),
+        "{log:?}"
+    );
+}
+
+#[test]
 fn a_download_in_flight_is_finished() {
     let (scratch, mut process) = served(&[]);
     scratch.sparse("big", 64 * MIB);

@@ -56,6 +56,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("open", In("start.rs", "the_browser_is_given_the_address")),
     ("trust_proxy", In("logs.rs", "the_client_of_a_trusted_proxy_is_noted_and_nobody_elses")),
     ("proxy_protocol", In("logs.rs", "a_connection_that_does_not_begin_as_it_must_is_closed_and_noted")),
+    ("drain", In("lifecycle.rs", "while_it_drains_newcomers_are_served_and_health_says_no")),
     ("quiet", In("logs.rs", "quiet_is_no_access_log")),
     ("access_log", In("logs.rs", "a_log_file_is_appended_to_and_opened_anew_on_sighup")),
     ("log_format", In("logs.rs", "each_format_says_who_asked")),

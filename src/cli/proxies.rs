@@ -1,6 +1,9 @@
 //! Which words say who stands before us?
 
+use std::time::Duration;
+
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use crate::config::{Preface, Proxies};
 use crate::semantics::forwarded::{Network, Trusted};
@@ -16,12 +19,16 @@ pub struct BehindProxies {
     /// Every connection begins with a header of the PROXY protocol, version 1 or 2; with --trust-proxy, none but from there
     #[arg(long)]
     pub proxy_protocol: bool,
+
+    /// After the first signal serve newcomers for so long, while /health says 503; then stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400))]
+    pub drain: u64,
 }
 
 impl BehindProxies {
     /// What they are to us.
     pub fn proxies(&self) -> Proxies {
         let preface = if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None };
-        Proxies { trusted: Trusted::new(self.trust_proxy.clone()), preface }
+        Proxies { trusted: Trusted::new(self.trust_proxy.clone()), preface, drain_time: Duration::from_secs(self.drain) }
     }
 }

@@ -31,7 +31,9 @@ pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
         .with("Cache-Control", "max-age=3600")
 }
 
-/// `ok`, as long as there is someone to say it.
-pub fn health(_: &mut Request<'_>, _: &App) -> Response {
-    Response::with_content(Status::OK, "text/plain; charset=utf-8", &b"ok\n"[..]).with("Cache-Control", "no-store")
+/// `ok`, as long as there is someone to say it; once someone has asked us to stop, a balancer should send its clients elsewhere.
+pub fn health(_: &mut Request<'_>, app: &App) -> Response {
+    let is_asked = app.stop.is_asked();
+    let (status, says) = if is_asked { (Status::SERVICE_UNAVAILABLE, "stopping\n") } else { (Status::OK, "ok\n") };
+    Response::with_content(status, "text/plain; charset=utf-8", says.as_bytes()).with("Cache-Control", "no-store")
 }

@@ -76,7 +76,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Everybody,
         handler: basics::health,
-        says: "ok, as long as the server runs",
+        says: "ok, as long as the server runs; 503 once it is asked to stop",
     },
     Route {
         path: "/echo",
