@@ -10,7 +10,6 @@ use std::time::Duration;
 use log::{Level, log_enabled};
 
 use crate::config::Sandbox;
-use crate::hangup;
 use crate::log_file::{LogFile, Renewal};
 use crate::log_line::{Format, Line};
 use crate::log_writer::{LogWriter, Losses};
@@ -51,7 +50,21 @@ pub enum Opened {
 pub struct AccessLog {
     format: Format,
     writer: LogWriter,
-    directory: Option<PathBuf>,
+    file: Option<File>,
+}
+
+/// The file that it is written to.
+#[derive(Clone, Debug)]
+struct File {
+    renewal: Renewal,
+    directory: PathBuf,
+}
+
+/// How it is asked for a new file.
+#[derive(Debug)]
+pub struct Reopening {
+    renewal: Renewal,
+    writer: LogWriter,
 }
 
 impl Destination {
@@ -83,31 +96,26 @@ impl Opened {
     /// Starts the access log; `None` if `RUST_LOG` wants none.
     ///
     /// # Errors
-    /// When the thread for it cannot be started, or SIGHUP cannot be had.
+    /// When the thread for it cannot be started.
     pub fn start(self, format: Format, program_log: &LogWriter) -> io::Result<Option<AccessLog>> {
-        let mut directory_of_file = None;
+        let mut file = None;
         let writer = match self {
             _ if !log_enabled!(target: ACCESS, Level::Info) => return Ok(None),
             Opened::ProgramLog => program_log.clone(),
             Opened::Stdout => LogWriter::start(|| Ok(io::stdout()), Losses::InTheProgramLog)?,
             Opened::File { writer, renewal, directory } => {
-                directory_of_file = Some(directory);
-                let woken = writer.clone();
-                hangup::on_hangup(move || {
-                    renewal.ask();
-                    woken.wake();
-                })?;
+                file = Some(File { renewal, directory });
                 writer
             }
         };
-        Ok(Some(AccessLog { directory: directory_of_file, ..AccessLog::new(format, writer) }))
+        Ok(Some(AccessLog { file, ..AccessLog::new(format, writer) }))
     }
 }
 
 impl AccessLog {
     /// One whose lines go wherever that writes them.
     pub fn new(format: Format, writer: LogWriter) -> AccessLog {
-        AccessLog { format, writer, directory: None }
+        AccessLog { format, writer, file: None }
     }
 
     /// Notes an exchange.
@@ -117,11 +125,25 @@ impl AccessLog {
 
     /// Whether it is a file somewhere beneath that directory.
     pub fn is_beneath(&self, root: &Path) -> bool {
-        self.directory.as_ref().is_some_and(|directory| directory.starts_with(root))
+        self.file.as_ref().is_some_and(|file| file.directory.starts_with(root))
+    }
+
+    /// How it is asked for a new file; `None` where it has none.
+    pub fn reopening(&self) -> Option<Reopening> {
+        let renewal = self.file.as_ref()?.renewal.clone();
+        Some(Reopening { renewal, writer: self.writer.clone() })
     }
 
     /// Waits until all lines are written, but not longer than `limit`.
     pub fn flush_for(&self, limit: Duration) {
         self.writer.flush_for(limit);
+    }
+}
+
+impl Reopening {
+    /// Asks for it. The thread that writes the lines does it at once.
+    pub fn ask(&self) {
+        self.renewal.ask();
+        self.writer.wake();
     }
 }

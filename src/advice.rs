@@ -23,6 +23,9 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
         Confined::Said(text) => say(Level::Info, &format!("sandbox: {text}")),
         Confined::Unwanted => say(Level::Info, "sandbox: off"),
     }
+    if let Some(trouble) = app.notify.trouble() {
+        say(Level::Warn, &format!("{trouble}; nobody is told that this server is ready"));
+    }
     #[cfg(unix)]
     if crate::privileges::is_root() {
         say(Level::Warn, "running as root; --user NAME gives that up once the port is bound");

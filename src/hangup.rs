@@ -1,7 +1,8 @@
 //! Has someone asked us to begin anew what can be begun anew?
 //!
 //! SIGHUP once meant that the telephone was hung up; daemons, who have none, take it as the wish to read or open their files again. A
-//! program in a terminal should still end when the terminal is closed: so nobody listens for it unless there is such a file.
+//! program in a terminal should still end when the terminal is closed: so nobody listens for it unless there is such a file, or a
+//! supervisor who wants to know when it is done.
 
 use std::io;
 #[cfg(unix)]

@@ -177,6 +177,8 @@ pub mod log_file;
 
 pub mod hangup;
 
+pub mod notify;
+
 pub mod logging;
 
 pub mod cli;

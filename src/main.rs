@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use threadbare::access_log::{AccessLog, Reopening};
 use threadbare::app::App;
 use threadbare::cli::talk::Talk;
 use threadbare::cli::{self, Cli};
@@ -23,11 +24,12 @@ use threadbare::explain::Explain;
 use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners};
 use threadbare::log_writer::{LogWriter, Losses};
+use threadbare::notify::{Notify, State};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, interfaces, logging, qr, sandbox};
+use threadbare::{advice, browser, capacity, hangup, interfaces, logging, qr, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -66,6 +68,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let welcome = Welcome { served: site.shown_path(), listening: &listening, machine: &machine, ink: Ink::of(&io::stdout()) };
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     let access_log = cli.talk.access_log().open(config.sandbox)?;
+    let notify = Notify::from_environment();
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
@@ -86,7 +89,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
-    let app = App { stop, access_log, explain, ..App::new(config, site, auth) };
+    let app = App { stop, access_log, explain, notify, ..App::new(config, site, auth) };
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
@@ -97,10 +100,25 @@ fn run(cli: &Cli) -> Result<(), String> {
         write_last_lines(&app, &log);
         std::process::exit(0);
     };
+    heed_hangups(&app).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
+    app.notify.say(State::Ready);
     server::run(listeners, &app, capacity.connections_max, &cut);
     log::info!("stopped");
     write_last_lines(&app, &log);
     Ok(())
+}
+
+/// Has SIGHUP open the log file anew, if there is one; whoever started us may want to know when that is done.
+fn heed_hangups(app: &App) -> io::Result<()> {
+    let (reopening, notify) = (app.access_log.as_ref().and_then(AccessLog::reopening), app.notify.clone());
+    if reopening.is_none() && !notify.is_heard() {
+        return Ok(());
+    }
+    hangup::on_hangup(move || {
+        notify.say(State::Reloading);
+        reopening.iter().for_each(Reopening::ask);
+        notify.say(State::Ready);
+    })
 }
 
 fn write_last_lines(app: &App, log: &LogWriter) {

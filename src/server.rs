@@ -19,6 +19,7 @@ use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
 use crate::net::piece::give_back_spare;
+use crate::notify::State;
 use crate::peer::Peer;
 use crate::stop::Stop;
 use crate::workers::Workers;
@@ -72,6 +73,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         };
         let mut burst = Burst::none(Instant::now());
         door.receive(&listeners, &mut burst, &app.stop, None);
+        app.notify.say(State::Stopping);
         let drain_time = app.config.proxies.drain_time;
         if !drain_time.is_zero() {
             info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());

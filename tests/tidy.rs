@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
         "log_writer",
         "log_file",
         "hangup",
+        "notify",
         "slot",
         "workers",
         "stop",

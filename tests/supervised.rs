@@ -1,0 +1,78 @@
+//! Is whoever started the server told how it is? With a socket such as systemd has.
+#![cfg(target_os = "linux")]
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+use process::{Log, PATIENCE, Process, Scratch, command};
+use rustix::process::Signal;
+
+/// A server whose supervisor listens at `name`.
+fn supervised(name: &OsStr, options: &[&str]) -> (Scratch, Process) {
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    let mut command = command(options, &scratch);
+    command.env("NOTIFY_SOCKET", name);
+    let process = Process::of(command, Log::Read);
+    (scratch, process)
+}
+
+/// The first line of what the supervisor hears next.
+fn heard(supervisor: &UnixDatagram) -> String {
+    let mut bytes = [0; 1000];
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = supervisor.recv(&mut bytes).unwrap();
+    let text = std::str::from_utf8(&bytes[..length]).unwrap();
+    if text.starts_with("RELOADING=1\n") {
+        let micros = text.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).unwrap();
+        assert!(micros.parse::<u64>().unwrap() > 0, "{text}");
+    }
+    text.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_supervisor_hears_of_the_beginning_and_of_the_end() {
+    let place = Scratch::new();
+    let path = place.path().join("notify");
+    let name = format!("threadbare-{}", std::process::id());
+    let with_path = UnixDatagram::bind(&path).unwrap();
+    let with_name = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    for (supervisor, name) in [(with_path, path.into_os_string()), (with_name, format!("@{name}").into())] {
+        let (_scratch, mut process) = supervised(&name, &["--drain", "3600"]);
+        assert_eq!(heard(&supervisor), "READY=1");
+        assert_eq!(process.get("/ten.txt").text(), "0123456789", "it listens when it says so");
+        process.signal(Signal::HUP);
+        assert_eq!([heard(&supervisor), heard(&supervisor)], ["RELOADING=1", "READY=1"], "no reason to end");
+        process.signal(Signal::TERM);
+        assert_eq!(heard(&supervisor), "STOPPING=1");
+        assert_eq!(process.get("/ten.txt").text(), "0123456789", "at the first signal, not at the end");
+        process.signal(Signal::TERM);
+        assert_eq!(process.wait(PATIENCE).code(), Some(130));
+    }
+}
+
+#[test]
+fn a_reload_opens_the_log_file_anew() {
+    let place = Scratch::new();
+    let (path, log) = (place.path().join("notify"), place.path().join("log"));
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    let (_scratch, process) = supervised(path.as_os_str(), &["--access-log", log.to_str().unwrap()]);
+    assert_eq!(heard(&supervisor), "READY=1");
+    fs::rename(&log, log.with_extension("1")).unwrap();
+    process.signal(Signal::HUP);
+    assert_eq!([heard(&supervisor), heard(&supervisor)], ["RELOADING=1", "READY=1"]);
+    process.wait_until("the file is there again", |_| log.exists());
+}
+
+#[test]
+fn a_supervisor_that_cannot_be_reached_is_no_reason_not_to_serve() {
+    let place = Scratch::new();
+    let (_scratch, process) = supervised(place.path().join("nobody").as_os_str(), &[]);
+    assert_eq!(process.get("/ten.txt").status, 200);
+    process.wait_for_log("cannot reach $NOTIFY_SOCKET");
+}
