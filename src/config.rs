@@ -21,6 +21,8 @@ pub struct Config {
     pub port: u16,
     /// The addresses to listen on.
     pub bind: Bind,
+    /// The paths to listen at.
+    pub sockets: Sockets,
     /// Names tried, in order, when a directory is asked for.
     pub index: Vec<String>,
     /// What a directory without an index answers.
@@ -64,8 +66,17 @@ pub enum Bind {
     Addresses(Vec<IpAddr>),
 }
 
+/// Where to listen for those on the same machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Sockets in the file system. Who may connect is a matter of their permissions.
+    pub paths: Vec<PathBuf>,
+    /// These permissions; `None` leaves them to the mask of the process.
+    pub mode: Option<u32>,
+}
+
 impl Bind {
-    /// Whether only this machine can reach us.
+    /// Whether only this machine can reach us. It always can by a socket in the file system; without any address, only by those.
     pub fn is_loopback(&self) -> bool {
         match self {
             Bind::Loopback => true,

@@ -78,6 +78,14 @@
 
 pub mod listen;
 
+pub mod socket;
+
+#[cfg(unix)]
+pub mod unix_socket;
+
+#[cfg(unix)]
+pub mod janitor;
+
 pub mod server;
 
 pub mod live;

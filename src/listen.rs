@@ -4,12 +4,16 @@
 //! The sockets do not block: one loop serves them all, and none can hold up the others.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::Bind;
+use crate::config::{Bind, Sockets};
 use crate::peer::Peer;
+use crate::socket::{Listener, Socket};
 use crate::stop::Stop;
+#[cfg(unix)]
+use crate::unix_socket::{self, SocketFile};
 
 /// Connections that wait for us in the kernel. The standard library's 128 overflow when a few hundred clients come at once, and
 /// those that do not fit try again only after a second.
@@ -22,25 +26,37 @@ const PORT_TRIES: usize = 16;
 /// The sockets that listen.
 #[derive(Debug)]
 pub struct Listeners {
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Listener>,
+    /// What of them is in the file system because of us.
+    #[cfg(unix)]
+    files: Vec<SocketFile>,
 }
 
-/// An address on which we cannot listen, and why.
+/// Where we cannot listen, and why.
 #[derive(Debug)]
 pub struct CannotListen {
-    /// The address.
-    pub address: SocketAddr,
+    /// The address or the path.
+    pub place: Place,
     /// What the system says.
     pub error: io::Error,
 }
 
+/// Where somebody listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At an address and a port.
+    Address(SocketAddr),
+    /// At a path.
+    Path(PathBuf),
+}
+
 impl Listeners {
-    /// Listens on all addresses that `bind` names. Of the two that [`Bind::Loopback`] and [`Bind::Everywhere`] stand for one may be
-    /// missing on this machine. A port of 0 becomes the same free port on all of them.
+    /// Listens on all addresses that `bind` names, and at all paths of `sockets`. Of the two that [`Bind::Loopback`] and
+    /// [`Bind::Everywhere`] stand for one may be missing on this machine. A port of 0 becomes the same free port on all of them.
     ///
     /// # Errors
-    /// The first address that cannot be had.
-    pub fn open(bind: &Bind, port: u16) -> Result<Listeners, CannotListen> {
+    /// The first that cannot be had.
+    pub fn open(bind: &Bind, port: u16, sockets: &Sockets) -> Result<Listeners, CannotListen> {
         let (addresses, all_needed) = match bind {
             Bind::Loopback => (vec![IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)], AllNeeded::No),
             Bind::Everywhere => (vec![IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)], AllNeeded::No),
@@ -51,7 +67,7 @@ impl Listeners {
             tries -= 1;
             match Self::try_open(&addresses, all_needed, port) {
                 Err(cannot) if cannot.error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
-                result => return result,
+                result => return result?.and_at(sockets),
             }
         }
     }
@@ -59,10 +75,58 @@ impl Listeners {
     /// The sockets that were opened for us before we began, as systemd does it (`sd_listen_fds(3)`); `None` if there are none.
     pub fn handed_over() -> Option<Listeners> {
         let mut from = listenfd::ListenFd::from_env();
-        let taken = (0..from.len()).map_while(|index| from.take_tcp_listener(index).ok().flatten());
-        let sockets: Vec<TcpListener> = taken.filter(|socket| socket.set_nonblocking(true).is_ok()).collect();
-        sockets.iter().for_each(without_delay);
-        (!sockets.is_empty()).then_some(Listeners { sockets })
+        let count = from.len();
+        let mut take = |index| {
+            if let Ok(Some(socket)) = from.take_tcp_listener(index) {
+                without_delay(&socket);
+                return socket.set_nonblocking(true).is_ok().then_some(Listener::Tcp(socket));
+            }
+            #[cfg(unix)]
+            if let Ok(Some(socket)) = from.take_unix_listener(index) {
+                return socket.set_nonblocking(true).is_ok().then_some(Listener::Unix(socket));
+            }
+            None
+        };
+        let sockets: Vec<Listener> = (0..count).filter_map(&mut take).collect();
+        (!sockets.is_empty()).then(|| Listeners::of(sockets))
+    }
+
+    fn of(sockets: Vec<Listener>) -> Listeners {
+        Listeners {
+            sockets,
+            #[cfg(unix)]
+            files: Vec::new(),
+        }
+    }
+
+    /// The same, and at these paths.
+    #[cfg(unix)]
+    fn and_at(mut self, sockets: &Sockets) -> Result<Listeners, CannotListen> {
+        for path in &sockets.paths {
+            match unix_socket::open(path, sockets.mode, BACKLOG) {
+                Ok((socket, file)) => {
+                    self.sockets.push(Listener::Unix(socket));
+                    self.files.push(file);
+                }
+                Err(error) => {
+                    self.files.iter().for_each(SocketFile::remove);
+                    return Err(CannotListen { place: Place::Path(path.clone()), error });
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// There are none here: the command line does not take them.
+    #[cfg(not(unix))]
+    fn and_at(self, _: &Sockets) -> Result<Listeners, CannotListen> {
+        Ok(self)
+    }
+
+    /// What we have to take away at the end.
+    #[cfg(unix)]
+    pub fn files(&self) -> Vec<SocketFile> {
+        self.files.clone()
     }
 
     fn try_open(addresses: &[IpAddr], all_needed: AllNeeded, port: u16) -> Result<Listeners, CannotListen> {
@@ -74,24 +138,37 @@ impl Listeners {
             match open(address) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) if all_needed == AllNeeded::No && is_missing(&error) => {
-                    missing = Some(CannotListen { address, error })
+                    missing = Some(CannotListen { place: Place::Address(address), error })
                 }
-                Err(error) => return Err(CannotListen { address, error }),
+                Err(error) => return Err(CannotListen { place: Place::Address(address), error }),
             }
         }
         match missing {
             Some(cannot) if sockets.is_empty() => Err(cannot),
-            _ => Ok(Listeners { sockets }),
+            _ => Ok(Listeners::of(sockets.into_iter().map(Listener::Tcp).collect())),
         }
     }
 
     /// The addresses, with the ports that they really have.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().filter_map(|socket| socket.local_addr().ok())
+        self.sockets.iter().filter_map(|socket| match socket {
+            Listener::Tcp(socket) => socket.local_addr().ok(),
+            #[cfg(unix)]
+            Listener::Unix(_) => None,
+        })
+    }
+
+    /// The paths.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.sockets.iter().filter_map(|socket| match socket {
+            Listener::Tcp(_) => None,
+            #[cfg(unix)]
+            Listener::Unix(socket) => Some(socket.local_addr().ok()?.as_pathname()?.to_path_buf()),
+        })
     }
 
     /// The sockets.
-    pub fn sockets(&self) -> &[TcpListener] {
+    pub fn sockets(&self) -> &[Listener] {
         &self.sockets
     }
 
@@ -129,15 +206,17 @@ impl Listeners {
 ///
 /// # Errors
 /// `WouldBlock` when there is none; others as [`Trouble`] sorts them.
-pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
+pub fn accept(listener: &Listener) -> io::Result<(Socket, Peer)> {
     let (socket, peer) = listener.accept()?;
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
         // Elsewhere a connection inherits the listener's mode, and not its options.
         socket.set_nonblocking(false)?;
-        // It fails where the client has gone already; then the first read says so.
-        let _ = socket.set_nodelay(true);
+        if let Socket::Tcp(socket) = &socket {
+            // It fails where the client has gone already; then the first read says so.
+            let _ = socket.set_nodelay(true);
+        }
     }
-    Ok((socket, peer.into()))
+    Ok((socket, peer))
 }
 
 /// What an accept that failed asks of us.
@@ -259,10 +338,11 @@ mod tests {
 
     #[test]
     fn one_free_port_for_all_and_no_second_owner() {
-        let listeners = Listeners::open(&Bind::Loopback, 0).unwrap();
+        let none = Sockets::default();
+        let listeners = Listeners::open(&Bind::Loopback, 0, &none).unwrap();
         let ports: Vec<u16> = listeners.addresses().map(|address| address.port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
-        let again = Listeners::open(&Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]), ports[0]);
+        let again = Listeners::open(&Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]), ports[0], &none);
         assert_eq!(again.unwrap_err().error.kind(), io::ErrorKind::AddrInUse);
     }
 

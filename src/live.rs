@@ -4,13 +4,14 @@
 //! been idle longest, or else of whoever has been longest at sending a head, or else at sending content: an attacker with a thousand
 //! slow connections evicts only himself. Only if every seat is busy with an answer is anyone turned away.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::peer::Peer;
 use crate::slot::{CONTENT, HEAD, IDLE, Slot};
+use crate::socket::Socket;
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);
@@ -28,7 +29,7 @@ pub struct Seat {
     /// Its state.
     pub slot: Slot,
     /// Its socket: the only descriptor it has.
-    pub socket: TcpStream,
+    pub socket: Socket,
     /// Who is at the other end.
     pub peer: Peer,
     place: AtomicUsize,
@@ -53,9 +54,9 @@ pub enum Admission<'a> {
     /// It has a seat.
     Admitted(Admitted<'a>),
     /// Every seat is busy; here it is back.
-    Full(TcpStream),
+    Full(Socket),
     /// Every seat is busy or too fresh to be given away; here it is back, and after that time one may be had.
-    Soon(TcpStream, Duration),
+    Soon(Socket, Duration),
 }
 
 /// A seat that is taken. Dropping it gives the seat back, whatever happened in between.
@@ -82,7 +83,7 @@ impl Live {
     }
 
     /// Gives a connection a seat, if need be someone else's.
-    pub fn admit(&self, socket: TcpStream, peer: Peer, now: Instant) -> Admission<'_> {
+    pub fn admit(&self, socket: Socket, peer: Peer, now: Instant) -> Admission<'_> {
         let mut seats = self.lock();
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
@@ -199,16 +200,16 @@ fn cut(seat: &Seat) {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
     struct Pairs(TcpListener);
 
     impl Pairs {
-        fn next(&self) -> (TcpStream, TcpStream) {
+        fn next(&self) -> (Socket, TcpStream) {
             let client = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
-            (self.0.accept().unwrap().0, client)
+            (Socket::Tcp(self.0.accept().unwrap().0), client)
         }
     }
 

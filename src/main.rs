@@ -22,7 +22,9 @@ use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
 use threadbare::explain::Explain;
 use threadbare::ink::Ink;
-use threadbare::listen::{CannotListen, Listeners};
+#[cfg(unix)]
+use threadbare::janitor::Janitor;
+use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::notify::{Notify, State};
 use threadbare::server::{self, Stopped};
@@ -57,15 +59,23 @@ fn run(cli: &Cli) -> Result<(), String> {
             config.hosts = cli.guests.hosts(&config.bind);
             listeners
         }
-        None => Listeners::open(&config.bind, config.port).map_err(|cannot| cannot_listen(&cannot))?,
+        None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
     };
     #[cfg(unix)]
     go_on_as(cli.listen.user.as_deref(), &listeners)?;
+    #[cfg(unix)]
+    let janitor = Janitor::start(listeners.files(), config.sandbox)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
-    let listening: Vec<_> = listeners.addresses().collect();
+    let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
     let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
-    let welcome = Welcome { served: site.shown_path(), listening: &listening, machine: &machine, ink: Ink::of(&io::stdout()) };
+    let welcome = Welcome {
+        served: site.shown_path(),
+        listening: &listening,
+        paths: &paths,
+        machine: &machine,
+        ink: Ink::of(&io::stdout()),
+    };
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     let access_log = cli.talk.access_log().open(config.sandbox)?;
     let notify = Notify::from_environment();
@@ -97,6 +107,8 @@ fn run(cli: &Cli) -> Result<(), String> {
         if let Stopped::Cut(left) = stopped {
             log::warn!("the grace time is over: {left} connections are cut");
         }
+        #[cfg(unix)]
+        janitor.iter().for_each(Janitor::sweep);
         write_last_lines(&app, &log);
         std::process::exit(0);
     };
@@ -167,11 +179,18 @@ fn cannot_serve(root: &Path, error: &io::Error) -> String {
 }
 
 fn cannot_listen(cannot: &CannotListen) -> String {
+    let (place, is_path) = match &cannot.place {
+        Place::Address(address) => (address.to_string(), false),
+        Place::Path(path) => (format!("unix:{}", printable(path)), true),
+    };
     let way_out = match cannot.error.kind() {
+        io::ErrorKind::AddrInUse if is_path => "somebody listens there already; choose another path with --bind",
+        io::ErrorKind::AlreadyExists => "what is there is no socket; remove it, or choose another path with --bind",
+        _ if is_path => "check the path behind unix:",
         io::ErrorKind::AddrInUse => "the port is in use; choose another with --port, or 0 for any free one",
         io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one with --port",
         io::ErrorKind::AddrNotAvailable => "this machine has no such address; check --bind",
         _ => "check --bind and --port",
     };
-    format!("cannot listen on {}: {way_out} ({})", cannot.address, cannot.error)
+    format!("cannot listen on {place}: {way_out} ({})", cannot.error)
 }

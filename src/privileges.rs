@@ -7,8 +7,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -58,11 +57,11 @@ pub fn is(user: User) -> bool {
 }
 
 /// Becomes that user, with the same command line and these sockets. Does not return but for an error.
-pub fn become_user(user: User, sockets: &[TcpListener]) -> io::Error {
+pub fn become_user(user: User, sockets: &[impl AsFd]) -> io::Error {
     try_to_become(user, sockets).err().unwrap_or_else(|| io::ErrorKind::Other.into())
 }
 
-fn try_to_become(user: User, sockets: &[TcpListener]) -> io::Result<()> {
+fn try_to_become(user: User, sockets: &[impl AsFd]) -> io::Result<()> {
     let mut handed_over = Vec::new();
     for (index, socket) in (FIRST_DESCRIPTOR..).zip(sockets) {
         let duplicate = fcntl_dupfd_cloexec(socket, FIRST_DESCRIPTOR)?;

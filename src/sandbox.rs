@@ -4,9 +4,9 @@
 //! Once everything is open that has to be opened, we need nothing but to read beneath the root and to accept connections. So that is all
 //! that is left: no other file, no write, no program, no connection to anywhere, no other port, no signal to another process.
 //!
-//! It must come before the first thread: a thread that already runs keeps its rights. Only the one that writes a log file begins earlier,
-//! for it needs another right: to write where its file is. It gives up the others itself, so that what reads cannot write, and what
-//! writes cannot read.
+//! It must come before the first thread: a thread that already runs keeps its rights. Only those begin earlier that need another right: one
+//! to write where the log file is, one to remove our sockets at the end. They give up all others themselves, so that what reads cannot
+//! write, and what writes cannot read.
 
 use crate::config::{Sandbox, Symlinks};
 
@@ -29,7 +29,7 @@ pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd
     if wanted == Sandbox::Off {
         return Ok(Confined::Unwanted);
     }
-    let said = match give_up_all_but(AccessFs::ReadFile | AccessFs::ReadDir, root) {
+    let said = match give_up_all_but(AccessFs::ReadFile | AccessFs::ReadDir, [root]) {
         Ok(RulesetStatus::FullyEnforced) => {
             let what = match symlinks {
                 Symlinks::Within => "read beneath the root",
@@ -50,12 +50,33 @@ pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
 pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
-    use landlock::{AccessFs, PathFd, RulesetStatus};
+    use landlock::AccessFs;
+    confine_thread(wanted, AccessFs::WriteFile | AccessFs::MakeReg, [directory])
+}
+
+/// Gives all rights of this thread up but to remove files in these directories: it takes sockets away at the end.
+///
+/// # Errors
+/// Only with [`Sandbox::Require`]: why not all of it could be had.
+#[cfg(target_os = "linux")]
+pub fn confine_to_removing_in(wanted: Sandbox, directories: &[std::path::PathBuf]) -> Result<(), String> {
+    use landlock::AccessFs;
+    confine_thread(wanted, AccessFs::RemoveFile.into(), directories.iter().map(|directory| &**directory))
+}
+
+/// Confines a thread that has one thing to do, in these directories.
+#[cfg(target_os = "linux")]
+fn confine_thread<'a>(
+    wanted: Sandbox,
+    rights: landlock::BitFlags<landlock::AccessFs>,
+    directories: impl IntoIterator<Item = &'a std::path::Path>,
+) -> Result<(), String> {
+    use landlock::{PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
-    let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
-    match give_up_all_but(AccessFs::WriteFile | AccessFs::MakeReg, directory) {
+    let handles: Result<Vec<PathFd>, _> = directories.into_iter().map(PathFd::new).collect();
+    match give_up_all_but(rights, handles.map_err(|error| error.to_string())?) {
         Err(error) if wanted == Sandbox::Require => Err(format!("cannot do --sandbox=require: Landlock failed: {error}")),
         Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
             Err("cannot do --sandbox=require: this kernel has no Landlock, or not all of it".to_owned())
@@ -64,22 +85,24 @@ pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Re
     }
 }
 
-/// Has the kernel take all rights from this thread, and from those that it starts, but `rights` on what lies beneath a directory.
+/// Has the kernel take all rights from this thread, and from those that it starts, but `rights` on what lies beneath these directories.
 #[cfg(target_os = "linux")]
-fn give_up_all_but(
+fn give_up_all_but<D: std::os::fd::AsFd>(
     rights: landlock::BitFlags<landlock::AccessFs>,
-    beneath: impl std::os::fd::AsFd,
+    beneath: impl IntoIterator<Item = D>,
 ) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
+        RulesetError, Scope,
     };
+    let rules = beneath.into_iter().map(|directory| Ok::<_, RulesetError>(PathBeneath::new(directory, rights)));
     let restricted = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::from_all(ABI::V6))?
         .scope(Scope::from_all(ABI::V6))?
         .create()?
-        .add_rule(PathBeneath::new(beneath, rights))?
+        .add_rules(rules)?
         .restrict_self()?;
     Ok(restricted.ruleset)
 }
@@ -103,5 +126,14 @@ pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R) -> Result<Confined, String
 /// None: [`confine`] says no already.
 #[cfg(not(target_os = "linux"))]
 pub fn confine_to_writing_in(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
+    Ok(())
+}
+
+/// The same.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn confine_to_removing_in(_: Sandbox, _: &[std::path::PathBuf]) -> Result<(), String> {
     Ok(())
 }

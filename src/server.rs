@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,6 +21,7 @@ use crate::live::{Admission, Admitted, Live};
 use crate::net::piece::give_back_spare;
 use crate::notify::State;
 use crate::peer::Peer;
+use crate::socket::{Listener, Socket};
 use crate::stop::Stop;
 use crate::workers::Workers;
 
@@ -114,7 +115,7 @@ struct Door<'door, 'scope, 'env, 'live: 'scope> {
     live: &'live Live,
     workers: &'door Workers<'scope, 'env, Admitted<'live>>,
     /// Connections that were turned away and have not ended yet.
-    refused: VecDeque<(TcpStream, Instant)>,
+    refused: VecDeque<(Socket, Instant)>,
     pause: Duration,
     /// How often to look again before going to sleep.
     looks: u32,
@@ -158,7 +159,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Takes what waits at each listener, up to a turn's worth.
-    fn accept_from(&mut self, sockets: &[TcpListener], stop: &Stop) -> Turn {
+    fn accept_from(&mut self, sockets: &[Listener], stop: &Stop) -> Turn {
         let mut turn = Turn::Quiet;
         for socket in sockets {
             let mut left = TURN;
@@ -191,7 +192,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
     /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn take(&mut self, connection: TcpStream, peer: Peer, stop: &Stop) {
+    fn take(&mut self, connection: Socket, peer: Peer, stop: &Stop) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
             match self.live.admit(connection, peer, Instant::now()) {
@@ -219,12 +220,12 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Answers 503 without ever waiting for the client.
-    fn refuse(&mut self, mut connection: TcpStream) {
+    fn refuse(&mut self, connection: Socket) {
         if connection.set_nonblocking(true).is_err() {
             return;
         }
         // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = connection.write(&finish::unavailable(self.common, SystemTime::now()));
+        let _ = (&connection).write(&finish::unavailable(self.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
         if self.refused.len() >= REFUSED_MAX.min(self.live.seats_max() / 8) {
             self.refused.pop_front();
@@ -235,7 +236,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     /// Reads what those that were turned away still send, so that our answer is not reset away; forgets them when they end.
     fn look_after_refused(&mut self) {
         let mut scrap = [0; 2048];
-        self.refused.retain_mut(|(connection, since)| match connection.read(&mut scrap) {
+        self.refused.retain_mut(|(connection, since)| match (&*connection).read(&mut scrap) {
             Ok(0) => false,
             Ok(_) => since.elapsed() < LINGER,
             Err(error) => error.kind() == ErrorKind::WouldBlock && since.elapsed() < LINGER,

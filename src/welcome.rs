@@ -4,7 +4,7 @@
 //! the addresses by which it can be reached from there, and a QR code of the first.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ink::Ink;
 
@@ -17,6 +17,8 @@ pub struct Welcome<'a> {
     pub served: &'a Path,
     /// Where we listen.
     pub listening: &'a [SocketAddr],
+    /// And at which paths.
+    pub paths: &'a [PathBuf],
     /// The addresses of the machine that others may know, the best first.
     pub machine: &'a [IpAddr],
     /// Whether it may be coloured.
@@ -30,6 +32,9 @@ impl Welcome<'_> {
         let served = printable(self.served);
         for address in self.listening {
             out.push_str(&format!("serving {served} at {}\n", self.ink.paint(URL_STYLE, &url(*address))));
+        }
+        for path in self.paths {
+            out.push_str(&format!("serving {served} at {}\n", self.ink.paint(URL_STYLE, &format!("unix:{}", printable(path)))));
         }
         for address in self.elsewhere() {
             out.push_str(&format!("  in the network: {}\n", self.ink.paint(URL_STYLE, &url(address))));
@@ -111,7 +116,7 @@ mod tests {
             (&["0.0.0.0:80"], &[], "serving /srv at http://0.0.0.0:80/\n", None, "http://localhost:80/"),
         ] {
             let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
-            let welcome = Welcome { served: Path::new("/srv"), listening: &listening, machine, ink: Ink::Plain };
+            let welcome = Welcome { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Ink::Plain };
             assert_eq!(welcome.lines(), lines);
             assert_eq!(welcome.for_others().as_deref(), others, "{lines}");
             assert_eq!(welcome.for_this_machine().as_deref(), Some(this_machine), "{lines}");

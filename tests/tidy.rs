@@ -15,6 +15,7 @@ use sections::{Section, sections};
 /// A file imports only from the rooms of earlier rows. Rooms in one row are neighbours and never import each other.
 const LAYERS: &[&[&str]] = &[
     &["wire", "peer"],
+    &["socket"],
     &[
         "semantics",
         "stamp",
@@ -34,6 +35,7 @@ const LAYERS: &[&[&str]] = &[
         "capacity",
         "auth",
         "privileges",
+        "unix_socket",
         "interfaces",
         "ink",
         "because",
@@ -44,7 +46,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "notes"],
     &["qr", "welcome", "message", "logging", "live", "burst", "sandbox"],
     &["page", "finish"],
-    &["site", "listen", "access_log", "explain"],
+    &["site", "listen", "access_log", "explain", "janitor"],
     &["app"],
     &["advice"],
     &["routes", "net"],

@@ -158,7 +158,7 @@ impl Cli {
                 "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
             return Err(definition().error(ErrorKind::ArgumentConflict, why));
         }
-        match self.answers.contradiction() {
+        match self.answers.contradiction().or(self.listen.contradiction()) {
             None => Ok(self),
             Some(why) => Err(definition().error(ErrorKind::ArgumentConflict, why)),
         }
@@ -172,6 +172,7 @@ impl Cli {
             port: self.listen.port,
             hosts: self.guests.hosts(&bind),
             bind,
+            sockets: self.listen.sockets(),
             index: self.serve.index.clone(),
             listing: self.serve.listing(),
             hidden: self.serve.hidden(),

@@ -1,10 +1,12 @@
 //! What must a connection be able to do?
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::time::Duration;
 
-/// Both directions of a connection: a TCP socket, or a client that lives in memory.
+use crate::socket::Socket;
+
+/// Both directions of a connection: a socket, or a client that lives in memory.
 ///
 /// A read or write that takes longer than the time set fails with [`io::ErrorKind::TimedOut`], on every platform.
 pub trait Stream {
@@ -30,7 +32,7 @@ pub trait Stream {
 
 /// A shared reference is enough to read and to write, so that a connection needs one descriptor only while the registry of live
 /// connections can still shut it down.
-impl Stream for &TcpStream {
+impl Stream for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Read::read(self, buffer).map_err(timed_out)
     }
@@ -60,11 +62,19 @@ impl Stream for &TcpStream {
     }
 
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, Some(limit))
+        match self {
+            Socket::Tcp(socket) => socket.set_read_timeout(Some(limit)),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.set_read_timeout(Some(limit)),
+        }
     }
 
     fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        TcpStream::set_write_timeout(self, Some(limit))
+        match self {
+            Socket::Tcp(socket) => socket.set_write_timeout(Some(limit)),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.set_write_timeout(Some(limit)),
+        }
     }
 
     fn close_write(&mut self) {
@@ -73,6 +83,7 @@ impl Stream for &TcpStream {
     }
 
     fn reset_on_close(&mut self) {
+        // A Unix socket has no reset: there a proxy must see for itself that HTTP/1.0 content ended early.
         let _ = rustix::net::sockopt::set_socket_linger(*self, Some(Duration::ZERO));
     }
 

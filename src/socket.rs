@@ -1,0 +1,137 @@
+//! Which kinds of socket are there?
+//!
+//! TCP, and on Unix a socket in the file system, for proxies on the same machine. What listens and what is connected is one of the two; for
+//! all that comes after the first byte they are alike.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use crate::peer::Peer;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// At an address and a port.
+    Tcp(TcpListener),
+    /// At a path.
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub enum Socket {
+    /// By TCP.
+    Tcp(TcpStream),
+    /// By a path.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Listener {
+    /// Takes the next connection.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none, and whatever else the system says.
+    pub fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (Socket::Tcp(socket), peer.into())),
+            #[cfg(unix)]
+            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::unix())),
+        }
+    }
+}
+
+impl Socket {
+    /// Ends one direction, or both.
+    ///
+    /// # Errors
+    /// When the other side has gone already.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.shutdown(how),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.shutdown(how),
+        }
+    }
+
+    /// Whether reading and writing wait.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.set_nonblocking(nonblocking),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.set_nonblocking(nonblocking),
+        }
+    }
+
+    /// Another descriptor of the same connection.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn try_clone(&self) -> io::Result<Socket> {
+        match self {
+            Socket::Tcp(socket) => socket.try_clone().map(Socket::Tcp),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.try_clone().map(Socket::Unix),
+        }
+    }
+}
+
+impl Read for &Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => (&*socket).read(buffer),
+            #[cfg(unix)]
+            Socket::Unix(socket) => (&*socket).read(buffer),
+        }
+    }
+}
+
+impl Write for &Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => (&*socket).write(bytes),
+            #[cfg(unix)]
+            Socket::Unix(socket) => (&*socket).write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => (&*socket).write_vectored(slices),
+            #[cfg(unix)]
+            Socket::Unix(socket) => (&*socket).write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listener::Tcp(listener) => listener.as_fd(),
+            Listener::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
