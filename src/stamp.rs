@@ -40,11 +40,11 @@ struct Identity {
 
 impl Stamp {
     /// Whether a stamp of the same open file, taken later, shows the same content. Status changes count, since a tool that writes in
-    /// place may set the modification time back; but not where a link came or went: whoever replaces a file by renaming another
-    /// over it takes a link away, and what we have open is still whole.
+    /// place may set the modification time back; but not where the last link is gone: whoever replaces a file by renaming another over
+    /// it takes that away, and what we have open is still whole. Any other change of links may hide a change of content.
     pub fn compare(&self, later: &Stamp) -> Freshness {
         let same_inode = (self.identity.device, self.identity.inode) == (later.identity.device, later.identity.inode);
-        let same_status = self.identity == later.identity || self.identity.links != later.identity.links;
+        let same_status = self.identity == later.identity || later.identity.links == 0;
         if self.length == later.length && self.modified == later.modified && same_inode && same_status {
             Freshness::Same
         } else {
@@ -140,7 +140,12 @@ mod tests {
             (
                 with(&|stamp| stamp.identity = Identity { changed_nanos: 9, links: 0, ..stamp.identity }),
                 Freshness::Same,
-                "replaced by rename: a link is gone",
+                "replaced by rename: its last link is gone",
+            ),
+            (
+                with(&|stamp| stamp.identity = Identity { changed_nanos: 9, links: 2, ..stamp.identity }),
+                Freshness::Changed,
+                "written, its time set back, and a link added to hide it",
             ),
         ] {
             assert_eq!(later, want, "{why}");
