@@ -69,6 +69,11 @@ impl<S: Stream> Deadline<S> {
         self.writing.begin(now, limit);
     }
 
+    /// The writes of this phase may take `limit` in all, from when it began.
+    pub fn extend_writing(&mut self, limit: Duration) {
+        self.writing.limit = self.writing.limit.max(limit);
+    }
+
     /// Reads some bytes; 0 is the end.
     ///
     /// # Errors

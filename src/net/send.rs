@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use crate::config::Limits;
 use crate::finish::{Delimiter, Plan, Sending};
 use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
@@ -92,7 +93,13 @@ pub enum Sent {
 ///
 /// # Errors
 /// Whatever the connection fails with.
-pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &mut Response, plan: Plan) -> io::Result<Sent> {
+pub fn content<S: Stream>(
+    outbox: &mut Outbox,
+    to: &mut Deadline<S>,
+    response: &mut Response,
+    plan: Plan,
+    limits: &Limits,
+) -> io::Result<Sent> {
     if plan.sending == Sending::HeadOnly {
         return Ok(Sent::Whole(0));
     }
@@ -116,7 +123,7 @@ pub fn content<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, response: &
             outbox.bytes.extend_from_slice(&parts.end);
             Ok(Sent::Whole(total + length_of(&parts.end)))
         }
-        Body::Stream(source) => stream(outbox, to, source, plan.delimiter),
+        Body::Stream(source) => stream(outbox, to, source, plan.delimiter, limits),
     }
 }
 
@@ -253,6 +260,7 @@ fn stream<S: Stream>(
     to: &mut Deadline<S>,
     mut source: Box<dyn Read + Send>,
     how: Delimiter,
+    limits: &Limits,
 ) -> io::Result<Sent> {
     let mut piece = vec![0; CHUNK_BYTES];
     let mut total = 0;
@@ -272,6 +280,8 @@ fn stream<S: Stream>(
             outbox.bytes.extend_from_slice(bytes);
         }
         total += length_of(bytes);
+        // Nobody knew its length: the time for it grows with what there turns out to be.
+        to.extend_writing(limits.time_for(limits.response_time_base, total));
         outbox.flush_above(GATHERED_BYTES, to)?;
     }
     if how == Delimiter::Chunks {
@@ -313,7 +323,7 @@ mod tests {
             let mut client = Scripted::default();
             let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox::default();
-            content(&mut outbox, &mut to, &mut response, plan).unwrap();
+            content(&mut outbox, &mut to, &mut response, plan, &Limits::default()).unwrap();
             outbox.flush(&mut to).unwrap();
             assert_eq!(client.received, want, "{why}");
         }
