@@ -3,14 +3,41 @@
 //! All that a listing shows, gathered before its first byte is made. Whatever form the listing takes, it shows this.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::site::lookup::Directory;
 use crate::site::order::Order;
 use crate::site::readme::Readme;
 use crate::site::root::{Entry, Kind};
 
-/// Names in one listing. Each costs about 200 bytes of memory while it is sent; beyond this a page is of no use to a person.
+/// Names in one listing. Each costs 200 to 450 bytes of memory while it is sent; beyond this a page is of no use to a person.
 pub const ENTRIES_MAX: usize = 10_000;
+/// Names in all listings that are being sent: 32 of the longest, some 70 to 140 MB. Clients that ask for them and read nothing would
+/// have them held in memory for seconds, each of them all.
+const HELD_MAX: usize = 32 * ENTRIES_MAX;
+/// Listings of so many names are not counted: they are sent at once.
+const UNCOUNTED_MAX: usize = 100;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// So many names that are held, until it is dropped.
+#[derive(Debug)]
+struct Held(usize);
+
+impl Held {
+    fn new(count: usize) -> io::Result<Held> {
+        let count = if count > UNCOUNTED_MAX { count } else { 0 };
+        let more = |held: usize| held.checked_add(count).filter(|held| count == 0 || *held <= HELD_MAX);
+        let result = HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        result.map(|_| Held(count)).map_err(|_| io::ErrorKind::ResourceBusy.into())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
 
 /// A directory that is to be shown.
 #[derive(Debug)]
@@ -27,6 +54,7 @@ pub struct Contents {
     pub readme: Option<Readme>,
     /// What else a visitor is told, in the form that the visitor reads.
     pub epilogue: String,
+    _held: Held,
 }
 
 /// Whether a listing shows all there is.
@@ -53,12 +81,21 @@ impl Contents {
     /// Reads a directory, and no more entries of it than are shown.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read; or `ResourceBusy`, where too many long ones are being sent.
     pub fn of(directory: &Directory<'_>, path: &[u8], order: Order, entries_max: usize) -> io::Result<Contents> {
         let mut all = directory.entries()?;
-        let entries = all.by_ref().take(entries_max).collect();
+        let entries: Vec<Entry> = all.by_ref().take(entries_max).collect();
+        let held = Held::new(entries.len())?;
         let rest = if all.next().is_some() { Rest::LeftOut } else { Rest::None };
-        Ok(Contents { path: path.to_vec(), order, entries: order.sort(entries), rest, readme: None, epilogue: String::new() })
+        Ok(Contents {
+            path: path.to_vec(),
+            order,
+            entries: order.sort(entries),
+            rest,
+            readme: None,
+            epilogue: String::new(),
+            _held: held,
+        })
     }
 
     /// How much of what.
@@ -92,6 +129,17 @@ pub(crate) mod tests {
         let mut contents = Contents::of(&directory, target.path(), Order::asked(&target), entries_max).unwrap();
         contents.readme = Readme::of(&directory, &contents.entries);
         contents
+    }
+
+    #[test]
+    fn names_that_are_held_are_counted_and_come_back() {
+        // Other tests of this process hold a few.
+        let held: Vec<Held> = std::iter::from_fn(|| Held::new(ENTRIES_MAX).ok()).collect();
+        assert!((30..=32).contains(&held.len()), "{}", held.len());
+        assert!(Held::new(UNCOUNTED_MAX).is_ok(), "a short one is always shown");
+        assert_eq!(Held::new(ENTRIES_MAX).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        drop(held);
+        assert!(Held::new(ENTRIES_MAX).is_ok());
     }
 
     #[test]
