@@ -149,7 +149,9 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
 #[inline(never)]
 fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
-    cross_origin::preflight(request, cors, &names(route(request, app).map_or(READ, |route| route.methods)))
+    // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
+    let route = route(request, app).filter(|route| route.open_to != OpenTo::OwnPages);
+    cross_origin::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
 /// Answers a request for what its path means.
