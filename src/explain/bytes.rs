@@ -23,22 +23,39 @@ pub fn visible(bytes: &[u8]) -> String {
     format!("{}{rest}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'"))
 }
 
-/// The lines of a head as they are on the wire, each with its end and with where it begins.
+/// How a line that holds a secret is shown; `None` if it holds none. What is broken may be broken in the name of a field as well, or go on
+/// behind a CR that ends no line: only the letters count, and what is no proper field is not shown at all.
+fn masked(line: &[u8]) -> Option<String> {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    if MASKED.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) {
+        return Some(format!("{}: (not shown)\\r\\n", name.escape_ascii()));
+    }
+    let begins_secretly = |part: &[u8]| {
+        let letters: Vec<u8> =
+            part.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).take(32).collect();
+        MASKED.iter().any(|masked| letters.starts_with(masked.replace('-', "").as_bytes()))
+    };
+    let is_secret = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(begins_secretly);
+    is_secret.then(|| "(not shown)\\r\\n".to_owned())
+}
+
+/// Whether a line holds a URL with a name and a password before its host (RFC 3986 §3.2.1).
+fn has_userinfo(line: &[u8]) -> bool {
+    let after_scheme = line.windows(3).position(|three| three == b"://").and_then(|at| line.get(at + 3..)).unwrap_or_default();
+    after_scheme.split(|byte| matches!(byte, b'/' | b'?' | b'#' | b' ')).next().is_some_and(|host| host.contains(&b'@'))
+}
+
+/// The lines of a head as they are on the wire, each with where it begins, and as what it is shown if it must not be as it is.
 fn lines_from(head: &[u8]) -> impl Iterator<Item = (usize, &[u8], Option<String>)> {
     let (mut next, mut was_secret) = (0, false);
     head.split_inclusive(|byte| *byte == b'\n').map(move |line| {
         let start = next;
         next += line.len();
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
         // A line that begins with white space goes on with the value before it.
-        let goes_on = matches!(line.first(), Some(b' ' | b'\t'));
-        was_secret = if goes_on {
-            was_secret
-        } else {
-            MASKED.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name.trim_ascii()))
-        };
-        let name = if goes_on { "".to_owned() } else { format!("{}: ", name.escape_ascii()) };
-        (start, line, was_secret.then(|| format!("{name}(not shown)\\r\\n")))
+        let goes_on = was_secret && matches!(line.first(), Some(b' ' | b'\t'));
+        let masked = if goes_on { Some("(not shown)\\r\\n".to_owned()) } else { masked(line) };
+        was_secret = masked.is_some();
+        (start, line, masked)
     })
 }
 
@@ -80,6 +97,10 @@ mod tests {
             (b"", 0, &[""], 0, "nothing"),
             (b"ab", 99, &["ab"], 2, "beyond all"),
             (b"Cookie: a=\x00", 10, &["Cookie: (not shown)\\r\\n"], 8, "within a secret"),
+            (b"Authorization\x00: x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret under a broken name"),
+            (b"Authorization Basic x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret without a colon"),
+            (b"A: b\rCookie: c\r\n", 4, &["(not shown)\\r\\n"], 0, "a secret behind a CR that ends no line"),
+            (b"GET http://u:p@h/ HTTP/1.1\r\nA b", 29, &["(not shown)\\r\\n", "A b"], 1, "a password in a URL"),
             (b"a\r\nCOOKIE : b\r\n c\r\n", 15, &["a\\r\\n", "COOKIE : (not shown)\\r\\n", "(not shown)\\r\\n"], 0, "folded"),
         ] {
             let lines = want.iter().map(ToString::to_string).collect();
