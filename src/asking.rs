@@ -9,16 +9,18 @@ use std::time::SystemTime;
 use log::error;
 
 use crate::app::App;
+use crate::because::Because;
 use crate::ended::Ended;
 use crate::message::{Content, NoContent, Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
-use crate::routes;
+use crate::routes::{self, refusal};
 use crate::semantics::forwarded::Client;
 use crate::slot::{Evicted, Slot};
 use crate::understood::Understood;
+use crate::wire::headers::Headers;
 use crate::wire::malformed::Malformed;
 use crate::wire::request::RequestHead;
 use crate::wire::status::Status;
@@ -92,7 +94,7 @@ impl Asking<'_> {
         self.route(&mut intake, outcome);
         let leftover = intake.drain(limits.drain_bytes_max);
         slot.active().map_err(|Evicted| Unanswered::Evicted)?;
-        let broken = intake.broken().map(|broken| replace(&mut outcome.response, broken));
+        let broken = intake.broken().map(|broken| replace(&mut outcome.response, broken, &self.head.headers));
         (outcome.used, outcome.surplus) = intake.into_surplus(early.len());
         let unread = (leftover == Leftover::Unread).then_some(Ended::Unread);
         outcome.fate = outcome.fate.take().or(broken).or(unread);
@@ -107,7 +109,8 @@ impl Asking<'_> {
         let answer = AssertUnwindSafe(|| outcome.response = routes::answer(&mut request, app, SystemTime::now()));
         if catch_unwind(answer).is_err() {
             error!("a handler panicked; the answer is 500");
-            outcome.response = Response::text(Status::INTERNAL_SERVER_ERROR, "a fault of this server, which has been logged");
+            let why = "a fault of this server, which has been logged";
+            outcome.response = Response::text(Status::INTERNAL_SERVER_ERROR, why).because(Because::Panicked);
             outcome.fate = Some(Ended::Panicked);
         }
     }
@@ -116,15 +119,15 @@ impl Asking<'_> {
 /// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
 /// connection ends.
 #[inline(never)]
-fn replace(response: &mut Response, broken: Broken) -> Ended {
+fn replace(response: &mut Response, broken: Broken, headers: &Headers<'_>) -> Ended {
     match broken {
         Broken::Malformed(what) => {
-            *response = Response::malformed(what);
+            *response = refusal::malformed(what, headers).because(Because::BrokenContent(what));
             Ended::Malformed(what)
         }
         Broken::TimedOut => {
             let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            *response = Response::text(Status::REQUEST_TIMEOUT, why);
+            *response = Response::text(Status::REQUEST_TIMEOUT, why).because(Because::LateContent);
             Ended::ContentTimeout
         }
         Broken::Lost(error) => Ended::Lost(error),

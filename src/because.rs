@@ -2,12 +2,28 @@
 //!
 //! A route says so with its answer, in one word. Nobody needs it to send the answer; whoever wants to learn does (`--explain`).
 
-/// What was found under the path that was asked for.
+use crate::wire::malformed::Malformed;
+
+/// What was found under the path that was asked for, or why nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Because {
-    /// It was not looked for: the request was turned away before, or was not about one path.
+    /// It was not looked for: what came is no proper request.
     #[default]
-    NotLookedFor,
+    NoRequest,
+    /// It was not looked for: the request is for a name that is none of ours.
+    OtherName,
+    /// It was not looked for: nobody showed a password that is right.
+    Stranger,
+    /// It was not looked for: a browser asks what a page may send.
+    Preflight,
+    /// It was not looked for: the request is about the server as a whole.
+    Server,
+    /// It does not matter any more: the content of the request breaks that rule.
+    BrokenContent(Malformed),
+    /// Nor here: the content of the request did not come in time.
+    LateContent,
+    /// It cannot be told: the handler failed.
+    Panicked,
     /// A file, which was in memory.
     Kept,
     /// A file, which was opened.
@@ -22,6 +38,8 @@ pub enum Because {
     Failed,
     /// No file, but a built-in route of that path.
     Route(&'static str),
+    /// The same, and it answers no page of another site.
+    OtherSite(&'static str),
     /// Nothing, so the page that an application begins with.
     Application,
     /// Nothing.
@@ -32,9 +50,18 @@ impl Because {
     /// The same in a sentence.
     pub fn text(self) -> &'static str {
         match self {
-            Because::NotLookedFor => {
-                "nothing was looked up: the request was turned away at the door, or is about the server as a whole"
+            Because::NoRequest => "what came is no proper request, so nothing was looked up",
+            Because::OtherName => {
+                "the request is for a name that is none of ours: it may be a page that made its own name point here. Nothing was looked up"
             }
+            Because::Stranger => "a name and a password are asked for, and these are missing or wrong. Nothing was looked up",
+            Because::Preflight => {
+                "a browser asks, before it sends it, whether a page may send such a request (Fetch §3.3). Nothing was looked up"
+            }
+            Because::Server => "the request is about the server as a whole, so nothing was looked up",
+            Because::BrokenContent(_) => "the content of the request is broken, whatever the route would have made of it",
+            Because::LateContent => "the content of the request did not come in time, whatever the route would have made of it",
+            Because::Panicked => "what answers has failed, which is a fault of this server",
             Because::Kept => {
                 "a file of the directory has that name. It is in memory, and a look at its path showed that it is still the same"
             }
@@ -46,6 +73,7 @@ impl Because {
             }
             Because::Failed => "something has that name, but it cannot be opened",
             Because::Route(_) => "no file has that name, so a built-in route answers: your files win",
+            Because::OtherSite(_) => "a built-in route has that name, and shows what it does to no page of another site",
             Because::Application => {
                 "nothing has that name, and somebody goes to a page: the application's first page answers (--spa)"
             }

@@ -21,6 +21,7 @@ use crate::net::stream::Stream;
 use crate::notes::Notes;
 use crate::peer::Peer;
 use crate::preface;
+use crate::routes::refusal;
 use crate::semantics::date::HttpDate;
 use crate::semantics::forwarded::Client;
 use crate::slot::Slot;
@@ -205,7 +206,11 @@ impl<'a, S: Stream> Connection<'a, S> {
         match self.ask(head_bytes) {
             Ok(()) => self.reply(head_bytes, began),
             Err(Unanswered::Malformed(what)) => {
-                self.refuse(Response::malformed(what), self.parser.method(), Ended::Malformed(what))
+                let response = self
+                    .parser
+                    .head(self.inbox.bytes())
+                    .map_or_else(|| Response::malformed(what), |head| refusal::malformed(what, &head.headers));
+                self.refuse(response, self.parser.method(), Ended::Malformed(what))
             }
             Err(Unanswered::Lost(error)) => Next::Close(Ended::Lost(error)),
             Err(Unanswered::Evicted) => Next::Close(Ended::Evicted),

@@ -142,8 +142,11 @@ const BANS: &[Ban] = &[
 ];
 
 /// Sections that the source cites and that no case can show, each with its reason.
-const NO_CASE: &[(&str, &str, &str)] =
-    &[("9110", "15.5.9", "408 is an answer to what is not sent, ten seconds long: tests/lifecycle.rs waits for it")];
+const NO_CASE: &[(&str, &str, &str)] = &[
+    ("9110", "15.5.9", "408 is an answer to what is not sent, ten seconds long: tests/lifecycle.rs waits for it"),
+    ("9110", "15.6.1", "no bytes of a client lead to 500: tests/faults.rs makes the system fail"),
+    ("9110", "15.6.4", "nor to 503: tests/faults.rs takes the threads away"),
+];
 
 const FILE_LINES_MAX: usize = 400;
 

@@ -24,6 +24,12 @@ const OF_REQUESTS: &[(&str, &str)] = &[
     ("cookie", "what a server asked the client to remember; nobody here does"),
     ("upgrade-insecure-requests", "the client would rather have https; we do not speak it"),
     ("cache-control", "what caches on the way may do"),
+    ("access-control-request-method", "a browser asks whether a page may send that method (Fetch §3.3)"),
+    ("access-control-request-headers", "a browser asks whether a page may send these fields (Fetch §3.3)"),
+    ("access-control-request-private-network", "a browser asks whether a page of the public network may ask here"),
+    ("sec-fetch-site", "whether the page that asks is of this site; a browser says so, and no page can (Fetch Metadata)"),
+    ("x-forwarded-for", "for whom a proxy asks; believed of proxies that --trust-proxy names"),
+    ("forwarded", "for whom a proxy asks (RFC 7239); believed of proxies that --trust-proxy names"),
 ];
 
 /// Fields of responses: the name in lower case, and what it tells.
@@ -43,11 +49,20 @@ const OF_RESPONSES: &[(&str, &str)] = &[
     ("location", "where the client should look instead (RFC 9110 §10.2.2)"),
     ("allow", "which methods this resource takes (RFC 9110 §10.2.1)"),
     ("x-content-type-options", "a browser shall not guess another type"),
-    ("content-security-policy", "this page of ours may run no script but its own, and load nothing"),
+    ("content-security-policy", "what a browser may load and run in an answer of ours: nothing of others"),
     ("referrer-policy", "links on this page do not tell where they were followed from"),
     ("www-authenticate", "how the client can say who it is (RFC 9110 §11.6.1)"),
     ("retry-after", "when it is worth trying again"),
     ("connection", "what becomes of this connection (RFC 9112 §9.3)"),
+    ("access-control-allow-origin", "pages of which sites may read this; * is all (Fetch §3.3.3)"),
+    ("access-control-allow-credentials", "they may do so also with cookies and passwords (Fetch §3.3.3)"),
+    ("access-control-expose-headers", "which fields of the answer they may read (Fetch §3.3.3)"),
+    ("access-control-allow-methods", "which methods they may send (Fetch §3.3.3)"),
+    ("access-control-allow-headers", "which fields they may send (Fetch §3.3.3)"),
+    ("access-control-max-age", "for so many seconds a browser need not ask again (Fetch §3.3.3)"),
+    ("access-control-allow-private-network", "pages of the public network may ask here"),
+    ("cross-origin-opener-policy", "the page gets a process of its own (--isolate)"),
+    ("cross-origin-embedder-policy", "it loads nothing of other sites that does not allow it (--isolate)"),
 ];
 
 /// What a field of a request asks for.

@@ -7,6 +7,8 @@ pub mod bytes;
 
 pub mod fields;
 
+pub mod statuses;
+
 pub mod decisions;
 
 pub mod connection;
@@ -111,10 +113,19 @@ impl Explain {
     pub fn answered(&self, response: &Response, head: &[u8]) {
         let mut page = Page::titled(self.ink, "the answer");
         match response.because {
-            Because::Route(path) => page.says("why", &format_args!("{} ({path})", response.because.text())),
+            Because::Route(path) | Because::OtherSite(path) => {
+                page.says("why", &format_args!("{} ({path})", response.because.text()))
+            }
+            Because::BrokenContent(what) => {
+                page.says("why", &response.because.text());
+                page.says("rule", &what.text());
+            }
             because => page.says("why", &because.text()),
         }
-        page.says("status", &format_args!("{} {}: {}", response.status.code(), response.status.phrase(), of_status(response)));
+        page.says(
+            "status",
+            &format_args!("{} {}: {}", response.status.code(), response.status.phrase(), statuses::of_status(response.status)),
+        );
         page.lines('>', head);
         let lines = head.split(|byte| *byte == b'\n').skip(1);
         for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
@@ -179,19 +190,5 @@ fn of_method(method: Method) -> &'static str {
         Method::Options => "say what may be done (RFC 9110 §9.3.7)",
         Method::Trace => "send my request back; nobody here does",
         Method::Connect => "open a tunnel; we are no proxy",
-    }
-}
-
-fn of_status(response: &Response) -> &'static str {
-    match response.status.code() {
-        200 => "all of it follows",
-        204 => "done, and there is nothing to send",
-        206 => "only the part that Range asked for follows (RFC 9110 §15.3.7)",
-        301 => "it has another address, which Location gives",
-        304 => "the client has this very version already: its condition named it (RFC 9110 §15.4.5)",
-        412 => "the condition names another version than there is (RFC 9110 §15.5.13)",
-        416 => "no byte lies in that range (RFC 9110 §15.5.17)",
-        400..=499 => "the client should ask for something else, or differently",
-        _ => "this server could not do it",
     }
 }

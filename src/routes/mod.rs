@@ -115,7 +115,7 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
-    let response = refusal::dressed(response, request);
+    let response = refusal::dressed(response, &request.head.headers);
     match &app.config.cors {
         None => response,
         Some(cors) => cross_origin::permitted(response, request, cors),
@@ -125,16 +125,16 @@ fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
 #[inline]
 fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     if let Some(refusal) = gate::wrong_name(request, app) {
-        return refusal;
+        return refusal.because(Because::OtherName);
     }
     if let Some(leave) = leave(request, app) {
-        return leave;
+        return leave.because(Because::Preflight);
     }
     if let Some(refusal) = gate::stranger(request, app) {
         return answer_stranger(refusal, request, app, now);
     }
     if request.target.form == Form::Asterisk {
-        return allowing(Status::NO_CONTENT, READ);
+        return allowing(Status::NO_CONTENT, READ).because(Because::Server);
     }
     let codings = app.config.precompressed.codings(&request.head.headers);
     let reads = matches!(request.head.method, Method::Get | Method::Head);
@@ -172,7 +172,7 @@ fn answer_found(found: Found<'_>, request: &mut Request<'_>, app: &App, now: Sys
         .because(Because::NoSlash),
         Found::Failed(error) => Response::failed(&error).because(Because::Failed),
         Found::Missing => match route(request, app) {
-            Some(route) => answer_route(route, request, app).because(Because::Route(route.path)),
+            Some(route) => answer_route(route, request, app),
             None => match application(request, app, now) {
                 Some(response) => response.because(Because::Application),
                 None => refusal::missing(request, app, now).because(Because::Nothing),
@@ -209,7 +209,7 @@ fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now:
         {
             answer_route(route, request, app)
         }
-        _ => refusal,
+        _ => refusal.because(Because::Stranger),
     }
 }
 
@@ -218,9 +218,9 @@ fn answer_route(route: &Route, request: &mut Request<'_>, app: &App) -> Response
     if route.open_to == OpenTo::OwnPages
         && let Some(refusal) = gate::other_site(request)
     {
-        return refusal;
+        return refusal.because(Because::OtherSite(route.path));
     }
-    unless_refused(request, route.methods, |request| (route.handler)(request, app))
+    unless_refused(request, route.methods, |request| (route.handler)(request, app)).because(Because::Route(route.path))
 }
 
 fn route(request: &Request<'_>, app: &App) -> Option<&'static Route> {

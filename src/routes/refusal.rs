@@ -11,6 +11,8 @@ use crate::page;
 use crate::representation::Representation;
 use crate::semantics::accept::{self, Reader};
 use crate::site::lookup::{Found, missing_page};
+use crate::wire::headers::Headers;
+use crate::wire::malformed::Malformed;
 use crate::wire::status::Status;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
@@ -35,16 +37,27 @@ fn in_place(representation: &Representation, source: Source) -> Response {
         .with_body(Body::Slice(source, Slice { start: 0, length: representation.length }))
 }
 
+/// The answer to a head that could be read and says what it must not: a person may have typed it. It is kept by no cache, so it need not
+/// say what it depends on.
+#[inline(never)]
+pub fn malformed(what: Malformed, headers: &Headers<'_>) -> Response {
+    let response = Response::malformed(what);
+    match accept::choose(headers, &[Reader::Terminal, Reader::Browser]) {
+        Reader::Browser => dress(response, headers),
+        Reader::Terminal | Reader::Program => response,
+    }
+}
+
 /// The same answer in the form that the client reads.
-pub fn dressed(response: Response, request: &Request<'_>) -> Response {
-    if response.status.code() < 400 { response } else { dress(response, request) }
+pub fn dressed(response: Response, headers: &Headers<'_>) -> Response {
+    if response.status.code() < 400 { response } else { dress(response, headers) }
 }
 
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn dress(response: Response, request: &Request<'_>) -> Response {
+fn dress(response: Response, headers: &Headers<'_>) -> Response {
     let Some(why) = response.why() else { return response };
-    match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser]) {
+    match accept::choose(headers, &[Reader::Terminal, Reader::Browser]) {
         Reader::Terminal | Reader::Program => response.with("Vary", "Accept"),
         Reader::Browser => {
             let body = Body::Bytes(refusal_page(response.status, why).into_bytes().into());

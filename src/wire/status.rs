@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Status(u16);
 
 /// Every status code that this server sends, and its reason phrase.
-const PHRASES: [(Status, &str); 25] = [
+const PHRASES: [(Status, &str); 24] = [
     (Status::CONTINUE, "Continue"),
     (Status::OK, "OK"),
     (Status::NO_CONTENT, "No Content"),
@@ -24,7 +24,6 @@ const PHRASES: [(Status, &str); 25] = [
     (Status::PRECONDITION_FAILED, "Precondition Failed"),
     (Status::CONTENT_TOO_LARGE, "Content Too Large"),
     (Status::URI_TOO_LONG, "URI Too Long"),
-    (Status::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"),
     (Status::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable"),
     (Status::EXPECTATION_FAILED, "Expectation Failed"),
     (Status::MISDIRECTED_REQUEST, "Misdirected Request"),
@@ -53,7 +52,6 @@ impl Status {
     pub const PRECONDITION_FAILED: Status = Status(412);
     pub const CONTENT_TOO_LARGE: Status = Status(413);
     pub const URI_TOO_LONG: Status = Status(414);
-    pub const UNSUPPORTED_MEDIA_TYPE: Status = Status(415);
     pub const RANGE_NOT_SATISFIABLE: Status = Status(416);
     pub const EXPECTATION_FAILED: Status = Status(417);
     pub const MISDIRECTED_REQUEST: Status = Status(421);
@@ -65,6 +63,11 @@ impl Status {
 }
 
 impl Status {
+    /// All that this server sends, in order.
+    pub fn all() -> impl Iterator<Item = Status> {
+        PHRASES.iter().map(|(status, _)| *status)
+    }
+
     /// The three digits.
     pub fn code(self) -> u16 {
         self.0
