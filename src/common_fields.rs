@@ -18,14 +18,28 @@ pub struct CommonField {
 /// Fields that are not for everybody to set, and why. Names are in lower case.
 const OWNED: &[(&[&str], &str)] = &[
     (
-        &["connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"],
+        &[
+            "connection",
+            "content-length",
+            "date",
+            "keep-alive",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ],
         "the server alone knows it, and a wrong one would break the message",
     ),
     (
         &["accept-ranges", "content-encoding", "content-range", "etag", "last-modified"],
         "it belongs to one file and is made for each",
     ),
-    (&["allow", "location", "retry-after", "www-authenticate"], "it belongs to one answer and is made for each"),
+    (&["age"], "only a cache knows it"),
+    (
+        &["allow", "content-location", "location", "retry-after", "www-authenticate"],
+        "it belongs to one answer and is made for each",
+    ),
     (&["content-type"], "it is different for each file; --mime EXT=TYPE and --charset change it"),
     (&["x-content-type-options"], "nosniff is in every answer already"),
 ];
@@ -147,6 +161,9 @@ mod tests {
             ("TRANSFER-ENCODING: chunked", Err("break the message"), "in any case"),
             ("connection: close", Err("break the message"), "of the connection"),
             ("Date: now", Err("break the message"), "ours"),
+            ("Proxy-Connection: close", Err("break the message"), "of a connection, misspelt by old proxies"),
+            ("Age: 0", Err("only a cache"), "of caches"),
+            ("Content-Location: /a", Err("made for each"), "of one answer"),
             ("ETag: \"a\"", Err("made for each"), "of a file"),
             ("Content-Type: text/html", Err("--mime"), "of a file, with another flag"),
             ("Access-Control-Allow-Origin: *", Err("--cors"), "with another flag"),
