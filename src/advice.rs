@@ -3,7 +3,7 @@
 use log::Level;
 
 use crate::app::App;
-use crate::config::{Fallback, Hosts, Preface};
+use crate::config::{Fallback, Hosts, Precompressed, Preface};
 use crate::sandbox::Confined;
 
 /// One line for the log.
@@ -54,6 +54,12 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
     }
     if app.config.fallback == Fallback::StartPage && !app.site.has_start_page() {
         say(Level::Warn, "--spa has no page to send: there is no index in ROOT, so what is missing is 404");
+    }
+    if app.config.precompressed == Precompressed::On && app.site.is_one_file() {
+        say(
+            Level::Warn,
+            "--precompressed has no effect: one file is served, and its compressed forms are others; serve the directory",
+        );
     }
     all
 }

@@ -57,7 +57,16 @@ impl LogFile {
                 self.file = file;
                 info!("the access log is opened anew");
             }
-            Err(error) => warn!("cannot open {} anew: {error}; the access log goes on in the old file", self.path.display()),
+            Err(error) => {
+                let way_out = match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        " (if its directory was replaced, the sandbox holds us to the old one: start anew, or with --sandbox=off)"
+                    }
+                    _ => "",
+                };
+                let path = self.path.display();
+                warn!("cannot open {path} anew: {error}{way_out}; the access log goes on in the old file");
+            }
         }
     }
 }

@@ -97,6 +97,9 @@ fn run(cli: &Cli) -> Result<(), String> {
     for name in cli::unknown_variables() {
         log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
     }
+    if let Some(advice) = cli.talk.advice() {
+        log::warn!("{advice}");
+    }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
     let app = App { stop, access_log, explain, notify, ..App::new(config, site, auth) };

@@ -203,10 +203,13 @@ fn the_log_on_stdout_follows_the_ready_line() {
 fn who_wants_no_access_log_gets_none() {
     let logs = Scratch::new();
     let file = logs.path().join("log");
-    let (_scratch, process) = served(&["--quiet", "--access-log", file.to_str().unwrap()]);
-    process.get("/ten.txt");
+    let scratch = Scratch::new();
+    let mut process = Process::of(command(&["--quiet", "--access-log", file.to_str().unwrap()], &scratch), Log::Read);
+    process.get("/missing");
     assert!(!file.exists(), "nor a file for it");
-    drop(process);
+    process.signal(Signal::TERM);
+    process.wait(PATIENCE);
+    assert!(process.log_lines().iter().any(|line| line.contains("nothing is written to --access-log")), "but is told so");
     for (rust_log, wanted) in [("access=off", 0), ("off", 1), ("access=info", 1)] {
         let scratch = Scratch::new();
         let mut command = std::process::Command::new("env");

@@ -33,8 +33,8 @@ pub struct Answers {
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true)]
     pub header: Vec<CommonField>,
 
-    /// Let pages of that site (scheme://host or scheme://host:port) read the answers, also with passwords; without ORIGIN, those of all
-    /// sites, never with passwords; may be given more than once
+    /// Let pages of that site (scheme://host or scheme://host:port) read the answers, also with passwords that the browser keeps;
+    /// without ORIGIN, those of all sites, never with these; may be given more than once
     #[arg(long, value_name = "ORIGIN", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_parser = cors_origin)]
     pub cors: Vec<String>,
 

@@ -93,7 +93,9 @@ impl fmt::Display for NoStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.error.render().to_string();
         let said = text.split("\n\nUsage:").next().unwrap_or_default().replace("\n\nFor more information, try '--help'.", "");
-        let parts = said.trim_start_matches("error: ").split("\n\n");
+        // No option takes words that begin with a hyphen, nor a root that does: that tip leads nowhere.
+        let parts =
+            said.trim_start_matches("error: ").split("\n\n").filter(|part| !part.trim_start().starts_with("tip: to pass"));
         let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let mut line = parts.join("; ");
         for variables::Set { name, option, .. } in &self.variables {

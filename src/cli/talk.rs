@@ -61,6 +61,12 @@ impl Talk {
         }
     }
 
+    /// What may have been meant otherwise, if anything.
+    pub fn advice(&self) -> Option<&'static str> {
+        let is_in_vain = self.quiet && self.access_log.is_some();
+        is_in_vain.then_some("--quiet switches the access log off, and nothing is written to --access-log; leave one of them out")
+    }
+
     /// How its lines are spelled.
     pub fn log_format(&self) -> Format {
         match self.log_format {

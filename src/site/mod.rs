@@ -100,6 +100,11 @@ impl Site {
         matches!(lookup::start_page(self, None, SystemTime::now()), lookup::Found::File(_) | lookup::Found::Kept(_))
     }
 
+    /// Whether one file is served, and nothing beside it.
+    pub fn is_one_file(&self) -> bool {
+        self.root.only_file().is_some()
+    }
+
     /// Where it is, for the person who started the program.
     pub fn shown_path(&self) -> &Path {
         &self.shown_path
