@@ -37,6 +37,9 @@ pub fn show(out: &mut String, path: &str, authority: Option<Authority<'_>>) {
         html::show(out, format!("{words} http://{host}{path}").as_bytes());
         out.push_str(&format!("</code></dt>\n<dd>{says}</dd>\n"));
     }
+    out.push_str(
+        "<dt><code>threadbare --explain</code></dt>\n<dd>tells each exchange in plain words, where the server runs</dd>\n",
+    );
     out.push_str("</dl>\n</section>\n");
 }
 
@@ -63,6 +66,7 @@ mod tests {
             let hrefs: Vec<_> = out.split("href=\"").skip(1).map(|after| after.split('"').next().unwrap()).collect();
             assert_eq!(hrefs, links, "{path}");
             assert!(out.contains(command), "{out}");
+            assert!(out.contains("<code>threadbare --explain</code>"), "{out}");
             assert!(out.contains("curl -d &#39;some words&#39;"), "{out}");
         }
     }
