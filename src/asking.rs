@@ -30,7 +30,7 @@ pub struct Asking<'a> {
     /// What it may look at.
     pub app: &'a App,
     /// Who asks.
-    pub from: Client,
+    pub from: &'a Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// What it says.

@@ -114,14 +114,8 @@ impl<'a, S: Stream> Connection<'a, S> {
         match self.receive_head() {
             Ok(head_bytes) => self.answer(head_bytes),
             Err(NoRequest::Ended(ended)) => Next::Close(ended),
-            Err(NoRequest::Fault(fault)) => {
-                self.explain_fault(fault);
-                self.refuse(Response::malformed(fault.what), self.parser.method(), Ended::Malformed(fault.what))
-            }
-            Err(NoRequest::TimedOut) => {
-                let response = Response::text(Status::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
-                self.refuse(response, self.parser.method(), Ended::HeadTimeout)
-            }
+            Err(NoRequest::Fault(fault)) => self.refuse_fault(fault),
+            Err(NoRequest::TimedOut) => self.refuse_slow(),
         }
     }
 
@@ -205,13 +199,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let began = Instant::now();
         match self.ask(head_bytes) {
             Ok(()) => self.reply(head_bytes, began),
-            Err(Unanswered::Malformed(what)) => {
-                let response = self
-                    .parser
-                    .head(self.inbox.bytes())
-                    .map_or_else(|| Response::malformed(what), |head| refusal::malformed(what, &head.headers));
-                self.refuse(response, self.parser.method(), Ended::Malformed(what))
-            }
+            Err(Unanswered::Malformed(what)) => self.refuse_head(what),
             Err(Unanswered::Lost(error)) => Next::Close(Ended::Lost(error)),
             Err(Unanswered::Evicted) => Next::Close(Ended::Evicted),
         }
@@ -231,7 +219,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             explain.asked(bytes, &head, &understood.target, understood.framing, understood.expectation);
         }
         let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
-        let (app, from) = (self.app, self.from);
+        let (app, from) = (self.app, &self.from);
         let asking = Asking { app, from, head: &head, understood: &understood, notes: notes.as_deref() };
         let outcome = &mut self.outcome;
         if understood.framing == Framing::None {
@@ -290,6 +278,28 @@ impl<'a, S: Stream> Connection<'a, S> {
         if let Some(explain) = &self.app.explain {
             explain.refused(self.inbox.bytes(), fault);
         }
+    }
+
+    /// Answers a head that was begun and not finished in time.
+    #[inline(never)]
+    fn refuse_slow(&mut self) -> Next {
+        let response = Response::text(Status::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
+        self.refuse(response, self.parser.method(), Ended::HeadTimeout)
+    }
+
+    /// Answers what is no head, in a line: what its fields say cannot be relied on.
+    #[inline(never)]
+    fn refuse_fault(&mut self, fault: Fault) -> Next {
+        self.explain_fault(fault);
+        self.refuse(Response::malformed(fault.what), self.parser.method(), Ended::Malformed(fault.what))
+    }
+
+    /// Answers a head that could be read and says what it must not, as its client reads answers.
+    #[inline(never)]
+    fn refuse_head(&mut self, what: Malformed) -> Next {
+        let head = self.parser.head(self.inbox.bytes());
+        let response = head.map_or_else(|| Response::malformed(what), |head| refusal::malformed(what, &head.headers));
+        self.refuse(response, self.parser.method(), Ended::Malformed(what))
     }
 
     /// Answers what is no proper request, and ends the connection: where the next message begins cannot be known. The method

@@ -43,7 +43,7 @@ impl Content for NoContent {
 /// A request, as a handler sees it.
 pub struct Request<'a> {
     /// Who has connected to us, or to the balancer in front of us.
-    pub from: Client,
+    pub from: &'a Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// The target, understood.

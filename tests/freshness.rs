@@ -54,7 +54,7 @@ fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
     let head = parser.head(head.as_bytes()).unwrap();
     let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
     let mut request =
-        Request { from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+        Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
     let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {

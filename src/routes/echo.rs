@@ -30,7 +30,7 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
-    let client = forwarded::client(request.from, &request.head.headers, &app.config.proxies.trusted);
+    let client = forwarded::client(*request.from, &request.head.headers, &app.config.proxies.trusted);
     let seen = Seen {
         peer: request.from.peer.to_string(),
         client: (client.peer != request.from.peer).then(|| client.peer.to_string()),

@@ -203,7 +203,7 @@ mod tests {
         let head = parser.head(head.as_bytes()).unwrap();
         let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
         let request =
-            Request { from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+            Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
         let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };

@@ -124,17 +124,8 @@ fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
 
 #[inline]
 fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    if let Some(refusal) = gate::wrong_name(request, app) {
-        return refusal.because(Because::OtherName);
-    }
-    if let Some(leave) = leave(request, app) {
-        return leave.because(Because::Preflight);
-    }
-    if let Some(refusal) = gate::stranger(request, app) {
-        return answer_stranger(refusal, request, app, now);
-    }
-    if request.target.form == Form::Asterisk {
-        return allowing(Status::NO_CONTENT, READ).because(Because::Server);
+    if let Some(answer) = answer_at_the_door(request, app, now) {
+        return answer;
     }
     let codings = app.config.precompressed.codings(&request.head.headers);
     let reads = matches!(request.head.method, Method::Get | Method::Head);
@@ -143,6 +134,22 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
         Found::Kept(kept) if reads => files::answer_kept(kept, request).because(Because::Kept),
         found => answer_found(found, request, app, now),
     }
+}
+
+/// The answer to a request for which nothing is looked up; `None` to all others.
+// Not inlined: see `conn::serve` on the depth of the stack.
+#[inline(never)]
+fn answer_at_the_door(request: &mut Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
+    if let Some(refusal) = gate::wrong_name(request, app) {
+        return Some(refusal.because(Because::OtherName));
+    }
+    if let Some(leave) = leave(request, app) {
+        return Some(leave.because(Because::Preflight));
+    }
+    if let Some(refusal) = gate::stranger(request, app) {
+        return Some(answer_stranger(refusal, request, app, now));
+    }
+    (request.target.form == Form::Asterisk).then(|| allowing(Status::NO_CONTENT, READ).because(Because::Server))
 }
 
 /// The answer to a preflight of a page that may read the site; `None` if it is none.
