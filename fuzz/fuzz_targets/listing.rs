@@ -84,7 +84,7 @@ fuzz_target!(|data: &[u8]| {
                 content: &mut Nothing,
                 notes: None,
             };
-            match lookup(site, &target, SystemTime::now()) {
+            match lookup(site, &target, None, SystemTime::now()) {
                 Found::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
