@@ -105,11 +105,12 @@ impl Live {
         evict_one(&self.lock(), now, self.age_min);
     }
 
-    /// Evicts every connection that waits for a request, and those whose head is older than `head_age_min`.
-    pub fn evict_waiting(&self, now: Instant, head_age_min: Duration) {
+    /// Evicts every connection that has waited for a request for `idle_age_min`, or for the rest of a head for `head_age_min`.
+    pub fn evict_waiting(&self, now: Instant, idle_age_min: Duration, head_age_min: Duration) {
         for seat in self.lock().iter() {
-            let is_old = seat.slot.age(now) >= head_age_min;
-            if seat.slot.evict(IDLE).is_ok() || (is_old && seat.slot.evict(HEAD).is_ok()) {
+            let age = seat.slot.age(now);
+            let evicted_from = |state, age_min| age >= age_min && seat.slot.evict(state).is_ok();
+            if evicted_from(IDLE, idle_age_min) || evicted_from(HEAD, head_age_min) {
                 cut(seat);
             }
         }
@@ -289,6 +290,29 @@ mod tests {
         fourth.seat.slot.content(at(301)).unwrap();
         fourth.seat.slot.active().unwrap();
         assert!(admit(&live, &pairs, at(900)).is_none(), "all of it is here, and the request is being answered");
+    }
+
+    #[test]
+    fn who_waits_is_sent_home_when_he_has_waited_long_enough() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let live = Live::new(100);
+        let began = Instant::now();
+        let at = |millis| began + Duration::from_millis(millis);
+        let (idle, head) = (Duration::from_millis(100), Duration::from_millis(1000));
+        let seats: Vec<_> = (0..3).map(|_| admit(&live, &pairs, at(0)).unwrap()).collect();
+        let [waits, begins, answers] = &seats[..] else { panic!() };
+        waits.0.seat.slot.active().unwrap();
+        waits.0.seat.slot.idle(at(0)).unwrap();
+        answers.0.seat.slot.active().unwrap();
+        for (millis, gone, why) in [
+            (99, [false, false, false], "his next request may be on its way"),
+            (100, [true, false, false], "it is not"),
+            (999, [true, false, false], "the head may still come"),
+            (1000, [true, true, false], "it does not; and an answer is never cut off here"),
+        ] {
+            live.evict_waiting(at(millis), idle, head);
+            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.seat.slot.is_evicted()), gone, "{why}");
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ const ADMISSION_TRIES: usize = 4;
 const REFUSED_MAX: usize = 64;
 /// How long those are listened to, so that they get to read why.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection that has had its last answer is still waited for when we are asked to stop: a client that asks again at once, as
+/// proxies do, has its next request on the way, and would have to guess whether we have read it. It is answered with `Connection: close`.
+const IDLE_AGE_WHEN_STOPPING: Duration = Duration::from_millis(100);
 /// How long a connection that was accepted when we were asked to stop, and has not sent a whole head yet, is still waited for.
 const HEAD_AGE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 
@@ -100,7 +103,7 @@ fn drain(live: &Live, app: &App) -> Stopped {
     loop {
         let now = Instant::now();
         // Again and again, for a connection that was answering when we looked may be waiting now.
-        live.evict_waiting(now, HEAD_AGE_WHEN_STOPPING);
+        live.evict_waiting(now, IDLE_AGE_WHEN_STOPPING, HEAD_AGE_WHEN_STOPPING);
         match live.wait_for_one_to_leave(Duration::from_millis(20)) {
             0 => return Stopped::Drained,
             left if began.elapsed() >= app.config.limits.grace_time_max => return Stopped::Cut(left),
