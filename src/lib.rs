@@ -157,6 +157,8 @@ pub mod page;
 
 pub mod stamp;
 
+pub mod positioned;
+
 pub mod html;
 
 pub mod glob;

@@ -239,7 +239,7 @@ impl Trouble {
             return Trouble::Nothing;
         }
         // accept(2) asks to treat pending network errors of the new socket like EAGAIN: by trying again.
-        const THAT_ONE: [E; 12] = [
+        const THAT_ONE: &[E] = &[
             E::INTR,
             E::CONNABORTED,
             E::PROTO,
@@ -247,6 +247,7 @@ impl Trouble {
             E::NETDOWN,
             E::NOPROTOOPT,
             E::HOSTDOWN,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
             E::NONET,
             E::HOSTUNREACH,
             E::OPNOTSUPP,
@@ -290,7 +291,9 @@ fn is_missing(error: &io::Error) -> bool {
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))?;
+    // Not by flags, which macOS does not have; there is no other thread yet that could start a program in between.
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::empty(), Some(ipproto::TCP))?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     // A server that is started again must not wait until the last connections of its predecessor are forgotten.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
@@ -300,7 +303,9 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     without_delay(&socket);
-    Ok(TcpListener::from(socket))
+    let socket = TcpListener::from(socket);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// Each connection inherits from the listener that it has no Nagle's delay: one system call less for each. Linux does that, and

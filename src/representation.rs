@@ -196,6 +196,7 @@ mod tests {
     const NOW: Duration = Duration::new(1_700_000_000, 500);
 
     #[test]
+    #[cfg_attr(windows, ignore = "its clock counts in steps of 100 ns, and not so far")]
     fn validators_of_odd_times() {
         let after = |secs, nanos| UNIX_EPOCH + Duration::new(secs, nanos);
         let before = |secs, nanos| UNIX_EPOCH - Duration::new(secs, nanos);

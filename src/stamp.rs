@@ -4,7 +4,7 @@
 //! the open handle before the first byte, and compared before the last.
 
 use std::fs::Metadata;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The longest step in which a file system counts time: FAT's two seconds.
 const STEP_NANOS_MAX: i64 = 2_000_000_000;
@@ -66,6 +66,7 @@ impl Stamp {
     /// The stamp of what a path leads to, its own links not followed; `None` for what is no regular file.
     #[cfg(unix)]
     pub fn of_regular(stat: &rustix::fs::Stat) -> Option<Stamp> {
+        use std::time::Duration;
         let length = u64::try_from(stat.st_size).ok()?;
         let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
         let modified = match u64::try_from(stat.st_mtime) {
@@ -75,11 +76,11 @@ impl Stamp {
                 .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
         };
         let identity = Identity {
-            device: stat.st_dev,
+            device: number(stat.st_dev)?,
             inode: stat.st_ino,
             changed_secs: stat.st_ctime,
             changed_nanos: i64::try_from(stat.st_ctime_nsec).ok()?,
-            links: stat.st_nlink,
+            links: number(stat.st_nlink)?,
         };
         rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(Stamp { length, modified, identity })
     }
@@ -88,6 +89,13 @@ impl Stamp {
     pub fn of(metadata: &Metadata) -> Stamp {
         Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
+}
+
+/// A number of `stat`, whose width each system chooses for itself.
+#[cfg(unix)]
+#[inline]
+fn number(of_any_width: impl TryInto<u64>) -> Option<u64> {
+    of_any_width.try_into().ok()
 }
 
 #[cfg(unix)]
@@ -109,6 +117,8 @@ fn identity(_: &Metadata) -> Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -116,7 +126,7 @@ mod tests {
         let stamp = Stamp {
             length: 1,
             modified: Some(SystemTime::UNIX_EPOCH),
-            identity: Identity { device: 1, inode: 2, changed_secs: 3, changed_nanos: 4, links: 1 },
+            identity: Identity { device: 1, inode: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
         };
         let with = |change: &dyn Fn(&mut Stamp)| {
             let mut later = stamp;
@@ -124,8 +134,8 @@ mod tests {
             stamp.compare(&later)
         };
         for (secs, nanos, want, why) in [
-            (5, 4, false, "a whole step, and no more"),
-            (5, 5, true, "a nanosecond more"),
+            (5, 400, false, "a whole step, and no more"),
+            (5, 500, true, "a little more: the clock of Windows counts no less"),
             (2, 0, false, "changed in the future"),
         ] {
             let now = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);

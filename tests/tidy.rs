@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &[
         "semantics",
         "stamp",
+        "positioned",
         "fields",
         "common_fields",
         "html",

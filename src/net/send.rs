@@ -3,7 +3,6 @@
 //! The only file that writes a response. Head and small content leave in one write, since two small writes meet the client's delayed
 //! acknowledgement and cost 40 ms; large files pass through one buffer, piece by piece.
 
-use std::fs::File;
 use std::io::{self, Read};
 
 use crate::config::Limits;
@@ -12,6 +11,7 @@ use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
 use crate::net::piece::{Piece, SMALL_BYTES};
 use crate::net::stream::Stream;
+use crate::positioned::read_at;
 use crate::stamp::{Freshness, Stamp};
 use crate::wire::chunked::{CHUNK_END, LAST, size_line};
 
@@ -244,16 +244,6 @@ fn changed(open: &OpenFile) -> Freshness {
     open.file.metadata().map_or(Freshness::Changed, |now| open.stamp.compare(&Stamp::of(&now)))
 }
 
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, at)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
-}
-
 /// Sends a stream, in chunks or up to the close.
 fn stream<S: Stream>(
     outbox: &mut Outbox,
@@ -296,6 +286,7 @@ fn length_of(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
     use std::time::{Duration, Instant};
 

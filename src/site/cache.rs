@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use crate::positioned::read_exact_at;
 use crate::representation::{Kept, Representation};
 use crate::site::root::Root;
 use crate::stamp::Stamp;
@@ -141,18 +142,10 @@ pub struct Opened<'a> {
 }
 
 /// All bytes of a file, if they are so many. It does not move the place where the next read begins.
-#[cfg(unix)]
 fn read(file: &File, length: u64) -> Option<Vec<u8>> {
-    use std::os::unix::fs::FileExt;
     let mut content = vec![0; usize::try_from(length).ok()?];
-    file.read_exact_at(&mut content, 0).ok()?;
+    read_exact_at(file, &mut content, 0).ok()?;
     Some(content)
-}
-
-/// Elsewhere no file is settled, so none is read.
-#[cfg(not(unix))]
-fn read(_: &File, _: u64) -> Option<Vec<u8>> {
-    None
 }
 
 impl Shard {

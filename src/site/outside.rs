@@ -35,11 +35,10 @@ fn by_number(error: io::Error) -> io::Error {
     error
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn errors_as_seen_outside() {
         use io::ErrorKind as K;
