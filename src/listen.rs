@@ -211,10 +211,8 @@ pub fn accept(listener: &Listener) -> io::Result<(Socket, Peer)> {
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
         // Elsewhere a connection inherits the listener's mode, and not its options.
         socket.set_nonblocking(false)?;
-        if let Socket::Tcp(socket) = &socket {
-            // It fails where the client has gone already; then the first read says so.
-            let _ = socket.set_nodelay(true);
-        }
+        // It fails where the client has gone already; then the first read says so.
+        let _ = socket.set_nodelay();
     }
     Ok((socket, peer))
 }

@@ -71,6 +71,18 @@ impl Socket {
         }
     }
 
+    /// That what is written leaves at once; a socket at a path knows nothing else.
+    ///
+    /// # Errors
+    /// When the other side has gone already.
+    pub fn set_nodelay(&self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.set_nodelay(true),
+            #[cfg(unix)]
+            Socket::Unix(_) => Ok(()),
+        }
+    }
+
     /// Another descriptor of the same connection.
     ///
     /// # Errors
@@ -132,6 +144,15 @@ impl AsFd for Socket {
         match self {
             Socket::Tcp(socket) => socket.as_fd(),
             Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for Socket {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        match self {
+            Socket::Tcp(socket) => socket.as_socket(),
         }
     }
 }

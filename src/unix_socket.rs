@@ -48,7 +48,11 @@ pub fn open(path: &Path, mode: Option<u32>, backlog: i32) -> io::Result<(UnixLis
 }
 
 fn new_socket() -> rustix::io::Result<rustix::fd::OwnedFd> {
-    socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
+    // Not by flags, which macOS does not have; there is no other thread yet that could start a program in between.
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(socket)
 }
 
 /// Removes a socket at which nobody listens.

@@ -46,8 +46,10 @@ const FILES: &[(&str, &str)] = &[
     ("site/outside.rs", "errors are told apart by their kind alone"),
     ("site/root.rs", "files are opened by cap-std alone; names are text"),
     ("site/still.rs", "no file counts as unchanged, so each is read again"),
+    ("socket.rs", "TCP alone"),
     ("stamp.rs", "a file's length and time, without inode and status change"),
     ("stop.rs", "the loop that accepts sees the wish within 20 ms"),
+    ("unix_socket.rs", "left out; --bind unix: says that this system has no such sockets"),
 ];
 
 #[test]
