@@ -123,6 +123,11 @@ impl AccessLog {
         self.writer.append(|bytes| line.write(self.format, bytes));
     }
 
+    /// How many of its lines were lost; `None` if they go where the program writes what it says, and are counted there.
+    pub fn lost_beside(&self, program_log: &LogWriter) -> Option<u64> {
+        (!self.writer.is(program_log)).then(|| self.writer.lost())
+    }
+
     /// Whether it is a file somewhere beneath that directory.
     pub fn is_beneath(&self, root: &Path) -> bool {
         self.file.as_ref().is_some_and(|file| file.directory.starts_with(root))

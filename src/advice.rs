@@ -43,6 +43,12 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
     if is_reachable && app.auth.is_some() {
         say(Level::Warn, "passwords travel in the clear; put a proxy with TLS in front");
     }
+    if is_reachable && app.auth.is_none() && app.metrics.is_some() {
+        say(
+            Level::Warn,
+            "/metrics tells everybody who reaches us how we are used; --auth asks for a password, a proxy can keep it back",
+        );
+    }
     if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.shown_path())) {
         say(Level::Warn, "the access log lies in the directory that is served; let --access-log name a place beside it");
     }

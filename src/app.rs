@@ -4,6 +4,7 @@ use crate::access_log::AccessLog;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::explain::Explain;
+use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::site::Site;
 use crate::stop::Stop;
@@ -22,6 +23,8 @@ pub struct App {
     pub access_log: Option<AccessLog>,
     /// To whom each exchange is explained; `None` is nobody.
     pub explain: Option<Explain>,
+    /// Where what happens is counted; `None` is nowhere.
+    pub metrics: Option<Metrics>,
     /// Who is told how we are.
     pub notify: Notify,
 }
@@ -29,6 +32,7 @@ pub struct App {
 impl App {
     /// What a request may always look at. The rest is as if nobody had asked for it: no access log, and no end.
     pub fn new(config: Config, site: Site, auth: Option<Auth>) -> App {
-        App { config, site, auth, stop: Stop::default(), access_log: None, explain: None, notify: Notify::default() }
+        let notify = Notify::default();
+        App { config, site, auth, stop: Stop::default(), access_log: None, explain: None, metrics: None, notify }
     }
 }

@@ -14,6 +14,8 @@ use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
 use crate::finish;
 use crate::message::Response;
+use crate::metrics::{Metrics, Visit};
+use crate::net::counted::Counted;
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
@@ -54,13 +56,15 @@ struct Connection<'a, S> {
     app: &'a App,
     from: Client,
     slot: &'a Slot,
-    stream: Deadline<S>,
+    stream: Deadline<Counted<'a, S>>,
     inbox: Inbox,
     parser: HeadParser,
     outbox: Outbox,
     outcome: Outcome,
     date: HttpDate,
     exchanges: u64,
+    /// Where it is counted; `None` is nowhere.
+    visit: Option<Visit<'a>>,
 }
 
 /// Serves one connection to its end.
@@ -71,6 +75,9 @@ pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended 
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = connection.converse();
+    if let Some(visit) = &mut connection.visit {
+        visit.ends(&ended);
+    }
     connection.close(&ended);
     debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
     ended
@@ -80,6 +87,8 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn begin(stream: S, peer: Peer, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
+        let visit = app.metrics.as_ref().map(Metrics::visit);
+        let stream = Counted::new(stream, visit.as_ref().and_then(Visit::tally));
         Box::new(Connection {
             app,
             from: Client::direct(peer),
@@ -91,6 +100,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             outcome: Outcome::none(),
             date: HttpDate::at(SystemTime::now()),
             exchanges: 0,
+            visit,
         })
     }
 
@@ -307,6 +317,9 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
+        if let (Some(visit), Ended::Malformed(what)) = (&self.visit, &ended) {
+            visit.malformed(*what);
+        }
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began);
@@ -319,13 +332,16 @@ impl<'a, S: Stream> Connection<'a, S> {
     }
 
     /// What sending an answer needs.
-    fn delivery(&mut self) -> Delivery<'_, S> {
+    fn delivery(&mut self) -> Delivery<'_, Counted<'a, S>> {
         let (config, explain) = (&self.app.config, self.app.explain.as_ref());
         Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config, explain }
     }
 
     /// Notes an exchange while its request still stands in the inbox.
     fn note(&self, sent: &Delivered, began: Instant) {
+        if let Some(visit) = &self.visit {
+            visit.exchange(self.parser.method(), sent.status, sent.because, began.elapsed());
+        }
         let message = self.inbox.bytes();
         sent.note(self.app, Asked { from: self.from, message, head: self.parser.head(message), began }, &self.date);
     }

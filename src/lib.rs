@@ -141,6 +141,8 @@ pub mod because;
 
 pub mod notes;
 
+pub mod metrics;
+
 pub mod explain;
 
 pub mod fields;

@@ -104,6 +104,11 @@ impl LogWriter {
         self.queue.filled.notify_one();
     }
 
+    /// Whether both put their lines into the same queue.
+    pub fn is(&self, other: &LogWriter) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
     /// How many lines were lost since the beginning.
     pub fn lost(&self) -> u64 {
         self.queue.lock().lost

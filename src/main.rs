@@ -26,12 +26,14 @@ use threadbare::ink::Ink;
 use threadbare::janitor::Janitor;
 use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::log_writer::{LogWriter, Losses};
+use threadbare::metrics::Metrics;
+use threadbare::metrics::process::Process;
 use threadbare::notify::{Notify, State};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, hangup, interfaces, logging, qr, sandbox};
+use threadbare::{advice, browser, capacity, hangup, interfaces, logging, qr, routes, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -79,6 +81,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     let access_log = cli.talk.access_log().open(config.sandbox)?;
     let notify = Notify::from_environment();
+    let process = cli.talk.metrics.then(Process::open);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let confined = sandbox::confine(config.sandbox, config.symlinks, site.handle())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
@@ -94,15 +97,11 @@ fn run(cli: &Cli) -> Result<(), String> {
     if let Some(limit) = capacity.lowered_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
-    for name in cli::unknown_variables() {
-        log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
-    }
-    if let Some(advice) = cli.talk.advice() {
-        log::warn!("{advice}");
-    }
+    warn_of_words(cli);
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
-    let app = App { stop, access_log, explain, notify, ..App::new(config, site, auth) };
+    let metrics = process.map(|process| Metrics::new(routes::paths(), capacity.connections_max, process, log.clone()));
+    let app = App { stop, access_log, explain, metrics, notify, ..App::new(config, site, auth) };
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
@@ -121,6 +120,16 @@ fn run(cli: &Cli) -> Result<(), String> {
     log::info!("stopped");
     write_last_lines(&app, &log);
     Ok(())
+}
+
+/// Says which words decide nothing.
+fn warn_of_words(cli: &Cli) {
+    for name in cli::unknown_variables() {
+        log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
+    }
+    if let Some(advice) = cli.talk.advice() {
+        log::warn!("{advice}");
+    }
 }
 
 /// Has SIGHUP open the log file anew, if there is one; whoever started us may want to know when that is done.

@@ -18,6 +18,7 @@ use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
+use crate::metrics::{Exhausted, Metrics};
 use crate::net::piece::give_back_spare;
 use crate::notify::State;
 use crate::peer::Peer;
@@ -69,6 +70,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         let workers = Workers::new(scope, &work, connections_max);
         let mut door = Door {
             common: &app.config.common,
+            metrics: app.metrics.as_ref(),
             live: &live,
             workers: &workers,
             refused: VecDeque::new(),
@@ -115,6 +117,8 @@ fn drain(live: &Live, app: &App) -> Stopped {
 /// Where connections come in.
 struct Door<'door, 'scope, 'env, 'live: 'scope> {
     common: &'door CommonFields,
+    /// Where is counted who comes; `None` is nowhere.
+    metrics: Option<&'door Metrics>,
     live: &'live Live,
     workers: &'door Workers<'scope, 'env, Admitted<'live>>,
     /// Connections that were turned away and have not ended yet.
@@ -172,6 +176,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
                     Ok((connection, peer)) => {
                         self.pause = PAUSE_MIN;
                         self.looks = LOOKS;
+                        self.count(Metrics::accepted);
                         self.take(connection, peer, stop);
                     }
                     Err(error) => match Trouble::of(&error) {
@@ -179,6 +184,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
                         Trouble::ThatOne => {}
                         Trouble::Exhausted => {
                             warn!("cannot accept: {error}; closing the oldest idle connection");
+                            self.count(|metrics| metrics.exhausted(Exhausted::Descriptors));
                             self.refused.pop_front();
                             self.live.evict_one(Instant::now());
                             return Turn::Exhausted;
@@ -214,6 +220,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     fn hand_over(&mut self, admitted: Admitted<'live>) {
         let Err((admitted, error)) = self.workers.hand_over(admitted) else { return };
         warn!("cannot start a thread: {error}");
+        self.count(|metrics| metrics.exhausted(Exhausted::Threads));
         let connection = admitted.seat.socket.try_clone();
         self.live.evict_one(Instant::now());
         drop(admitted);
@@ -224,6 +231,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Answers 503 without ever waiting for the client.
     fn refuse(&mut self, connection: Socket) {
+        self.count(Metrics::refused);
         if connection.set_nonblocking(true).is_err() {
             return;
         }
@@ -234,6 +242,12 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
             self.refused.pop_front();
         }
         self.refused.push_back((connection, Instant::now()));
+    }
+
+    fn count(&self, what: impl FnOnce(&Metrics)) {
+        if let Some(metrics) = self.metrics {
+            what(metrics);
+        }
     }
 
     /// Reads what those that were turned away still send, so that our answer is not reset away; forgets them when they end.

@@ -13,8 +13,11 @@ use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::log_line::Format;
 use threadbare::log_writer::{LogWriter, Losses};
+use threadbare::metrics::process::Process;
+use threadbare::metrics::{Metrics, Others};
 use threadbare::net::scripted::Scripted;
 use threadbare::peer::Peer;
+use threadbare::routes;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 
@@ -54,6 +57,15 @@ fn a_kept_file_is_sent_without_allocating() {
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
         assert_eq!(few, many, "{why}: a thousand requests more, and not one allocation more");
     }
+    // Nor does counting cost any.
+    let program_log = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+    app.metrics = Some(Metrics::new(routes::paths(), 1, Process::open(), program_log));
+    for request in [plain, index, known, same] {
+        let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
+        assert_eq!(few, many, "{request}: counted, and not one allocation more");
+    }
+    let told = app.metrics.as_ref().unwrap().write(&Others::default());
+    assert!(told.contains("route=\"file\"} 3600\n"), "three times 1,200 of them were 200: {told}");
     // A line in the log costs none either, once both buffers of the queue have grown.
     for format in [Format::Common, Format::Combined, Format::Json] {
         let writer = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();

@@ -61,6 +61,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("quiet", In("logs.rs", "quiet_is_no_access_log")),
     ("access_log", In("logs.rs", "a_log_file_is_appended_to_and_opened_anew_on_sighup")),
     ("log_format", In("logs.rs", "each_format_says_who_asked")),
+    ("metrics", In("metrics.rs", "who_may_see_it")),
     ("explain", In("explain.rs", "each_case_is_told_as_it_is_written")),
     ("verbose", Here(verbose)),
     ("completions", In("generate.rs", "shells_can_read_their_completions")),

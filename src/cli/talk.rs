@@ -24,6 +24,10 @@ pub struct Talk {
     #[arg(long)]
     pub explain: bool,
 
+    /// Count what happens, and tell it to Prometheus at /metrics (also with --no-routes)
+    #[arg(long)]
+    pub metrics: bool,
+
     /// No access log
     #[arg(short, long)]
     pub quiet: bool,

@@ -5,6 +5,8 @@
 
 pub mod stream;
 
+pub mod counted;
+
 pub mod eager;
 
 pub mod deadline;

@@ -7,6 +7,8 @@ pub mod basics;
 
 pub mod echo;
 
+pub mod metrics;
+
 pub mod files;
 
 pub mod gate;
@@ -39,6 +41,8 @@ pub struct Route {
     pub methods: &'static [Method],
     /// Who may ask.
     pub open_to: OpenTo,
+    /// What it takes that it answers at all.
+    pub answers: Answers,
     /// What answers.
     pub handler: fn(&mut Request<'_>, &App) -> Response,
     /// What it is for.
@@ -56,6 +60,15 @@ pub enum OpenTo {
     OwnPages,
 }
 
+/// When a route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Unless the built-in routes are switched off.
+    Always,
+    /// If what happens is counted: whoever asked for that has asked for this route.
+    WithMetrics,
+}
+
 /// What may be done with a file or a listing.
 const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 
@@ -68,6 +81,7 @@ pub const ROUTES: &[Route] = &[
         path: "/hello",
         methods: READ,
         open_to: OpenTo::Guests,
+        answers: Answers::Always,
         handler: basics::hello,
         says: "a page that greets; ?name= says whom",
     },
@@ -75,6 +89,7 @@ pub const ROUTES: &[Route] = &[
         path: "/health",
         methods: READ,
         open_to: OpenTo::Everybody,
+        answers: Answers::Always,
         handler: basics::health,
         says: "ok, as long as the server runs; 503 once it is asked to stop",
     },
@@ -82,28 +97,58 @@ pub const ROUTES: &[Route] = &[
         path: "/echo",
         methods: ANY,
         open_to: OpenTo::OwnPages,
+        answers: Answers::Always,
         handler: echo::echo,
         says: "your request as the server parsed it; JSON if you accept it",
+    },
+    Route {
+        path: "/metrics",
+        methods: READ,
+        open_to: OpenTo::OwnPages,
+        answers: Answers::WithMetrics,
+        handler: metrics::metrics,
+        says: "with --metrics: what has happened so far, in numbers for Prometheus",
     },
     Route {
         path: "/favicon.ico",
         methods: READ,
         open_to: OpenTo::Guests,
+        answers: Answers::Always,
         handler: basics::favicon,
         says: "an icon for sites that have none",
     },
-    Route { path: "/favicon.svg", methods: READ, open_to: OpenTo::Guests, handler: basics::favicon, says: "the same" },
+    Route {
+        path: "/favicon.svg",
+        methods: READ,
+        open_to: OpenTo::Guests,
+        answers: Answers::Always,
+        handler: basics::favicon,
+        says: "the same",
+    },
     #[cfg(feature = "trapdoors")]
-    Route { path: "/panic", methods: READ, open_to: OpenTo::Guests, handler: trapdoors::panic, says: "panics, for tests" },
+    Route {
+        path: "/panic",
+        methods: READ,
+        open_to: OpenTo::Guests,
+        answers: Answers::Always,
+        handler: trapdoors::panic,
+        says: "panics, for tests",
+    },
     #[cfg(feature = "trapdoors")]
     Route {
         path: "/escape",
         methods: READ,
         open_to: OpenTo::Guests,
+        answers: Answers::Always,
         handler: trapdoors::escape,
         says: "tries to get out, for tests",
     },
 ];
+
+/// The paths of all of them.
+pub fn paths() -> Vec<&'static str> {
+    ROUTES.iter().map(|route| route.path).collect()
+}
 
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
@@ -231,10 +276,12 @@ fn answer_route(route: &Route, request: &mut Request<'_>, app: &App) -> Response
 }
 
 fn route(request: &Request<'_>, app: &App) -> Option<&'static Route> {
-    match app.config.routes {
-        Routes::On => ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path()),
-        Routes::Off => None,
-    }
+    let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
+    let answers = match route.answers {
+        Answers::Always => app.config.routes == Routes::On,
+        Answers::WithMetrics => app.metrics.is_some(),
+    };
+    answers.then_some(route)
 }
 
 /// Answers OPTIONS, and every method that the resource does not take (RFC 9110 §9.3.7, §15.5.6); leaves the others to `answer`.

@@ -43,6 +43,7 @@ use std::time::SystemTime;
 
 use crate::caching::Caching;
 use crate::config::{Config, Hidden, Listing, Precompressed, Typing};
+use crate::metrics::CacheCounts;
 use crate::representation::Choice;
 use cache::Cache;
 use root::Root;
@@ -103,6 +104,11 @@ impl Site {
     /// Whether one file is served, and nothing beside it.
     pub fn is_one_file(&self) -> bool {
         self.root.only_file().is_some()
+    }
+
+    /// How it is with the small files in memory.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.cache.counts()
     }
 
     /// Where it is, for the person who started the program.

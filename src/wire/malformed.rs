@@ -56,6 +56,56 @@ pub enum Malformed {
 }
 
 impl Malformed {
+    /// All of them, in the order of the enum.
+    pub const ALL: [Malformed; 46] = [
+        Malformed::BareCr,
+        Malformed::BareLf,
+        Malformed::Nul,
+        Malformed::ControlByte,
+        Malformed::EmptyLine,
+        Malformed::CutShort,
+        Malformed::RequestLineWords,
+        Malformed::MethodNotToken,
+        Malformed::UnknownMethod,
+        Malformed::Connect,
+        Malformed::Version,
+        Malformed::MajorVersion,
+        Malformed::TargetByte,
+        Malformed::TargetTooLong,
+        Malformed::TargetForm,
+        Malformed::Fragment,
+        Malformed::Scheme,
+        Malformed::Authority,
+        Malformed::Percent,
+        Malformed::EncodedNul,
+        Malformed::EncodedSlash,
+        Malformed::AboveRoot,
+        Malformed::HeadTooLarge,
+        Malformed::TooManyFields,
+        Malformed::LeadingWhitespace,
+        Malformed::ObsFold,
+        Malformed::NoColon,
+        Malformed::EmptyName,
+        Malformed::SpaceBeforeColon,
+        Malformed::NameNotToken,
+        Malformed::NoHost,
+        Malformed::TwoHosts,
+        Malformed::Host,
+        Malformed::ContentLength,
+        Malformed::TwoLengths,
+        Malformed::LengthAndCoding,
+        Malformed::CodingInOldVersion,
+        Malformed::UnknownCoding,
+        Malformed::Coding,
+        Malformed::Expectation,
+        Malformed::ChunkSize,
+        Malformed::ChunkExtension,
+        Malformed::ChunkEnd,
+        Malformed::ContentTooLong,
+        Malformed::TrailerTooLarge,
+        Malformed::ContentCutShort,
+    ];
+
     /// The status that answers it, and a text for people: which rule, and where it stands. It never holds the peer's bytes.
     pub fn row(self) -> (Status, &'static str) {
         use Malformed as M;
@@ -134,5 +184,18 @@ impl Malformed {
     /// This fault, seen at that byte.
     pub fn at(self, at: usize) -> Fault {
         Fault { what: self, at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_all() {
+        let source = include_str!("malformed.rs");
+        let variants = source.split_once("pub enum Malformed {").unwrap().1.split_once('}').unwrap().0;
+        let variants: Vec<_> = variants.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        assert_eq!(variants, Malformed::ALL.map(|what| format!("{what:?}")));
     }
 }

@@ -1,0 +1,19 @@
+//! What does Prometheus get to read? `/metrics`, if somebody asked for it (`--metrics`).
+
+use crate::app::App;
+use crate::message::{Request, Response};
+use crate::metrics::Others;
+use crate::metrics::exposition::MEDIA_TYPE;
+use crate::wire::status::Status;
+
+/// All numbers, as they are now.
+pub fn metrics(_: &mut Request<'_>, app: &App) -> Response {
+    // Nobody comes here where nothing is counted.
+    let Some(metrics) = &app.metrics else { return Response::text(Status::NOT_FOUND, "nothing is counted here") };
+    let others = Others {
+        cache: app.site.cache_counts(),
+        access_lines_lost: app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())),
+        is_stopping: app.stop.is_asked(),
+    };
+    Response::with_content(Status::OK, MEDIA_TYPE, metrics.write(&others).into_bytes()).with("Cache-Control", "no-store")
+}

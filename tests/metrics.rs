@@ -1,0 +1,320 @@
+//! What does `/metrics` tell? Each number is seen to move, by the request that should move it.
+
+#[path = "support/exposition.rs"]
+mod exposition;
+#[path = "support/process.rs"]
+mod process;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use exposition::Family;
+use process::{Answer, GET, Process, run, served};
+use threadbare::wire::malformed::Malformed;
+
+/// Asks once, on a connection of its own.
+#[track_caller]
+fn scrape(process: &Process) -> Vec<Family> {
+    let answer = process.get("/metrics");
+    assert_eq!((answer.status, answer.field("Content-Type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
+    exposition::read(answer.text())
+}
+
+/// One of the numbers, now; 0 if it has never been told.
+#[track_caller]
+fn number(process: &Process, series: &str) -> f64 {
+    exposition::value(&scrape(process), &format!("threadbare_{series}")).unwrap_or(0.0)
+}
+
+/// An answer is counted when it has left, which its client need not wait for.
+#[track_caller]
+fn wait_for(process: &Process, series: &str, least: f64) {
+    process.wait_until(&format!("{series} is {least}"), |process| number(process, series) >= least);
+}
+
+fn ask(process: &Process, request: &str) -> Answer {
+    let mut client = process.client();
+    client.send(request.as_bytes());
+    client.answer()
+}
+
+#[test]
+fn requests_are_counted_by_method_class_and_what_answered() {
+    let (scratch, process) = served(&["--metrics", "--spa"]);
+    std::fs::create_dir(scratch.path().join("d")).unwrap();
+    scratch.file("index.html", "start");
+    let host = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    for (request, series) in [
+        (format!("GET /ten.txt {host}\r\n"), r#"{method="GET",code="2xx",route="file"}"#),
+        (format!("GET /ten.txt {host}Range: bytes=99-\r\n\r\n"), r#"{method="GET",code="4xx",route="file"}"#),
+        (format!("GET /ten.txt {host}If-None-Match: *\r\n\r\n"), r#"{method="GET",code="3xx",route="file"}"#),
+        (format!("HEAD /nothing {host}\r\n"), r#"{method="HEAD",code="4xx",route="missing"}"#),
+        (format!("GET /d/ {host}\r\n"), r#"{method="GET",code="2xx",route="listing"}"#),
+        (format!("GET /d {host}\r\n"), r#"{method="GET",code="3xx",route="redirect"}"#),
+        (format!("GET /user/7 {host}Accept: text/html\r\n\r\n"), r#"{method="GET",code="2xx",route="application"}"#),
+        (format!("GET /health {host}\r\n"), r#"{method="GET",code="2xx",route="/health"}"#),
+        (format!("DELETE /hello {host}\r\n"), r#"{method="DELETE",code="4xx",route="/hello"}"#),
+        (format!("POST /echo {host}Content-Length: 2\r\n\r\nhi"), r#"{method="POST",code="2xx",route="/echo"}"#),
+        (format!("GET /echo {host}Origin: http://a.test\r\n\r\n"), r#"{method="GET",code="4xx",route="/echo"}"#),
+        (format!("OPTIONS * {host}\r\n"), r#"{method="OPTIONS",code="2xx",route="none"}"#),
+        (format!("BREW / {host}\r\n"), r#"{method="unknown",code="5xx",route="none"}"#),
+        ("GET / HTTP/1.1\r\nHost: elsewhere.test\r\n\r\n".to_owned(), r#"{method="GET",code="4xx",route="none"}"#),
+    ] {
+        let series = format!("requests_total{series}");
+        let before = number(&process, &series);
+        let mut client = process.client();
+        client.send(request.as_bytes());
+        client.head();
+        wait_for(&process, &series, before + 1.0);
+        assert_eq!(number(&process, &series), before + 1.0, "{request}");
+    }
+    let families = scrape(&process);
+    let count = exposition::value(&families, "threadbare_request_duration_seconds_count").unwrap();
+    let requests = families.iter().find(|family| family.name == "threadbare_requests_total").unwrap();
+    assert_eq!(count, requests.series.iter().map(|(_, value)| value).sum::<f64>(), "each request took some time");
+    let sum = exposition::value(&families, "threadbare_request_duration_seconds_sum").unwrap();
+    assert!(sum > 0.0 && sum < 60.0, "{sum}");
+}
+
+#[test]
+fn what_breaks_a_rule_is_counted_by_that_rule_and_names_of_clients_are_nowhere() {
+    let (_scratch, process) = served(&["--metrics"]);
+    for (request, kind) in [
+        ("GET / HTTP/1.1\r\n\r\n", "no_host"),
+        ("GET / HTTP/1.1\nHost: a\n\n", "bare_lf"),
+        ("STOLEN / HTTP/1.1\r\nHost: localhost\r\n\r\n", "unknown_method"),
+        ("GET /stolen%2fpath HTTP/1.1\r\nHost: localhost\r\n\r\n", "encoded_slash"),
+        ("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "two_lengths"),
+        ("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nstolen\r\n", "chunk_size"),
+    ] {
+        let status = ask(&process, request).status;
+        assert!(status == 400 || status == 501, "{request}: {status}");
+        wait_for(&process, &format!("malformed_requests_total{{kind=\"{kind}\"}}"), 1.0);
+    }
+    let answer = process.get("/metrics");
+    assert!(!answer.text().to_ascii_lowercase().contains("stolen"), "{}", answer.text());
+    let families = exposition::read(answer.text());
+    let malformed = families.iter().find(|family| family.name == "threadbare_malformed_requests_total").unwrap();
+    let total: f64 = malformed.series.iter().map(|(_, value)| value).sum();
+    assert_eq!(
+        (malformed.series.len(), total),
+        (Malformed::ALL.len(), 6.0),
+        "all are told from the beginning, and each counts once"
+    );
+    wait_for(&process, r#"connections_ended_total{reason="malformed"}"#, 6.0);
+}
+
+#[test]
+fn connections_are_counted_from_accept_to_end() {
+    let (_scratch, process) = served(&["--metrics"]);
+    let mut kept = process.client();
+    for _ in 0..3 {
+        kept.send(GET);
+        assert_eq!(kept.answer().status, 200);
+    }
+    kept.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let families = exposition::read(kept.answer().text());
+    for (series, want, why) in [
+        ("threadbare_connections_accepted_total", 1.0, "one connection"),
+        ("threadbare_connections_live", 1.0, "which is still there"),
+        (r#"threadbare_requests_total{method="GET",code="2xx",route="file"}"#, 3.0, "three requests"),
+        ("threadbare_connections_max", 4096.0, "of so many"),
+        ("threadbare_stopping", 0.0, "nobody has asked"),
+    ] {
+        assert_eq!(exposition::value(&families, series), Some(want), "{series}: {why}");
+    }
+    drop(kept);
+    wait_for(&process, r#"connections_ended_total{reason="by_client"}"#, 1.0);
+    wait_for(&process, r#"connections_ended_total{reason="as_asked"}"#, 1.0);
+    process.wait_until("only who asks is there", |process| number(process, "connections_live") == 1.0);
+}
+
+#[test]
+fn a_download_is_counted_while_it_lasts_and_a_client_that_breaks_it_off_is_lost() {
+    const LENGTH: u64 = 512 * 1024 * 1024;
+    let (scratch, process) = served(&["--metrics"]);
+    drop(scratch.sparse("big", LENGTH));
+    let mut client = process.client();
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.head();
+    client.read_up_to(1024 * 1024);
+    wait_for(&process, "sent_bytes_total", 1024.0 * 1024.0);
+    assert!(number(&process, "sent_bytes_total") < 400.0 * 1024.0 * 1024.0, "it goes on");
+    assert_eq!(number(&process, r#"requests_total{method="GET",code="2xx",route="file"}"#), 0.0, "it is not over");
+    // What it has not read makes this a reset.
+    drop(client);
+    wait_for(&process, r#"connections_ended_total{reason="lost"}"#, 1.0);
+    wait_for(&process, r#"requests_total{method="GET",code="2xx",route="file"}"#, 1.0);
+    let received = number(&process, "received_bytes_total");
+    ask(&process, &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(100_000)));
+    assert!(number(&process, "received_bytes_total") > received + 100_000.0);
+}
+
+#[test]
+fn who_had_to_go_and_who_was_turned_away() {
+    let (scratch, process) = served(&["--metrics", "--max-connections", "1"]);
+    let mut first = process.client();
+    first.send(GET);
+    assert_eq!(first.answer().status, 200);
+    // Just after its answer it is not idle yet, and a newcomer is turned away.
+    process.wait_until("the idle one makes room", |process| process.get("/ten.txt").status == 200);
+    drop(scratch.sparse("big", 512 * 1024 * 1024));
+    let busy = std::cell::RefCell::new(process.client());
+    process.wait_until("it has the seat", |process| {
+        let mut client = process.client();
+        client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let is_served = client.head().starts_with("HTTP/1.1 200");
+        busy.replace(client);
+        is_served
+    });
+    assert_eq!(process.client().head().lines().next(), Some("HTTP/1.1 503 Service Unavailable"));
+    drop(busy);
+    process.wait_until("its seat is free", |process| process.get("/ten.txt").status == 200);
+    process.wait_until("both are told", |process| {
+        let answer = process.get("/metrics");
+        answer.status == 200 && {
+            let families = exposition::read(answer.text());
+            let told = |series: &str| exposition::value(&families, series).unwrap() >= 1.0;
+            told("threadbare_connections_refused_total") && told(r#"threadbare_connections_ended_total{reason="evicted"}"#)
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn files_from_memory() {
+    let (_scratch, process) = served(&["--metrics"]);
+    process.wait_until("the file comes from memory", |process| {
+        process.get("/ten.txt");
+        number(process, "cache_hits_total") >= 1.0
+    });
+    assert!(number(&process, "cache_misses_total") >= 1.0, "it had to be opened first");
+    assert_eq!(number(&process, "cache_files"), 1.0);
+    assert!(number(&process, "cache_bytes") > 10.0);
+    assert_eq!(number(&process, "cache_max_bytes"), 64.0 * 1024.0 * 1024.0);
+    assert_eq!(number(&process, "cache_evicted_files_total"), 0.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_that_nobody_will_read() {
+    let (_scratch, process) = served(&["--metrics", "--access-log", "/dev/full"]);
+    process.get("/ten.txt");
+    wait_for(&process, r#"log_lines_lost_total{log="access"}"#, 1.0);
+    assert_eq!(number(&process, r#"log_lines_lost_total{log="program"}"#), 0.0);
+}
+
+#[cfg(unix)]
+#[test]
+fn that_it_stops() {
+    let (_scratch, process) = served(&["--metrics", "--drain", "20"]);
+    process.end();
+    wait_for(&process, "stopping", 1.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_it_takes_of_the_machine_also_in_the_sandbox() {
+    let (_scratch, process) = served(&["--metrics"]);
+    let told = |name: &str| exposition::value(&scrape(&process), name).unwrap_or_else(|| panic!("no {name}"));
+    let near = |name, other: u64| {
+        let other = f64::from(u32::try_from(other).unwrap());
+        let told = told(name);
+        assert!(told > other / 2.0 && told < other * 2.0, "{name} is {told}, and the kernel says {other}");
+    };
+    near("process_resident_memory_bytes", process.status_number("VmRSS") * 1024);
+    near("process_virtual_memory_bytes", process.status_number("VmSize") * 1024);
+    near("process_threads", process.status_number("Threads"));
+    near("process_open_fds", process::descriptors(process.pid()).try_into().unwrap());
+    assert!(told("process_max_fds") >= told("process_open_fds"));
+    assert!(told("process_cpu_seconds_total") > 0.0);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    assert!((now - told("process_start_time_seconds")).abs() < 60.0);
+}
+
+#[test]
+fn who_may_see_it() {
+    let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
+    let known = "Authorization: Basic YWRhOmxvdmVsYWNl\r\n";
+    for (words, lines, status, why) in [
+        (&[][..], "", 404, "nobody has asked for it"),
+        (&["--metrics"], "", 200, "everybody who may see the site"),
+        (&["--metrics", "--no-routes"], "", 200, "it was asked for by name"),
+        (&["--metrics"], "Origin: http://a.test\r\n", 403, "but no page of another site"),
+        (&["--metrics", "--auth", "ada:lovelace"], "", 401, "nor a stranger"),
+        (&["--metrics", "--auth", "ada:lovelace"], known, 200, "Prometheus has a password"),
+    ] {
+        let (_scratch, process) = served(words);
+        assert_eq!(ask(&process, &format!("{metrics}{lines}\r\n")).status, status, "{words:?}: {why}");
+    }
+    let (scratch, process) = served(&["--metrics"]);
+    assert_eq!(ask(&process, "GET /metrics HTTP/1.1\r\nHost: a.test\r\n\r\n").status, 421, "by none of our names");
+    assert_eq!(ask(&process, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").status, 405);
+    scratch.file("metrics", "a file");
+    assert_eq!(process.get("/metrics").text(), "a file", "your files win");
+    let help = run(&["--help"]).stdout;
+    assert!(help.contains("--metrics") && help.contains("/metrics "), "{help}");
+}
+
+/// Whether a program is here; says so if not.
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        eprintln!("SKIPPED: there is no {program} here, so nobody else has looked at this (Debian package: prometheus)");
+    }
+    found
+}
+
+#[test]
+fn promtool_has_nothing_to_say() {
+    if !has("promtool") {
+        return;
+    }
+    let (_scratch, process) = served(&["--metrics"]);
+    process.get("/ten.txt");
+    let text = process.get("/metrics");
+    let mut promtool =
+        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    promtool.stdin.take().unwrap().write_all(text.text().as_bytes()).unwrap();
+    let left = promtool.wait_with_output().unwrap();
+    assert!(left.status.success() && left.stderr.is_empty(), "{}", String::from_utf8_lossy(&left.stderr));
+}
+
+/// Every word of a text that looks like a metric of ours.
+fn metrics_in(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("threadbare_") || word.starts_with("process_")).collect()
+}
+
+#[test]
+fn the_page_about_them_names_each_and_no_other() {
+    let (_scratch, process) = served(&["--metrics"]);
+    let families = scrape(&process);
+    let page = include_str!("../docs/watching.md");
+    let (described, names) = (metrics_in(page), exposition::names(&families));
+    for family in &families {
+        assert!(described.contains(&&*family.name), "docs/watching.md does not say what {} is", family.name);
+    }
+    for name in described {
+        assert!(names.iter().any(|known| known == name), "docs/watching.md has {name}, which is not there");
+    }
+}
+
+#[test]
+fn the_reader_here_is_strict() {
+    let begin = "# HELP a_total What.\n# TYPE a_total counter\n";
+    let histogram = "# HELP h What.\n# TYPE h histogram\n";
+    for (text, why) in [
+        (format!("{begin}a_total 1"), "no end of line"),
+        ("a_total 1\n".to_owned(), "no metric"),
+        ("# HELP a What.\n# TYPE a counter\n".to_owned(), "a counter ends in _total"),
+        (format!("{begin}a_total 1\na_total 2\n"), "twice"),
+        (format!("{begin}b_total 1\n"), "another's value"),
+        (format!("{begin}a_total{{b=\"c\" 1\n"), "labels without an end"),
+        (format!("{begin}a_total NaN\n"), "no number"),
+        (format!("{histogram}h_bucket{{le=\"1\"}} 2\nh_bucket{{le=\"+Inf\"}} 1\nh_sum 1\nh_count 1\n"), "buckets that shrink"),
+        (format!("{histogram}h_bucket{{le=\"+Inf\"}} 1\nh_sum 1\nh_count 2\n"), "another count"),
+    ] {
+        assert!(std::panic::catch_unwind(|| exposition::read(&text)).is_err(), "{why}: {text}");
+    }
+}
