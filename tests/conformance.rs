@@ -130,6 +130,21 @@ fn what_the_source_cites_has_a_row() {
 }
 
 #[test]
+fn chapters_have_a_number_each() {
+    let names = fs::read_dir(root().join("tests/wire")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut chapters: Vec<String> = names.filter(|name| name != "README.md").collect();
+    chapters.sort();
+    for (index, name) in chapters.iter().enumerate() {
+        assert!(name.starts_with(&format!("{:02}-", index + 1)), "chapter {} is {name}", index + 1);
+    }
+    // And they are named by it: `[01](tests/wire/01-request-line.md)`.
+    let text = fs::read_to_string(root().join("CONFORMANCE.md")).unwrap();
+    for (at, link) in text.match_indices("](tests/wire/").filter(|(at, _)| text[..*at].ends_with(|c: char| c.is_ascii_digit())) {
+        assert_eq!(text[at - 2..at], text[at + link.len()..][..2], "{}", &text[at - 3..at + 40]);
+    }
+}
+
+#[test]
 fn what_is_a_row() {
     let text = "## RFC 9112\n| section | what | where | cases |\n| --- | --- | --- | --- |\n\
         | §1, §2.3 | x | `src/a.rs` | [01](tests/wire/01.md) “A `b`: c”; `tests/d.rs` |\n| §7.4 | y | nowhere |  |\n## Else\n| §9 | z | `q` | r |\n";
