@@ -9,8 +9,6 @@
 //! Still wrong: a browser shows an error, for "OK" is not HTTP (step 02). What the client says is never read (step 03), and closing
 //! a socket that holds unread bytes tells the peer that the connection was reset.
 
-#![forbid(unsafe_code)]
-
 use std::io::{self, Write};
 use std::net::TcpListener;
 

@@ -8,8 +8,6 @@
 //! Still wrong: whatever the first `read` brings is taken for a request, be it half of one or none, and everyone gets the same page
 //! (step 03). There is no Date, which a server with a clock must send (`src/finish.rs` does).
 
-#![forbid(unsafe_code)]
-
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 

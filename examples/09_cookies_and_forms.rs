@@ -9,14 +9,11 @@
 //! Still wrong: whatever name you give is believed (step 10). The cookie is not `Secure`, for that needs TLS, and only `SameSite` keeps
 //! other sites from sending our form. Sessions never end; the thousand and first is refused.
 
-#![forbid(unsafe_code)]
-
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::{fs::File, thread};
 
 use percent_encoding::percent_decode_str;
 
@@ -25,7 +22,6 @@ const FORM_BYTES_MAX: u64 = 1024;
 const SESSIONS_MAX: usize = 1000;
 const FORM: &str = "<!doctype html><form method=post action=/login>Your name? <input name=name><button>Log in</button></form>\n";
 
-/// Who has which session.
 static SESSIONS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 fn main() -> io::Result<()> {
@@ -42,23 +38,22 @@ fn main() -> io::Result<()> {
 fn answer(stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(&stream);
     let head = read_head(&mut reader)?;
-    let field = |name: &str| {
-        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
-        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
-    };
+    let fields: Vec<(&str, &str)> = head.split("\r\n").filter_map(|line| line.split_once(':')).collect();
+    let field = |name| fields.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim());
     let mut form = String::new();
-    reader.take(FORM_BYTES_MAX.min(field("Content-Length").parse().unwrap_or(0))).read_to_string(&mut form)?;
+    reader.take(field("Content-Length").parse().unwrap_or(0).min(FORM_BYTES_MAX)).read_to_string(&mut form)?;
     let session = field("Cookie").split("; ").find_map(|cookie| cookie.strip_prefix("session=")).unwrap_or_default();
     let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    let (status, content) = match head.split(' ').take(2).collect::<Vec<_>>()[..] {
-        ["GET", "/"] => ("200 OK".to_owned(), sessions.get(session).map_or(FORM.to_owned(), |name| greeting(name))),
-        ["POST", "/login"] if sessions.len() < SESSIONS_MAX => {
+    let (status, content) = match (head.split("HTTP").next(), sessions.get(session)) {
+        (Some("GET / "), Some(name)) => ("200 OK".to_owned(), format!("<!doctype html><h1>Hello, {name}</h1>\n")),
+        (Some("GET / "), None) => ("200 OK".to_owned(), FORM.to_owned()),
+        (Some("POST /login "), _) if sessions.len() < SESSIONS_MAX => {
             let mut random = [0; 16];
             File::open("/dev/urandom")?.read_exact(&mut random)?;
             let session = format!("{:032x}", u128::from_ne_bytes(random));
-            let fields = format!("Location: /\r\nSet-Cookie: session={session}; HttpOnly; SameSite=Lax");
+            let cookie = format!("Set-Cookie: session={session}; HttpOnly; SameSite=Lax");
             sessions.insert(session, name_in(&form));
-            (format!("303 See Other\r\n{fields}"), String::new())
+            (format!("303 See Other\r\nLocation: /\r\n{cookie}"), String::new())
         }
         _ => ("404 Not Found".to_owned(), String::new()),
     };
@@ -67,24 +62,16 @@ fn answer(stream: TcpStream) -> io::Result<()> {
     (&stream).write_all(format!("HTTP/1.1 {status}\r\n{fields}\r\n{content}").as_bytes())
 }
 
-/// The field `name` of a form.
+/// The field `name` of a form, escaped so that it may stand in a page.
 fn name_in(form: &str) -> String {
     let value = form.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default().replace('+', " ");
-    percent_decode_str(&value).decode_utf8_lossy().into_owned()
+    percent_decode_str(&value).decode_utf8_lossy().replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-fn greeting(name: &str) -> String {
-    let escaped = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    format!("<!doctype html><h1>Hello, {escaped}</h1>\n")
-}
-
-/// Reads up to the empty line. What is too long, cut short, not UTF-8, or has other line ends than CR LF, is no head.
+/// Reads up to the empty line. What is too long, cut short, or not UTF-8, is no head.
 fn read_head(reader: &mut impl BufRead) -> io::Result<String> {
-    let (mut head, mut limited) = (String::new(), reader.take(HEAD_BYTES_MAX));
-    while limited.read_line(&mut head)? > 0 && head.ends_with("\r\n") {
-        if head.ends_with("\r\n\r\n") {
-            return Ok(head);
-        }
-    }
-    Err(io::ErrorKind::InvalidData.into())
+    let mut head = String::new();
+    let mut limited = reader.take(HEAD_BYTES_MAX);
+    while limited.read_line(&mut head)? > 2 {}
+    if head.ends_with("\r\n\r\n") { Ok(head) } else { Err(io::ErrorKind::InvalidData.into()) }
 }

@@ -5,10 +5,8 @@
 //!
 //! Try: open <http://127.0.0.1:8000/> and type something
 //!
-//! Still wrong: a page of any site may connect, for nobody looks at Origin (step 14 tells it of Host). Whether a text is UTF-8 is not
-//! checked, and a pong that nobody asked for is refused. Each client costs a thread, however silent it is (step 13).
-
-#![forbid(unsafe_code)]
+//! Still wrong: a page of any site may connect, for nobody looks at Origin (step 14 tells it of Host). A frame of more than 125 bytes is
+//! refused, and so is a pong that nobody asked for; whether a text is UTF-8 is not checked. Each client costs a thread (step 13).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,6 +19,7 @@ use sha1::{Digest, Sha1};
 const HEAD_BYTES_MAX: u64 = 8 * 1024;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 §1.3 made it up, once and for all.
 const CLOSE: u8 = 0x88;
+const PROTOCOL_ERROR: [u8; 4] = [CLOSE, 2, 0x03, 0xea]; // 1002, in two bytes.
 const PAGE: &str = "<!doctype html><input id=say><pre id=said></pre><script>socket = new WebSocket('ws://' + location.host)
 socket.onmessage = (event) => said.append(event.data, '\\n'); say.onchange = () => socket.send(say.value)</script>";
 
@@ -38,7 +37,7 @@ fn main() -> io::Result<()> {
 fn answer(mut stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let head = read_head(&mut reader)?;
-    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
     let Some((_, key)) = fields.find(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Key")) else {
         return write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n{PAGE}");
     };
@@ -51,40 +50,29 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
 
 /// Answers one frame with another; whether there may be more.
 fn echo(reader: &mut impl Read, stream: &mut impl Write) -> io::Result<bool> {
-    let [flags, length] = bytes(reader)?;
-    let length = match length {
-        0x80..=0xfd => u16::from(length & 0x7f),
-        0xfe => u16::from_be_bytes(bytes(reader)?),
-        // 1002: it has no mask, or is longer than we take.
-        0xff | 0x00..=0x7f => return stream.write_all(&[CLOSE, 2, 0x03, 0xea]).map(|()| false),
+    let mut head = [0; 6];
+    reader.read_exact(&mut head)?;
+    // The first bit of the length says that there is a mask. 126 and 127 would mean that the length follows, in two bytes or in eight.
+    let [flags, length @ 0x80..=0xfd, mask @ ..] = head else {
+        return stream.write_all(&PROTOCOL_ERROR).map(|()| false);
     };
-    let mask: [u8; 4] = bytes(reader)?;
-    let mut content = vec![0; length.into()];
+    let mut content = vec![0; usize::from(length & 0x7f)];
     reader.read_exact(&mut content)?;
     content.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-    let (flags, content) = match flags {
-        // Text, bytes, or the next piece of either: it goes back as it came, in the same pieces.
-        0x00..=0x02 | 0x80..=0x82 | CLOSE => (flags, content),
-        0x89 => (0x8a, content),
-        _ => (CLOSE, vec![0x03, 0xea]),
+    let answer = match flags {
+        // Text, bytes, the next piece of either, or the end: it goes back as it came.
+        0x00..=0x02 | 0x80..=0x82 | CLOSE => [&[flags, length & 0x7f], &*content].concat(),
+        // A ping is answered with a pong.
+        0x89 => [&[0x8a, length & 0x7f], &*content].concat(),
+        _ => PROTOCOL_ERROR.to_vec(),
     };
-    let [high, low] = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
-    let length: &[u8] = if content.len() < 126 { &[low] } else { &[126, high, low] };
-    stream.write_all(&[&[flags], length, &content].concat()).map(|()| flags != CLOSE)
+    stream.write_all(&answer).map(|()| answer[0] != CLOSE)
 }
 
-fn bytes<const LENGTH: usize>(reader: &mut impl Read) -> io::Result<[u8; LENGTH]> {
-    let mut bytes = [0; LENGTH];
-    reader.read_exact(&mut bytes).map(|()| bytes)
-}
-
-/// Reads up to the empty line. What is too long, cut short, not UTF-8, or has other line ends than CR LF, is no head.
+/// Reads up to the empty line. What is too long, cut short, or not UTF-8, is no head.
 fn read_head(reader: &mut impl BufRead) -> io::Result<String> {
-    let (mut head, mut limited) = (String::new(), reader.take(HEAD_BYTES_MAX));
-    while limited.read_line(&mut head)? > 0 && head.ends_with("\r\n") {
-        if head.ends_with("\r\n\r\n") {
-            return Ok(head);
-        }
-    }
-    Err(io::ErrorKind::InvalidData.into())
+    let mut head = String::new();
+    let mut limited = reader.take(HEAD_BYTES_MAX);
+    while limited.read_line(&mut head)? > 2 {}
+    if head.ends_with("\r\n\r\n") { Ok(head) } else { Err(io::ErrorKind::InvalidData.into()) }
 }

@@ -1,35 +1,27 @@
 //! Can one thread serve them all?
 //!
 //! New: `poll`. Sockets that never block, and one call that sleeps until any of them can go on. Where a thread remembers by its place in
-//! the code how far a client has come, here a value must say so: what has been received, and how much of the answer has been sent. The
-//! answer is that of step 02, byte for byte.
+//! the code how far a client has come, here a value must say so. The answer is that of step 02, byte for byte.
 //!
 //! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
 //!
-//! Measured against step 05 (release, `wrk -c64`, a connection per request, two cores of an AMD EPYC in a virtual machine): 21,400
-//! answers a second against 13,400, and 0.1 KiB for each of 4,000 idle clients against 13.9. If each answer waits for 1 ms, it is 900
-//! against 10,900; if it computes for 1 ms, 970 against 1,630. So threads win as soon as a handler does anything that takes time.
+//! Measured against step 05 (`docs/10-threads-and-event-loops.md` says how): @@
 //!
 //! Still wrong: just that. And each call of `poll` hands over all sockets, also those that sleep, which `epoll` does not. An `accept`
 //! that fails is tried again at once (`src/server.rs`).
-
-#![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::retry_on_intr;
 
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const PAGE: &str = "<!doctype html><title>Hello</title><h1>Hello</h1><p>Grüße from twenty lines of Rust.\n";
 
-/// How far a connection has come.
+/// How far a connection has come: what is here of its head, and what is left of the answer once there is one.
 struct Client {
     stream: TcpStream,
-    /// The head, as far as it is here.
     received: Vec<u8>,
-    /// What is left of the answer, once there is one.
     answer: Vec<u8>,
 }
 
@@ -42,18 +34,16 @@ fn main() -> io::Result<()> {
     loop {
         let client_sockets = clients.iter().map(|client| PollFd::new(&client.stream, client.waits_for()));
         let mut sockets: Vec<PollFd> = client_sockets.chain([PollFd::new(&listener, PollFlags::IN)]).collect();
-        retry_on_intr(|| poll(&mut sockets, None))?;
-        let ready: Vec<bool> = sockets.iter().map(|socket| !socket.revents().is_empty()).collect();
-        let mut ready = ready.into_iter();
+        poll(&mut sockets, None)?;
+        let mut ready = sockets.iter().map(|socket| !socket.revents().is_empty()).collect::<Vec<_>>().into_iter();
         // Who is not ready stays; who is goes on, and stays if it then would have to wait.
         clients.retain_mut(|client| {
             ready.next() == Some(false) || client.go_on().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         });
-        if ready.next() == Some(true) {
-            while let Ok((stream, _)) = listener.accept() {
-                if stream.set_nonblocking(true).is_ok() {
-                    clients.push(Client { stream, received: Vec::new(), answer: Vec::new() });
-                }
+        let somebody_knocks = ready.next() == Some(true);
+        while somebody_knocks && let Ok((stream, _)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                clients.push(Client { stream, received: Vec::new(), answer: Vec::new() });
             }
         }
     }

@@ -69,20 +69,6 @@ fn step_14_content_is_bytes() {
 }
 
 #[test]
-fn step_14_a_stranger_may_hang_up() {
-    let server = start("14_errors", &[]);
-    let half = |path: &str| format!("POST {path} HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell");
-    let mut client = sent(&server, half("/wrong/unwrap").as_bytes());
-    hang_up(&client);
-    assert_eq!(client.rest(), b"", "no answer");
-    assert!(server.wait_for_log("panicked at examples/14_errors.rs").contains("panicked"), "its thread has died");
-    let mut client = sent(&server, half("/right/unwrap").as_bytes());
-    hang_up(&client);
-    assert_eq!(client.answer().status, 400);
-    assert_eq!(sent(&server, &post("/wrong/unwrap", b"hello")).answer().content, b"hello", "others are served");
-}
-
-#[test]
 fn step_14_lines_end_with_cr_lf() {
     let server = start("14_errors", &[]);
     let get = |path: &str| said_to(&server, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes());

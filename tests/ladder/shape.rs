@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-const LINES_MAX: usize = 90;
+/// With the comment at its head. More than that is no page.
+const LINES_MAX: usize = 80;
 
 /// A file of `examples/`.
 struct Step {
@@ -24,7 +25,7 @@ impl Step {
             })
             .collect();
         steps.sort_by(|a, b| a.name.cmp(&b.name));
-        assert!(steps.len() >= 5, "these are not all: {}", steps.len());
+        assert_eq!(steps.len(), 14, "these are not all");
         steps
     }
 
@@ -77,7 +78,6 @@ fn each_asks_says_what_is_new_and_what_is_still_wrong() {
         for part in ["\n New: ", "\n Try: ", "\n Still wrong: "] {
             assert_eq!(step.head().matches(part).count(), 1, "{name}: {part:?} once");
         }
-        assert!(step.text.contains("\n#![forbid(unsafe_code)]\n"), "{name}");
     }
 }
 
@@ -95,8 +95,8 @@ fn what_is_still_wrong_names_who_mends_it() {
         let named = steps_named(wrong);
         assert!(!named.is_empty() || !files.is_empty(), "{}: who mends that?", step.name);
         for number in named {
-            // All fourteen are planned; a step that mends what an earlier one has wrong comes later.
-            assert!(index + 1 < number && number <= 14, "{} names step {number}", step.name);
+            // What mends it comes later.
+            assert!(index + 1 < number && number <= steps.len(), "{} names step {number}", step.name);
         }
     }
 }

@@ -180,7 +180,7 @@ fn step_05_does_not_wait_for_the_silent() {
 #[test]
 fn step_05_is_still_a_server() {
     let server = start("05_threads", &[]);
-    for request in ["GET /x HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\n\r\n", "hello\n"] {
+    for request in ["GET /x HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\n\r\n", "hello\n\n"] {
         assert_eq!(said_to(&server, request.as_bytes()), plain("404 Not Found", "only / is here, and only GET\n"), "{request:?}");
     }
 }
