@@ -45,6 +45,8 @@ pub struct Config {
     pub typing: Typing,
     /// How long caches may use them without asking.
     pub caching: Caching,
+    /// By what two versions of one are told apart.
+    pub tagging: Tagging,
     /// What every response carries.
     pub common: CommonFields,
     /// The pages of which other sites may read our answers; `None`: of none.
@@ -167,6 +169,16 @@ impl Default for Typing {
     fn default() -> Typing {
         Typing { own: Vec::new(), charset: Some("utf-8".to_owned()) }
     }
+}
+
+/// By what two versions of one file are told apart (RFC 9110 §8.8.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tagging {
+    /// By its length and the time of its last change: looking costs nothing.
+    #[default]
+    ByTime,
+    /// By a hash of its content: it has to be read once, and is the same wherever the content is, whatever the clocks say.
+    ByContent,
 }
 
 /// Whether a file may have others beside it that hold the same in another coding.

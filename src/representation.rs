@@ -14,7 +14,8 @@ use crate::stamp::Stamp;
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
-/// A tag without its quotes: length in 16 digits, two dashes, nanoseconds in 24 (a second count of 64 bits times 10⁹), and a coding.
+/// A tag without its quotes: length in 16 digits, two dashes, nanoseconds in 24 (a second count of 64 bits times 10⁹), and a coding; or
+/// 40 digits of a hash, and a coding.
 const OPAQUE_BYTES_MAX: usize = 48;
 
 /// A file, as its recipient is told of it.
@@ -56,6 +57,10 @@ pub struct Description {
     pub choice: Choice,
 }
 
+/// A hash of the content of a file, in hexadecimal digits: two files with the same one are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest(pub Arc<str>);
+
 /// A representation that is in memory with all that is sent of it.
 #[derive(Debug)]
 pub struct Kept {
@@ -80,16 +85,21 @@ impl Description {
 }
 
 impl Representation {
-    /// What is true at the time of the request of a file with that stamp.
-    pub fn of(stamp: &Stamp, description: Description, now: SystemTime) -> Representation {
+    /// What is true at the time of the request of a file with that stamp, and with that hash if its content has been looked at.
+    pub fn of(stamp: &Stamp, digest: Option<&Digest>, description: Description, now: SystemTime) -> Representation {
         let Description { media_type, cache_control, coding, choice } = description;
         let length = stamp.length;
-        let validators = match stamp.modified {
-            Some(modified) => {
+        let validators = match (digest, stamp.modified) {
+            // Who asks for hashes does not trust the times: they may differ between copies, or be the same for all versions. Last-Modified
+            // is for a date that can be told consistently (RFC 9110 §8.8.2.1), so there is none.
+            (Some(digest), modified) => {
+                Validators { etag: Some(etag_of_content(digest, modified, coding, now)), last_modified: None }
+            }
+            (None, Some(modified)) => {
                 Validators { etag: Some(etag(length, modified, coding, now)), last_modified: last_modified(modified, now) }
             }
             // The length alone would call two versions of one length the same.
-            None => Validators { etag: None, last_modified: None },
+            (None, None) => Validators { etag: None, last_modified: None },
         };
         Representation { media_type, cache_control, coding, choice, length, validators }
     }
@@ -166,8 +176,7 @@ impl Kept {
 ///
 /// Two codings of one file are two representations, and never share a tag (§8.8.3.3): the coding is a part of it.
 fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTime) -> ETag {
-    let age = now.duration_since(modified).unwrap_or_default();
-    let strength = if age >= Duration::from_secs(1) { Strength::Strong } else { Strength::Weak };
+    let strength = strength(modified, now);
     // As long as it can become: growing it would deepen the stack; see `conn::serve`.
     let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
     // A String takes whatever it is given.
@@ -175,11 +184,29 @@ fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTi
         Ok(after) => write!(opaque, "{length:x}-{:x}", after.as_nanos()),
         Err(before) => write!(opaque, "{length:x}--{:x}", before.duration().as_nanos()),
     };
+    push_coding(&mut opaque, coding);
+    ETag { strength, opaque }
+}
+
+/// The tag of a file whose content has been looked at. What has just changed may change again between the look and the sending, so
+/// the same rule makes it weak.
+fn etag_of_content(digest: &Digest, modified: Option<SystemTime>, coding: Option<Coding>, now: SystemTime) -> ETag {
+    let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
+    opaque.push_str(&digest.0);
+    push_coding(&mut opaque, coding);
+    ETag { strength: modified.map_or(Strength::Weak, |modified| strength(modified, now)), opaque }
+}
+
+fn strength(modified: SystemTime, now: SystemTime) -> Strength {
+    let age = now.duration_since(modified).unwrap_or_default();
+    if age >= Duration::from_secs(1) { Strength::Strong } else { Strength::Weak }
+}
+
+fn push_coding(opaque: &mut String, coding: Option<Coding>) {
     if let Some(coding) = coding {
         opaque.push('-');
         opaque.push_str(coding.name());
     }
-    ETag { strength, opaque }
 }
 
 /// When a file last changed, in whole seconds; the time of the request if that is earlier, since a response must not date what it
@@ -217,6 +244,15 @@ mod tests {
         }
         let coded = etag(255, after(784_111_777, 1), Some(Coding::Brotli), UNIX_EPOCH + NOW);
         assert_eq!(coded.to_string(), "\"ff-ae1b981bc490a01-br\"", "the same in another coding");
+        let digest = Digest("0a1b".into());
+        for (modified, coding, tag, why) in [
+            (Some(after(784_111_777, 1)), None, "\"0a1b\"", "its time is not in it"),
+            (Some(after(1_699_999_999, 501)), None, "W/\"0a1b\"", "younger than a second"),
+            (Some(after(784_111_777, 1)), Some(Coding::Brotli), "\"0a1b-br\"", "in another coding"),
+            (None, None, "W/\"0a1b\"", "nobody knows since when"),
+        ] {
+            assert_eq!(etag_of_content(&digest, modified, coding, UNIX_EPOCH + NOW).to_string(), tag, "{why}");
+        }
         let year_33658 = after(999_999_999_999, 0);
         assert_eq!(last_modified(year_33658, year_33658), None, "a clock that is no better");
     }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 const STEP_NANOS_MAX: i64 = 2_000_000_000;
 
 /// What identifies one version of one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Length in bytes.
     pub length: u64,
@@ -29,7 +29,7 @@ pub enum Freshness {
 }
 
 /// Inode, and when it last changed in any way. Only Unix tells; elsewhere length and modification time must do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Identity {
     device: u64,
     inode: u64,

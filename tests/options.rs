@@ -34,6 +34,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("no_routes", Here(no_routes)),
     ("cache", Here(cache)),
     ("immutable", Here(immutable)),
+    ("etag", Here(etag)),
     ("header", Here(header)),
     ("cors", Here(cors)),
     ("isolate", Here(isolate)),
@@ -166,6 +167,44 @@ fn immutable() {
     let (_scratch, process) = serving(&["d/a", "a"], &["--immutable", "d/**"]);
     assert_eq!(process.get("/d/a").field("Cache-Control"), Some("public, max-age=31536000, immutable"));
     assert_eq!(process.get("/a").field("Cache-Control"), Some("no-cache"));
+}
+
+#[cfg(not(feature = "content-tags"))]
+fn etag() {
+    let left = run(&["--etag", "content"]);
+    assert!(left.code == Some(2) && left.stderr.contains("--features content-tags"), "{left:?}");
+    assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
+    assert!(serving(&["a"], &["--etag", "mtime"]).1.get("/a").field("Last-Modified").is_some());
+}
+
+#[cfg(feature = "content-tags")]
+fn etag() {
+    use std::time::{Duration, SystemTime};
+    let replica = |content: &str, age_secs: u64, by: &str| {
+        let (scratch, process) = serving(&["a"], &["--etag", by, "--precompressed"]);
+        for name in ["a", "a.gz"] {
+            scratch.file(name, content);
+            let file = fs::File::options().write(true).open(scratch.path().join(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(age_secs)).unwrap();
+        }
+        (scratch, process)
+    };
+    let tag = |replica: &(Scratch, Process)| replica.1.get("/a").field("ETag").unwrap().to_owned();
+    let [one, other, newer] = [("same", 90, "content"), ("same", 3000, "content"), ("Same", 90, "content")]
+        .map(|(content, age_secs, by)| replica(content, age_secs, by));
+    // sha256sum of "same", 40 digits of it.
+    assert_eq!(tag(&one), "\"0967115f2813a3541eaef77de9d9d5773f1c0c04\"");
+    assert_eq!(tag(&one), tag(&other), "an hour later, and the same");
+    assert_ne!(tag(&one), tag(&newer), "of one length and one time, and not the same");
+    assert_eq!(one.1.get("/a").field("Last-Modified"), None, "what differs between copies is not told");
+    let known = format!("If-None-Match: {}\r\n", tag(&one));
+    assert_eq!((ask(&other.1, "/a", &known).status, ask(&newer.1, "/a", &known).status), (304, 200));
+    let part = format!("Range: bytes=1-2\r\nIf-Range: {}\r\n", tag(&one));
+    let (whole, part) = (ask(&newer.1, "/a", &part), ask(&other.1, "/a", &part));
+    assert_eq!((whole.status, whole.text(), part.status, part.text()), (200, "Same", 206, "am"));
+    let coded = ask(&one.1, "/a", "Accept-Encoding: gzip\r\n");
+    assert_eq!(coded.field("ETag"), Some("\"0967115f2813a3541eaef77de9d9d5773f1c0c04-gzip\""), "another representation");
+    assert_ne!(tag(&replica("same", 90, "mtime")), tag(&replica("same", 3000, "mtime")), "by time they differ");
 }
 
 fn header() {

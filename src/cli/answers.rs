@@ -1,13 +1,14 @@
 //! Which words change how it answers?
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 
 use crate::caching::{Caching, Sharing};
 use crate::common_fields::{CommonField, CommonFields, Isolation};
-use crate::config::{Cors, Typing};
+use crate::config::{Cors, Tagging, Typing};
 use crate::glob::Glob;
 use crate::semantics::cors::{self, EXPOSED, Origins};
+use crate::site::digests::CAN_HASH;
 use crate::wire::grammar::is_token;
 use crate::wire::scan::control_byte;
 
@@ -29,6 +30,11 @@ pub struct Answers {
     #[arg(long, value_name = "GLOB", value_parser = Glob::parse)]
     pub immutable: Vec<Glob>,
 
+    /// By what an ETag tells versions of a file apart: its length and time, or a hash of its content, for copies whose times differ
+    /// (only a build with --features content-tags can)
+    #[arg(long, value_name = "BY", value_enum, default_value = "mtime")]
+    pub etag: Etag,
+
     /// A field for every answer ('X-Frame-Options: DENY'); Cache-Control is for files alone; may be given more than once
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true)]
     pub header: Vec<CommonField>,
@@ -49,6 +55,14 @@ pub struct Answers {
     /// The charset of texts; none says nothing about it
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = charset)]
     pub charset: String,
+}
+
+/// What a tag is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "clap would turn the whole help into its long form")]
+pub enum Etag {
+    Mtime,
+    Content,
 }
 
 /// An extension and a media type.
@@ -96,12 +110,23 @@ impl Answers {
         if typed.is_empty() { caching } else { Caching { otherwise: typed.join(", ").into(), ..caching } }
     }
 
+    /// By what two versions of a file are told apart.
+    pub fn tagging(&self) -> Tagging {
+        match self.etag {
+            Etag::Mtime => Tagging::ByTime,
+            Etag::Content => Tagging::ByContent,
+        }
+    }
+
     fn typed_caching(&self) -> impl Iterator<Item = &str> {
         self.header.iter().filter(|field| field.is(CACHE_CONTROL)).map(|field| &*field.value)
     }
 
-    /// What cannot both be meant, if anything.
+    /// What cannot both be meant, or not by this build, if anything.
     pub fn contradiction(&self) -> Option<&'static str> {
+        if !CAN_HASH && self.etag == Etag::Content {
+            return Some("this build has no '--etag content'; build it with: cargo build --release --features content-tags");
+        }
         let is_any = |origin: &String| origin == "*";
         if self.cache.is_some() && self.typed_caching().next().is_some() {
             Some("--cache and --header 'Cache-Control' both say how long files may be used; give one of them")

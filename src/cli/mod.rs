@@ -185,6 +185,7 @@ impl Cli {
             fallback: self.serve.fallback(),
             typing: self.answers.typing(),
             caching: self.answers.caching(self.guests.sharing()),
+            tagging: self.answers.tagging(),
             common: self.answers.common(),
             cors: self.answers.cors(),
             proxies: self.proxies.proxies(),

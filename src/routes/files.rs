@@ -204,7 +204,8 @@ mod tests {
         let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
         let request =
             Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
-        let representation = Representation::of(&stamp, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
+        let representation =
+            Representation::of(&stamp, None, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };
         [answer(found, &request), answer_kept(Arc::new(kept), &request)]

@@ -241,7 +241,7 @@ mod tests {
     fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<Kept>> {
         let Ok(root::Opened::File(file, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
         let now = SystemTime::now() + later;
-        let representation = Representation::of(&stamp, Description::of_type("text/plain"), now);
+        let representation = Representation::of(&stamp, None, Description::of_type("text/plain"), now);
         cache.keep(root, path.as_bytes(), &Opened { file: &file, stamp: &stamp, representation: &representation }, now)
     }
 

@@ -1,7 +1,7 @@
 //! Which directory do we serve, and how?
 //!
 //! From a path to an open file: `root` opens it beneath the root and never above, `lookup` decides what a path means,
-//! `media_type` says what a file is, `cache` keeps small ones in memory, and `listing` shows a directory.
+//! `media_type` says what a file is, `digests` what its content hashes to, `cache` keeps small ones in memory, and `listing` shows a directory.
 
 pub mod windows_name;
 
@@ -14,6 +14,8 @@ pub mod root;
 pub mod media_type;
 
 pub mod cache;
+
+pub mod digests;
 
 pub mod regular;
 
@@ -42,10 +44,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::caching::Caching;
-use crate::config::{Config, Hidden, Listing, Precompressed, Typing};
+use crate::config::{Config, Hidden, Listing, Precompressed, Tagging, Typing};
 use crate::metrics::CacheCounts;
 use crate::representation::Choice;
 use cache::Cache;
+use digests::Digests;
 use root::Root;
 
 /// What is served.
@@ -59,6 +62,8 @@ pub struct Site {
     typing: Typing,
     caching: Caching,
     choice: Choice,
+    tagging: Tagging,
+    digests: Digests,
     cache: Cache,
 }
 
@@ -82,6 +87,8 @@ impl Site {
                 Precompressed::Off => Choice::None,
                 Precompressed::On => Choice::ByCoding,
             },
+            tagging: config.tagging,
+            digests: Digests::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
         })
     }
@@ -129,7 +136,7 @@ pub(crate) mod scratch {
     use crate::common_fields::CommonFields;
     use crate::config::{
         Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Sockets, Symlinks,
-        Typing,
+        Tagging, Typing,
     };
 
     pub(crate) struct Scratch {
@@ -181,6 +188,7 @@ pub(crate) mod scratch {
                 routes: Routes::On,
                 typing: Typing::default(),
                 caching: Caching::ALWAYS_ASK,
+                tagging: Tagging::ByTime,
                 common: CommonFields::default(),
                 cors: None,
                 precompressed: Precompressed::Off,

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::config::Tagging;
 use crate::message::OpenFile;
 use crate::representation::{Description, Kept, Representation};
 use crate::semantics::negotiate::{Coding, Codings, Identity};
@@ -156,6 +157,10 @@ fn describe(site: &Site, open: OpenFile, place: &Place<'_>, now: SystemTime) -> 
         coding: place.coding,
         choice: site.choice,
     };
-    let representation = Representation::of(&open.stamp, description, now);
+    let digest = match site.tagging {
+        Tagging::ByTime => None,
+        Tagging::ByContent => site.digests.of(&open.file, &open.stamp),
+    };
+    let representation = Representation::of(&open.stamp, digest.as_ref(), description, now);
     Box::new(FoundFile { open, representation })
 }
