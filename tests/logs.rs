@@ -162,12 +162,15 @@ fn the_client_of_a_trusted_proxy_is_noted_and_nobody_elses() {
     ] {
         let (_scratch, process) = served(&[&["--log-format", "json"], options].concat());
         let mut browser = process.client();
-        browser.send(
-            b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n",
-        );
-        browser.answer();
-        let line = process.wait_for_log("/ten.txt");
-        assert!(line.contains(client), "{options:?}: {line}");
+        for (target, fields) in [
+            ("/ten.txt?older", "X-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"),
+            ("/ten.txt?newer", "Forwarded: for=1.1.1.1;proto=http, for=192.0.2.7;proto=https\r\n"),
+        ] {
+            browser.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
+            browser.answer();
+            let line = process.wait_for_log(target);
+            assert!(line.contains(client), "{options:?}: {line}");
+        }
         // What is no request may still say whose it is.
         browser.send(b"GET /bad HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nHost : a\r\n\r\n");
         let line = process.wait_for_log("\"status\":400");
