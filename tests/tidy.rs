@@ -335,7 +335,7 @@ fn every_exception_is_still_needed() {
 #[test]
 fn nothing_is_left_to_do() {
     // Put together here, so that this file does not offend.
-    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["dbg", "!("], ["todo", "!("], ["unimplemented", "!("]]
+    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["dbg", "!("], ["todo", "!("], ["unimplemented", "!("], ["@", "@"]]
         .map(|word| word.concat());
     let mut offences = Vec::new();
     for folder in ["src", "tests", "examples", "benches", "fuzz/fuzz_targets"] {

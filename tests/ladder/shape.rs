@@ -6,6 +6,9 @@ use std::path::Path;
 /// With the comment at its head. More than that is no page.
 const LINES_MAX: usize = 80;
 
+/// What fits on a screen beside something else.
+const COLUMNS_MAX: usize = 150;
+
 /// A file of `examples/`.
 struct Step {
     /// `01_socket`
@@ -59,6 +62,10 @@ fn each_is_a_page() {
     for Step { name, text } in Step::all() {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "examples/{name}.rs has {lines} lines, and {LINES_MAX} are enough");
+        for (index, line) in text.lines().enumerate() {
+            let columns = line.chars().count();
+            assert!(columns <= COLUMNS_MAX, "examples/{name}.rs:{}: {columns} columns, and {COLUMNS_MAX} are enough", index + 1);
+        }
     }
 }
 
