@@ -2,18 +2,34 @@
 //!
 //! # The life of a request, which is also the reading order
 //!
-//! 1. **socket**: [`listen`] opens the sockets and takes connections from them; [`server`] is the loop that does so, gives each a seat
-//!    in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
-//! 2. **bytes**: [`conn`] is the page to read first: it fills the [`net::inbox`] within the time that [`net::deadline`] allows, until
-//!    [`wire::request`] says that the head is complete.
-//! 3. **request**: [`wire::target`] says which resource is meant, [`wire::framing`] how long the content is; [`net::content`] is that
-//!    content as a plain reader.
-//! 4. **route**: [`routes`] looks into the served directory first, then into its table.
-//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is,
+//! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], and takes connections from them; [`server`] is the loop that does so,
+//!    gives each a seat in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how
+//!    many there may be.
+//! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::inbox`] within
+//!    the time that [`net::deadline`] allows, until [`wire::request`] says that the head is complete.
+//! 3. **request**: [`understood`] is what the head says, taken together: [`wire::target`] which resource is meant, [`wire::framing`] how
+//!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
+//! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
+//!    they may look at is [`app`]; who may ask at all, [`auth`] and [`routes::gate`] know.
+//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
 //!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
-//! 6. **response**: a [`message::Response`] is data; [`finish`] decides its framing and adds what all responses carry.
-//! 7. **bytes**: [`delivery`] has [`net::send`] write it, and [`access_log`] has a line of it made that [`log_writer`] takes without ever waiting. Then
+//! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
+//!    [`finish`] decides its framing and adds what all responses carry, of which [`common_fields`] were spelled at the start.
+//! 7. **bytes**: [`delivery`] has [`net::send`] write it, reading a file at any place ([`positioned`]) as long as it is still the same
+//!    ([`stamp`]). [`metrics`] count it, and [`access_log`] has a [`log_line`] made of it that [`log_writer`] takes without ever waiting. Then
 //!    comes the next request, or the end, which always has a reason: [`ended`].
+//!
+//! # Before the first request, and beside them
+//!
+//! - **What was asked for**: [`cli`] reads flags and variables into a [`config`], with patterns of paths by [`glob`]. `main.rs` has them run.
+//! - **What is said at the start**: [`welcome`] the addresses, which [`interfaces`] finds out and [`qr`] draws for a phone; [`advice`] what is
+//!   dangerous; [`browser`] opens the first page, [`ink`] says whether there are colours.
+//! - **What is given up at the start**: [`privileges`], and by [`sandbox`] the rest of the file system. So [`janitor`] stays behind to
+//!   remove what [`unix_socket`] has put there.
+//! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor.
+//! - **What a person sees**: [`page`] is the frame of our own pages, [`html`] and [`json`] escape what goes into them; [`explain`] tells an
+//!   exchange in words, from [`notes`] taken on the way; [`logging`] is for everything else.
+//! - **What a burst leaves**: [`burst`] gives memory back, and the states of a connection are in [`slot`].
 //!
 //! # One request's way
 //!

@@ -34,6 +34,35 @@ use crate::wire::status::Status;
 use crate::wire::target::Form;
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
+///
+/// The one that CONTRIBUTING.md adds from beginning to end:
+///
+/// ```
+/// # use threadbare::routes::{Answers, OpenTo, Route};
+/// # use threadbare::wire::method::Method;
+/// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
+/// # const ROUTES: &[Route] = &[
+/// Route {
+///     path: "/time",
+///     methods: READ,
+///     open_to: OpenTo::Guests,
+///     answers: Answers::Always,
+///     handler: basics::time,
+///     says: "how late it is here",
+/// },
+/// # ];
+/// # assert_eq!(ROUTES.len(), 1);
+/// # mod basics {
+/// # use std::time::SystemTime;
+/// # use threadbare::{app::App, message::{Request, Response}, semantics::date::HttpDate, wire::status::Status};
+///
+/// /// The time of this server, as HTTP writes it.
+/// pub fn time(_: &mut Request<'_>, _: &App) -> Response {
+///     let now = format!("{}\n", HttpDate::at(SystemTime::now()).as_str());
+///     Response::with_content(Status::OK, "text/plain; charset=utf-8", now.into_bytes()).with("Cache-Control", "no-store")
+/// }
+/// # }
+/// ```
 pub struct Route {
     /// The canonical path.
     pub path: &'static str,
