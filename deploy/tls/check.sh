@@ -25,7 +25,13 @@ columns=()
 rows=()
 finish() {
     exec 2>/dev/null
-    for name in "${!pid[@]}"; do kill -KILL "${pid[$name]}" 2>/dev/null || true; done
+    set +e
+    if [ ${#pid[@]} != 0 ]; then
+        # nginx, killed at once, would leave its workers behind.
+        kill -TERM "${pid[@]}"
+        for _ in $(seq 40); do kill -0 "${pid[@]}" && sleep 0.05; done
+        kill -KILL "${pid[@]}"
+    fi
     rm -rf "$work"
 }
 trap finish EXIT
