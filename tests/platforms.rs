@@ -87,6 +87,18 @@ fn what_only_some_systems_have_is_behind_named_files() {
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
 }
 
+/// The file for forks speaks of the compiler that Cargo.toml promises, and of the systems that README names.
+#[test]
+fn the_workflow_fits() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let workflow = read(".github/workflows/ci.yml");
+    let manifest = read("Cargo.toml");
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    for words in [&format!("toolchain install {oldest} "), &format!("cargo +{oldest} check"), "macos-", "windows-", " .ci/run"] {
+        assert!(workflow.contains(words), "{words} is not in the workflow");
+    }
+}
+
 /// Finds every Rust file beneath.
 fn find(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
