@@ -26,7 +26,8 @@
 //!   dangerous; [`browser`] opens the first page, [`ink`] says whether there are colours.
 //! - **What is given up at the start**: [`privileges`], and by [`sandbox`] the rest of the file system. So [`janitor`] stays behind to
 //!   remove what [`unix_socket`] has put there.
-//! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor.
+//! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor, and
+//!   [`health_check`] is what a container asks by.
 //! - **What a person sees**: [`page`] is the frame of our own pages, [`html`] and [`json`] escape what goes into them; [`explain`] tells an
 //!   exchange in words, from [`notes`] taken on the way; [`logging`] is for everything else.
 //! - **What a burst leaves**: [`burst`] gives memory back, and the states of a connection are in [`slot`].
@@ -132,6 +133,8 @@ pub mod capacity;
 pub mod workers;
 
 pub mod burst;
+
+pub mod health_check;
 
 pub mod conn;
 

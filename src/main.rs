@@ -33,7 +33,7 @@ use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, hangup, interfaces, logging, qr, routes, sandbox};
+use threadbare::{advice, browser, capacity, hangup, health_check, interfaces, logging, qr, routes, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -49,6 +49,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
+    if cli.listen.check_health {
+        let answer = health_check::check(&cli.config())?;
+        // The exit code says the same.
+        let _ = writeln!(io::stdout(), "{answer}");
+        return Ok(());
+    }
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();

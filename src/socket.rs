@@ -4,11 +4,13 @@
 //! all that comes after the first byte they are alike.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::time::Duration;
 
 use crate::peer::Peer;
 
@@ -47,6 +49,32 @@ impl Listener {
 }
 
 impl Socket {
+    /// A new connection to an address, as a client has it.
+    ///
+    /// # Errors
+    /// Nobody took it within that time, or what else the system says.
+    pub fn connect(address: &SocketAddr, limit: Duration) -> io::Result<Socket> {
+        TcpStream::connect_timeout(address, limit).map(Socket::Tcp)
+    }
+
+    /// A new connection to a socket in the file system, which is taken at once or not at all.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` where it has no such sockets.
+    #[cfg(unix)]
+    pub fn connect_at(path: &Path) -> io::Result<Socket> {
+        UnixStream::connect(path).map(Socket::Unix)
+    }
+
+    /// There are none here.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    #[cfg(not(unix))]
+    pub fn connect_at(_: &Path) -> io::Result<Socket> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Ends one direction, or both.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use process::{Client, GET, Log, PATIENCE, Process, Scratch, child_of, served};
+use process::{Client, GET, Log, PATIENCE, Process, Scratch, child_of, run, served};
 use rustix::process::Signal;
 
 const MIB: u64 = 1024 * 1024;
@@ -96,6 +96,13 @@ fn while_it_drains_newcomers_are_served_and_health_says_no() {
     process.wait_for_log("draining for 3600 s");
     let health = process.get("/health");
     assert_eq!((health.status, health.text(), health.field("Cache-Control")), (503, "stopping\n", Some("no-store")));
+    let checked = run(&["--check-health", "--port", process.address.rsplit(':').next().unwrap()]);
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(
+        checked.stderr.starts_with("threadbare: not well: HTTP/1.1 503 Service Unavailable (127.0.0.1:"),
+        "{}",
+        checked.stderr
+    );
     for client in [&mut waiting, &mut process.client()] {
         client.send(GET);
         let answer = client.answer();

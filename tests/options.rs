@@ -5,9 +5,11 @@ mod process;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use clap::CommandFactory;
 use process::{Answer, GET, Log, Process, Scratch, run, served};
@@ -44,6 +46,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("bind", In("cli.rs", "two_addresses_have_a_line_each_and_one_port")),
     ("socket_mode", In("unix_sockets.rs", "it_is_made_with_its_mode_and_removed_at_the_end")),
     ("lan", In("start.rs", "in_the_network_each_address_has_a_line")),
+    ("check_health", Here(check_health)),
     ("user", In("safety.rs", "root_becomes_somebody_else_once_the_port_is_bound")),
     ("allow_host", Here(allow_host)),
     ("auth", Here(auth)),
@@ -107,6 +110,44 @@ fn ask(process: &Process, target: &str, lines: &str) -> Answer {
     let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
     client.send(head.as_bytes());
     client.answer()
+}
+
+fn check_health() {
+    let check = |words: &[&str]| {
+        let left = run(&[&["--check-health"], words].concat());
+        (left.code, [left.stdout, left.stderr].concat())
+    };
+    let well = |port: &str, words: &[&str]| {
+        let (code, said) = check(&[&["--port", port], words].concat());
+        assert!(code == Some(0) && said.starts_with("well: HTTP/1.1 "), "{words:?}: {said}");
+    };
+    for options in [&[][..], &["--no-routes"], &["--proxy-protocol"], &["--auth", "a:b"], &["--allow-host", "www.example.com"]] {
+        let (_scratch, process) = served(options);
+        well(process.address.rsplit(':').next().unwrap(), options);
+    }
+    let (_scratch, process) = served(&["--trust-proxy", "192.0.2.1", "--proxy-protocol"]);
+    let port = process.address.rsplit(':').next().unwrap();
+    well_or(&check(&["--port", port, "--proxy-protocol"]), "nothing answers at 127.0.0.1:");
+    well_or(&check(&["--port", "0"]), "say which it has got");
+
+    // Nobody listens where somebody has just let go.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    well_or(&check(&["--port", &free, "--bind", "127.0.0.1"]), "nothing answers at 127.0.0.1:");
+    // Somebody is there who does not speak HTTP.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    let says = thread::spawn(move || {
+        let mut socket = other.accept().unwrap().0;
+        // What is closed unread is reset, and its answer with it.
+        socket.read(&mut [0; 1024]).and_then(|_| socket.write_all(b"SSH-2.0-x\r\n"))
+    });
+    well_or(&check(&["--port", &port, "--bind", "127.0.0.1"]), "something else");
+    says.join().unwrap().unwrap();
+}
+
+/// It is not well, and says why.
+fn well_or((code, said): &(Option<i32>, String), why: &str) {
+    assert!(*code != Some(0) && said.contains(why) && said.lines().count() == 1, "{code:?}: {said}");
 }
 
 fn index() {

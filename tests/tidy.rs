@@ -51,7 +51,7 @@ const LAYERS: &[&[&str]] = &[
     &["app"],
     &["advice"],
     &["routes", "net"],
-    &["delivery", "asking", "preface"],
+    &["delivery", "asking", "preface", "health_check"],
     &["conn"],
     &["cli", "server"],
     &["lib"],

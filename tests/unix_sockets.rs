@@ -81,6 +81,9 @@ fn it_is_made_with_its_mode_and_removed_at_the_end() {
     assert!(ask(&path, "/ten.txt", "localhost").ends_with("\r\n\r\n0123456789"));
     assert!(ask(&path, "/echo", "localhost").contains("\npeer: unix:\nmethod: GET\n"), "it has no address, and is not believed");
     assert!(ask(&path, "/ten.txt", "evil.example").starts_with("HTTP/1.1 421 "), "whoever comes is of this machine");
+    // The port that is not listened on is nobody's.
+    let checked = run(&["--check-health", "--bind", &bind]);
+    assert_eq!((checked.code, checked.stdout), (Some(0), format!("well: HTTP/1.1 200 OK ({bind})\n")), "{}", checked.stderr);
     server.signal(Signal::TERM);
     let (log, code) = server.left();
     assert_eq!(code, Some(0), "{log}");

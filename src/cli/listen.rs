@@ -32,6 +32,10 @@ pub struct Listen {
     #[cfg(unix)]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+
+    /// Serve nothing, but ask the server that these options start how it is: exit code 0 if it is well
+    #[arg(long)]
+    pub check_health: bool,
 }
 
 /// One value of `--bind`.
@@ -96,7 +100,10 @@ impl Listen {
     /// What no option by itself can know to be wrong.
     pub fn contradiction(&self) -> Option<&'static str> {
         let Sockets { paths, mode } = self.sockets();
-        let is_idle = mode.is_some() && paths.is_empty();
-        is_idle.then_some("'--socket-mode' is about a socket in the file system; add '--bind unix:PATH'")
+        if mode.is_some() && paths.is_empty() {
+            return Some("'--socket-mode' is about a socket in the file system; add '--bind unix:PATH'");
+        }
+        let nowhere = self.check_health && self.port == 0 && paths.is_empty();
+        nowhere.then_some("'--check-health' asks the server at its port, and '--port 0' is any; say which it has got")
     }
 }
