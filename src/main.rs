@@ -39,7 +39,8 @@ use threadbare::{advice, browser, capacity, hangup, health_check, interfaces, lo
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    match run(&Cli::from_process()) {
+    let cli = Cli::from_process();
+    match if cli.listen.check_health { ask(&cli) } else { run(&cli) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             let _ = writeln!(io::stderr(), "threadbare: {message}");
@@ -48,13 +49,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// Asks the server with the same options how it is.
+fn ask(cli: &Cli) -> Result<(), String> {
+    let answer = health_check::check(&cli.config())?;
+    // The exit code says the same.
+    let _ = writeln!(io::stdout(), "{answer}");
+    Ok(())
+}
+
 fn run(cli: &Cli) -> Result<(), String> {
-    if cli.listen.check_health {
-        let answer = health_check::check(&cli.config())?;
-        // The exit code says the same.
-        let _ = writeln!(io::stdout(), "{answer}");
-        return Ok(());
-    }
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
