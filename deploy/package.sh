@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# How is the Debian package made?
+#
+#   deploy/package.sh        target/debian/threadbare_VERSION-1_ARCHITECTURE.deb, and its sha256
+#
+# The program with `--etag content`, which needs one crate more than the default build, with its manual page, completions for bash, zsh and
+# fish, the units of systemd, and what [package.metadata.deb] in Cargo.toml names besides. The same source and compiler give the same bytes,
+# wherever the source lies and whenever it is built (docs/releasing.md). DEBFULLNAME and DEBEMAIL say who answers for the package, as for all
+# of Debian's tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "package.sh: $*" >&2; }
+for tool in cargo gzip ldd dpkg-shlibdeps; do
+    command -v "$tool" >/dev/null || { say "no $tool here; dpkg-shlibdeps is in Debian's dpkg-dev"; exit 2; }
+done
+version=$(cargo pkgid --locked | sed 's/.*[#@]//')
+released=$(sed -n "s/^## $version - \([0-9-]*\)$/\1/p" CHANGELOG.md)
+[ -n "$released" ] || { say "CHANGELOG.md has no heading '## $version - YEAR-MONTH-DAY'"; exit 1; }
+# All times in the package are this one: the day of the release.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date --utc --date "$released" +%s)}
+export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
+
+made=$PWD/target/deb
+mkdir -p "$made"
+# The program shall not know in which directory it was built, nor where the sources of its dependencies lay.
+home=${CARGO_HOME:-$HOME/.cargo}
+command -v cargo-deb >/dev/null || CARGO_TARGET_DIR=$made/cargo-deb cargo install --locked cargo-deb
+CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/threadbare\x1f--remap-path-prefix=%s=/cargo' "$PWD" "$home")
+export CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR=$made/build
+
+cargo build --locked --release --features content-tags --bin threadbare
+# What is installed does not carry what makes its texts, so that these come from a build of their own.
+cargo build --locked --features content-tags,generate --bin threadbare
+generate=$CARGO_TARGET_DIR/debug/threadbare
+
+"$generate" --man | gzip -n9 >"$made/threadbare.1.gz"
+for shell in bash zsh fish; do "$generate" --completions "$shell" >"$made/threadbare.$shell"; done
+gzip -n9 <README.md >"$made/README.md.gz"
+gzip -n9 <CHANGELOG.md >"$made/changelog.gz"
+maintainer="${DEBFULLNAME:-the threadbare authors} <${DEBEMAIL:-threadbare@packages.invalid}>"
+gzip -n9 >"$made/changelog.Debian.gz" <<END
+threadbare ($version-1) unstable; urgency=medium
+
+  * Version $version, which /usr/share/doc/threadbare/changelog.gz describes.
+
+ -- $maintainer  $(date --utc --date "@$SOURCE_DATE_EPOCH" --rfc-email)
+END
+
+umask 022
+cargo deb --locked --no-build --quiet --maintainer "$maintainer" --output target/debian/
+sha256sum "target/debian/threadbare_$version-1_$(dpkg --print-architecture).deb"
