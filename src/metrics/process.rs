@@ -3,7 +3,7 @@
 //! The numbers that Prometheus expects of every program, under the names that it has for them. The kernel tells them in `/proc`, which is
 //! opened at the start: later the sandbox lets nobody open anything there.
 
-use crate::metrics::exposition::{Exposition, Kind, Metric, Seconds};
+use crate::metrics::exposition::{Exposition, Kind, Metric};
 
 /// Where these numbers come from. Where the system does not tell them, they are not there.
 #[derive(Debug, Default)]
@@ -45,6 +45,7 @@ impl Process {
 
     /// Appends what is known now.
     pub fn write(&self, out: &mut Exposition) {
+        use crate::metrics::exposition::Seconds;
         use rustix::process::{Resource, getrlimit};
         use rustix::time::{ClockId, clock_gettime};
         let spent = clock_gettime(ClockId::ProcessCPUTime);
