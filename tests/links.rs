@@ -149,8 +149,20 @@ fn offence(text: &Text, link: &str, texts: &[Text]) -> Option<String> {
     (!anchors.iter().any(|known| known == heading)).then(|| format!("{target} has no heading #{heading}"))
 }
 
+/// Whether this is the crate, to which not everything belongs that is named in it: cargo has put this file there.
+fn is_crate() -> bool {
+    let is_crate = root().join(".cargo_vcs_info.json").exists();
+    if is_crate {
+        eprintln!("SKIPPED: links are looked up in a checkout; the crate has neither pictures nor fuzzers");
+    }
+    is_crate
+}
+
 #[test]
 fn every_link_leads_somewhere() {
+    if is_crate() {
+        return;
+    }
     let texts = texts();
     let mut offences = Vec::new();
     let mut count = 0;
@@ -169,6 +181,9 @@ fn every_link_leads_somewhere() {
 
 #[test]
 fn every_file_that_is_named_exists() {
+    if is_crate() {
+        return;
+    }
     let mut offences = Vec::new();
     let mut count = 0;
     // The cases name files of the site that they are about.
