@@ -127,8 +127,10 @@ fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
     }
 }
 
+/// Without zeros at its head: to some they mean octal digits, so the specification forbids them.
 fn port(word: &str) -> Option<u16> {
-    digits(word.as_bytes()).filter(|_| word.len() <= 5).and_then(|port| u16::try_from(port).ok())
+    let is_plain = word == "0" || !word.starts_with('0');
+    digits(word.as_bytes()).filter(|_| is_plain).and_then(|port| u16::try_from(port).ok())
 }
 
 /// Version 2.
@@ -236,7 +238,9 @@ mod tests {
             ("PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n", Err(ports), "a port is missing"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 65536 443\r\n", Err(ports), "no port"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 +1 443\r\n", Err(ports), "a sign"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 000001 443\r\n", Err(ports), "too many digits"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 01 443\r\n", Err(ports), "that could be octal"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 1 0443\r\n", Err(ports), "nor may the other be"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 0 443\r\n", Ok(tcp("192.0.2.1", 0)), "that is one digit"),
             ("PROXY TCP4 2001:db8::1 198.51.100.1 1 2\r\n", Err(addresses), "of the other family"),
             ("PROXY TCP4 192.0.2.1 2001:db8::1 1 2\r\n", Err(addresses), "the destination too"),
             ("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", Err(addresses), "of the other family"),
