@@ -97,6 +97,8 @@ pub mod listen;
 
 pub mod socket;
 
+pub mod handed_over;
+
 #[cfg(unix)]
 pub mod unix_socket;
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{Bind, Sockets};
+use crate::handed_over::{self, Unfit};
 use crate::peer::Peer;
 use crate::socket::{Listener, Socket};
 use crate::stop::Stop;
@@ -72,23 +73,18 @@ impl Listeners {
         }
     }
 
-    /// The sockets that were opened for us before we began, as systemd does it (`sd_listen_fds(3)`); `None` if there are none.
-    pub fn handed_over() -> Option<Listeners> {
-        let mut from = listenfd::ListenFd::from_env();
-        let count = from.len();
-        let mut take = |index| {
-            if let Ok(Some(socket)) = from.take_tcp_listener(index) {
-                without_delay(&socket);
-                return socket.set_nonblocking(true).is_ok().then_some(Listener::Tcp(socket));
+    /// The sockets that were opened for us before we began; `None` if there are none.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn handed_over() -> Result<Option<Listeners>, Unfit> {
+        let sockets = handed_over::sockets()?;
+        for socket in &sockets {
+            if let Listener::Tcp(socket) = socket {
+                without_delay(socket);
             }
-            #[cfg(unix)]
-            if let Ok(Some(socket)) = from.take_unix_listener(index) {
-                return socket.set_nonblocking(true).is_ok().then_some(Listener::Unix(socket));
-            }
-            None
-        };
-        let sockets: Vec<Listener> = (0..count).filter_map(&mut take).collect();
-        (!sockets.is_empty()).then(|| Listeners::of(sockets))
+        }
+        Ok((!sockets.is_empty()).then(|| Listeners::of(sockets)))
     }
 
     fn of(sockets: Vec<Listener>) -> Listeners {

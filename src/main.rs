@@ -63,7 +63,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let mut config = cli.config();
     let auth = cli.guests.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
-    let listeners = match Listeners::handed_over() {
+    let listeners = match Listeners::handed_over().map_err(|unfit| unfit.to_string())? {
         Some(listeners) => {
             // Whoever opened them has decided who can reach us.
             config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());

@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &[
     ("browser.rs", "`open` on macOS, `start` on Windows, xdg-open elsewhere"),
     ("capacity.rs", "no limit is known, so the number that is wished for stands"),
     ("cli/listen.rs", "there is no --user"),
+    ("handed_over.rs", "whether a socket listens is not asked"),
     ("hangup.rs", "nobody hangs up"),
     ("interfaces.rs", "the address from which we would send, and no other"),
     ("lib.rs", "a module that would be empty is left out"),

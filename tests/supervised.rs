@@ -6,11 +6,15 @@ mod process;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::process::{Command, Stdio};
 
 use process::{Log, PATIENCE, Process, Scratch, command};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A server whose supervisor listens at `name`.
 fn supervised(name: &OsStr, options: &[&str]) -> (Scratch, Process) {
@@ -75,4 +79,44 @@ fn a_supervisor_that_cannot_be_reached_is_no_reason_not_to_serve() {
     let (_scratch, process) = supervised(place.path().join("nobody").as_os_str(), &[]);
     assert_eq!(process.get("/ten.txt").status, 200);
     process.wait_for_log("cannot reach $NOTIFY_SOCKET");
+}
+
+/// What a supervisor may hand over as its only descriptor, and what becomes of it.
+#[test]
+fn what_is_handed_over_must_listen() {
+    let place = Scratch::new();
+    let (client, _server) = UnixStream::pair().unwrap();
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at_path = UnixListener::bind(place.path().join("socket")).unwrap();
+    let handed: &[(OwnedFd, &str, &str)] = &[
+        (listening.into(), "serving ", "a socket of the network"),
+        (at_path.into(), "serving ", "a socket in the file system"),
+        (fs::File::open("/dev/null").unwrap().into(), "no stream socket", "a file"),
+        (UdpSocket::bind("127.0.0.1:0").unwrap().into(), "no stream socket", "ListenDatagram="),
+        (client.into(), "does not listen", "Accept=yes"),
+    ];
+    for (descriptor, want, why) in handed {
+        let scratch = Scratch::new();
+        // A shell, for only a shell knows its own number in time.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@""#, "sh"]);
+        shell.arg(env!("CARGO_BIN_EXE_threadbare")).arg(scratch.path()).stdin(descriptor.try_clone().unwrap());
+        let left = ended_or_serving(&mut shell);
+        assert!(left.contains(want), "{why}: {left}");
+    }
+}
+
+/// Its first line, on whichever stream; if it serves, it is ended.
+fn ended_or_serving(command: &mut Command) -> String {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if line.is_empty() {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        return String::from_utf8(output.stderr).unwrap();
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    line
 }

@@ -37,6 +37,7 @@ const LAYERS: &[&[&str]] = &[
         "auth",
         "privileges",
         "unix_socket",
+        "handed_over",
         "interfaces",
         "ink",
         "because",
