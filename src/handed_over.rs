@@ -47,16 +47,16 @@ fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {
 }
 
 /// A connection that somebody else has accepted is a stream as well.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_vendor = "apple")))]
 fn may_accept(socket: impl std::os::fd::AsFd) -> Result<(), &'static str> {
     match rustix::net::sockopt::socket_acceptconn(socket) {
         Ok(false) => Err("it does not listen; in a unit it takes Accept=no"),
-        // Where it cannot be asked, accepting will tell.
         _ => Ok(()),
     }
 }
 
-#[cfg(not(unix))]
-fn may_accept(_: &std::net::TcpListener) -> Result<(), &'static str> {
+/// Here it cannot be asked, so that accepting will tell.
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+fn may_accept<T>(_: &T) -> Result<(), &'static str> {
     Ok(())
 }

@@ -80,8 +80,10 @@ impl Listeners {
     pub fn handed_over() -> Result<Option<Listeners>, Unfit> {
         let sockets = handed_over::sockets()?;
         for socket in &sockets {
-            if let Listener::Tcp(socket) = socket {
-                without_delay(socket);
+            match socket {
+                Listener::Tcp(socket) => without_delay(socket),
+                #[cfg(unix)]
+                Listener::Unix(_) => {}
             }
         }
         Ok((!sockets.is_empty()).then(|| Listeners::of(sockets)))
