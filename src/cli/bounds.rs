@@ -7,6 +7,8 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::config::Limits;
 
+/// More threads than a machine has. Nobody could be served with none.
+const CONNECTIONS_MAX: u64 = 1024 * 1024;
 const MEBIBYTE: usize = 1024 * 1024;
 /// 64 MiB: see [`Limits::cache_bytes_max`].
 const MEBIBYTES_DEFAULT: u32 = 64;
@@ -18,8 +20,8 @@ const MEBIBYTES_MAX: u64 = 1024 * 1024;
 #[command(next_help_heading = "Limits")]
 pub struct Bounds {
     /// Live connections; the machine's own limits may lower it
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_max)]
-    pub max_connections: usize,
+    #[arg(long, value_name = "NUMBER", default_value_t = connections_default(), value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX))]
+    pub max_connections: u32,
 
     /// How long a request head may take in all
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds())]
@@ -34,7 +36,7 @@ pub struct Bounds {
     pub cache_memory: u32,
 
     /// How long requests in flight may take to finish after the first signal
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400))]
     pub grace: u64,
 }
 
@@ -43,11 +45,15 @@ fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
 }
 
+fn connections_default() -> u32 {
+    u32::try_from(Limits::default().connections_max).unwrap_or(u32::MAX)
+}
+
 impl Bounds {
     /// The limits; those that have no flag are as by default.
     pub fn limits(&self) -> Limits {
         Limits {
-            connections_max: self.max_connections,
+            connections_max: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             head_time_max: Duration::from_secs(self.head_timeout),
             idle_time_max: Duration::from_secs(self.idle_timeout),
             cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(0).saturating_mul(MEBIBYTE),

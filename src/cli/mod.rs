@@ -88,6 +88,13 @@ impl NoStart {
     }
 }
 
+/// What the standard library says of text that is no number, and what helps.
+const OF_NUMBERS: &[(&str, &str)] = &[
+    ("invalid digit found in string", "write a whole number"),
+    ("cannot parse integer from empty string", "write a whole number"),
+    ("number too large to fit in target type", "write a smaller number"),
+];
+
 /// What is wrong, and the way out, on one line.
 impl fmt::Display for NoStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +107,9 @@ impl fmt::Display for NoStart {
         let mut line = parts.join("; ");
         for variables::Set { name, option, .. } in &self.variables {
             line = line.replace(&format!("'{option}'"), &format!("'{option}' (from {name})"));
+        }
+        for (said, way_out) in OF_NUMBERS {
+            line = line.replace(said, way_out);
         }
         write!(f, "threadbare: {line}; --help says more")
     }
