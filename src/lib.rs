@@ -2,9 +2,9 @@
 //!
 //! # The life of a request, which is also the reading order
 //!
-//! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], and takes connections from them; [`server`] is the loop that does so,
-//!    gives each a seat in [`live`] (or someone else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how
-//!    many there may be.
+//! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], or takes those that were [`handed_over`], and takes
+//!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`] (or someone else's, or a finished 503),
+//!    and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
 //! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::inbox`] within
 //!    the time that [`net::deadline`] allows, until [`wire::request`] says that the head is complete.
 //! 3. **request**: [`understood`] is what the head says, taken together: [`wire::target`] which resource is meant, [`wire::framing`] how
