@@ -99,6 +99,8 @@ fn run(cli: &Cli) -> Result<(), String> {
     logging::start(cli.talk.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    // Whoever reads that we serve may ask us to stop.
+    stop.only_ask();
     announce(&welcome, &cli.talk);
     if let Some(asked) = browser {
         asked.look_after();

@@ -79,6 +79,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         };
         let mut burst = Burst::none(Instant::now());
         door.receive(&listeners, &mut burst, &app.stop, None);
+        app.stop.is_heard();
         app.notify.say(State::Stopping);
         let drain_time = app.config.proxies.drain_time;
         if !drain_time.is_zero() {

@@ -1,35 +1,43 @@
 //! Has someone asked us to stop?
 //!
-//! The first SIGINT or SIGTERM sets a flag and makes a descriptor readable, which wakes the accept loop; a second one ends the
-//! process at once. A process that is PID 1 of a container has no default action for these signals, so it would ignore them
-//! without this.
+//! While it serves, the first SIGINT or SIGTERM sets a flag and makes a descriptor readable, which wakes the accept loop; one that
+//! comes later ends the process at once, and so does any before it serves, when there is nothing to finish. A process that is PID 1 of
+//! a container has no default action for these signals, so it would ignore them without this.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Builder};
+use std::time::Duration;
+
+use log::info;
 
 /// What a shell says of a process that SIGINT ended: 128 + 2.
-pub const ENDED_BY_SECOND_SIGNAL: i32 = 130;
+pub const ENDED_AT_ONCE: i32 = 130;
+/// Signals that come within so long of the first are the same wish, told twice: `timeout` sends its signal to the process and to the
+/// group that it is in, and what runs a script passes on what the terminal has sent to all.
+const SAME_WISH_TIME: Duration = Duration::from_millis(500);
 
 /// The wish to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
+    /// Whether a signal ends the process, and does not ask.
+    at_once: Arc<AtomicBool>,
     #[cfg(unix)]
     wake: Option<Arc<std::os::unix::net::UnixStream>>,
 }
 
 impl Stop {
-    /// Stops on SIGINT and SIGTERM.
+    /// Stops on SIGINT and SIGTERM: at once, until [`Stop::only_ask`].
     ///
     /// # Errors
     /// When the system does not take the handlers.
     pub fn on_signals() -> io::Result<Stop> {
         use signal_hook::consts::{SIGINT, SIGTERM};
-        let asked = Arc::new(AtomicBool::new(false));
+        let (asked, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag down and sets it, the second finds it up.
-            signal_hook::flag::register_conditional_shutdown(signal, ENDED_BY_SECOND_SIGNAL, Arc::clone(&asked))?;
+            signal_hook::flag::register_conditional_shutdown(signal, ENDED_AT_ONCE, Arc::clone(&at_once))?;
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
         #[cfg(unix)]
@@ -38,10 +46,28 @@ impl Stop {
             for signal in [SIGINT, SIGTERM] {
                 signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
             }
-            Ok(Stop { asked, wake: Some(Arc::new(wake)) })
+            Ok(Stop { asked, at_once, wake: Some(Arc::new(wake)) })
         }
         #[cfg(not(unix))]
-        Ok(Stop { asked })
+        Ok(Stop { asked, at_once })
+    }
+
+    /// From here on there is something to finish: the next signal only asks.
+    pub fn only_ask(&self) {
+        self.at_once.store(false, Ordering::SeqCst);
+    }
+
+    /// We have heard the wish. Whoever utters it once more, and not just twice, wants us to end at once.
+    pub fn is_heard(&self) {
+        let at_once = Arc::clone(&self.at_once);
+        let arm = move || {
+            thread::sleep(SAME_WISH_TIME);
+            at_once.store(true, Ordering::SeqCst);
+            info!("still at it; another signal ends it at once");
+        };
+        if Builder::new().name("second-signal".into()).stack_size(64 * 1024).spawn(arm).is_err() {
+            self.at_once.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Whether we are asked to.

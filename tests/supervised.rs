@@ -55,6 +55,7 @@ fn a_supervisor_hears_of_the_beginning_and_of_the_end() {
         process.signal(Signal::TERM);
         assert_eq!(heard(&supervisor), "STOPPING=1");
         assert_eq!(process.get("/ten.txt").text(), "0123456789", "at the first signal, not at the end");
+        process.wait_for_log("another signal ends it at once");
         process.signal(Signal::TERM);
         assert_eq!(process.wait(PATIENCE).code(), Some(130));
     }

@@ -26,7 +26,7 @@ pub const EXIT_CODES: [(&str, &str); 4] = [
     ("0", "after SIGINT or SIGTERM, and after a text that was asked for"),
     ("1", "it cannot run"),
     ("2", "the command line or a variable is wrong"),
-    ("130", "after a second signal"),
+    ("130", "after a later signal, or one before it serves"),
 ];
 
 /// What stands below the options.
