@@ -81,7 +81,9 @@ fn run(words: Vec<String>) -> Outcome<bool> {
     let tally = match restarts {
         None => {
             let (address, target) = (word("ADDRESS")?.parse()?, word("TARGET")?);
-            let errand = Errand::begin(address, target, Stop::on_signals()?)?;
+            let stop = Stop::on_signals()?;
+            stop.only_ask();
+            let errand = Errand::begin(address, target, stop)?;
             drive(&errand, connections, || Ok(()))?
         }
         Some(count) => {
