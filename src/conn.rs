@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::asking::{Asking, Outcome, Unanswered};
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
-use crate::finish;
+use crate::finish::{self, Plan};
 use crate::message::Response;
 use crate::metrics::{Metrics, Visit};
 use crate::net::counted::Counted;
@@ -243,12 +243,6 @@ impl<'a, S: Stream> Connection<'a, S> {
         if let (Some(explain), Some(notes)) = (&self.app.explain, notes) {
             explain.decided(*notes);
         }
-        if outcome.fate.is_none() && framing::persistence(&head) == Persistence::Close {
-            outcome.fate = Some(Ended::AsAsked);
-        }
-        if outcome.fate.is_none() && self.app.stop.is_asked() {
-            outcome.fate = Some(Ended::Stopping);
-        }
         Ok(())
     }
 
@@ -262,24 +256,32 @@ impl<'a, S: Stream> Connection<'a, S> {
         let bytes = self.inbox.bytes();
         let (method, version) = self.parser.asked().unzip();
         let consumed = head_bytes + used;
-        let is_last = surplus.is_empty() && consumed == bytes.len();
-        let persistence = if fate.is_some() { Persistence::Close } else { Persistence::Persist };
-        let plan = finish::plan(&response, method, version.unwrap_or(Version::Http11), persistence);
-        let flushing = if is_last || fate.is_some() { Flushing::Now } else { Flushing::WithTheNext };
+        let nothing_follows = surplus.is_empty() && consumed == bytes.len();
+        let mut plan = finish::plan(&response, method, version.unwrap_or(Version::Http11), Persistence::Persist);
+        let closing = self.close_reason(fate, &plan);
+        if closing.is_some() {
+            plan.persistence = Persistence::Close;
+        }
+        let flushing = if nothing_follows || closing.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = self.delivery().send(response, plan, flushing);
         self.note(&sent, began);
         self.exchanges += 1;
         self.inbox.consume(consumed);
         self.inbox.put_back(&surplus);
-        let next = match sent.failed.or(fate) {
-            Some(ended) => Next::Close(ended),
-            None if plan.persistence == Persistence::Close => Next::Close(Ended::AsAsked),
-            None => Next::Request,
-        };
+        let next = sent.failed.or(closing).map_or(Next::Request, Next::Close);
         if let Some(explain) = &self.app.explain {
             explain.then(plan, if let Next::Close(ended) = &next { Some(ended) } else { None });
         }
         next
+    }
+
+    /// Decides whether the connection ends with this exchange, and why (RFC 9112 §9.3, §9.6). This is the only place that decides it:
+    /// the response's Connection field, the flush and the close all follow from what this returns.
+    fn close_reason(&self, fate: Option<Ended>, plan: &Plan) -> Option<Ended> {
+        let head = self.parser.head(self.inbox.bytes());
+        let is_asked = head.is_none_or(|head| framing::persistence(&head) == Persistence::Close);
+        let asked = (is_asked || plan.needs_close()).then_some(Ended::AsAsked);
+        fate.or(asked).or_else(|| self.app.stop.is_asked().then_some(Ended::Stopping))
     }
 
     /// Shows the byte that broke the message.
@@ -346,10 +348,13 @@ impl<'a, S: Stream> Connection<'a, S> {
         sent.note(self.app, Asked { from: self.from, message, head: self.parser.head(message), began }, &self.date);
     }
 
-    /// Ends the connection so that the client gets to read our last answer.
+    /// Ends the connection so that the client gets to read our last answer: whatever is still buffered is written first.
     #[inline(never)]
     fn close(&mut self, ended: &Ended) {
         let limits = &self.app.config.limits;
+        if !ended.is_lost() && self.outbox.flush(&mut self.stream).is_err() {
+            return;
+        }
         let now = Instant::now();
         if (ended.client_may_still_send() || !self.inbox.is_empty()) && !ended.is_lost() && self.slot.idle(now).is_ok() {
             self.stream.linger(now, limits.linger_time_max, limits.linger_bytes_max);

@@ -49,7 +49,8 @@ pub struct Plan {
     pub version: Version,
 }
 
-/// Decides how a response is framed. `method` is `None` where the request could not be understood.
+/// Decides how a response is framed. `method` is `None` where the request could not be understood. Whether the connection persists is
+/// not decided here: [`Plan::needs_close`] says whether the framing allows it.
 pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: Persistence) -> Plan {
     let delimiter = match response.body.length() {
         _ if response.status.never_has_content() => Delimiter::NoContent,
@@ -62,8 +63,14 @@ pub fn plan(response: &Response, method: Option<Method>, version: Version, persi
     } else {
         Sending::Content
     };
-    let persistence = if delimiter == Delimiter::Close { Persistence::Close } else { persistence };
     Plan { delimiter, sending, persistence, version }
+}
+
+impl Plan {
+    /// Whether only the end of the connection tells the client where the content ends.
+    pub fn needs_close(&self) -> bool {
+        self.delimiter == Delimiter::Close
+    }
 }
 
 /// Appends the whole head of a response to `out`.
@@ -110,7 +117,7 @@ mod tests {
 
     #[test]
     fn framing_of_responses() {
-        use Persistence::{Close, Persist};
+        use Persistence::Persist;
         let stream = || Response::new(Status::OK).with_body(Body::Stream(Box::new(std::io::empty())));
         let text = || Response::text(Status::OK, "x");
         let length = text().body.length().unwrap();
@@ -139,10 +146,11 @@ mod tests {
                 "304",
             ),
             (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, Persist), "a stream"),
-            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Close), "a stream in 1.0"),
+            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Persist), "a stream in 1.0"),
         ] {
             let plan = plan(&response, Some(method), version, Persist);
             assert_eq!((plan.delimiter, plan.sending, plan.persistence), want, "{why}");
+            assert_eq!(plan.needs_close(), plan.delimiter == Delimiter::Close, "{why}");
         }
     }
 
