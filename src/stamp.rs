@@ -1,7 +1,7 @@
 //! Is this still the same file?
 //!
-//! A file that is replaced, cut or overwritten while it is sent would reach the client as a mixture of two. The stamp is taken from
-//! the open handle before the first byte, and compared before the last.
+//! A file that is cut or overwritten in place while it is sent would reach the client as a mixture of two versions. The stamp is taken
+//! from the open handle before the first byte, and compared before the last.
 
 use std::fs::Metadata;
 use std::time::SystemTime;
@@ -39,13 +39,11 @@ struct Identity {
 }
 
 impl Stamp {
-    /// Whether a stamp of the same open file, taken later, shows the same content. Status changes count, since a tool that writes in
-    /// place may set the modification time back; but not where the last link is gone: whoever replaces a file by renaming another over
-    /// it takes that away, and what we have open is still whole. Any other change of links may hide a change of content.
+    /// Whether what was announced of an open file can still be sent, by a stamp taken later: it must not be shorter, and at the same
+    /// length its modification time must be the same. A file that has grown, such as a log or a recording, still holds the announced
+    /// bytes. A change of status alone (mode, owner, links, name) says nothing about them.
     pub fn compare(&self, later: &Stamp) -> Freshness {
-        let same_inode = (self.identity.device, self.identity.inode) == (later.identity.device, later.identity.inode);
-        let same_status = self.identity == later.identity || later.identity.links == 0;
-        if self.length == later.length && self.modified == later.modified && same_inode && same_status {
+        if later.length > self.length || later.length == self.length && later.modified == self.modified {
             Freshness::Same
         } else {
             Freshness::Changed
@@ -143,20 +141,14 @@ mod tests {
         }
         for (later, want, why) in [
             (with(&|_| {}), Freshness::Same, "nothing"),
-            (with(&|stamp| stamp.length = 2), Freshness::Changed, "longer"),
-            (with(&|stamp| stamp.modified = None), Freshness::Changed, "modified"),
-            (with(&|stamp| stamp.identity.inode = 9), Freshness::Changed, "another file"),
-            (with(&|stamp| stamp.identity.changed_nanos = 9), Freshness::Changed, "written, and its time set back"),
-            (
-                with(&|stamp| stamp.identity = Identity { changed_nanos: 9, links: 0, ..stamp.identity }),
-                Freshness::Same,
-                "replaced by rename: its last link is gone",
-            ),
-            (
-                with(&|stamp| stamp.identity = Identity { changed_nanos: 9, links: 2, ..stamp.identity }),
-                Freshness::Changed,
-                "written, its time set back, and a link added to hide it",
-            ),
+            (with(&|stamp| stamp.length = 0), Freshness::Changed, "shorter"),
+            (with(&|stamp| stamp.length = 2), Freshness::Same, "appended to"),
+            (with(&|stamp| (stamp.length, stamp.modified) = (2, None)), Freshness::Same, "appended to, as its time says"),
+            (with(&|stamp| (stamp.length, stamp.modified) = (0, None)), Freshness::Changed, "shorter, as its time says"),
+            (with(&|stamp| stamp.modified = None), Freshness::Changed, "written to at the same length"),
+            (with(&|stamp| stamp.identity.changed_nanos = 9), Freshness::Same, "another mode, owner or name"),
+            (with(&|stamp| stamp.identity.links = 0), Freshness::Same, "replaced by rename: its last link is gone"),
+            (with(&|stamp| stamp.identity.links = 2), Freshness::Same, "another hard link"),
         ] {
             assert_eq!(later, want, "{why}");
         }

@@ -68,7 +68,7 @@ fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
 #[test]
 fn a_file_that_is_written_to_while_it_is_sent_ends_the_connection() {
     // Else the client would take a mixture of two files for one, under one entity tag.
-    for (offset, why) in [(0, "overwritten"), (63 * MIB, "overwritten further on"), (64 * MIB, "appended to")] {
+    for (offset, why) in [(0, "overwritten"), (63 * MIB, "overwritten further on"), (64 * MIB - 3, "overwritten at its end")] {
         let (scratch, process) = served(&[]);
         let mut file = scratch.sparse("big", 64 * MIB);
         let mut client = process.client();
@@ -78,6 +78,44 @@ fn a_file_that_is_written_to_while_it_is_sent_ends_the_connection() {
         file.write_all(b"new").unwrap();
         let received = client.read_up_to(u64::MAX);
         assert!(received < 64 * MIB, "{received} bytes, of a file {why}");
+    }
+}
+
+#[test]
+fn a_file_that_grows_or_whose_status_changes_is_sent_as_announced() {
+    use std::os::unix::fs::PermissionsExt;
+    type Change = fn(&std::path::Path);
+    let append = |path: &std::path::Path| File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+    let cases: [(&str, Change); 7] = [
+        ("appended to, as a log is", append),
+        ("appended to a lot, as a recording is", |path| File::options().write(true).open(path).unwrap().set_len(99 * MIB).unwrap()),
+        ("chmod", |path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).unwrap()),
+        ("another hard link", |path| std::fs::hard_link(path, path.with_file_name("link")).unwrap()),
+        ("mv", |path| std::fs::rename(path, path.with_file_name("moved")).unwrap()),
+        ("replaced, with a second link left", |path| {
+            std::fs::hard_link(path, path.with_file_name("kept")).unwrap();
+            std::fs::write(path.with_file_name("new"), "new").unwrap();
+            std::fs::rename(path.with_file_name("new"), path).unwrap();
+        }),
+        ("an extended attribute", |path| {
+            let flags = rustix::fs::XattrFlags::empty();
+            if let Err(error) = rustix::fs::setxattr(path, "user.threadbare", b"x", flags) {
+                eprintln!("SKIPPED: no extended attributes here: {error}");
+            }
+        }),
+    ];
+    for (why, change) in cases {
+        for (range, length) in [("0-67108863", 64 * MIB), ("1000000-60999999", 60_000_000)] {
+            let (scratch, process) = served(&[]);
+            scratch.sparse("big", 64 * MIB);
+            let mut client = process.client();
+            client.send(
+                format!("GET /big HTTP/1.1\r\nHost: localhost\r\nRange: bytes={range}\r\nConnection: close\r\n\r\n").as_bytes(),
+            );
+            client.head();
+            change(&scratch.path().join("big"));
+            assert_eq!(client.read_up_to(u64::MAX), length, "{why}, {range}");
+        }
     }
 }
 
