@@ -175,7 +175,7 @@ const FILES: &[Fault] = &[
             "EIO",
             "EOVERFLOW",
         ],
-        when: "1+3",
+        when: "1+5",
         only_the_file: true,
         instead: &[Status(500), Status(503), Status(403), Status(404)],
         why: "a file of which nothing is known is not sent",

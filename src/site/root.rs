@@ -218,39 +218,53 @@ pub fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// How often an open is tried that might succeed the next time. More would be a way to keep us busy.
+/// How often a call is tried that might succeed the next time. More would be a way to keep us busy.
 #[cfg(unix)]
-const OPEN_TRIES_MAX: u32 = 8;
+const TRIES_MAX: u32 = 8;
+
+/// Calls again after a signal, or when a directory on the way was renamed just then.
+#[cfg(unix)]
+fn retried<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let mut tries_left = TRIES_MAX;
+    loop {
+        tries_left -= 1;
+        match call() {
+            Err(error) if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            result => return result,
+        }
+    }
+}
 
 impl Root {
-    /// Opens a file or a directory to read it.
+    /// Opens a regular file or a directory to read it, and nothing else. The type is looked at before: to open a FIFO for reading takes
+    /// it from the reader that its writer waits for, and to open a device may do anything. What is put there between the look and the
+    /// open is opened after all, without waiting; then its handle tells.
     #[cfg(unix)]
     fn open_any(&self, path: &Path) -> io::Result<File> {
+        require_readable_type(&retried(|| self.metadata(path))?)?;
+        retried(|| self.open_now(path))
+    }
+
+    #[cfg(unix)]
+    fn open_now(&self, path: &Path) -> io::Result<File> {
         use cap_std::fs::OpenOptionsExt;
         use rustix::fs::{Mode, OFlags, openat};
         // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
-        let mut tries_left = OPEN_TRIES_MAX;
-        loop {
-            tries_left -= 1;
-            let result = match self.symlinks {
-                Symlinks::Within => self.handle.open_with(path, &options).map(cap_std::fs::File::into_std),
-                Symlinks::Followed => openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from),
-            };
-            match result {
-                // A signal, or a directory on the way that was renamed just then.
-                Err(error)
-                    if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-                result => return result,
+        match self.symlinks {
+            Symlinks::Within => {
+                let mut options = OpenOptions::new();
+                options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
+                self.handle.open_with(path, &options).map(cap_std::fs::File::into_std)
             }
+            Symlinks::Followed => openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from),
         }
     }
 
-    /// Opens a file or a directory to read it. Windows opens a directory only when asked for one.
+    /// Opens a regular file or a directory to read it, and nothing else. Windows opens a directory only when asked for one.
     #[cfg(not(unix))]
     fn open_any(&self, path: &Path) -> io::Result<File> {
+        require_readable_type(&self.metadata(path)?)?;
         if self.symlinks == Symlinks::Followed {
             return File::open(self.place.join(path));
         }
@@ -267,6 +281,11 @@ impl Root {
             Symlinks::Followed => std::fs::metadata(self.place.join(path)).map(Metadata::from_just_metadata),
         }
     }
+}
+
+/// Refuses what is neither a regular file nor a directory.
+fn require_readable_type(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() || metadata.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// The path beneath the root that the system is asked for.
