@@ -21,6 +21,7 @@ fn get(process: &Process, method: &str, target: &str, line: &str) -> Answer {
 const BROWSER: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n";
 const PROGRAM: &str = "Accept: application/json\r\n";
 const CURL: &str = "Accept: */*\r\n";
+const TEXT: &str = "Accept: text/plain\r\n";
 
 #[test]
 fn the_page_of_the_site_for_what_it_does_not_have() {
@@ -124,12 +125,12 @@ fn an_empty_root_says_what_to_try() {
         assert!(links.iter().all(|link| page.text().contains(link)), "{target}:\n{}", page.text());
     }
     let lines = "this directory is empty\nput a file into it, or try /hello and /echo\n";
-    assert_eq!(get(&process, "GET", "/", CURL).text(), lines);
+    assert_eq!(get(&process, "GET", "/", TEXT).text(), lines);
     assert_eq!(get(&process, "GET", "/", PROGRAM).text(), "{\"path\":\"/\",\"entries\":[\n],\"complete\":true}\n");
 
     let process = Process::start(&["--no-routes", scratch.path().to_str().unwrap()]);
     assert!(!get(&process, "GET", "/", BROWSER).text().contains("/hello"), "they would be 404");
-    assert_eq!(get(&process, "GET", "/", CURL).text(), "this directory is empty\n");
+    assert_eq!(get(&process, "GET", "/", TEXT).text(), "this directory is empty\n");
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn a_long_listing_leaves_in_pieces_and_whole() {
     for (line, beginning, row, end) in [
         (BROWSER, "<!DOCTYPE html>", "<bdi>file 1999</bdi>", "</html>\n"),
         (PROGRAM, "{\"path\"", "\"file 1999\"", "],\"complete\":true}\n"),
-        (CURL, "20", "  file 1999\n", "  file 1999\n"),
+        (TEXT, "20", "  file 1999\n", "  file 1999\n"),
     ] {
         let mut client = process.client();
         client.send(format!("GET / HTTP/1.1\r\nHost: localhost\r\n{line}Connection: close\r\n\r\n").as_bytes());

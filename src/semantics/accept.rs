@@ -1,8 +1,7 @@
 //! In which form does the client want it? (RFC 9110 §12.5.1)
 //!
-//! What we make ourselves, a listing or an error, we can make for three kinds of readers: a browser names `text/html`, a program
-//! `application/json`, and whoever names neither gets plain text, which everybody can read. So curl, whose `*/*` takes anything, shows
-//! its user lines and no markup.
+//! What we make ourselves, a listing or an error, we can make in three forms: HTML, JSON and plain text. A listing is HTML unless another
+//! form is named. An error is plain text unless HTML is named, so that curl, whose `*/*` takes anything, shows its user lines and no markup.
 
 use crate::semantics::weight::{Weight, weighted};
 use crate::wire::headers::{Headers, name};
@@ -41,6 +40,24 @@ pub fn choose(headers: &Headers<'_>, offered: &[Reader]) -> Reader {
         let is_named = coverage == Coverage::Name && reader != Reader::Terminal;
         if weight > Weight::NONE && (weight, is_named) > best {
             (best, chosen) = ((weight, is_named), reader);
+        }
+    }
+    chosen
+}
+
+/// The form of a listing. HTML is the default, since clients that read listings by their links (wget, rclone, lftp, a page's own `fetch`)
+/// send `*/*` or no Accept at all. Plain text and JSON are sent only where they are named: a wildcard does not ask for them.
+///
+/// The highest weight wins; among equals a type that is named, and of two that are named HTML before JSON before plain text, which those
+/// who want JSON often name as their second choice. Where HTML is refused and nothing else named, plain text is the nearest to it.
+pub fn choose_listing(headers: &Headers<'_>) -> Reader {
+    let html = preference(headers, Reader::Browser.media_type());
+    let mut chosen = if html.is_some_and(|(_, weight)| weight == Weight::NONE) { Reader::Terminal } else { Reader::Browser };
+    let mut best = html.map_or((Weight::NONE, false), |(coverage, weight)| (weight, coverage == Coverage::Name));
+    for reader in [Reader::Program, Reader::Terminal] {
+        let Some((Coverage::Name, weight)) = preference(headers, reader.media_type()) else { continue };
+        if weight > Weight::NONE && (weight, true) > best {
+            (best, chosen) = ((weight, true), reader);
         }
     }
     chosen
@@ -140,6 +157,39 @@ mod tests {
             let lines = if accept.is_empty() { String::new() } else { format!("{accept}\r\n") };
             let got = with(&lines, |headers| choose(headers, &[Terminal, Browser, Program]));
             assert_eq!(got, want, "{accept:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn listings() {
+        use Reader::{Browser, Program, Terminal};
+        for (accept, want, why) in [
+            ("", Browser, "no field: fsspec"),
+            ("Accept:", Browser, "an empty one"),
+            ("Accept: */*", Browser, "wget, rclone, lftp, curl, fetch"),
+            ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", Browser, "a browser"),
+            ("Accept: text/*", Browser, "plain text is not named"),
+            ("Accept: application/*", Browser, "JSON is not named"),
+            ("Accept: image/avif,image/webp", Browser, "nothing fits, so it is as if nothing were said"),
+            ("Accept: text/plain", Terminal, "plain text"),
+            ("Accept: text/plain;q=0.1", Terminal, "plain text, and nothing else"),
+            ("Accept: text/plain, */*", Terminal, "plain text is named, HTML is not"),
+            ("Accept: text/plain;q=0.9, */*", Browser, "anything is wanted more"),
+            ("Accept: text/plain;q=0.9, text/html", Browser, "HTML is wanted more"),
+            ("Accept: text/plain, text/html;q=0.9", Terminal, "plain text is wanted more"),
+            ("Accept: text/plain, text/html", Browser, "both alike"),
+            ("Accept: application/json", Program, "JSON"),
+            ("Accept: application/json, */*;q=0.5", Program, "JSON, or else anything"),
+            ("Accept: application/json, text/plain, */*", Program, "axios by default"),
+            ("Accept: application/json;q=0.5, text/plain", Terminal, "plain text is wanted more"),
+            ("Accept: application/json, text/html", Browser, "both alike"),
+            ("Accept: application/json;q=0, */*", Browser, "anything but JSON"),
+            ("Accept: text/html;q=0, */*", Terminal, "anything but HTML"),
+            ("Accept: text/html;q=0, application/json;q=0.1", Program, "JSON, and no HTML"),
+            ("Accept: text/plain;q=x", Browser, "an invalid weight spoils the member"),
+        ] {
+            let lines = if accept.is_empty() { String::new() } else { format!("{accept}\r\n") };
+            assert_eq!(with(&lines, choose_listing), want, "{accept:?}: {why}");
         }
     }
 

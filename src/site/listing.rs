@@ -1,6 +1,6 @@
 //! In which form is a directory shown?
 //!
-//! To a browser as a page, to a program as JSON, to a person at a terminal as lines: whoever asks says so in Accept.
+//! As an HTML page, which browsers show and other clients read for its links; as plain text or JSON where Accept names them.
 
 use std::io;
 
@@ -31,7 +31,7 @@ fn answer_to(directory: &Directory<'_>, request: &Request<'_>, routes: Routes) -
     let target = request.target;
     let mut contents = Contents::of(directory, target.path(), Order::asked(target), ENTRIES_MAX)?;
     let is_nothing = contents.path == b"/" && contents.entries.is_empty() && routes == Routes::On;
-    let form = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser, Reader::Program]) {
+    let form = match accept::choose_listing(&request.head.headers) {
         Reader::Browser => {
             if is_nothing {
                 contents.epilogue.push_str("<p>Put a file into it, and reload this page.</p>\n");
