@@ -241,7 +241,7 @@ impl Response {
             }
             K::PermissionDenied => Response::text(Status::FORBIDDEN, "this server may not read that"),
             K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => {
-                Response::text(Status::SERVICE_UNAVAILABLE, "too busy, try again")
+                Response::text(Status::SERVICE_UNAVAILABLE, "too busy, try again").with("Retry-After", "1")
             }
             _ => Response::text(Status::INTERNAL_SERVER_ERROR, "this could not be read"),
         }

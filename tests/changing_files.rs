@@ -88,7 +88,9 @@ fn a_file_that_grows_or_whose_status_changes_is_sent_as_announced() {
     let append = |path: &std::path::Path| File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
     let cases: [(&str, Change); 7] = [
         ("appended to, as a log is", append),
-        ("appended to a lot, as a recording is", |path| File::options().write(true).open(path).unwrap().set_len(99 * MIB).unwrap()),
+        ("appended to a lot, as a recording is", |path| {
+            File::options().write(true).open(path).unwrap().set_len(99 * MIB).unwrap()
+        }),
         ("chmod", |path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).unwrap()),
         ("another hard link", |path| std::fs::hard_link(path, path.with_file_name("link")).unwrap()),
         ("mv", |path| std::fs::rename(path, path.with_file_name("moved")).unwrap()),

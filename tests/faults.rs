@@ -394,3 +394,23 @@ fn a_disk_that_fails_in_the_middle_of_a_file_breaks_the_connection() {
     let received = client.rest().len();
     assert!(received > 0 && received < 10_000_000, "{received} bytes, and an end that can be seen");
 }
+
+#[test]
+fn a_directory_that_cannot_be_read_to_its_end_is_not_listed_as_if_it_were() {
+    if !has_strace() {
+        return;
+    }
+    let scratch = Scratch::new();
+    // More than one read of the directory returns.
+    for number in 0..2000 {
+        scratch.file(&format!("a name that is long enough to fill a buffer {number}"), "");
+    }
+    let fault = Fault { call: "getdents64", errors: &[], when: "", only_the_file: false, instead: &[], why: "" };
+    for when in ["1", "2", "3"] {
+        let trace = scratch.path().join(".trace");
+        let process = traced(&fault, &["-e".into(), format!("inject=getdents64:error=EIO:when={when}")], &trace, &scratch);
+        let answer = process.get("/");
+        assert_eq!(answer.status, 500, "read {when} fails: {answer:?}");
+        assert!(fs::read_to_string(&trace).unwrap().contains("(INJECTED)"), "read {when} was made");
+    }
+}

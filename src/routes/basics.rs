@@ -31,9 +31,12 @@ pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
         .with("Cache-Control", "max-age=3600")
 }
 
-/// `ok`, as long as there is someone to say it; once someone has asked us to stop, a balancer should send its clients elsewhere.
+/// `ok`, unless the server is shutting down or has nothing to serve: then a load balancer should send its clients elsewhere.
 pub fn health(_: &mut Request<'_>, app: &App) -> Response {
-    let is_asked = app.stop.is_asked();
-    let (status, says) = if is_asked { (Status::SERVICE_UNAVAILABLE, "stopping\n") } else { (Status::OK, "ok\n") };
-    Response::with_content(status, "text/plain; charset=utf-8", says.as_bytes()).with("Cache-Control", "no-store")
+    let (status, text) = match app.site.check() {
+        _ if app.stop.is_asked() => (Status::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+        Err(why) => (Status::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
+        Ok(()) => (Status::OK, "ok\n".to_owned()),
+    };
+    Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).with("Cache-Control", "no-store")
 }

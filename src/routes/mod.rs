@@ -238,7 +238,7 @@ fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
 /// Answers a request for what its path means.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn answer_found(found: Found<'_>, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
+fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match found {
         Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)).because(Because::Kept),
         Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)).because(Because::Opened),
@@ -252,6 +252,11 @@ fn answer_found(found: Found<'_>, request: &mut Request<'_>, app: &App, now: Sys
         })
         .because(Because::NoSlash),
         Found::Failed(error) => Response::failed(&error).because(Because::Failed),
+        // No file has that name now, and nobody can know of later: only what is said about the server itself is answered.
+        Found::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
+            Some(route) => answer_route(route, request, app),
+            None => Response::text(Status::SERVICE_UNAVAILABLE, why.message()).because(Because::Failed),
+        },
         Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),
             None => match application(request, app, now) {
@@ -275,7 +280,7 @@ fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Resp
         Found::File(file) => files::answer(*file, request),
         Found::Unacceptable => files::answer_unacceptable(),
         Found::Failed(error) => Response::failed(&error),
-        Found::Directory(_) | Found::Redirect(_) | Found::Missing => return None,
+        Found::Directory(_) | Found::Redirect(_) | Found::Missing | Found::Unavailable(_) => return None,
     };
     // Whoever names no HTML is told that there is nothing.
     Some(response.with("Vary", "Accept"))
@@ -286,7 +291,8 @@ fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Resp
 fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match route(request, app) {
         Some(route)
-            if route.open_to == OpenTo::Everybody && matches!(lookup(&app.site, request.target, None, now), Found::Missing) =>
+            if route.open_to == OpenTo::Everybody
+                && matches!(lookup(&app.site, request.target, None, now), Found::Missing | Found::Unavailable(_)) =>
         {
             answer_route(route, request, app)
         }

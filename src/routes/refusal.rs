@@ -23,7 +23,12 @@ pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
         match missing_page(&app.site, now) {
             Found::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
             Found::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
-            Found::Unacceptable | Found::Directory(_) | Found::Redirect(_) | Found::Missing | Found::Failed(_) => {}
+            Found::Unacceptable
+            | Found::Directory(_)
+            | Found::Redirect(_)
+            | Found::Missing
+            | Found::Failed(_)
+            | Found::Unavailable(_) => {}
         }
     }
     Response::text(Status::NOT_FOUND, "nothing here has that name")

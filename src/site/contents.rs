@@ -8,38 +8,44 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::site::lookup::Directory;
 use crate::site::order::Order;
 use crate::site::readme::Readme;
-use crate::site::root::{Entry, Kind};
+use crate::site::root::{Entry, Kind, Name};
 
-/// Names in one listing. Each costs 200 to 450 bytes of memory while it is sent; beyond this a page is of no use to a person.
-pub const ENTRIES_MAX: usize = 10_000;
-/// Names in all listings that are being sent: 32 of the longest, some 70 to 140 MB. Clients that ask for them and read nothing would
-/// have them held in memory for seconds, each of them all.
-const HELD_MAX: usize = 32 * ENTRIES_MAX;
-/// Listings of so many names are not counted: they are sent at once.
-const UNCOUNTED_MAX: usize = 100;
+/// Names in one listing. Each costs some 65 bytes of memory while it is sent, and twice that while the names are sorted. A longer
+/// directory is refused: what is cut looks whole to a client that copies or deletes by it.
+pub const NAMES_MAX: usize = 200_000;
+/// Names in all listings that are being sent: four of the longest, some 100 MB at worst.
+const NAMES_HELD_MAX: usize = 4 * NAMES_MAX;
+/// So many names at a time are counted, before they are held. Listings that are shorter than this are not counted: they are sent at once.
+const BLOCK_NAMES: usize = 100;
 
-static HELD: AtomicUsize = AtomicUsize::new(0);
+static NAMES_HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// So many names that are held, until it is dropped.
-#[derive(Debug)]
-struct Held(usize);
+/// The right to hold names in memory, until it is dropped.
+#[derive(Debug, Default)]
+struct ListingPermit {
+    names: usize,
+}
 
-impl Held {
-    fn new(count: usize) -> io::Result<Held> {
-        let count = if count > UNCOUNTED_MAX { count } else { 0 };
-        let more = |held: usize| held.checked_add(count).filter(|held| count == 0 || *held <= HELD_MAX);
-        let result = HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        result.map(|_| Held(count)).map_err(|_| io::ErrorKind::ResourceBusy.into())
+impl ListingPermit {
+    /// Takes another block.
+    fn grow(&mut self) -> io::Result<()> {
+        let more = |held: usize| held.checked_add(BLOCK_NAMES).filter(|held| *held <= NAMES_HELD_MAX);
+        NAMES_HELD
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))?;
+        self.names += BLOCK_NAMES;
+        Ok(())
     }
 }
 
-impl Drop for Held {
+impl Drop for ListingPermit {
     fn drop(&mut self) {
-        HELD.fetch_sub(self.0, Ordering::Relaxed);
+        NAMES_HELD.fetch_sub(self.names, Ordering::Relaxed);
     }
 }
 
-/// A directory that is to be shown.
+/// A directory that is to be shown: all its names, in order. What they name is looked at only as the listing is sent, so that a long one
+/// starts at once and holds little.
 #[derive(Debug)]
 pub struct Contents {
     /// Its canonical path, with a slash at the end.
@@ -47,23 +53,15 @@ pub struct Contents {
     /// In which order its names stand.
     pub order: Order,
     /// Its names.
-    pub entries: Vec<Entry>,
-    /// Whether these are all.
-    pub rest: Rest,
+    pub names: Vec<Name>,
+    /// What has been shown so far.
+    pub tally: Tally,
     /// What it says about itself.
     pub readme: Option<Readme>,
     /// What else a visitor is told, in the form that the visitor reads.
     pub epilogue: String,
-    _held: Held,
-}
-
-/// Whether a listing shows all there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// It does.
-    None,
-    /// There are more names than it can show.
-    LeftOut,
+    directory: Directory,
+    _permit: ListingPermit,
 }
 
 /// How much there is in a directory.
@@ -77,33 +75,61 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, entry: &Entry) {
+        match entry.kind {
+            Kind::Directory => self.directories += 1,
+            Kind::File => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(entry.length);
+            }
+        }
+    }
+}
+
 impl Contents {
-    /// Reads a directory, and no more entries of it than are shown.
+    /// Reads the names of a directory, all of them.
     ///
     /// # Errors
-    /// It cannot be read; or `ResourceBusy`, where too many long ones are being sent.
-    pub fn of(directory: &Directory<'_>, path: &[u8], order: Order, entries_max: usize) -> io::Result<Contents> {
-        let mut all = directory.entries()?;
-        let entries: Vec<Entry> = all.by_ref().take(entries_max).collect();
-        let held = Held::new(entries.len())?;
-        let rest = if all.next().is_some() { Rest::LeftOut } else { Rest::None };
+    /// It cannot be read; `FileTooLarge` where there are more than `names_max`; `ResourceBusy` where too many long listings are being sent.
+    pub fn of(directory: Directory, path: &[u8], order: Order, names_max: usize) -> io::Result<Contents> {
+        let mut names = Vec::new();
+        let mut permit = ListingPermit::default();
+        for name in directory.names()? {
+            if names.len() == names_max {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            names.push(name?);
+            if names.len() % BLOCK_NAMES == 0 {
+                permit.grow()?;
+            }
+        }
+        let names = order.sort(names, |name| directory.entry(&name.bytes))?;
         Ok(Contents {
             path: path.to_vec(),
             order,
-            entries: order.sort(entries),
-            rest,
+            names,
+            tally: Tally::default(),
             readme: None,
             epilogue: String::new(),
-            _held: held,
+            directory,
+            _permit: permit,
         })
     }
 
-    /// How much of what.
-    pub fn tally(&self) -> Tally {
-        self.entries.iter().fold(Tally::default(), |tally, entry| match entry.kind {
-            Kind::Directory => Tally { directories: tally.directories + 1, ..tally },
-            Kind::File => Tally { files: tally.files + 1, bytes: tally.bytes.saturating_add(entry.length), ..tally },
-        })
+    /// Adds what the directory says about itself.
+    pub fn with_readme(mut self) -> Contents {
+        self.readme = Readme::of(&self.directory, &self.names);
+        self
+    }
+
+    /// What is there under a name now; `None` if that is gone since the names were read.
+    ///
+    /// # Errors
+    /// It cannot be looked at, though it is there.
+    pub fn entry(&self, name: &Name) -> io::Result<Option<Entry>> {
+        self.directory.entry(&name.bytes)
     }
 }
 
@@ -119,38 +145,43 @@ pub(crate) mod tests {
     use crate::wire::target::Target;
 
     /// What is in a directory, at most so many names of it.
-    pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden, entries_max: usize) -> Contents {
+    pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> Contents {
+        contents_up_to(scratch, path, hidden, 1000).unwrap()
+    }
+
+    fn contents_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<Contents> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(head.as_bytes()).unwrap();
         let target = Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
         let Found::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
-        let mut contents = Contents::of(&directory, target.path(), Order::asked(&target), entries_max).unwrap();
-        contents.readme = Readme::of(&directory, &contents.entries);
-        contents
+        Ok(Contents::of(directory, target.path(), Order::asked(&target), names_max)?.with_readme())
     }
 
     #[test]
     fn names_that_are_held_are_counted_and_come_back() {
         // Other tests of this process hold a few.
-        let held: Vec<Held> = std::iter::from_fn(|| Held::new(ENTRIES_MAX).ok()).collect();
-        assert!((30..=32).contains(&held.len()), "{}", held.len());
-        assert!(Held::new(UNCOUNTED_MAX).is_ok(), "a short one is always shown");
-        assert_eq!(Held::new(ENTRIES_MAX).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
-        drop(held);
-        assert!(Held::new(ENTRIES_MAX).is_ok());
+        let mut permits = Vec::new();
+        let mut permit = ListingPermit::default();
+        while permit.grow().is_ok() {
+            permits.push(std::mem::take(&mut permit));
+        }
+        let held = permits.len() * BLOCK_NAMES;
+        assert!((NAMES_HELD_MAX - 10_000..=NAMES_HELD_MAX).contains(&held), "{held}");
+        assert_eq!(permit.grow().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        drop(permits);
+        assert!(permit.grow().is_ok());
     }
 
     #[test]
-    fn no_more_than_so_many() {
+    fn all_names_or_an_error() {
         let scratch = Scratch::with(&["a", "bb", "d/"]);
-        for (max, want) in [(4, (3, Rest::None)), (3, (3, Rest::None)), (2, (2, Rest::LeftOut)), (0, (0, Rest::LeftOut))] {
-            let contents = contents(&scratch, "/", Hidden::NotFound, max);
-            assert_eq!((contents.entries.len(), contents.rest), want);
+        for (max, want) in [(4, Ok(3)), (3, Ok(3)), (2, Err(io::ErrorKind::FileTooLarge)), (0, Err(io::ErrorKind::FileTooLarge))]
+        {
+            let count = contents_up_to(&scratch, "/", Hidden::NotFound, max).map(|contents| contents.names.len());
+            assert_eq!(count.map_err(|error| error.kind()), want, "at most {max}");
         }
-        let all = contents(&scratch, "/", Hidden::NotFound, 9);
-        assert_eq!(all.tally(), Tally { directories: 1, files: 2, bytes: 3 }, "each file holds its own path");
     }
 
     #[test]
@@ -165,14 +196,14 @@ pub(crate) mod tests {
             ("/case/", Some(("ReadMe", "a\n\tb\u{fffd}[0m\u{fffd}<")), "in any case, and made harmless"),
             ("/hidden/", None, "what is not listed is not shown"),
         ] {
-            let readme = contents(&scratch, path, Hidden::NotFound, 99).readme;
+            let readme = contents(&scratch, path, Hidden::NotFound).readme;
             let got = readme.as_ref().map(|readme| (std::str::from_utf8(&readme.name).unwrap(), &*readme.text));
             assert_eq!(got, want, "{path}: {why}");
         }
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024)).unwrap();
-        assert!(!contents(&scratch, "/both/", Hidden::NotFound, 99).readme.unwrap().is_cut, "just short enough");
+        assert!(!contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap().is_cut, "just short enough");
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024 + 1)).unwrap();
-        let readme = contents(&scratch, "/both/", Hidden::NotFound, 99).readme.unwrap();
+        let readme = contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap();
         assert!(readme.is_cut && readme.text.len() == 64 * 1024);
     }
 
@@ -181,7 +212,7 @@ pub(crate) mod tests {
     fn a_readme_that_leads_out_is_not_shown() {
         let scratch = Scratch::with(&["secret", "d/"]);
         std::os::unix::fs::symlink("../../secret", scratch.path().join("d/README.md")).unwrap();
-        let outside = contents(&scratch, "/d/", Hidden::NotFound, 99);
-        assert_eq!((outside.entries.len(), outside.readme), (0, None));
+        let outside = contents(&scratch, "/d/", Hidden::NotFound);
+        assert_eq!((outside.names.len(), outside.readme), (0, None));
     }
 }

@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use crate::json::Json;
-use crate::site::contents::{Contents, Rest};
-use crate::site::root::{Entry, Kind};
+use crate::site::contents::{Contents, Tally};
+use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::Moment;
 use crate::wire::target::encode_path;
@@ -19,7 +19,7 @@ fn begin(out: &mut String, contents: &Contents) {
     let _ = write!(out, "{{\"path\":{},\"entries\":[", Json(&String::from_utf8_lossy(&contents.path)));
 }
 
-fn row(out: &mut String, _: &Contents, index: usize, entry: &Entry) {
+fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
     let (kind, slash) = match entry.kind {
         Kind::Directory => ("directory", "/"),
         Kind::File => ("file", ""),
@@ -33,15 +33,15 @@ fn row(out: &mut String, _: &Contents, index: usize, entry: &Entry) {
     let _ = write!(
         out,
         "{}\n{{\"name\":{},\"href\":\"./{}{slash}\",\"type\":\"{kind}\",\"size\":{size},\"modified\":{},\"symlink\":{}}}",
-        if index == 0 { "" } else { "," },
-        Json(&String::from_utf8_lossy(&entry.name)),
-        encode_path(&entry.name),
+        if contents.tally == Tally::default() { "" } else { "," },
+        Json(&String::from_utf8_lossy(&name.bytes)),
+        encode_path(&name.bytes),
         modified.as_deref().unwrap_or("null"),
         entry.is_link,
     );
 }
 
-fn end(out: &mut String, contents: &Contents) {
-    let complete = contents.rest == Rest::None;
-    let _ = writeln!(out, "\n],\"complete\":{complete}}}");
+fn end(out: &mut String, _: &Contents) {
+    // Only a whole listing gets here.
+    out.push_str("\n],\"complete\":true}\n");
 }

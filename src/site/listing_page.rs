@@ -7,9 +7,9 @@ use std::fmt::Write;
 
 use crate::html;
 use crate::page;
-use crate::site::contents::{Contents, ENTRIES_MAX, Rest, Tally};
+use crate::site::contents::{Contents, Tally};
 use crate::site::order::{Column, Direction};
-use crate::site::root::{Entry, Kind};
+use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::{Grouped, Moment, Size};
 use crate::wire::target::encode_path;
@@ -26,10 +26,13 @@ fn begin(out: &mut String, contents: &Contents) {
     breadcrumb(out, contents);
     out.push_str("<main>\n<h1 class=\"unseen\" id=\"path\">");
     html::show(out, &contents.path);
-    out.push_str("</h1>\n<div class=\"bar\"><p>");
-    tally(out, contents);
-    out.push_str("</p></div>\n");
-    if contents.entries.is_empty() && contents.path == b"/" {
+    out.push_str("</h1>\n");
+    if contents.names.is_empty() {
+        out.push_str("<p class=\"quiet\">This directory is empty.</p>\n");
+    } else if contents.names.len() >= FILTERED_MIN {
+        out.push_str("<div class=\"bar\"></div>\n");
+    }
+    if has_no_table(contents) {
         return;
     }
     out.push_str("<table aria-labelledby=\"path\">\n<thead>\n<tr>");
@@ -71,21 +74,22 @@ fn breadcrumb(out: &mut String, contents: &Contents) {
     out.push_str("</ol>\n</nav>\n");
 }
 
-/// How much there is, in a line.
+/// Whether there is nothing to show, not even a way up.
+fn has_no_table(contents: &Contents) -> bool {
+    contents.names.is_empty() && contents.path == b"/"
+}
+
+/// How much there is, in a line below the rows: only then is it known.
 fn tally(out: &mut String, contents: &Contents) {
-    let Tally { directories, files, bytes } = contents.tally();
+    let Tally { directories, files, bytes } = contents.tally;
     let count = |number: u64, one: &str, many: &str| format!("{} {}", Grouped(number), if number == 1 { one } else { many });
     let parts = [
         (directories > 0).then(|| count(directories, "directory", "directories")),
         (files > 0).then(|| format!("{}, {}", count(files, "file", "files"), Size(bytes))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() {
-        out.push_str("This directory is empty.");
-    }
-    out.push_str(&parts.join(", "));
-    if contents.rest == Rest::LeftOut {
-        let _ = write!(out, ". There is more: only {} names are shown.", Grouped(u64::try_from(ENTRIES_MAX).unwrap_or(0)));
+    if !parts.is_empty() {
+        let _ = writeln!(out, "<p class=\"quiet\">{}</p>", parts.join(", "));
     }
 }
 
@@ -103,14 +107,14 @@ fn column_head(out: &mut String, contents: &Contents, column: Column, says: &str
     let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{says}</a></th>");
 }
 
-fn row(out: &mut String, contents: &Contents, _: usize, entry: &Entry) {
+fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
     let (class, slash, query) = match entry.kind {
         Kind::Directory => (" class=\"d\"", "/", html::escape(contents.order.query())),
         Kind::File => ("", "", "".into()),
     };
     // `./` keeps a name with a colon from being read as a scheme (RFC 3986 §4.2).
-    let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"./{}{slash}{query}\"><bdi>", encode_path(&entry.name));
-    html::show(out, &entry.name);
+    let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"./{}{slash}{query}\"><bdi>", encode_path(&name.bytes));
+    html::show(out, &name.bytes);
     let _ = write!(out, "</bdi>{slash}</a>");
     if entry.is_link {
         out.push_str("<span class=\"link\">symlink</span>");
@@ -130,9 +134,10 @@ fn row(out: &mut String, contents: &Contents, _: usize, entry: &Entry) {
 }
 
 fn end(out: &mut String, contents: &Contents) {
-    if !(contents.entries.is_empty() && contents.path == b"/") {
+    if !has_no_table(contents) {
         out.push_str("</tbody>\n</table>\n");
     }
+    tally(out, contents);
     out.push_str(&contents.epilogue);
     if let Some(readme) = &contents.readme {
         let (href, text) = (encode_path(&readme.name), html::escape(&readme.text));
@@ -146,7 +151,7 @@ fn end(out: &mut String, contents: &Contents) {
         out.push_str("</section>\n");
     }
     out.push_str("</main>\n");
-    if contents.entries.len() >= FILTERED_MIN {
+    if contents.names.len() >= FILTERED_MIN {
         page::filter(out);
     }
     page::end(out);
@@ -164,7 +169,7 @@ mod tests {
 
     /// The page of a directory.
     fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {
-        match PAGE.body(contents(scratch, path, hidden, ENTRIES_MAX)) {
+        match PAGE.body(contents(scratch, path, hidden)).unwrap() {
             Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             Body::Stream(mut stream) => {
                 let mut page = String::new();
@@ -190,7 +195,7 @@ mod tests {
         assert_eq!(links(&page), want.map(|link| link.as_bytes().to_vec()));
         let row = "<tr><th scope=\"row\"><a href=\"./b\"><bdi>b</bdi></a></th><td><data value=\"1\" title=\"1 byte\">1 B</data></td>\
                    <td><time datetime=\"20";
-        assert!(page.contains(row) && page.contains("<p>2 directories, 5 files, 10 B</p>"), "{page}");
+        assert!(page.contains(row) && page.contains("</table>\n<p class=\"quiet\">2 directories, 5 files, 10 B</p>"), "{page}");
         let page = listed(&scratch, "/d/", Hidden::Served);
         assert_eq!(links(&page), ["../", "./.hidden", "./index.htm", "./y"].map(|link| link.as_bytes().to_vec()));
         assert!(page.contains("<title>/d/</title>"));

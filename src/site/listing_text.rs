@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use crate::site::contents::{Contents, ENTRIES_MAX, Rest};
-use crate::site::root::{Entry, Kind};
+use crate::site::contents::Contents;
+use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::{Moment, Size};
 
@@ -15,26 +15,23 @@ pub const TEXT: Form = Form { media_type: "text/plain; charset=utf-8", begin, ro
 
 // Writing to a String cannot fail, here and below.
 fn begin(out: &mut String, contents: &Contents) {
-    if contents.entries.is_empty() {
+    if contents.names.is_empty() {
         out.push_str("this directory is empty\n");
     }
 }
 
-fn row(out: &mut String, _: &Contents, _: usize, entry: &Entry) {
+fn row(out: &mut String, _: &Contents, name: &Name, entry: &Entry) {
     let time = entry.modified.and_then(Moment::of).map(|moment| format!("{} {}", moment.date(), moment.clock()));
     let (size, slash) = match entry.kind {
         Kind::Directory => ("-".to_owned(), "/"),
         Kind::File => (Size(entry.length).to_string(), ""),
     };
     let _ = write!(out, "{:<16}  {size:>8}  ", time.as_deref().unwrap_or("-"));
-    show(out, &entry.name);
+    show(out, &name.bytes);
     let _ = writeln!(out, "{slash}{}", if entry.is_link { "  (symlink)" } else { "" });
 }
 
 fn end(out: &mut String, contents: &Contents) {
-    if contents.rest == Rest::LeftOut {
-        let _ = writeln!(out, "there is more: only {ENTRIES_MAX} names are shown");
-    }
     out.push_str(&contents.epilogue);
 }
 

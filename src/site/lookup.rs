@@ -12,13 +12,14 @@ use crate::config::{Hidden, Listing};
 use crate::representation::Kept;
 use crate::semantics::negotiate::Codings;
 use crate::site::Site;
+use crate::site::current::RootError;
 use crate::site::regular::{self, Form, FoundFile, Lies};
-use crate::site::root::{self, Entry, Opened, Root, join};
+use crate::site::root::{self, Entry, Name, Opened, Root, join};
 use crate::wire::target::Target;
 
 /// What a path means.
 #[derive(Debug)]
-pub enum Found<'s> {
+pub enum Found {
     /// This file.
     File(Box<FoundFile>),
     /// This file, which is in memory.
@@ -26,19 +27,21 @@ pub enum Found<'s> {
     /// A file, but in no form that the client accepts.
     Unacceptable,
     /// This directory, which has no index and may be listed.
-    Directory(Directory<'s>),
+    Directory(Directory),
     /// A directory under the name of a file: its own name is this, ready for Location.
     Redirect(String),
     /// Nothing.
     Missing,
     /// There is something, but it cannot be opened.
     Failed(io::Error),
+    /// Nothing can be served at the moment, whatever its path.
+    Unavailable(RootError),
 }
 
 /// A directory that was found and is open.
 #[derive(Debug)]
-pub struct Directory<'s> {
-    root: &'s Root,
+pub struct Directory {
+    root: Arc<Root>,
     hidden: Hidden,
     directory: root::Directory,
 }
@@ -46,19 +49,23 @@ pub struct Directory<'s> {
 /// Looks a path up. `codings` is `None` where there is one form of each file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn lookup<'s>(site: &'s Site, target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
+pub fn lookup(site: &Site, target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
     let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
-    if let Some(only) = site.root.only_file() {
+    let root = match site.current.get() {
+        Ok(root) => root,
+        Err(why) => return Found::Unavailable(why),
+    };
+    if let Some(only) = root.only_file() {
         // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, only, target, codings, now) } else { Found::Missing };
+        return if path.is_empty() || path == only { open(site, &root, only, target, codings, now) } else { Found::Missing };
     }
     if is_hidden(site, target) {
         return Found::Missing;
     }
     match path.strip_suffix(b"/") {
-        Some(path) => directory(site, path, codings, now),
-        None if path.is_empty() => directory(site, path, codings, now),
-        None => open(site, path, target, codings, now),
+        Some(path) => directory(site, &root, path, codings, now),
+        None if path.is_empty() => directory(site, &root, path, codings, now),
+        None => open(site, &root, path, target, codings, now),
     }
 }
 
@@ -67,24 +74,28 @@ const MISSING_PAGE: &[u8] = b"404.html";
 
 /// Looks for the page that stands for what is missing, as it is.
 #[inline(never)]
-pub fn missing_page<'s>(site: &'s Site, now: SystemTime) -> Found<'s> {
-    if site.root.only_file().is_some() {
+pub fn missing_page(site: &Site, now: SystemTime) -> Found {
+    let Ok(root) = site.current.get() else { return Found::Missing };
+    if root.only_file().is_some() {
         return Found::Missing;
     }
-    regular::at(site, MISSING_PAGE, None, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
+    regular::at(site, &root, MISSING_PAGE, None, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
 }
 
 /// Looks for the page that an application begins with: the index of the root, or the one file that there is.
 #[inline(never)]
-pub fn start_page<'s>(site: &'s Site, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
-    match site.root.only_file() {
-        Some(only) => regular::at(site, only, codings, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing)),
-        None => index(site, b"", codings, now).unwrap_or(Found::Missing),
+pub fn start_page(site: &Site, codings: Option<&Codings>, now: SystemTime) -> Found {
+    let Ok(root) = site.current.get() else { return Found::Missing };
+    match root.only_file() {
+        Some(only) => {
+            regular::at(site, &root, only, codings, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
+        }
+        None => index(site, &root, b"", codings, now).unwrap_or(Found::Missing),
     }
 }
 
 /// What that means; `None` for a directory.
-fn found<'s>(lies: Lies) -> Option<Found<'s>> {
+fn found(lies: Lies) -> Option<Found> {
     match lies {
         Lies::File(Form::Open(file)) => Some(Found::File(file)),
         Lies::File(Form::Kept(kept)) => Some(Found::Kept(kept)),
@@ -107,18 +118,18 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 
 /// A path without a slash at its end.
 #[inline]
-fn open<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
-    match regular::kept(site, path, codings) {
+fn open(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
+    match regular::kept(site, root, path, codings) {
         Some(kept) => Found::Kept(kept),
-        None => open_unkept(site, path, target, codings, now),
+        None => open_unkept(site, root, path, target, codings, now),
     }
 }
 
 /// The same for what is not in memory, or has several forms.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn open_unkept<'s>(site: &'s Site, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
-    match regular::at(site, path, codings, now) {
+fn open_unkept(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
+    match regular::at(site, root, path, codings, now) {
         Ok(lies) => found(lies).unwrap_or_else(|| Found::Redirect(with_slash(target))),
         Err(error) => not_opened(error),
     }
@@ -134,13 +145,13 @@ fn with_slash(target: &Target<'_>) -> String {
 
 /// The index of a directory, if it has one, or what keeps us from knowing.
 #[inline]
-fn index<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found<'s>> {
+fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found> {
     for name in &site.index {
         let path = join(path, name.as_bytes());
-        if let Some(kept) = regular::kept(site, &path, codings) {
+        if let Some(kept) = regular::kept(site, root, &path, codings) {
             return Some(Found::Kept(kept));
         }
-        if let Some(found) = index_unkept(site, &path, codings, now) {
+        if let Some(found) = index_unkept(site, root, &path, codings, now) {
             return Some(found);
         }
     }
@@ -149,8 +160,8 @@ fn index<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: System
 
 /// What lies there may be an index: a file, or what keeps us from knowing.
 #[inline(never)]
-fn index_unkept<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found<'s>> {
-    match regular::at(site, path, codings, now) {
+fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found> {
+    match regular::at(site, root, path, codings, now) {
         Ok(lies) => found(lies),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Found::Failed(error)),
@@ -159,19 +170,21 @@ fn index_unkept<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now:
 
 /// A path with a slash at its end, which has been cut off.
 #[inline(never)]
-fn directory<'s>(site: &'s Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found<'s> {
+fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found {
     // The index first: most directories have one, and then one open is all it takes.
-    index(site, path, codings, now).unwrap_or_else(|| listed(site, path))
+    index(site, root, path, codings, now).unwrap_or_else(|| listed(site, root, path))
 }
 
 /// A directory without an index.
 #[inline(never)]
-fn listed<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
+fn listed(site: &Site, root: &Arc<Root>, path: &[u8]) -> Found {
     if site.listing == Listing::NotFound {
         return Found::Missing;
     }
-    match site.root.open_beneath(path) {
-        Ok(Opened::Directory(directory)) => Found::Directory(Directory { root: &site.root, hidden: site.hidden, directory }),
+    match root.open_beneath(path) {
+        Ok(Opened::Directory(directory)) => {
+            Found::Directory(Directory { root: Arc::clone(root), hidden: site.hidden, directory })
+        }
         // The links in its pages would lead beneath a file.
         Ok(Opened::File(..)) => Found::Missing,
         Err(error) => not_opened(error),
@@ -179,18 +192,26 @@ fn listed<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
 }
 
 #[inline(never)]
-fn not_opened<'s>(error: io::Error) -> Found<'s> {
+fn not_opened(error: io::Error) -> Found {
     if error.kind() == io::ErrorKind::NotFound { Found::Missing } else { Found::Failed(error) }
 }
 
-impl Directory<'_> {
-    /// What may be seen in it, in no order.
+impl Directory {
+    /// The names that may be seen in it, in no order.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub fn entries(&self) -> io::Result<impl Iterator<Item = Entry> + '_> {
-        let entries = self.root.entries(&self.directory)?;
-        Ok(entries.filter(|entry| self.hidden == Hidden::Served || !entry.name.starts_with(b".")))
+    /// It cannot be read, to its beginning or to its end.
+    pub fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Name>> + '_> {
+        let is_shown = |name: &Name| self.hidden == Hidden::Served || !name.bytes.starts_with(b".");
+        Ok(self.root.names(&self.directory)?.filter(move |name| name.as_ref().map_or(true, is_shown)))
+    }
+
+    /// What is there under a name; `None` if that is gone.
+    ///
+    /// # Errors
+    /// It cannot be looked at, though it is there.
+    pub fn entry(&self, name: &[u8]) -> io::Result<Option<Entry>> {
+        self.root.entry(&self.directory, name)
     }
 
     /// A file in it; `None` if there is none of that name, or it cannot be opened.
@@ -229,6 +250,7 @@ mod tests {
             Found::Missing => "-".to_owned(),
             Found::Unacceptable => "in no form".to_owned(),
             Found::Failed(error) => error.to_string(),
+            Found::Unavailable(why) => format!("{why:?}"),
         }
     }
 
@@ -328,7 +350,7 @@ mod tests {
     }
 
     #[cfg(unix)]
-    fn lookup_at<'s>(site: &'s Site, path: &[u8]) -> Found<'s> {
+    fn lookup_at(site: &Site, path: &[u8]) -> Found {
         let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
         let mut parser = HeadParser::new(HeadLimits::default());
         parser.advance(&head).unwrap();

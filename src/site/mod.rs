@@ -11,6 +11,8 @@ pub mod still;
 
 pub mod root;
 
+pub mod current;
+
 pub mod media_type;
 
 pub mod cache;
@@ -44,17 +46,17 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::caching::Caching;
-use crate::config::{Config, Hidden, Listing, Precompressed, Tagging, Typing};
+use crate::config::{Config, Hidden, Listing, Precompressed, Sandbox, Tagging, Typing};
 use crate::metrics::CacheCounts;
 use crate::representation::Choice;
 use cache::Cache;
+use current::{CurrentRoot, RootError};
 use digests::Digests;
-use root::Root;
 
 /// What is served.
 #[derive(Debug)]
 pub struct Site {
-    root: Root,
+    current: CurrentRoot,
     shown_path: PathBuf,
     index: Vec<String>,
     listing: Listing,
@@ -73,10 +75,10 @@ impl Site {
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
-        let root = Root::open(&config.root, config.symlinks)?;
+        let current = CurrentRoot::open(&config.root, config.symlinks)?;
         let shown_path = root::absolute(&config.root);
         Ok(Site {
-            root,
+            current,
             shown_path,
             index: config.index.clone(),
             listing: config.listing,
@@ -93,15 +95,31 @@ impl Site {
         })
     }
 
-    /// What the kernel must let us read beneath: the root, or everything where links may lead anywhere.
+    /// What the kernel must let us read beneath: the root and what may replace it, or everything where links may lead anywhere.
+    ///
+    /// # Errors
+    /// It cannot be opened.
     #[cfg(unix)]
-    pub fn handle(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.root.handle()
+    pub fn readable(&self, sandbox: Sandbox) -> io::Result<std::fs::File> {
+        self.current.readable(sandbox == Sandbox::Auto)
     }
 
     /// Nothing of the kind.
+    ///
+    /// # Errors
+    /// None.
     #[cfg(not(unix))]
-    pub fn handle(&self) {}
+    pub fn readable(&self, _: Sandbox) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether there is something to serve.
+    ///
+    /// # Errors
+    /// There is not, and why.
+    pub fn check(&self) -> Result<(), RootError> {
+        self.current.get().map(|_| ())
+    }
 
     /// Whether there is a page that an application begins with.
     pub fn has_start_page(&self) -> bool {
@@ -110,7 +128,7 @@ impl Site {
 
     /// Whether one file is served, and nothing beside it.
     pub fn is_one_file(&self) -> bool {
-        self.root.only_file().is_some()
+        self.current.get().is_ok_and(|root| root.only_file().is_some())
     }
 
     /// How it is with the small files in memory.

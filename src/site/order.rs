@@ -3,8 +3,10 @@
 //! Directories come first, always; then by name, size or time, as the query of the listing asks: `?sort=size&order=desc`.
 
 use std::cmp::Ordering;
+use std::io;
+use std::time::SystemTime;
 
-use crate::site::root::Entry;
+use crate::site::root::{Entry, Name};
 use crate::wire::target::Target;
 
 /// What a listing is sorted by.
@@ -76,11 +78,24 @@ impl Order {
         Order { column, direction }
     }
 
-    /// Puts entries into this order. Equal ones stand by name.
-    pub fn sort(self, entries: Vec<Entry>) -> Vec<Entry> {
-        let mut keyed: Vec<(String, Entry)> = entries.into_iter().map(|entry| (key(&entry.name), entry)).collect();
-        keyed.sort_unstable_by(|(a_key, a), (b_key, b)| {
-            let by_name = natural(a_key.as_bytes(), b_key.as_bytes()).then_with(|| a.name.cmp(&b.name));
+    /// Puts names into this order. Equal ones stand by name. By size or time they are looked at first, and those that are gone left out.
+    ///
+    /// # Errors
+    /// What `look` fails with.
+    pub fn sort(self, names: Vec<Name>, look: impl Fn(&Name) -> io::Result<Option<Entry>>) -> io::Result<Vec<Name>> {
+        let mut keyed = Vec::with_capacity(names.len());
+        for name in names {
+            let (length, modified) = match self.column {
+                Column::Name => (0, None),
+                Column::Size | Column::Time => match look(&name)? {
+                    Some(entry) => (entry.length, entry.modified),
+                    None => continue,
+                },
+            };
+            keyed.push(Keyed { folded: String::from_utf8_lossy(&name.bytes).to_lowercase(), length, modified, name });
+        }
+        keyed.sort_unstable_by(|a, b| {
+            let by_name = natural(a.folded.as_bytes(), b.folded.as_bytes()).then_with(|| a.name.bytes.cmp(&b.name.bytes));
             let by_column = match self.column {
                 Column::Name => by_name,
                 Column::Size => a.length.cmp(&b.length),
@@ -90,14 +105,18 @@ impl Order {
                 Direction::Ascending => by_column,
                 Direction::Descending => by_column.reverse(),
             };
-            a.kind.cmp(&b.kind).then(directed).then(by_name)
+            a.name.kind.cmp(&b.name.kind).then(directed).then(by_name)
         });
-        keyed.into_iter().map(|(_, entry)| entry).collect()
+        Ok(keyed.into_iter().map(|keyed| keyed.name).collect())
     }
 }
 
-fn key(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).to_lowercase()
+/// A name, and what it is sorted by.
+struct Keyed {
+    folded: String,
+    length: u64,
+    modified: Option<SystemTime>,
+    name: Name,
 }
 
 /// Compares as people do: digits are numbers, so `2` comes before `10`.
@@ -170,31 +189,31 @@ mod tests {
 
     #[test]
     fn by_each_column_and_back() {
-        use Column::{Name, Size, Time};
+        use Column::{Size, Time};
         use Direction::{Ascending, Descending};
         for (column, direction, want) in [
-            (Name, Ascending, ["d", "a", "B", "c"]),
-            (Name, Descending, ["d", "c", "B", "a"]),
-            (Size, Ascending, ["d", "B", "a", "c"]),
-            (Size, Descending, ["d", "a", "c", "B"]),
-            (Time, Ascending, ["d", "c", "a", "B"]),
-            (Time, Descending, ["d", "B", "a", "c"]),
+            (Column::Name, Ascending, &["d", "a", "B", "c", "gone"][..]),
+            (Column::Name, Descending, &["d", "gone", "c", "B", "a"]),
+            (Size, Ascending, &["d", "B", "a", "c"]),
+            (Size, Descending, &["d", "a", "c", "B"]),
+            (Time, Ascending, &["d", "c", "a", "B"]),
+            (Time, Descending, &["d", "B", "a", "c"]),
         ] {
-            let entry = |name: &str, kind, length, seconds| Entry {
-                name: name.as_bytes().to_vec(),
-                kind,
-                is_link: false,
-                length,
-                modified: Some(UNIX_EPOCH + Duration::from_secs(seconds)),
-            };
-            let entries = vec![
-                entry("c", Kind::File, 2, 1),
-                entry("a", Kind::File, 2, 2),
-                entry("B", Kind::File, 1, 3),
-                entry("d", Kind::Directory, 9, 9),
+            let rows = [
+                ("c", Kind::File, 2, 1),
+                ("a", Kind::File, 2, 2),
+                ("gone", Kind::File, 0, 0),
+                ("B", Kind::File, 1, 3),
+                ("d", Kind::Directory, 9, 9),
             ];
-            let sorted = Order { column, direction }.sort(entries);
-            let names: Vec<_> = sorted.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect();
+            let names = rows.iter().map(|row| Name { bytes: row.0.as_bytes().into(), kind: row.1, is_link: false }).collect();
+            let look = |name: &Name| {
+                let &(_, kind, length, seconds) = rows.iter().find(|row| row.0.as_bytes() == &*name.bytes).unwrap();
+                let modified = Some(UNIX_EPOCH + Duration::from_secs(seconds));
+                Ok((&*name.bytes != b"gone").then_some(Entry { kind, is_link: false, length, modified }))
+            };
+            let sorted = Order { column, direction }.sort(names, look).unwrap();
+            let names: Vec<_> = sorted.iter().map(|name| String::from_utf8_lossy(&name.bytes).into_owned()).collect();
             assert_eq!(names, want, "{column:?} {direction:?}");
         }
     }

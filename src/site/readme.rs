@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use crate::site::lookup::Directory;
-use crate::site::root::{Entry, Kind};
+use crate::site::root::{Kind, Name};
 
 /// What is shown of one: more is a book, and has a link.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -26,19 +26,19 @@ pub struct Readme {
 }
 
 impl Readme {
-    /// The README of a directory that has these entries; `None` if there is none, or it cannot be read.
-    pub fn of(directory: &Directory<'_>, entries: &[Entry]) -> Option<Readme> {
-        let named = |name: &&str| entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name.as_bytes()));
+    /// The README of a directory that has these names; `None` if there is none, or it cannot be read.
+    pub fn of(directory: &Directory, names: &[Name]) -> Option<Readme> {
+        let named = |name: &&str| names.iter().find(|entry| entry.bytes.eq_ignore_ascii_case(name.as_bytes()));
         let entry = NAMES.iter().find_map(named).filter(|entry| entry.kind == Kind::File)?;
         let mut bytes = Vec::new();
-        directory.open_file(&entry.name)?.take(BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+        directory.open_file(&entry.bytes)?.take(BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
         let is_cut = u64::try_from(bytes.len()).is_ok_and(|length| length > BYTES_MAX);
         if is_cut {
             bytes.truncate(end_of_text(&bytes));
         }
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).replace("\r\n", "\n");
         let is_unseen = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
-        Some(Readme { name: entry.name.clone(), text: text.replace(is_unseen, "\u{fffd}"), is_cut })
+        Some(Readme { name: entry.bytes.to_vec(), text: text.replace(is_unseen, "\u{fffd}"), is_cut })
     }
 }
 

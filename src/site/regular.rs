@@ -13,7 +13,7 @@ use crate::config::Tagging;
 use crate::message::OpenFile;
 use crate::representation::{Description, Kept, Representation};
 use crate::semantics::negotiate::{Coding, Codings, Identity};
-use crate::site::root::Opened;
+use crate::site::root::{Opened, Root};
 use crate::site::{Site, cache, media_type};
 use crate::stamp::Stamp;
 
@@ -57,9 +57,9 @@ impl Form {
 
 /// The file at a path beneath the root, if it is in memory and has no other forms.
 #[inline]
-pub fn kept(site: &Site, path: &[u8], codings: Option<&Codings>) -> Option<Arc<Kept>> {
+pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>) -> Option<Arc<Kept>> {
     match codings {
-        None => site.cache.find(&site.root, path),
+        None => site.cache.find(root, path),
         Some(_) => None,
     }
 }
@@ -68,13 +68,13 @@ pub fn kept(site: &Site, path: &[u8], codings: Option<&Codings>) -> Option<Arc<K
 ///
 /// # Errors
 /// As [`Root::open_beneath`](crate::site::root::Root::open_beneath).
-pub fn at(site: &Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
-    let lies = match site.cache.find(&site.root, path) {
+pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
+    let lies = match site.cache.find(root, path) {
         Some(kept) => Lies::File(Form::Kept(kept)),
-        None => unkept(site, path, now)?,
+        None => unkept(site, root, path, now)?,
     };
     match (lies, codings) {
-        (Lies::File(plain), Some(codings)) => Ok(chosen(site, path, plain, codings, now)),
+        (Lies::File(plain), Some(codings)) => Ok(chosen(site, root, path, plain, codings, now)),
         (lies, _) => Ok(lies),
     }
 }
@@ -82,9 +82,9 @@ pub fn at(site: &Site, path: &[u8], codings: Option<&Codings>, now: SystemTime) 
 /// Looks for what is not in memory.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn unkept(site: &Site, path: &[u8], now: SystemTime) -> io::Result<Lies> {
-    match site.root.open_beneath(path)? {
-        Opened::File(file, stamp) => Ok(Lies::File(form(site, file, stamp, &Place { path, coding: None, key: path }, now))),
+fn unkept(site: &Site, root: &Root, path: &[u8], now: SystemTime) -> io::Result<Lies> {
+    match root.open_beneath(path)? {
+        Opened::File(file, stamp) => Ok(Lies::File(form(site, root, file, stamp, &Place { path, coding: None, key: path }, now))),
         Opened::Directory(_) => Ok(Lies::Directory),
     }
 }
@@ -102,9 +102,9 @@ struct Place<'a> {
 /// The best form of a file for that client.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn chosen(site: &Site, path: &[u8], plain: Form, codings: &Codings, now: SystemTime) -> Lies {
+fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &Codings, now: SystemTime) -> Lies {
     for coding in codings.best.into_iter().flatten() {
-        if let Some(form) = coded(site, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
+        if let Some(form) = coded(site, root, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
             return Lies::File(form);
         }
     }
@@ -115,14 +115,14 @@ fn chosen(site: &Site, path: &[u8], plain: Form, codings: &Codings, now: SystemT
 }
 
 /// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.
-fn coded(site: &Site, path: &[u8], coding: Coding, now: SystemTime) -> Option<Form> {
+fn coded(site: &Site, root: &Root, path: &[u8], coding: Coding, now: SystemTime) -> Option<Form> {
     // One and the same file has other fields when it is asked for by its own name, so that is another key.
     let key = [path, coding.suffix().as_bytes(), cache::OTHER_ROLE].concat();
-    if let Some(kept) = site.cache.find(&site.root, &key) {
+    if let Some(kept) = site.cache.find(root, &key) {
         return Some(Form::Kept(kept));
     }
-    match site.root.open_beneath(cache::path_of(&key)).ok()? {
-        Opened::File(file, stamp) => Some(form(site, file, stamp, &Place { path, coding: Some(coding), key: &key }, now)),
+    match root.open_beneath(cache::path_of(&key)).ok()? {
+        Opened::File(file, stamp) => Some(form(site, root, file, stamp, &Place { path, coding: Some(coding), key: &key }, now)),
         Opened::Directory(_) => None,
     }
 }
@@ -136,11 +136,11 @@ fn is_of_version(coded: &Stamp, plain: &Stamp) -> bool {
 
 /// A file that has just been opened; from memory, if it can be kept there.
 #[inline(never)]
-fn form(site: &Site, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTime) -> Form {
+fn form(site: &Site, root: &Root, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTime) -> Form {
     let found = describe(site, OpenFile { file, stamp }, place, now);
     let FoundFile { open: OpenFile { file, stamp }, representation } = &*found;
     let opened = cache::Opened { file, stamp, representation };
-    match site.cache.keep(&site.root, place.key, &opened, now) {
+    match site.cache.keep(root, place.key, &opened, now) {
         Some(kept) => Form::Kept(kept),
         None => Form::Open(found),
     }

@@ -32,6 +32,13 @@ pub struct Root {
     only: Option<OnlyFile>,
 }
 
+/// Where ROOT leads: a directory, and the one file in it if ROOT is a file.
+#[derive(Debug)]
+pub struct Place {
+    directory: PathBuf,
+    only: Option<PathBuf>,
+}
+
 /// The one file that is served, beneath the directory that it lies in.
 #[derive(Debug)]
 struct OnlyFile {
@@ -57,12 +64,21 @@ pub struct Directory {
     path: Vec<u8>,
 }
 
+/// A name in a directory, and what could be told of it without a look at what it names.
+#[derive(Debug)]
+pub struct Name {
+    /// The name: any bytes but a slash and NUL.
+    pub bytes: Box<[u8]>,
+    /// What it names, links followed.
+    pub kind: Kind,
+    /// Whether the name itself is a symbolic link.
+    pub is_link: bool,
+}
+
 /// What a directory holds under one name.
 #[derive(Debug)]
 pub struct Entry {
-    /// The name: any bytes but a slash and NUL.
-    pub name: Vec<u8>,
-    /// What it names, links followed.
+    /// What it is, links followed.
     pub kind: Kind,
     /// Whether the name itself is a symbolic link.
     pub is_link: bool,
@@ -94,19 +110,11 @@ impl Root {
     /// # Errors
     /// It does not exist, may not be read, or is neither of the two.
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Root> {
-        let metadata = std::fs::metadata(path)?;
-        let place = std::fs::canonicalize(path)?;
-        let (place, only) = if metadata.is_dir() {
-            (place, None)
-        } else if metadata.is_file() {
-            // Whoever replaces the file renames another one over it, so it is the directory that is held open.
-            let (Some(parent), Some(beneath), Some(shown)) = (place.parent(), place.file_name(), path.file_name()) else {
-                return Err(io::ErrorKind::InvalidInput.into());
-            };
-            let only = OnlyFile { shown: shown.as_encoded_bytes().to_vec(), beneath: beneath.into() };
-            (parent.to_owned(), Some(only))
-        } else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file"));
+        let Place { directory: place, only } = resolve(path)?;
+        let only = match (only, path.file_name()) {
+            (None, _) => None,
+            (Some(beneath), Some(shown)) => Some(OnlyFile { shown: shown.as_encoded_bytes().to_vec(), beneath }),
+            (Some(_), None) => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let root = Root {
             handle: Dir::open_ambient_dir(&place, ambient_authority())?,
@@ -121,11 +129,38 @@ impl Root {
         Ok(root)
     }
 
-    /// What we must be able to read beneath.
+    /// Whether this is the open directory that a path leads to, and the same file in it.
     #[cfg(unix)]
-    pub fn handle(&self) -> std::os::fd::BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.everything.as_ref().map_or(self.handle.as_fd(), File::as_fd)
+    pub fn is_at(&self, place: &Place) -> bool {
+        use rustix::fs::{fstat, stat};
+        let is_same_directory = match (fstat(&self.handle), stat(&place.directory)) {
+            (Ok(open), Ok(named)) => (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
+            _ => false,
+        };
+        is_same_directory && self.only.as_ref().map(|only| &only.beneath) == place.only.as_ref()
+    }
+
+    /// Whether this is where a path leads. A directory that is open cannot be replaced there.
+    #[cfg(not(unix))]
+    pub fn is_at(&self, place: &Place) -> bool {
+        self.place == place.directory && self.only.as_ref().map(|only| &only.beneath) == place.only.as_ref()
+    }
+
+    /// The directory that is open, without any link.
+    pub fn directory_place(&self) -> &Path {
+        &self.place
+    }
+
+    /// What we must be able to read beneath.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    #[cfg(unix)]
+    pub fn readable(&self) -> io::Result<File> {
+        match &self.everything {
+            Some(everything) => everything.try_clone(),
+            None => self.handle.try_clone().map(Dir::into_std_file),
+        }
     }
 
     /// The name of the one file that is served; `None` if it is a directory.
@@ -162,35 +197,74 @@ impl Root {
         }
     }
 
-    /// What a directory holds, in no order. Names of what could not be served are left out: links that lead out of the root or
-    /// nowhere, FIFOs, devices.
+    /// The names that a directory holds, in no order. What could not be served is left out: links that lead out of the root or nowhere,
+    /// FIFOs, devices. Anything else that keeps a name from being read is an error: a listing is whole, or it is none.
     ///
     /// # Errors
-    /// The directory cannot be read.
-    pub fn entries<'a>(&'a self, directory: &'a Directory) -> io::Result<impl Iterator<Item = Entry> + 'a> {
+    /// The directory cannot be read, to its beginning or to its end.
+    pub fn names<'a>(&'a self, directory: &'a Directory) -> io::Result<impl Iterator<Item = io::Result<Name>> + 'a> {
+        // Names can be read without the right to look behind them: then each would seem to be gone.
+        directory.handle.metadata(".").map_err(as_seen_outside)?;
         let entries = directory.handle.entries().map_err(as_seen_outside)?;
-        // An entry that cannot be read is one that has just been removed.
-        Ok(entries.filter_map(|entry| self.entry(directory, &entry.ok()?)))
+        Ok(entries.filter_map(|entry| entry.map_err(as_seen_outside).and_then(|entry| self.name(directory, &entry)).transpose()))
     }
 
-    fn entry(&self, directory: &Directory, entry: &DirEntry) -> Option<Entry> {
-        let name = entry.file_name().as_encoded_bytes().to_vec();
-        let mut metadata = entry.metadata().ok()?;
-        let is_link = metadata.is_symlink();
+    fn name(&self, directory: &Directory, entry: &DirEntry) -> io::Result<Option<Name>> {
+        let bytes: Box<[u8]> = entry.file_name().as_encoded_bytes().into();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: Kind::Directory, is_link: false })),
+            Ok(kind) if kind.is_file() => Ok(Some(Name { bytes, kind: Kind::File, is_link: false })),
+            // A link, what cannot be served, or a file system that does not tell.
+            _ => {
+                let entry = self.entry(directory, &bytes)?;
+                Ok(entry.map(|Entry { kind, is_link, .. }| Name { bytes, kind, is_link }))
+            }
+        }
+    }
+
+    /// What a directory holds under a name; `None` if that is gone, or could not be served.
+    ///
+    /// # Errors
+    /// It cannot be looked at, though it is there.
+    pub fn entry(&self, directory: &Directory, name: &[u8]) -> io::Result<Option<Entry>> {
+        let os_name = os_name(name)?;
+        let mut looked = directory.handle.symlink_metadata(os_name);
+        let is_link = looked.as_ref().is_ok_and(Metadata::is_symlink);
         if is_link {
             // From the root, not from the directory: a link may lead up, as long as it does not lead out.
-            let path = join(&directory.path, &name);
-            metadata = self.metadata(beneath(&path).ok()?).ok()?;
+            let path = join(&directory.path, name);
+            looked = beneath(&path).and_then(|path| retried(|| self.metadata(path)));
         }
+        let metadata = match looked.map_err(as_seen_outside) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_link && error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let kind = if metadata.is_dir() {
             Kind::Directory
         } else if metadata.is_file() {
             Kind::File
         } else {
-            return None;
+            return Ok(None);
         };
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
-        Some(Entry { name, kind, is_link, length: metadata.len(), modified })
+        Ok(Some(Entry { kind, is_link, length: metadata.len(), modified }))
+    }
+}
+
+/// Where a path leads.
+///
+/// # Errors
+/// It does not exist, may not be read, or is neither a directory nor a regular file.
+pub fn resolve(path: &Path) -> io::Result<Place> {
+    let metadata = std::fs::metadata(path)?;
+    let place = std::fs::canonicalize(path)?;
+    match (place.parent(), place.file_name()) {
+        _ if metadata.is_dir() => Ok(Place { directory: place, only: None }),
+        // A file that is replaced has another one renamed over it, so it is the directory that is held open.
+        (Some(parent), Some(name)) if metadata.is_file() => Ok(Place { directory: parent.to_owned(), only: Some(name.into()) }),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file")),
     }
 }
 
@@ -219,11 +293,9 @@ pub fn absolute(path: &Path) -> PathBuf {
 }
 
 /// How often a call is tried that might succeed the next time. More would be a way to keep us busy.
-#[cfg(unix)]
 const TRIES_MAX: u32 = 8;
 
 /// Calls again after a signal, or when a directory on the way was renamed just then.
-#[cfg(unix)]
 fn retried<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let mut tries_left = TRIES_MAX;
     loop {
@@ -364,7 +436,8 @@ mod tests {
             assert_eq!(kind.map_err(|error| error.kind()), want.map_err(|()| io::ErrorKind::NotFound), "{path:?}: {why}");
         }
         let Ok(Opened::Directory(top)) = root.open_beneath(b"") else { panic!("no directory") };
-        let mut names: Vec<_> = root.entries(&top).unwrap().map(|entry| String::from_utf8(entry.name).unwrap()).collect();
+        let mut names: Vec<_> =
+            root.names(&top).unwrap().map(|name| String::from_utf8(name.unwrap().bytes.into()).unwrap()).collect();
         names.sort();
         assert_eq!(names, ["a", "d", "directory"], "what could not be served is not shown");
     }

@@ -1,40 +1,44 @@
 //! How does a long listing leave in pieces?
 //!
-//! Whatever its form, a listing is a beginning, a row for each name, and an end. A short one is made at once, so that its length is known;
-//! of a long one there is never more in memory than the piece that is about to be sent.
+//! Whatever its form, a listing is a beginning, a row for each entry, and an end. A short one is made at once, so that its length is known;
+//! of a long one there is never more in memory than its names and the piece that is about to be sent. An entry that is gone when its turn
+//! comes is left out; one that cannot be looked at fails the listing, so that no listing ends early and looks whole.
 
 use std::io::{self, Read};
 
 use crate::message::Body;
 use crate::site::contents::Contents;
-use crate::site::root::Entry;
+use crate::site::root::{Entry, Name};
 
 /// A listing up to this many bytes is made at once.
 const WHOLE_BYTES_MAX: usize = 32 * 1024;
 /// What is made at a time of a longer one: what is sent as one chunk.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// A form of a listing: what it writes first, for each entry (whose index it is told), and last.
+/// A form of a listing: what it writes first, for each entry, and last, when the tally is complete.
 pub struct Form {
     /// Its media type.
     pub media_type: &'static str,
     /// What comes first.
     pub begin: fn(&mut String, &Contents),
     /// What stands for an entry.
-    pub row: fn(&mut String, &Contents, usize, &Entry),
+    pub row: fn(&mut String, &Contents, &Name, &Entry),
     /// What comes last.
     pub end: fn(&mut String, &Contents),
 }
 
 impl Form {
     /// The contents of a directory in this form.
-    pub fn body(&'static self, contents: Contents) -> Body {
+    ///
+    /// # Errors
+    /// One of the first entries cannot be looked at.
+    pub fn body(&'static self, contents: Contents) -> io::Result<Body> {
         let mut rows = Rows { form: self, contents, next: Next::Beginning, piece: String::new(), taken: 0 };
-        rows.make(WHOLE_BYTES_MAX);
-        match rows.next {
+        rows.make(WHOLE_BYTES_MAX)?;
+        Ok(match rows.next {
             Next::Nothing => Body::Bytes(rows.piece.into_bytes().into()),
             Next::Beginning | Next::Row(_) => Body::Stream(Box::new(rows)),
-        }
+        })
     }
 }
 
@@ -57,16 +61,19 @@ struct Rows {
 
 impl Rows {
     /// Makes pieces until there are so many bytes, or nothing is left.
-    fn make(&mut self, bytes: usize) {
+    fn make(&mut self, bytes: usize) -> io::Result<()> {
         while self.piece.len() < bytes {
             self.next = match self.next {
                 Next::Beginning => {
                     (self.form.begin)(&mut self.piece, &self.contents);
                     Next::Row(0)
                 }
-                Next::Row(index) => match self.contents.entries.get(index) {
-                    Some(entry) => {
-                        (self.form.row)(&mut self.piece, &self.contents, index, entry);
+                Next::Row(index) => match self.contents.names.get(index) {
+                    Some(name) => {
+                        if let Some(entry) = self.contents.entry(name)? {
+                            (self.form.row)(&mut self.piece, &self.contents, name, &entry);
+                            self.contents.tally.add(&entry);
+                        }
                         Next::Row(index + 1)
                     }
                     None => {
@@ -74,9 +81,10 @@ impl Rows {
                         Next::Nothing
                     }
                 },
-                Next::Nothing => return,
+                Next::Nothing => return Ok(()),
             };
         }
+        Ok(())
     }
 }
 
@@ -85,7 +93,7 @@ impl Read for Rows {
         if self.taken == self.piece.len() {
             self.piece.clear();
             self.taken = 0;
-            self.make(PIECE_BYTES);
+            self.make(PIECE_BYTES)?;
         }
         let mut rest = self.piece.as_bytes().get(self.taken..).unwrap_or_default();
         let count = rest.read(buffer)?;
@@ -103,11 +111,12 @@ mod tests {
 
     const FORM: Form = Form {
         media_type: "text/plain",
-        begin: |out, contents| out.push_str(&format!("{} names\n", contents.entries.len())),
-        row: |out, _, index, entry| {
-            out.push_str(&format!("{index} {} {}\n", String::from_utf8_lossy(&entry.name), "x".repeat(1000)));
+        begin: |out, contents| out.push_str(&format!("{} names\n", contents.names.len())),
+        row: |out, contents, name, _| {
+            let index = contents.tally.files;
+            out.push_str(&format!("{index} {} {}\n", String::from_utf8_lossy(&name.bytes), "x".repeat(1000)));
         },
-        end: |out, _| out.push_str("end\n"),
+        end: |out, contents| out.push_str(&format!("end {}\n", contents.tally.files)),
     };
 
     #[test]
@@ -117,9 +126,9 @@ mod tests {
             let scratch = Scratch::with(&names.iter().map(|name| &**name).collect::<Vec<_>>());
             let mut want = format!("{count} names\n");
             names.iter().for_each(|name| want.push_str(&format!("{name} {name} {}\n", "x".repeat(1000))));
-            want.push_str("end\n");
+            want.push_str(&format!("end {count}\n"));
             let mut got = Vec::new();
-            match FORM.body(contents(&scratch, "/", Hidden::NotFound, 999)) {
+            match FORM.body(contents(&scratch, "/", Hidden::NotFound)).unwrap() {
                 Body::Bytes(bytes) if is_whole => got = bytes.to_vec(),
                 Body::Stream(mut stream) if !is_whole => {
                     stream.read_to_end(&mut got).unwrap();
