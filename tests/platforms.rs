@@ -44,7 +44,6 @@ const FILES: &[(&str, &str)] = &[
     ("privileges.rs", "left out"),
     ("routes/trapdoors.rs", "left out of every build that serves anyone"),
     ("sandbox.rs", "it says that there is none, and --sandbox require refuses to start"),
-    ("site/mod.rs", "the sandbox gets no handle, where there is none"),
     ("site/outside.rs", "errors are told apart by their kind alone"),
     ("site/root.rs", "files are opened by cap-std alone; names are text"),
     ("site/still.rs", "no file counts as unchanged, so each is read again"),

@@ -151,7 +151,7 @@ const NO_CASE: &[(&str, &str, &str)] = &[
     ("9110", "15.6.4", "nor to 503: tests/faults.rs takes the threads away"),
 ];
 
-const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MAX: usize = 500;
 
 /// A file of `src/`.
 struct Source {
@@ -242,7 +242,7 @@ fn every_file_begins_with_its_question() {
 fn files_are_short() {
     let sources = Source::all();
     let offences = sources.iter().filter_map(|source| {
-        let lines = source.text.lines().count();
+        let lines = source.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
         (lines > FILE_LINES_MAX).then(|| source.says(lines, format!("{FILE_LINES_MAX} lines are enough")))
     });
     none(offences.collect());

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 
 use crate::config::Symlinks;
-use crate::site::root::{self, Root};
+use crate::site::root::{self, Readable, Root};
 
 /// How long what ROOT named is taken for what it names: what replaces it is served within a second.
 const RECHECK_TIME: Duration = Duration::from_millis(500);
@@ -105,39 +105,13 @@ impl CurrentRoot {
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// The directory that the sandbox must let us read beneath. Where `with_successors`, it is the parent of the served directory, if that
-    /// is not too much: so what replaces the served directory can be read as well.
+    /// The directory that the sandbox must let us read beneath. Where `with_successors`, it also holds what may replace the served one.
     ///
     /// # Errors
     /// It cannot be opened, or nothing is served.
-    #[cfg(unix)]
-    pub fn readable(&self, with_successors: bool) -> io::Result<std::fs::File> {
+    pub fn readable(&self, with_successors: bool) -> io::Result<Readable> {
         let root = self.held().map_err(|why| io::Error::other(why.message()))?;
-        let is_tree = self.symlinks == Symlinks::Within && root.only_file().is_none();
-        match root.directory_place().parent() {
-            Some(parent) if with_successors && is_tree && self.may_read_beneath(parent) => std::fs::File::open(parent),
-            _ => root.readable(),
-        }
-    }
-
-    /// Whether the sandbox may cover the parent of the served directory. It may if ROOT is a symbolic link, which is there to be swapped,
-    /// or if the parent belongs to our user, who then may replace the directory. It never covers `/`, nor the home directory or one that
-    /// holds it: the sandbox would be worth little. A working directory (`.`) is named by no path that could come to name another.
-    #[cfg(unix)]
-    fn may_read_beneath(&self, parent: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let holds_home = std::env::home_dir().is_some_and(|home| {
-            let home = std::fs::canonicalize(&home).unwrap_or(home);
-            home.starts_with(parent)
-        });
-        if parent.parent().is_none() || holds_home {
-            return false;
-        }
-        // Without a slash at its end, which would follow the link.
-        let is_link = self.path.components().as_path().is_symlink();
-        let is_working_directory = std::env::current_dir().is_ok_and(|directory| directory == self.path);
-        let is_ours = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
-        is_link || !is_working_directory && is_ours()
+        if with_successors { root.readable_with_successors(&self.path) } else { root.readable() }
     }
 }
 

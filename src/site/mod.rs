@@ -99,18 +99,8 @@ impl Site {
     ///
     /// # Errors
     /// It cannot be opened.
-    #[cfg(unix)]
-    pub fn readable(&self, sandbox: Sandbox) -> io::Result<std::fs::File> {
+    pub fn readable(&self, sandbox: Sandbox) -> io::Result<root::Readable> {
         self.current.readable(sandbox == Sandbox::Auto)
-    }
-
-    /// Nothing of the kind.
-    ///
-    /// # Errors
-    /// None.
-    #[cfg(not(unix))]
-    pub fn readable(&self, _: Sandbox) -> io::Result<()> {
-        Ok(())
     }
 
     /// Whether there is something to serve.

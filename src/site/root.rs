@@ -39,6 +39,14 @@ pub struct Place {
     only: Option<PathBuf>,
 }
 
+/// What the sandbox is told that we must be able to read beneath.
+#[cfg(unix)]
+pub type Readable = File;
+
+/// Nothing, where there is no sandbox.
+#[cfg(not(unix))]
+pub type Readable = ();
+
 /// The one file that is served, beneath the directory that it lies in.
 #[derive(Debug)]
 struct OnlyFile {
@@ -146,21 +154,60 @@ impl Root {
         self.place == place.directory && self.only.as_ref().map(|only| &only.beneath) == place.only.as_ref()
     }
 
-    /// The directory that is open, without any link.
-    pub fn directory_place(&self) -> &Path {
-        &self.place
-    }
-
     /// What we must be able to read beneath.
     ///
     /// # Errors
     /// There are too many open files.
     #[cfg(unix)]
-    pub fn readable(&self) -> io::Result<File> {
+    pub fn readable(&self) -> io::Result<Readable> {
         match &self.everything {
             Some(everything) => everything.try_clone(),
             None => self.handle.try_clone().map(Dir::into_std_file),
         }
+    }
+
+    /// What we must be able to read beneath so that what replaces the directory at `path` can be read as well: its parent. It is so if
+    /// `path` is a symbolic link, which is there to be swapped, or if the parent belongs to our user, who may then replace the directory.
+    /// It is never `/`, nor the home directory or one that holds it: the sandbox would be worth little. The working directory is not
+    /// meant by its name.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    #[cfg(unix)]
+    pub fn readable_with_successors(&self, path: &Path) -> io::Result<Readable> {
+        use std::os::unix::fs::MetadataExt;
+        let Some(parent) = self.place.parent().filter(|_| self.symlinks == Symlinks::Within && self.only.is_none()) else {
+            return self.readable();
+        };
+        let holds_home =
+            std::env::home_dir().is_some_and(|home| std::fs::canonicalize(&home).unwrap_or(home).starts_with(parent));
+        // Without a slash at its end, which would follow the link.
+        let is_link = path.components().as_path().is_symlink();
+        let is_working_directory = std::env::current_dir().is_ok_and(|directory| directory == path);
+        let is_ours = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
+        if parent.parent().is_some() && !holds_home && (is_link || !is_working_directory && is_ours()) {
+            File::open(parent)
+        } else {
+            self.readable()
+        }
+    }
+
+    /// No sandbox needs to know.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(unix))]
+    pub fn readable(&self) -> io::Result<Readable> {
+        Ok(())
+    }
+
+    /// No sandbox needs to know.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(unix))]
+    pub fn readable_with_successors(&self, _: &Path) -> io::Result<Readable> {
+        Ok(())
     }
 
     /// The name of the one file that is served; `None` if it is a directory.
