@@ -1,6 +1,6 @@
 //! What does every response carry that was decided before the first request?
 //!
-//! Who we are, what `--header`, `--isolate` and `--cors` add. It is spelled once, at the start, and each head is given a copy of
+//! Who we are, what `--header` and `--cors` add. It is spelled once, at the start, and each head is given a copy of
 //! the bytes: a field for all answers costs nothing but its length.
 
 use crate::wire::grammar::{is_control, is_token, trim_ows};
@@ -78,15 +78,6 @@ impl CommonField {
     }
 }
 
-/// Whether pages are kept apart from those of other sites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    /// As browsers do by default.
-    Usual,
-    /// In a process of their own: browsers then give them precise clocks and shared memory (HTML §7.1.3, §7.1.4).
-    Isolated,
-}
-
 /// The field lines that every response carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommonFields {
@@ -95,13 +86,13 @@ pub struct CommonFields {
 
 impl Default for CommonFields {
     fn default() -> CommonFields {
-        CommonFields::new(&[], Isolation::Usual, &[])
+        CommonFields::new(&[], &[])
     }
 }
 
 impl CommonFields {
     /// Spells them. `given` may say who we are instead of us.
-    pub fn new(given: &[CommonField], isolation: Isolation, others: &[(&str, &str)]) -> CommonFields {
+    pub fn new(given: &[CommonField], others: &[(&str, &str)]) -> CommonFields {
         let mut lines = Vec::new();
         let mut add = |name: &str, value: &str| {
             if !given.iter().any(|field| field.is(name)) {
@@ -109,13 +100,6 @@ impl CommonFields {
             }
         };
         add("Server", "threadbare");
-        match isolation {
-            Isolation::Usual => {}
-            Isolation::Isolated => {
-                add("Cross-Origin-Opener-Policy", "same-origin");
-                add("Cross-Origin-Embedder-Policy", "require-corp");
-            }
-        }
         for (name, value) in others {
             add(name, value);
         }
@@ -179,16 +163,12 @@ mod tests {
     #[test]
     fn lines() {
         let field = |text| CommonField::parse(text).unwrap();
-        let spelled = |given: &[CommonField], isolation, others: &[(&str, &str)]| {
-            String::from_utf8(CommonFields::new(given, isolation, others).lines).unwrap()
-        };
-        assert_eq!(spelled(&[], Isolation::Usual, &[]), "Server: threadbare\r\n");
-        assert_eq!(spelled(&[], Isolation::Usual, &[("X-O", "1")]), "Server: threadbare\r\nX-O: 1\r\n");
+        let spelled =
+            |given: &[CommonField], others: &[(&str, &str)]| String::from_utf8(CommonFields::new(given, others).lines).unwrap();
+        assert_eq!(spelled(&[], &[]), "Server: threadbare\r\n");
+        assert_eq!(spelled(&[], &[("X-O", "1")]), "Server: threadbare\r\nX-O: 1\r\n");
         let given = [field("Set-Cookie: a=b"), field("Set-Cookie: c=d"), field("server: me")];
-        assert_eq!(spelled(&given, Isolation::Usual, &[]), "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nserver: me\r\n");
-        let given = [field("Cross-Origin-Embedder-Policy: credentialless")];
-        let want =
-            "Server: threadbare\r\nCross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: credentialless\r\n";
-        assert_eq!(spelled(&given, Isolation::Isolated, &[]), want, "what is given is in place of ours");
+        assert_eq!(spelled(&given, &[]), "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nserver: me\r\n");
+        assert_eq!(spelled(&[field("x-o: 2")], &[("X-O", "1")]), "Server: threadbare\r\nx-o: 2\r\n", "in place of ours");
     }
 }

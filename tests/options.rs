@@ -39,7 +39,6 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("etag", Here(etag)),
     ("header", Here(header)),
     ("cors", Here(cors)),
-    ("isolate", Here(isolate)),
     ("mime", Here(mime)),
     ("charset", Here(charset)),
     ("port", Here(port)),
@@ -285,12 +284,6 @@ fn cors() {
     }
 }
 
-fn isolate() {
-    let answer = serving(&["a"], &["--isolate"]).1.get("/a");
-    assert_eq!(answer.field("Cross-Origin-Opener-Policy"), Some("same-origin"));
-    assert_eq!(answer.field("Cross-Origin-Embedder-Policy"), Some("require-corp"));
-}
-
 fn mime() {
     let (_scratch, process) = serving(&["a.log"], &["--mime", "log=text/x-a", "--mime", "log=text/x-log"]);
     assert_eq!(process.get("/a.log").field("Content-Type"), Some("text/x-log; charset=utf-8"), "the last one typed");
@@ -420,8 +413,7 @@ fn one_file_with_all_of_it() {
     let scratch = Scratch::new();
     let report = scratch.file("report.html", "<title>report</title>");
     scratch.file("report.html.gz", "another file");
-    let words =
-        ["--spa", "--precompressed", "--cache=9", "--cors", "--isolate", "-HX-A: b", "--charset=latin1", "--mime=html=text/x-h"];
+    let words = ["--spa", "--precompressed", "--cache=9", "--cors", "-HX-A: b", "--charset=latin1", "--mime=html=text/x-h"];
     let command = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
         command.args(["--port", "0", "--bind", "127.0.0.1"]).args(words).arg(&report);
@@ -436,7 +428,6 @@ fn one_file_with_all_of_it() {
             ("Cache-Control", "max-age=9"),
             ("Vary", "Accept-Encoding"),
             ("Access-Control-Allow-Origin", "*"),
-            ("Cross-Origin-Opener-Policy", "same-origin"),
             ("X-A", "b"),
         ] {
             assert_eq!(answer.field(name), Some(value), "{target}: {name}");

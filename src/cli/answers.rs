@@ -4,7 +4,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::caching::{Caching, Sharing};
-use crate::common_fields::{CommonField, CommonFields, Isolation};
+use crate::common_fields::{CommonField, CommonFields};
 use crate::config::{Cors, Tagging, Typing};
 use crate::glob::Glob;
 use crate::semantics::cors::{self, EXPOSED, Origins};
@@ -43,10 +43,6 @@ pub struct Answers {
     /// without ORIGIN, those of all sites, never with these; may be given more than once
     #[arg(long, value_name = "ORIGIN", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_parser = cors_origin)]
     pub cors: Vec<String>,
-
-    /// Keep pages in a process of their own (COOP and COEP), as SharedArrayBuffer needs it
-    #[arg(long)]
-    pub isolate: bool,
 
     /// The media type of files with an extension (log=text/plain); may be given more than once
     #[arg(long, value_name = "EXT=TYPE", value_parser = own_type)]
@@ -144,10 +140,9 @@ impl Answers {
 
     /// What every answer carries.
     pub fn common(&self) -> CommonFields {
-        let isolation = if self.isolate { Isolation::Isolated } else { Isolation::Usual };
         let open = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
         let is_open = self.cors().is_some_and(|cors| cors.origins == Origins::Any);
-        CommonFields::new(&self.given(), isolation, if is_open { &open } else { &[] })
+        CommonFields::new(&self.given(), if is_open { &open } else { &[] })
     }
 
     /// The pages of which other sites may read our answers.

@@ -61,8 +61,6 @@ const OF_RESPONSES: &[(&str, &str)] = &[
     ("access-control-allow-headers", "which fields they may send (Fetch §3.3.3)"),
     ("access-control-max-age", "for so many seconds a browser need not ask again (Fetch §3.3.3)"),
     ("access-control-allow-private-network", "pages of the public network may ask here"),
-    ("cross-origin-opener-policy", "the page gets a process of its own (--isolate)"),
-    ("cross-origin-embedder-policy", "it loads nothing of other sites that does not allow it (--isolate)"),
 ];
 
 /// What a field of a request asks for.
