@@ -181,7 +181,7 @@ for version in 1 2; do
 done
 
 echo "A socket in the file system:"
-replica a 8001 --bind "unix:$work/socket" --socket-mode 600 --trust-proxy unix
+replica a 8001 --bind "unix:$work/socket" --trust-proxy unix
 balancer haproxy.cfg "s|server a .*|server a unix@$work/socket|; /server b/d"
 echoed=$(get --interface 127.0.0.9 "$front/echo" | grep -E '^(peer|client)' | paste -sd' ')
 expect "$echoed" "peer: unix: client: 127.0.0.9" "the client"

@@ -21,8 +21,8 @@ pub struct Config {
     pub port: u16,
     /// The addresses to listen on.
     pub bind: Bind,
-    /// The paths to listen at.
-    pub sockets: Sockets,
+    /// The paths of Unix sockets to listen at. Their permissions, which the umask decides, say who may connect.
+    pub sockets: Vec<PathBuf>,
     /// Names tried, in order, when a directory is asked for.
     pub index: Vec<String>,
     /// What a directory without an index answers.
@@ -66,15 +66,6 @@ pub enum Bind {
     Everywhere,
     /// Exactly these.
     Addresses(Vec<IpAddr>),
-}
-
-/// Where to listen for those on the same machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sockets {
-    /// Sockets in the file system. Who may connect is a matter of their permissions.
-    pub paths: Vec<PathBuf>,
-    /// These permissions; `None` leaves them to the mask of the process.
-    pub mode: Option<u32>,
 }
 
 impl Bind {

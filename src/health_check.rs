@@ -60,7 +60,7 @@ fn places(config: &Config) -> Vec<Place> {
         IpAddr::V6(_) => v6,
     };
     let addresses = addresses.into_iter().map(|address| Place::Address(SocketAddr::new(reachable(address), config.port)));
-    let paths = config.sockets.paths.iter().cloned().map(Place::Path);
+    let paths = config.sockets.iter().cloned().map(Place::Path);
     if config.port == 0 { paths.collect() } else { addresses.chain(paths).collect() }
 }
 

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Bind, Sockets};
+use crate::config::Bind;
 use crate::handed_over::{self, Unfit};
 use crate::peer::Peer;
 use crate::socket::{Listener, Socket};
@@ -52,12 +52,12 @@ pub enum Place {
 }
 
 impl Listeners {
-    /// Listens on all addresses that `bind` names, and at all paths of `sockets`. Of the two that [`Bind::Loopback`] and
+    /// Listens on all addresses that `bind` names, and at the paths `sockets`. Of the two that [`Bind::Loopback`] and
     /// [`Bind::Everywhere`] stand for one may be missing on this machine. A port of 0 becomes the same free port on all of them.
     ///
     /// # Errors
     /// The first that cannot be had.
-    pub fn open(bind: &Bind, port: u16, sockets: &Sockets) -> Result<Listeners, CannotListen> {
+    pub fn open(bind: &Bind, port: u16, sockets: &[PathBuf]) -> Result<Listeners, CannotListen> {
         let (addresses, all_needed) = match bind {
             Bind::Loopback => (vec![IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)], AllNeeded::No),
             Bind::Everywhere => (vec![IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)], AllNeeded::No),
@@ -99,9 +99,9 @@ impl Listeners {
 
     /// The same, and at these paths.
     #[cfg(unix)]
-    fn and_at(mut self, sockets: &Sockets) -> Result<Listeners, CannotListen> {
-        for path in &sockets.paths {
-            match unix_socket::open(path, sockets.mode, BACKLOG) {
+    fn and_at(mut self, paths: &[PathBuf]) -> Result<Listeners, CannotListen> {
+        for path in paths {
+            match unix_socket::open(path, BACKLOG) {
                 Ok((socket, file)) => {
                     self.sockets.push(Listener::Unix(socket));
                     self.files.push(file);
@@ -117,7 +117,7 @@ impl Listeners {
 
     /// There are none here: the command line does not take them.
     #[cfg(not(unix))]
-    fn and_at(self, _: &Sockets) -> Result<Listeners, CannotListen> {
+    fn and_at(self, _: &[PathBuf]) -> Result<Listeners, CannotListen> {
         Ok(self)
     }
 
@@ -339,11 +339,10 @@ mod tests {
 
     #[test]
     fn one_free_port_for_all_and_no_second_owner() {
-        let none = Sockets::default();
-        let listeners = Listeners::open(&Bind::Loopback, 0, &none).unwrap();
+        let listeners = Listeners::open(&Bind::Loopback, 0, &[]).unwrap();
         let ports: Vec<u16> = listeners.addresses().map(|address| address.port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
-        let again = Listeners::open(&Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]), ports[0], &none);
+        let again = Listeners::open(&Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]), ports[0], &[]);
         assert_eq!(again.unwrap_err().error.kind(), io::ErrorKind::AddrInUse);
     }
 

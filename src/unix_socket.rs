@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -24,11 +24,11 @@ pub struct SocketFile {
     created: Option<SystemTime>,
 }
 
-/// Listens at a path, for those who may write to the file: whom `mode` allows to, or else the process's own mask.
+/// Listens at a path, for those who may write to the file: as the umask decides.
 ///
 /// # Errors
 /// `AddrInUse` where somebody listens already, `AlreadyExists` where there is something else than a socket, and what the system says.
-pub fn open(path: &Path, mode: Option<u32>, backlog: i32) -> io::Result<(UnixListener, SocketFile)> {
+pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, SocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = new_socket()?;
     match bind(&socket, &address) {
@@ -37,10 +37,6 @@ pub fn open(path: &Path, mode: Option<u32>, backlog: i32) -> io::Result<(UnixLis
             bind(&socket, &address)?;
         }
         result => result?,
-    }
-    // Nobody can connect before it listens: by then its mode is right.
-    if let Some(mode) = mode {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
     let file = SocketFile::at(path)?;
     listen(&socket, backlog)?;
@@ -100,10 +96,9 @@ mod tests {
         let place = std::env::temp_dir().join(format!("threadbare-unix-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         let path = place.join("socket");
-        let try_open = || open(&path, Some(0o600), 1).map_err(|error| error.kind());
+        let try_open = || open(&path, 1).map_err(|error| error.kind());
 
         let (listener, file) = try_open().unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(try_open().unwrap_err(), io::ErrorKind::AddrInUse, "we listen");
         let clients: Vec<_> = (0..8).map(|_| new_socket().unwrap()).collect();
         let connections: Vec<_> = clients.iter().map(|client| connect(client, &SocketAddrUnix::new(&path).unwrap())).collect();

@@ -43,7 +43,6 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("charset", Here(charset)),
     ("port", Here(port)),
     ("bind", In("cli.rs", "two_addresses_have_a_line_each_and_one_port")),
-    ("socket_mode", In("unix_sockets.rs", "it_is_made_with_its_mode_and_removed_at_the_end")),
     ("lan", In("start.rs", "in_the_network_each_address_has_a_line")),
     ("check_health", Here(check_health)),
     ("user", In("safety.rs", "root_becomes_somebody_else_once_the_port_is_bound")),

@@ -24,7 +24,12 @@ impl Local {
     /// Starts it and reads so many ready lines.
     fn start(words: &[&str], root: &Path, lines: usize) -> Local {
         let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
-        command.args(words).arg(root).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(words);
+        Local::of(command, root, lines)
+    }
+
+    fn of(mut command: Command, root: &Path, lines: usize) -> Local {
+        command.arg(root).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let ready = BufReader::new(child.stdout.take().unwrap()).lines().take(lines).map(Result::unwrap).collect();
         Local { child, ready }
@@ -70,10 +75,13 @@ fn site() -> (Scratch, PathBuf, String) {
 }
 
 #[test]
-fn it_is_made_with_its_mode_and_removed_at_the_end() {
+fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
     let (scratch, path, bind) = site();
     let root = scratch.path().join("site");
-    let server = Local::start(&["--bind", &bind, "--socket-mode", "606", "--sandbox", "auto"], &root, 1);
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 171; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_threadbare")]);
+    command.args(["--bind", &bind, "--sandbox", "auto"]);
+    let server = Local::of(command, &root, 1);
     assert!(server.ready[0].starts_with("serving ") && server.ready[0].ends_with(&format!(" at {bind}")), "{:?}", server.ready);
     let metadata = fs::metadata(&path).unwrap();
     assert!(metadata.file_type().is_socket());

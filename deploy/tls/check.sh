@@ -223,7 +223,8 @@ check_log() {
 
 replica() { # options of the place; then `origin` is what the proxy is told of it, and `direct` asks it without a proxy
     rm -f "$work/access" "$work/heads" "$work/ready"
-    "$threadbare" "$@" --allow-host www.example.com --precompressed --metrics --log-format json --access-log "$work/access" "$site" \
+    # With this mask any user may connect to its socket.
+    (umask 111 && exec "$threadbare" "$@" --allow-host www.example.com --precompressed --metrics --log-format json --access-log "$work/access" "$site") \
         >"$work/ready" 2>"$work/threadbare.log" &
     pid[threadbare]=$!
     until_so grep -qs serving "$work/ready"
@@ -245,7 +246,7 @@ try() { # proxy, how it is called in the table, `socket` or nothing
     http=$(free_port)
     https=$(free_port)
     if [ "${3-}" = socket ]; then
-        replica --bind "unix:$work/threadbare.sock" --socket-mode 666 --trust-proxy unix
+        replica --bind "unix:$work/threadbare.sock" --trust-proxy unix
         origin=unix:$work/threadbare.sock
         origin_at=(--unix-socket "$work/threadbare.sock")
         direct_url=http://www.example.com

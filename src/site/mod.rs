@@ -143,8 +143,8 @@ pub(crate) mod scratch {
     use crate::caching::Caching;
     use crate::common_fields::CommonFields;
     use crate::config::{
-        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Sockets, Symlinks,
-        Tagging, Typing,
+        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Symlinks, Tagging,
+        Typing,
     };
 
     pub(crate) struct Scratch {
@@ -186,7 +186,7 @@ pub(crate) mod scratch {
                 root: self.path.join(beneath),
                 port: 0,
                 bind: Bind::Loopback,
-                sockets: Sockets::default(),
+                sockets: Vec::new(),
                 index: vec!["index.html".to_owned()],
                 listing: Listing::Shown,
                 hidden: Hidden::NotFound,
