@@ -3,8 +3,8 @@
 //! # The life of a request, which is also the reading order
 //!
 //! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], or takes those that were [`handed_over`], and takes
-//!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`] (or someone else's, or a finished 503),
-//!    and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
+//!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`], whose states are in [`slot`] (or someone
+//!    else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
 //! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::inbox`] within
 //!    the time that [`net::deadline`] allows, until [`wire::request`] says that the head is complete.
 //! 3. **request**: [`understood`] is what the head says, taken together: [`wire::target`] which resource is meant, [`wire::framing`] how
@@ -30,7 +30,6 @@
 //!   [`health_check`] is what a container asks by.
 //! - **What a person sees**: [`page`] is the frame of our own pages, [`html`] and [`json`] escape what goes into them; [`explain`] tells an
 //!   exchange in words, from [`notes`] taken on the way; [`logging`] is for everything else.
-//! - **What a burst leaves**: [`burst`] gives memory back, and the states of a connection are in [`slot`].
 //!
 //! # One request's way
 //!
@@ -133,8 +132,6 @@ pub mod auth;
 pub mod capacity;
 
 pub mod workers;
-
-pub mod burst;
 
 pub mod health_check;
 

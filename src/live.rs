@@ -72,14 +72,7 @@ impl Live {
     pub fn new(seats_max: usize) -> Live {
         let age_min = AGE_MIN_PER_SEAT.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
         let age_min = age_min.clamp(AGE_MIN_LEAST, AGE_MIN);
-        // Room for all: the list never moves, neither while a newcomer waits nor to the end of the heap, which would keep it long.
-        Live {
-            seats: Mutex::new(Vec::with_capacity(seats_max)),
-            left: Condvar::new(),
-            is_awaited: AtomicBool::new(false),
-            seats_max,
-            age_min,
-        }
+        Live { seats: Mutex::new(Vec::new()), left: Condvar::new(), is_awaited: AtomicBool::new(false), seats_max, age_min }
     }
 
     /// Gives a connection a seat, if need be someone else's.

@@ -12,14 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::app::App;
-use crate::burst::{Burst, give_back_memory};
 use crate::common_fields::CommonFields;
 use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
 use crate::metrics::{Exhausted, Metrics};
-use crate::net::piece::give_back_spare;
 use crate::notify::State;
 use crate::peer::Peer;
 use crate::socket::{Listener, Socket};
@@ -67,7 +65,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         conn::serve(&seat.socket, seat.peer, app, &seat.slot);
     };
     thread::scope(|scope| {
-        let workers = Workers::new(scope, &work, connections_max);
+        let workers = Workers::new(scope, &work);
         let mut door = Door {
             common: &app.config.common,
             metrics: app.metrics.as_ref(),
@@ -77,15 +75,14 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
             pause: PAUSE_MIN,
             looks: 0,
         };
-        let mut burst = Burst::none(Instant::now());
-        door.receive(&listeners, &mut burst, &app.stop, None);
+        door.receive(&listeners, &app.stop, None);
         app.stop.is_heard();
         app.notify.say(State::Stopping);
         let drain_time = app.config.proxies.drain_time;
         if !drain_time.is_zero() {
             info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());
             // What wakes us when we are asked to stop has done so, and would not let us wait any more.
-            door.receive(&listeners, &mut burst, &Stop::default(), Instant::now().checked_add(drain_time));
+            door.receive(&listeners, &Stop::default(), Instant::now().checked_add(drain_time));
         }
         info!("stopping: {} connections to finish", live.count());
         // What waits in the kernel's queue has been promised an answer.
@@ -142,7 +139,7 @@ enum Turn {
 
 impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     /// Takes connections until someone asks to stop, or that time has come.
-    fn receive(&mut self, listeners: &Listeners, burst: &mut Burst, stop: &Stop, until: Option<Instant>) {
+    fn receive(&mut self, listeners: &Listeners, stop: &Stop, until: Option<Instant>) {
         loop {
             let now = Instant::now();
             let left = until.map(|until| until.saturating_duration_since(now));
@@ -151,12 +148,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
             }
             let turn = self.accept_from(listeners.sockets(), stop);
             self.look_after_refused();
-            if burst.is_over(self.live.count(), now) {
-                give_back_spare();
-                give_back_memory();
-            }
-            let limit = if self.refused.is_empty() { burst.next_look() } else { Some(PAUSE_MAX) };
-            let limit = limit.into_iter().chain(left).min();
+            let limit = (!self.refused.is_empty()).then_some(PAUSE_MAX).into_iter().chain(left).min();
             match turn {
                 Turn::Full => {}
                 Turn::Quiet if self.looks_again() => {}

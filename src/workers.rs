@@ -12,7 +12,7 @@ use std::time::Duration;
 use log::error;
 
 /// How long a thread waits for another connection. Long enough for the next burst, short enough not to keep memory for nothing.
-pub const WAIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_secs(5);
 
 /// How often a thread looks for its next job before it goes to sleep.
 const LOOKS: usize = 4;
@@ -49,10 +49,9 @@ struct Palm<J> {
 }
 
 impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
-    /// No threads yet. All of them do `work`. About `threads_max` are expected: with room for them from the beginning, the list never
-    /// has to move to the end of the heap, where it would keep all that is below from being given back.
-    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync), threads_max: usize) -> Self {
-        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::with_capacity(threads_max))) }) }
+    /// Creates an empty pool. All its threads do `work`.
+    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
+        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
     }
 
     /// Gives a job to a thread that waits, or to a new one.
@@ -174,7 +173,7 @@ mod tests {
             assert!(job != 3, "job 3 panics");
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work, 8);
+            let workers = Workers::new(scope, &work);
             let mut threads = HashSet::new();
             for job in 0..50 {
                 assert!(workers.hand_over(job).is_ok());
@@ -195,7 +194,7 @@ mod tests {
             barrier.wait();
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work, 8);
+            let workers = Workers::new(scope, &work);
             for job in 0..8 {
                 assert!(workers.hand_over(job).is_ok());
             }

@@ -46,7 +46,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["caching", "representation", "log_line", "metrics"],
     &["config", "notes"],
-    &["qr", "welcome", "message", "logging", "live", "burst", "sandbox"],
+    &["qr", "welcome", "message", "logging", "live", "sandbox"],
     &["page", "finish"],
     &["site", "listen", "access_log", "explain", "janitor"],
     &["app"],

@@ -42,7 +42,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
         answers += more;
     }
     let mut promises = vec![
-        Promise::at_most(format!("memory with {count} idle connections"), 128, rss_mib, "MiB"),
+        Promise::at_most(format!("memory with {count} idle connections"), 192, rss_mib, "MiB"),
         Promise::all("of them still connected", count, crowd.count()),
         Promise::all("of them answered when they ask again", count, answers),
     ];

@@ -67,11 +67,6 @@ impl Drop for Piece {
     }
 }
 
-/// Gives back the memory of all buffers that are not in use.
-pub fn give_back_spare() {
-    spare().clear();
-}
-
 fn spare() -> MutexGuard<'static, Vec<Box<[u8]>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
