@@ -27,8 +27,8 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
         say(Level::Warn, &format!("{trouble}; nobody is told that this server is ready"));
     }
     #[cfg(unix)]
-    if crate::privileges::is_root() {
-        say(Level::Warn, "running as root; --user NAME gives that up once the port is bound");
+    if rustix::process::geteuid().is_root() {
+        say(Level::Warn, "running as root; for ports below 1024 use socket activation, setcap cap_net_bind_service or setpriv");
     }
     let is_reachable = !app.config.bind.is_loopback();
     if is_reachable && app.config.hosts == Hosts::Any {

@@ -1,7 +1,6 @@
 //! Which sockets has somebody else opened for us?
 //!
-//! systemd (`sd_listen_fds(3)`), so that they outlive us, or we ourselves before we changed the user. What is handed over and cannot be
-//! used is a reason not to start: whoever wanted to be reached by it would wait in vain.
+//! systemd (`sd_listen_fds(3)`), so that they outlive us. What is handed over and cannot be used is a reason not to start: whoever wanted to be reached by it would wait in vain.
 
 use std::fmt;
 

@@ -24,7 +24,7 @@
 //! - **What was asked for**: [`cli`] reads flags and variables into a [`config`], with patterns of paths by [`glob`]. `main.rs` has them run.
 //! - **What is said at the start**: [`welcome`] the addresses, which [`interfaces`] finds out and [`qr`] draws for a phone; [`advice`] what is
 //!   dangerous; [`browser`] opens the first page, [`ink`] says whether there are colours.
-//! - **What is given up at the start**: [`privileges`], and by [`sandbox`] the rest of the file system. So [`janitor`] stays behind to
+//! - **What is given up at the start**: by [`sandbox`] the rest of the file system. So [`janitor`] stays behind to
 //!   remove what [`unix_socket`] has put there.
 //! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor, and
 //!   [`health_check`] is what a container asks by.
@@ -123,9 +123,6 @@ pub mod browser;
 pub mod welcome;
 
 pub mod sandbox;
-
-#[cfg(unix)]
-pub mod privileges;
 
 pub mod auth;
 

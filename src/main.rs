@@ -73,8 +73,6 @@ fn run(cli: &Cli) -> Result<(), String> {
         None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
     };
     #[cfg(unix)]
-    go_on_as(cli.listen.user.as_deref(), &listeners)?;
-    #[cfg(unix)]
     let janitor = Janitor::start(listeners.files(), config.sandbox)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
     let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
@@ -162,21 +160,6 @@ fn write_last_lines(app: &App, log: &LogWriter) {
         access_log.flush_for(LAST_LINES);
     }
     log.flush_for(LAST_LINES);
-}
-
-/// Changes the user, if that is asked for: then this program starts again and comes here as somebody else.
-#[cfg(unix)]
-fn go_on_as(name: Option<&str>, listeners: &Listeners) -> Result<(), String> {
-    use threadbare::privileges::{User, become_user, is, is_root};
-    let Some(name) = name else { return Ok(()) };
-    let user = User::of_system(name).ok_or(format!("no user '{name}' for --user; check /etc/passwd, or give a number"))?;
-    if is(user) {
-        return Ok(());
-    }
-    if !is_root() {
-        return Err(format!("cannot become '{name}': only root can; start it as root, or without --user"));
-    }
-    Err(format!("cannot become '{name}': {}", become_user(user, listeners.sockets())))
 }
 
 /// Says where we are, on standard output.

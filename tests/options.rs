@@ -45,7 +45,6 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("bind", In("cli.rs", "two_addresses_have_a_line_each_and_one_port")),
     ("lan", In("start.rs", "in_the_network_each_address_has_a_line")),
     ("check_health", Here(check_health)),
-    ("user", In("safety.rs", "root_becomes_somebody_else_once_the_port_is_bound")),
     ("allow_host", Here(allow_host)),
     ("auth", Here(auth)),
     ("auth_file", In("safety.rs", "passwords_from_a_file_and_from_the_environment_are_seen_nowhere")),

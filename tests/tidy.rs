@@ -35,7 +35,6 @@ const LAYERS: &[&[&str]] = &[
         "stop",
         "capacity",
         "auth",
-        "privileges",
         "unix_socket",
         "handed_over",
         "interfaces",
@@ -107,13 +106,12 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["File::open", "File::options", "OpenOptions", "read_dir", "Dir::open", "open_ambient", "fs::read", "read_link"],
         within: &[],
-        // capacity.rs, interfaces.rs and metrics/process.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names, privileges.rs who --user is,
+        // capacity.rs, interfaces.rs and metrics/process.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names,
         // log_file.rs writes what --access-log names; no path of a client gets there. What trapdoors.rs opens is what the sandbox must not let it open.
         except: &[
             "site/root.rs",
             "capacity.rs",
             "auth.rs",
-            "privileges.rs",
             "interfaces.rs",
             "log_file.rs",
             "metrics/process.rs",

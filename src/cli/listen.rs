@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::config::Bind;
 
-/// Where the server listens, and as whom.
+/// Where the server listens.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where it listens")]
 pub struct Listen {
@@ -22,11 +22,6 @@ pub struct Listen {
     /// Listen on all interfaces, IPv4 and IPv6
     #[arg(long)]
     pub lan: bool,
-
-    /// Started as root, become this user once the port is bound
-    #[cfg(unix)]
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
 
     /// Serve nothing, but ask the server that these options start how it is: exit code 0 if it is well
     #[arg(long)]
