@@ -24,8 +24,7 @@
 //! - **What was asked for**: [`cli`] reads flags and variables into a [`config`], with patterns of paths by [`glob`]. `main.rs` has them run.
 //! - **What is said at the start**: [`welcome`] the addresses, which [`interfaces`] finds out and [`qr`] draws for a phone; [`advice`] what is
 //!   dangerous; [`browser`] opens the first page, [`ink`] says whether there are colours.
-//! - **What is given up at the start**: by [`sandbox`] the rest of the file system. So [`janitor`] stays behind to
-//!   remove what [`unix_socket`] has put there.
+//! - **What is given up at the start**: by [`sandbox`] the rest of the file system, but for the right to remove what [`unix_socket`] has put there.
 //! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor, and
 //!   [`health_check`] is what a container asks by.
 //! - **What a person sees**: [`page`] is the frame of our own pages, [`html`] and [`json`] escape what goes into them; [`explain`] tells an
@@ -100,9 +99,6 @@ pub mod handed_over;
 
 #[cfg(unix)]
 pub mod unix_socket;
-
-#[cfg(unix)]
-pub mod janitor;
 
 pub mod server;
 

@@ -27,10 +27,11 @@ const PORT_TRIES: usize = 16;
 /// The sockets that listen.
 #[derive(Debug)]
 pub struct Listeners {
-    sockets: Vec<Listener>,
-    /// What of them is in the file system because of us.
+    /// The files of sockets that this process has bound. They are removed with this value, first the files and then the sockets: no
+    /// successor finds a file at which nobody listens.
     #[cfg(unix)]
     files: Vec<SocketFile>,
+    sockets: Vec<Listener>,
 }
 
 /// Where we cannot listen, and why.
@@ -106,10 +107,7 @@ impl Listeners {
                     self.sockets.push(Listener::Unix(socket));
                     self.files.push(file);
                 }
-                Err(error) => {
-                    self.files.iter().for_each(SocketFile::remove);
-                    return Err(CannotListen { place: Place::Path(path.clone()), error });
-                }
+                Err(error) => return Err(CannotListen { place: Place::Path(path.clone()), error }),
             }
         }
         Ok(self)
@@ -121,10 +119,12 @@ impl Listeners {
         Ok(self)
     }
 
-    /// What we have to take away at the end.
-    #[cfg(unix)]
-    pub fn files(&self) -> Vec<SocketFile> {
-        self.files.clone()
+    /// Returns the directories of the socket files that are removed at the end.
+    pub fn socket_directories(&self) -> Vec<PathBuf> {
+        #[cfg(unix)]
+        return self.files.iter().filter_map(|file| file.path.parent().map(PathBuf::from)).collect();
+        #[cfg(not(unix))]
+        return Vec::new();
     }
 
     fn try_open(addresses: &[IpAddr], all_needed: AllNeeded, port: u16) -> Result<Listeners, CannotListen> {

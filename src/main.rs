@@ -22,8 +22,6 @@ use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
 use threadbare::explain::Explain;
 use threadbare::ink::Ink;
-#[cfg(unix)]
-use threadbare::janitor::Janitor;
 use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::metrics::Metrics;
@@ -72,8 +70,6 @@ fn run(cli: &Cli) -> Result<(), String> {
         }
         None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
     };
-    #[cfg(unix)]
-    let janitor = Janitor::start(listeners.files(), config.sandbox)?;
     let capacity = capacity::of_machine(config.limits.connections_max);
     let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
@@ -91,7 +87,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let process = cli.talk.metrics.then(Process::open);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
-    let confined = sandbox::confine(config.sandbox, config.symlinks, readable)
+    let confined = sandbox::confine(config.sandbox, config.symlinks, readable, &listeners.socket_directories())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let no_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogWriter::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;
@@ -119,8 +115,6 @@ fn run(cli: &Cli) -> Result<(), String> {
         if let Stopped::Cut(left) = stopped {
             log::warn!("the grace time is over: {left} connections are cut");
         }
-        #[cfg(unix)]
-        janitor.iter().for_each(Janitor::sweep);
         write_last_lines(&app, &log);
         std::process::exit(0);
     };

@@ -1,12 +1,14 @@
 //! What if our own code were wrong? Then the kernel says no.
 //!
 //! Landlock is a Linux security module by which a process gives up rights for ever, for itself and for all threads that it starts later.
-//! Once everything is open that has to be opened, we need nothing but to read beneath the root and to accept connections. So that is all
-//! that is left: no other file, no write, no program, no connection to anywhere, no other port, no signal to another process.
+//! Once everything is open that has to be opened, we need nothing but to read beneath the root, to accept connections, and to remove the
+//! files of our Unix sockets at the end. So that is all that is left: no other file, no write, no program, no connection to anywhere, no
+//! other port, no signal to another process.
 //!
-//! It must come before the first thread: a thread that already runs keeps its rights. Only those begin earlier that need another right: one
-//! to write where the log file is, one to remove our sockets at the end. They give up all others themselves, so that what reads cannot
-//! write, and what writes cannot read.
+//! It must come before the first thread: a thread that already runs keeps its rights. Only the thread that writes a log file begins
+//! earlier. It gives up all other rights itself, so that what reads cannot write, and what writes cannot read.
+
+use std::path::PathBuf;
 
 use crate::config::{Sandbox, Symlinks};
 
@@ -19,23 +21,38 @@ pub enum Confined {
     Unwanted,
 }
 
-/// Gives all rights up but to read beneath `root`, or to read everywhere where links may lead anywhere.
+/// Gives all rights up but to read beneath `root`, or to read everywhere where links may lead anywhere, and to remove files in
+/// `socket_directories`.
 ///
 /// # Errors
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
-pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd) -> Result<Confined, String> {
-    use landlock::{AccessFs, RulesetStatus};
+pub fn confine(
+    wanted: Sandbox,
+    symlinks: Symlinks,
+    root: impl std::os::fd::AsFd,
+    socket_directories: &[PathBuf],
+) -> Result<Confined, String> {
+    use std::os::fd::AsFd;
+
+    use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(Confined::Unwanted);
     }
-    let said = match give_up_all_but(AccessFs::ReadFile | AccessFs::ReadDir, [root]) {
+    let reading = PathBeneath::new(root.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
+    let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
+    let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
+        let removing = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
+        give_up_all_but(removing.chain([reading])).map_err(|error| error.to_string())
+    });
+    let said = match status {
         Ok(RulesetStatus::FullyEnforced) => {
-            let what = match symlinks {
+            let reads = match symlinks {
                 Symlinks::Within => "read beneath the root",
                 Symlinks::Followed => "read any file, for links may lead anywhere",
             };
-            return Ok(Confined::Said(format!("the kernel lets us {what}, and nothing else (Landlock)")));
+            let removes = if socket_directories.is_empty() { "" } else { ", remove files in the directory of its socket" };
+            return Ok(Confined::Said(format!("the kernel lets us {reads}{removes}, and nothing else (Landlock)")));
         }
         Ok(RulesetStatus::PartiallyEnforced) => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
         Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
@@ -50,33 +67,12 @@ pub fn confine(wanted: Sandbox, symlinks: Symlinks, root: impl std::os::fd::AsFd
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
 pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
-    use landlock::AccessFs;
-    confine_thread(wanted, AccessFs::WriteFile | AccessFs::MakeReg, [directory])
-}
-
-/// Gives all rights of this thread up but to remove files in these directories: it takes sockets away at the end.
-///
-/// # Errors
-/// Only with [`Sandbox::Require`]: why not all of it could be had.
-#[cfg(target_os = "linux")]
-pub fn confine_to_removing_in(wanted: Sandbox, directories: &[std::path::PathBuf]) -> Result<(), String> {
-    use landlock::AccessFs;
-    confine_thread(wanted, AccessFs::RemoveFile.into(), directories.iter().map(|directory| &**directory))
-}
-
-/// Confines a thread that has one thing to do, in these directories.
-#[cfg(target_os = "linux")]
-fn confine_thread<'a>(
-    wanted: Sandbox,
-    rights: landlock::BitFlags<landlock::AccessFs>,
-    directories: impl IntoIterator<Item = &'a std::path::Path>,
-) -> Result<(), String> {
-    use landlock::{PathFd, RulesetStatus};
+    use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
-    let handles: Result<Vec<PathFd>, _> = directories.into_iter().map(PathFd::new).collect();
-    match give_up_all_but(rights, handles.map_err(|error| error.to_string())?) {
+    let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
+    match give_up_all_but([PathBeneath::new(directory, AccessFs::WriteFile | AccessFs::MakeReg)]) {
         Err(error) if wanted == Sandbox::Require => Err(format!("cannot do --sandbox=require: Landlock failed: {error}")),
         Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
             Err("cannot do --sandbox=require: this kernel has no Landlock, or not all of it".to_owned())
@@ -85,24 +81,21 @@ fn confine_thread<'a>(
     }
 }
 
-/// Has the kernel take all rights from this thread, and from those that it starts, but `rights` on what lies beneath these directories.
+/// Has the kernel take all rights from this thread, and from those that it starts, but those of these rules.
 #[cfg(target_os = "linux")]
 fn give_up_all_but<D: std::os::fd::AsFd>(
-    rights: landlock::BitFlags<landlock::AccessFs>,
-    beneath: impl IntoIterator<Item = D>,
+    rules: impl IntoIterator<Item = landlock::PathBeneath<D>>,
 ) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
-        RulesetError, Scope,
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
     };
-    let rules = beneath.into_iter().map(|directory| Ok::<_, RulesetError>(PathBeneath::new(directory, rights)));
     let restricted = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::from_all(ABI::V6))?
         .scope(Scope::from_all(ABI::V6))?
         .create()?
-        .add_rules(rules)?
+        .add_rules(rules.into_iter().map(Ok::<_, RulesetError>))?
         .restrict_self()?;
     Ok(restricted.ruleset)
 }
@@ -112,7 +105,7 @@ fn give_up_all_but<D: std::os::fd::AsFd>(
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R) -> Result<Confined, String> {
+pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R, _: &[PathBuf]) -> Result<Confined, String> {
     match wanted {
         Sandbox::Off => Ok(Confined::Unwanted),
         Sandbox::Auto => Ok(Confined::Said("not confined: this system has no Landlock".into())),
@@ -126,14 +119,5 @@ pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R) -> Result<Confined, String
 /// None: [`confine`] says no already.
 #[cfg(not(target_os = "linux"))]
 pub fn confine_to_writing_in(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
-    Ok(())
-}
-
-/// The same.
-///
-/// # Errors
-/// None.
-#[cfg(not(target_os = "linux"))]
-pub fn confine_to_removing_in(_: Sandbox, _: &[std::path::PathBuf]) -> Result<(), String> {
     Ok(())
 }

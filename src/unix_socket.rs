@@ -13,8 +13,8 @@ use std::time::SystemTime;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
-/// A socket's file that we have made: it may be another's by the time we go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The file of a socket that this process has bound. It is removed with this value, unless another has taken its place.
+#[derive(Debug, PartialEq, Eq)]
 pub struct SocketFile {
     /// Where it is.
     pub path: PathBuf,
@@ -71,18 +71,25 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
 
 impl SocketFile {
     fn at(path: &Path) -> io::Result<SocketFile> {
-        let metadata = fs::symlink_metadata(path)?;
-        let (device, inode, created) = (metadata.dev(), metadata.ino(), metadata.created().ok());
-        Ok(SocketFile { path: std::path::absolute(path)?, device, inode, created })
+        let path = std::path::absolute(path)?;
+        let (device, inode, created) = identity(&path)?;
+        Ok(SocketFile { path, device, inode, created })
     }
+}
 
-    /// Removes it, if it is still ours.
-    pub fn remove(&self) {
-        if SocketFile::at(&self.path).is_ok_and(|now| now == *self) {
-            // Where it cannot be removed, whoever listens there next will.
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == (self.device, self.inode, self.created)) {
+            // A file that cannot be removed is replaced by the next process that listens there.
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Returns what tells the file at a path apart from all others: device, inode and time of creation.
+fn identity(path: &Path) -> io::Result<(u64, u64, Option<SystemTime>)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino(), metadata.created().ok()))
 }
 
 #[cfg(test)]
@@ -108,17 +115,19 @@ mod tests {
         assert!(path.exists(), "it outlives us");
 
         let (listener, successor) = try_open().expect("nobody listens any more");
-        file.remove();
+        drop(file);
         assert!(path.exists(), "it is another's now");
         UnixStream::connect(&path).unwrap();
         drop(listener);
-        successor.remove();
+        drop(successor);
         assert!(!path.exists());
-        successor.remove();
+
+        let (_listener, removed) = try_open().expect("nothing is there");
+        fs::remove_file(&path).unwrap();
 
         fs::write(&path, "a file").unwrap();
         assert_eq!(try_open().unwrap_err(), io::ErrorKind::AlreadyExists, "no socket");
-        successor.remove();
+        drop(removed);
         assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(place.join("elsewhere"), &path).unwrap();

@@ -36,7 +36,6 @@ const FILES: &[(&str, &str)] = &[
     ("lib.rs", "a module that would be empty is left out"),
     ("listen.rs", "the standard library's backlog, and a look every 20 ms in place of poll"),
     ("log_file.rs", "the file gets the permissions that new files get"),
-    ("main.rs", "no socket is in the file system, so none is removed"),
     ("metrics/process.rs", "nothing but the start is told of the process"),
     ("net/stream.rs", "no look before a read that waits"),
     ("notify.rs", "there is no systemd to be told"),

@@ -47,7 +47,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "notes"],
     &["qr", "welcome", "message", "logging", "live", "sandbox"],
     &["page", "finish"],
-    &["site", "listen", "access_log", "explain", "janitor"],
+    &["site", "listen", "access_log", "explain"],
     &["app"],
     &["advice"],
     &["routes", "net"],

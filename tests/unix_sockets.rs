@@ -99,6 +99,30 @@ fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
     assert!(!path.exists(), "it is gone: {log}");
 }
 
+/// A request whose content never comes is in flight until the grace time is over, or a second signal ends the process.
+#[test]
+fn it_is_removed_also_where_the_process_is_cut_short() {
+    for (grace, signals, code) in [("0", 1, 0), ("60", 2, 130)] {
+        let (scratch, path, bind) = site();
+        let words = ["--bind", &bind, "--grace", grace, "--sandbox", "auto"];
+        let mut server = Local::start(&words, &scratch.path().join("site"), 1);
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").unwrap();
+        let mut interim = [0; 25];
+        client.read_exact(&mut interim).unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        server.signal(Signal::TERM);
+        if signals == 2 {
+            let mut log = BufReader::new(server.child.stderr.as_mut().unwrap()).lines();
+            log.find(|line| line.as_ref().unwrap().contains("another signal ends it")).unwrap().unwrap();
+            server.signal(Signal::TERM);
+        }
+        let (log, left) = server.left();
+        assert_eq!(left, Some(code), "{log}");
+        assert!(!path.exists(), "{signals} signals: {log}");
+    }
+}
+
 #[test]
 fn a_proxy_there_can_be_trusted() {
     let (scratch, path, bind) = site();
