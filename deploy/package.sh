@@ -30,12 +30,9 @@ CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/threadbare\x1f--rem
 export CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR=$made/build
 
 cargo build --locked --release --features content-tags --bin threadbare
-# What is installed does not carry what makes its texts, so that these come from a build of their own.
-cargo build --locked --features content-tags,generate --bin threadbare
-generate=$CARGO_TARGET_DIR/debug/threadbare
-
-"$generate" --man | gzip -n9 >"$made/threadbare.1.gz"
-for shell in bash zsh fish; do "$generate" --completions "$shell" >"$made/threadbare.$shell"; done
+# The manual page, and completions for bash (threadbare.bash), zsh (_threadbare) and fish (threadbare.fish).
+cargo run --quiet --locked --features content-tags --example generate -- "$made"
+gzip -fn9 "$made/threadbare.1"
 gzip -n9 <README.md >"$made/README.md.gz"
 gzip -n9 <CHANGELOG.md >"$made/changelog.gz"
 maintainer="${DEBFULLNAME:-the threadbare authors} <${DEBEMAIL:-threadbare@packages.invalid}>"

@@ -65,8 +65,6 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("metrics", In("metrics.rs", "who_may_see_it")),
     ("explain", In("explain.rs", "each_case_is_told_as_it_is_written")),
     ("verbose", Here(verbose)),
-    ("completions", In("generate.rs", "shells_can_read_their_completions")),
-    ("man", In("generate.rs", "the_manual_page_renders_without_a_warning")),
 ];
 
 #[test]

@@ -18,11 +18,6 @@ pub mod talk;
 
 pub mod tables;
 
-#[cfg(feature = "generate")]
-pub mod man_page;
-
-pub mod generate;
-
 pub mod variables;
 
 use std::ffi::OsString;
@@ -36,7 +31,6 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use crate::config::Config;
 use answers::Answers;
 use bounds::Bounds;
-use generate::{Generate, generate};
 use guests::Guests;
 use listen::Listen;
 use proxies::BehindProxies;
@@ -68,9 +62,6 @@ pub struct Cli {
     /// What it says.
     #[command(flatten)]
     pub talk: Talk,
-    /// What it writes instead of serving.
-    #[command(flatten)]
-    pub generate: Generate,
 }
 
 /// Why there is nothing to serve: the words are wrong, or ask for help.
@@ -116,21 +107,14 @@ impl fmt::Display for NoStart {
 }
 
 impl Cli {
-    /// Reads the command line of this process. Ends it where that asks for help or another text, or is wrong (exit code 2).
+    /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
     pub fn from_process() -> Cli {
-        let cli = Cli::from_words(std::env::args_os()).unwrap_or_else(|no_start| {
+        Cli::from_words(std::env::args_os()).unwrap_or_else(|no_start| {
             if no_start.error.use_stderr() {
                 end_with_error(&no_start.to_string());
             }
             no_start.error.exit()
-        });
-        if let Some(asked) = cli.generate.asked() {
-            match generate(asked, variables::named(definition())) {
-                Ok(text) => exit(i32::from(io::stdout().write_all(&text).is_err())),
-                Err(why) => end_with_error(&format!("threadbare: {why}")),
-            }
-        }
-        cli
+        })
     }
 
     /// Reads a command line, the program's name first, and the variables of those options that are not in it.
@@ -150,9 +134,6 @@ impl Cli {
         })?;
         let set = variables::set(&command, &typed);
         let cli = Cli::from_arg_matches(&typed).map_err(wrong)?;
-        if cli.generate.asked().is_some() {
-            return Ok(cli);
-        }
         if set.is_empty() {
             return cli.checked().map_err(wrong);
         }
@@ -202,6 +183,11 @@ impl Cli {
             limits: self.bounds.limits(),
         }
     }
+}
+
+/// Returns all options with their help and variables, of which the manual page and completions are made.
+pub fn command() -> Command {
+    variables::named(definition())
 }
 
 /// All options, and the help about them.

@@ -20,7 +20,7 @@ const ALSO: &[(&str, &str)] = &[("port", "PORT")];
 
 /// Options that have none: `--auth` may be given as lines of [`auth::VARIABLE`], which `auth.rs` reads, and the others ask for an
 /// answer and no server.
-const WITHOUT: &[&str] = &["auth", "check_health", "completions", "man", "help", "version"];
+const WITHOUT: &[&str] = &["auth", "check_health", "help", "version"];
 
 /// Options whose values hold commas: those of the variable stand on a line each. Those of others have commas between them.
 const ON_LINES: &[&str] = &["header"];

@@ -1,21 +1,47 @@
-//! What does the manual page say? (man-pages(7))
+//! The manual page and the completions for shells, for packages: `cargo run --example generate -- DIRECTORY`.
 //!
-//! Its options are those of `--help`; the rest comes from the same tables.
+//! Both come from the definitions of `--help`. The files are `threadbare.1`, `threadbare.bash`, `_threadbare` (zsh), `threadbare.fish`,
+//! `threadbare.elv` and `_threadbare.ps1`.
 
-use std::io;
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{env, fs, io};
 
-use clap::Command;
+use clap::ValueEnum;
+use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
+use threadbare::cli;
+use threadbare::cli::tables::{EXIT_CODES, limits, routes};
+use threadbare::semantics::date::HttpDate;
 
-use crate::cli::tables::{EXIT_CODES, limits, routes};
-use crate::semantics::date::HttpDate;
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let [directory] = &*words else { return Err("usage: generate DIRECTORY".into()) };
+    // The date of the manual page is that of the sources, where it is given (reproducible-builds.org).
+    let given = env::var("SOURCE_DATE_EPOCH").ok().map(|secs| secs.parse()).transpose()?;
+    let time = given.map_or_else(SystemTime::now, |secs| UNIX_EPOCH + Duration::from_secs(secs));
+    Ok(write_all(Path::new(directory), time)?)
+}
 
-/// The page as roff.
-pub fn man_page(command: Command) -> io::Result<Vec<u8>> {
+/// Writes all files, with this date on the manual page.
+pub fn write_all(directory: &Path, time: SystemTime) -> io::Result<()> {
+    fs::write(directory.join("threadbare.1"), man_page(time)?)?;
+    for shell in Shell::value_variants() {
+        generate_to(*shell, &mut cli::command(), "threadbare", directory)?;
+    }
+    Ok(())
+}
+
+/// Returns the manual page as roff (man-pages(7)).
+pub fn man_page(time: SystemTime) -> io::Result<Vec<u8>> {
+    let command = cli::command();
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let man = Man::new(command.mut_args(with_values_inline)).title("THREADBARE").date(day(now())).manual("User Commands");
+    let man = Man::new(command.mut_args(with_values_inline)).title("THREADBARE").date(day(time)).manual("User Commands");
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
@@ -74,12 +100,6 @@ fn with_values_inline(arg: clap::Arg) -> clap::Arg {
     arg.help(help).hide_possible_values(true)
 }
 
-/// The time that stands on the page: the one of the sources where that is given (reproducible-builds.org), else that of its making.
-fn now() -> SystemTime {
-    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|secs| secs.parse().ok());
-    given.map_or_else(SystemTime::now, |secs| UNIX_EPOCH + Duration::from_secs(secs))
-}
-
 /// A day as `1994-11-06`.
 fn day(time: SystemTime) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -90,16 +110,4 @@ fn day(time: SystemTime) -> String {
         (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let month = MONTHS.iter().position(|name| *name == month).map_or(0, |index| index + 1);
     format!("{year}-{month:02}-{day}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days() {
-        for (secs, want) in [(784_111_777, "1994-11-06"), (0, "1970-01-01"), (951_782_400, "2000-02-29")] {
-            assert_eq!(day(UNIX_EPOCH + Duration::from_secs(secs)), want);
-        }
-    }
 }
