@@ -16,7 +16,7 @@ use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use threadbare::cli;
-use threadbare::cli::tables::{EXIT_CODES, limits, routes};
+use threadbare::cli::tables::{EXIT_CODES, VARIABLES, VARIABLES_NOTES, limits, routes};
 use threadbare::semantics::date::HttpDate;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -59,6 +59,7 @@ pub fn man_page(time: SystemTime) -> io::Result<Vec<u8>> {
     let mut after = Roff::new();
     list(&mut after, "ROUTES", "Where no file has their name:", routes());
     list(&mut after, "WHAT IS LIMITED", "Unless an option says otherwise:", limits());
+    list(&mut after, "ENVIRONMENT", &VARIABLES_NOTES.join(" "), VARIABLES);
     list(&mut after, "EXIT STATUS", "The program ends with", EXIT_CODES);
     after.control("SH", ["EXAMPLES"]);
     for (command, what) in EXAMPLES {

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use threadbare::access_log::{AccessLog, Reopening};
 use threadbare::app::App;
+use threadbare::cli::Cli;
 use threadbare::cli::talk::Talk;
-use threadbare::cli::{self, Cli};
 use threadbare::config::Bind;
 use threadbare::explain::Explain;
 use threadbare::ink::Ink;
@@ -103,7 +103,9 @@ fn run(cli: &Cli) -> Result<(), String> {
     if let Some(limit) = capacity.lowered_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
-    warn_of_words(cli);
+    if let Some(advice) = cli.talk.advice() {
+        log::warn!("{advice}");
+    }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
     let metrics = process.map(|process| Metrics::new(routes::paths(), capacity.connections_max, process, log.clone()));
@@ -124,16 +126,6 @@ fn run(cli: &Cli) -> Result<(), String> {
     log::info!("stopped");
     write_last_lines(&app, &log);
     Ok(())
-}
-
-/// Says which words decide nothing.
-fn warn_of_words(cli: &Cli) {
-    for name in cli::unknown_variables() {
-        log::warn!("{name} is no variable of ours and decides nothing; --help has their names");
-    }
-    if let Some(advice) = cli.talk.advice() {
-        log::warn!("{advice}");
-    }
 }
 
 /// Has SIGHUP open the log file anew, if there is one; whoever started us may want to know when that is done.

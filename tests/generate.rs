@@ -51,7 +51,7 @@ fn the_manual_page_renders_without_a_warning() {
     if let Some(shown) = through("", "man", &["--warnings", "-l", file.to_str().unwrap()]) {
         let (text, said) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
         assert!(shown.status.success() && said.is_empty(), "{said}");
-        for heading in ["NAME", "SYNOPSIS", "OPTIONS", "ROUTES", "EXIT STATUS", "EXAMPLES"] {
+        for heading in ["NAME", "SYNOPSIS", "OPTIONS", "ROUTES", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES"] {
             assert!(text.lines().any(|line| line == heading), "{heading}: {text}");
         }
     }

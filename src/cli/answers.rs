@@ -23,33 +23,33 @@ const CACHE_CONTROL: &str = "cache-control";
 #[command(next_help_heading = "How it answers")]
 pub struct Answers {
     /// How long caches may use a file without asking whether it has changed; 0: they always ask
-    #[arg(long, value_name = "SECONDS", value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_SECS_MAX))]
+    #[arg(long, value_name = "SECONDS", value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_SECS_MAX), env = "THREADBARE_CACHE")]
     pub cache: Option<u32>,
 
     /// Files that never change under their name (assets/**, *.woff2): caches need not ask for a year; may be given more than once
-    #[arg(long, value_name = "GLOB", value_parser = Glob::parse)]
+    #[arg(long, value_name = "GLOB", value_parser = Glob::parse, env = "THREADBARE_IMMUTABLE", value_delimiter = ',')]
     pub immutable: Vec<Glob>,
 
     /// By what an ETag tells versions of a file apart: its length and time, or a hash of its content, for copies whose times differ
     /// (only a build with --features content-tags can)
-    #[arg(long, value_name = "BY", value_enum, default_value = "mtime")]
+    #[arg(long, value_name = "BY", value_enum, default_value = "mtime", env = "THREADBARE_ETAG")]
     pub etag: Etag,
 
     /// A field for every answer ('X-Frame-Options: DENY'); Cache-Control is for files alone; may be given more than once
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true)]
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true, env = "THREADBARE_HEADER", value_delimiter = '\n')]
     pub header: Vec<CommonField>,
 
     /// Let pages of that site (scheme://host or scheme://host:port) read the answers, also with passwords that the browser keeps;
     /// without ORIGIN, those of all sites, never with these; may be given more than once
-    #[arg(long, value_name = "ORIGIN", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_parser = cors_origin)]
+    #[arg(long, value_name = "ORIGIN", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_parser = cors_origin, env = "THREADBARE_CORS", value_delimiter = ',')]
     pub cors: Vec<String>,
 
     /// The media type of files with an extension (log=text/plain); may be given more than once
-    #[arg(long, value_name = "EXT=TYPE", value_parser = own_type)]
+    #[arg(long, value_name = "EXT=TYPE", value_parser = own_type, env = "THREADBARE_MIME", value_delimiter = ',')]
     pub mime: Vec<(String, String)>,
 
     /// The charset of texts; none says nothing about it
-    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = charset)]
+    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = charset, env = "THREADBARE_CHARSET")]
     pub charset: String,
 }
 

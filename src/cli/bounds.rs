@@ -20,23 +20,23 @@ const MEBIBYTES_MAX: u64 = 1024 * 1024;
 #[command(next_help_heading = "Limits")]
 pub struct Bounds {
     /// Live connections; the machine's own limits may lower it
-    #[arg(long, value_name = "NUMBER", default_value_t = connections_default(), value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX))]
+    #[arg(long, value_name = "NUMBER", default_value_t = connections_default(), value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX), env = "THREADBARE_MAX_CONNECTIONS")]
     pub max_connections: u32,
 
     /// How long a request head may take in all
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds(), env = "THREADBARE_HEAD_TIMEOUT")]
     pub head_timeout: u64,
 
     /// How long a connection may wait for its next request
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds(), env = "THREADBARE_IDLE_TIMEOUT")]
     pub idle_timeout: u64,
 
     /// Small files that are kept in memory, in MiB; 0 is none
-    #[arg(long, value_name = "MIB", default_value_t = MEBIBYTES_DEFAULT, value_parser = RangedU64ValueParser::<u32>::new().range(0..=MEBIBYTES_MAX))]
+    #[arg(long, value_name = "MIB", default_value_t = MEBIBYTES_DEFAULT, value_parser = RangedU64ValueParser::<u32>::new().range(0..=MEBIBYTES_MAX), env = "THREADBARE_CACHE_MEMORY")]
     pub cache_memory: u32,
 
     /// How long requests in flight may take to finish after the first signal
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400), env = "THREADBARE_GRACE")]
     pub grace: u64,
 }
 

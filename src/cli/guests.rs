@@ -14,7 +14,7 @@ use crate::wire::target::Authority;
 #[command(next_help_heading = "Who gets in")]
 pub struct Guests {
     /// Answer to this name too, where else only localhost and addresses do; * is any; may be given more than once
-    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    #[arg(long, value_name = "NAME", value_parser = host_name, env = "THREADBARE_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
 
     /// Ask for a name and a password (HTTP Basic); may be given more than once. Other users of this machine can see it
@@ -22,11 +22,11 @@ pub struct Guests {
     pub auth: Vec<String>,
 
     /// The same from a file, a USER:PASSWORD or USER:HASH (htpasswd -B) a line; also from $THREADBARE_AUTH
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "THREADBARE_AUTH_FILE")]
     pub auth_file: Option<PathBuf>,
 
     /// Let the kernel hold us to reading beneath ROOT: as far as it can, wholly or not at all
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = SandboxMode::Auto)]
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = SandboxMode::Auto, env = "THREADBARE_SANDBOX")]
     pub sandbox: SandboxMode,
 }
 

@@ -12,15 +12,15 @@ use crate::config::Bind;
 #[command(next_help_heading = "Where it listens")]
 pub struct Listen {
     /// The port; 0 is any free one. The server never moves to another by itself
-    #[arg(short, long, value_name = "PORT", default_value_t = 8000)]
+    #[arg(short, long, value_name = "PORT", default_value_t = 8000, env = "THREADBARE_PORT")]
     pub port: u16,
 
     /// An address to listen on, or unix:PATH for a socket in the file system; may be given more than once [default: 127.0.0.1 and ::1]
-    #[arg(short, long, value_name = "ADDR", conflicts_with = "lan", value_parser = place)]
+    #[arg(short, long, value_name = "ADDR", value_parser = place, env = "THREADBARE_BIND", value_delimiter = ',')]
     pub bind: Vec<Place>,
 
     /// Listen on all interfaces, IPv4 and IPv6
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_LAN")]
     pub lan: bool,
 
     /// Serve nothing, but ask the server that these options start how it is: exit code 0 if it is well
@@ -71,6 +71,9 @@ impl Listen {
 
     /// What no option by itself can know to be wrong.
     pub fn contradiction(&self) -> Option<&'static str> {
+        if self.lan && !self.bind.is_empty() {
+            return Some("'--lan' listens on all interfaces and '--bind' on some; give one of them");
+        }
         let nowhere = self.check_health && self.port == 0 && self.sockets().is_empty();
         nowhere.then_some("'--check-health' asks the server at its port, and '--port 0' is any; say which it has got")
     }

@@ -18,15 +18,15 @@ pub mod talk;
 
 pub mod tables;
 
-pub mod variables;
-
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
 use std::process::exit;
 
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{Command, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::Config;
 use answers::Answers;
@@ -68,8 +68,6 @@ pub struct Cli {
 #[derive(Debug)]
 pub struct NoStart {
     error: clap::Error,
-    /// Where it may come from, if not from the command line.
-    variables: Vec<variables::Set>,
 }
 
 impl NoStart {
@@ -96,9 +94,6 @@ impl fmt::Display for NoStart {
             said.trim_start_matches("error: ").split("\n\n").filter(|part| !part.trim_start().starts_with("tip: to pass"));
         let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let mut line = parts.join("; ");
-        for variables::Set { name, option, .. } in &self.variables {
-            line = line.replace(&format!("'{option}'"), &format!("'{option}' (from {name})"));
-        }
         for (said, way_out) in OF_NUMBERS {
             line = line.replace(said, way_out);
         }
@@ -109,7 +104,7 @@ impl fmt::Display for NoStart {
 impl Cli {
     /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
     pub fn from_process() -> Cli {
-        Cli::from_words(std::env::args_os()).unwrap_or_else(|no_start| {
+        Cli::from_words(env::args_os()).unwrap_or_else(|no_start| {
             if no_start.error.use_stderr() {
                 end_with_error(&no_start.to_string());
             }
@@ -122,38 +117,21 @@ impl Cli {
     /// # Errors
     /// What is wrong with it, or the help that it asks for.
     pub fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, NoStart> {
-        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-        let wrong = |error| NoStart { error, variables: Vec::new() };
-        let mut command = definition();
-        let typed = command.try_get_matches_from_mut(&words).map_err(|error| match error.kind() {
-            // Only the help names the variables; while words are read, those that decide nothing must not be looked at.
-            ErrorKind::DisplayHelp => {
-                variables::named(definition()).try_get_matches_from(&words).map_or_else(wrong, |_| wrong(error))
-            }
-            _ => wrong(error),
-        })?;
-        let set = variables::set(&command, &typed);
-        let cli = Cli::from_arg_matches(&typed).map_err(wrong)?;
-        if set.is_empty() {
-            return cli.checked().map_err(wrong);
-        }
-        let read = variables::reading(definition(), &set).try_get_matches_from(&words);
-        // Without the variables there was nothing wrong.
-        let read = read.and_then(|matches| Cli::from_arg_matches(&matches)?.checked());
-        read.map_err(|error| NoStart { error, variables: set })
+        let read = command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)?.checked());
+        read.map_err(|error| NoStart { error })
     }
 
     /// What no option by itself can know to be wrong.
     fn checked(self) -> Result<Cli, clap::Error> {
         // Sockets that were handed over may be anywhere.
-        if self.talk.qr && self.listen.bind().is_loopback() && std::env::var_os("LISTEN_FDS").is_none() {
+        if self.talk.qr && self.listen.bind().is_loopback() && env::var_os("LISTEN_FDS").is_none() {
             let why =
                 "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
-            return Err(definition().error(ErrorKind::ArgumentConflict, why));
+            return Err(command().error(ErrorKind::ArgumentConflict, why));
         }
         match self.answers.contradiction().or(self.listen.contradiction()) {
             None => Ok(self),
-            Some(why) => Err(definition().error(ErrorKind::ArgumentConflict, why)),
+            Some(why) => Err(command().error(ErrorKind::ArgumentConflict, why)),
         }
     }
 
@@ -185,19 +163,24 @@ impl Cli {
     }
 }
 
-/// Returns all options with their help and variables, of which the manual page and completions are made.
+/// Returns all options with their help and their environment variables.
+///
+/// An empty variable counts as unset. Platforms set PORT, which is used where THREADBARE_PORT is not set.
 pub fn command() -> Command {
-    variables::named(definition())
-}
-
-/// All options, and the help about them.
-fn definition() -> Command {
-    Cli::command().after_help(tables::after_help())
-}
-
-/// Variables that look like ours and stand for no option.
-pub fn unknown_variables() -> Vec<String> {
-    variables::unknown(&definition())
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    Cli::command().after_help(tables::after_help()).mut_args(|arg| {
+        let arg = match arg.get_action() {
+            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+            _ => arg,
+        };
+        // The text after the options explains the variables once.
+        let arg = arg.hide_env(true);
+        match arg.get_env().and_then(OsStr::to_str) {
+            Some(name) if is_set(name) => arg,
+            Some("THREADBARE_PORT") if is_set("PORT") => arg.env("PORT"),
+            _ => arg.env(None),
+        }
+    })
 }
 
 fn end_with_error(line: &str) -> ! {
@@ -212,8 +195,7 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        definition().debug_assert();
-        variables::named(definition()).debug_assert();
+        command().debug_assert();
     }
 
     #[test]

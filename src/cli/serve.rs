@@ -13,35 +13,35 @@ use crate::config::{Fallback, Hidden, Listing, Precompressed, Routes, Symlinks};
 #[command(next_help_heading = "What it serves")]
 pub struct Serve {
     /// The directory (or one file) to serve
-    #[arg(value_name = "ROOT", default_value = ".", value_parser = OsStringValueParser::new().try_map(root), help_heading = Resettable::Reset)]
+    #[arg(value_name = "ROOT", default_value = ".", value_parser = OsStringValueParser::new().try_map(root), help_heading = Resettable::Reset, env = "THREADBARE_ROOT")]
     pub root: PathBuf,
 
     /// A name that is served for its directory; may be given more than once, the first that exists wins
-    #[arg(long, value_name = "NAME", default_value = "index.html")]
+    #[arg(long, value_name = "NAME", default_value = "index.html", env = "THREADBARE_INDEX", value_delimiter = ',')]
     pub index: Vec<String>,
 
     /// A directory without an index is 404
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_NO_LISTING")]
     pub no_listing: bool,
 
     /// Also serve names that begin with a dot (else 404, except in /.well-known/)
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_HIDDEN")]
     pub hidden: bool,
 
     /// Follow symbolic links wherever they lead, also out of ROOT; the sandbox cannot hold reading back then
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_FOLLOW_SYMLINKS")]
     pub follow_symlinks: bool,
 
     /// Send the index of ROOT to browsers that go to a page that is not there (no dot in its last segment), for applications in one page
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_SPA")]
     pub spa: bool,
 
     /// Send app.js.br, app.js.zst or app.js.gz for app.js to clients that accept that coding, unless it is older than app.js
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_PRECOMPRESSED")]
     pub precompressed: bool,
 
     /// Switch the built-in routes off
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_NO_ROUTES")]
     pub no_routes: bool,
 }
 

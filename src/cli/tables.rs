@@ -1,4 +1,4 @@
-//! What does the help say that comes from tables? Routes, limits, exit codes.
+//! What does the help say that comes from tables? Routes, limits, environment variables, exit codes.
 
 use crate::config::Limits;
 use crate::routes::ROUTES;
@@ -21,6 +21,20 @@ pub fn limits() -> [(&'static str, String); 6] {
     ]
 }
 
+/// Environment variables, and what each stands for.
+pub const VARIABLES: [(&str, &str); 4] = [
+    ("THREADBARE_X_Y", "--x-y, but for --auth and --check-health"),
+    ("THREADBARE_ROOT", "ROOT"),
+    ("THREADBARE_AUTH", "lines as in --auth-file"),
+    ("PORT", "--port, if THREADBARE_PORT is unset"),
+];
+
+/// What holds for all of them.
+pub const VARIABLES_NOTES: [&str; 2] = [
+    "A typed option wins; an empty variable is unset. Flags take true or false (1 or 0).",
+    "Values of a list have commas between them, those of --header line ends.",
+];
+
 /// How it ends, and what that means.
 pub const EXIT_CODES: [(&str, &str); 4] = [
     ("0", "after SIGINT or SIGTERM, and after a text that was asked for"),
@@ -38,6 +52,13 @@ pub fn after_help() -> String {
     text.push_str("\nLimits:\n");
     for (name, value) in limits() {
         text.push_str(&format!("  {name:<16} {value}\n"));
+    }
+    text.push_str("\nEnvironment variables:\n");
+    for (name, says) in VARIABLES {
+        text.push_str(&format!("  {name:<16} {says}\n"));
+    }
+    for note in VARIABLES_NOTES {
+        text.push_str(&format!("  {note}\n"));
     }
     text
 }

@@ -13,35 +13,35 @@ use crate::log_line::Format;
 #[command(next_help_heading = "What it says")]
 pub struct Talk {
     /// Show a QR code of the address by which others reach this machine; goes with --lan, or with --bind
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_QR")]
     pub qr: bool,
 
     /// Open the first page in the browser
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_OPEN")]
     pub open: bool,
 
     /// Tell each exchange on standard error, in plain words: what came, what it means, why this answer
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_EXPLAIN")]
     pub explain: bool,
 
     /// Count what happens, and tell it to Prometheus at /metrics (also with --no-routes)
-    #[arg(long)]
+    #[arg(long, env = "THREADBARE_METRICS")]
     pub metrics: bool,
 
     /// No access log
-    #[arg(short, long)]
+    #[arg(short, long, env = "THREADBARE_QUIET")]
     pub quiet: bool,
 
     /// Write the access log to this file, opened anew on SIGHUP; - is standard output [default: standard error]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "THREADBARE_ACCESS_LOG")]
     pub access_log: Option<PathBuf>,
 
     /// How its lines are spelled
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Common)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Common, env = "THREADBARE_LOG_FORMAT")]
     pub log_format: LogFormat,
 
     /// More diagnostics; may be repeated. RUST_LOG wins
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, env = "THREADBARE_VERBOSE")]
     pub verbose: u8,
 }
 
