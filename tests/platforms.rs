@@ -32,7 +32,6 @@ const FILES: &[(&str, &str)] = &[
     ("cli/listen.rs", "--bind unix: says that this system has no such sockets"),
     ("handed_over.rs", "whether a socket listens is not asked"),
     ("hangup.rs", "nobody hangs up"),
-    ("interfaces.rs", "the address from which we would send, and no other"),
     ("lib.rs", "a module that would be empty is left out"),
     ("listen.rs", "the standard library's backlog, and a look every 20 ms in place of poll"),
     ("log_file.rs", "the file gets the permissions that new files get"),
