@@ -20,7 +20,6 @@ pub mod tables;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::io::{self, Write};
 use std::process::exit;
 
@@ -64,51 +63,17 @@ pub struct Cli {
     pub talk: Talk,
 }
 
-/// Why there is nothing to serve: the words are wrong, or ask for help.
-#[derive(Debug)]
-pub struct NoStart {
-    error: clap::Error,
-}
-
-impl NoStart {
-    /// The exit code: 0 where help was asked for.
-    pub fn exit_code(&self) -> i32 {
-        self.error.exit_code()
-    }
-}
-
-/// What the standard library says of text that is no number, and what helps.
-const OF_NUMBERS: &[(&str, &str)] = &[
-    ("invalid digit found in string", "write a whole number"),
-    ("cannot parse integer from empty string", "write a whole number"),
-    ("number too large to fit in target type", "write a smaller number"),
-];
-
-/// What is wrong, and the way out, on one line.
-impl fmt::Display for NoStart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.error.render().to_string();
-        let said = text.split("\n\nUsage:").next().unwrap_or_default().replace("\n\nFor more information, try '--help'.", "");
-        // No option takes words that begin with a hyphen, nor a root that does: that tip leads nowhere.
-        let parts =
-            said.trim_start_matches("error: ").split("\n\n").filter(|part| !part.trim_start().starts_with("tip: to pass"));
-        let parts: Vec<String> = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        let mut line = parts.join("; ");
-        for (said, way_out) in OF_NUMBERS {
-            line = line.replace(said, way_out);
-        }
-        write!(f, "threadbare: {line}; --help says more")
-    }
-}
-
 impl Cli {
-    /// Reads the command line of this process. Ends it where that asks for help, or is wrong (exit code 2).
+    /// Reads the command line and the variables of this process. Ends it where they ask for help, or are wrong: then with the first line of
+    /// what clap says, and exit code 2.
     pub fn from_process() -> Cli {
-        Cli::from_words(env::args_os()).unwrap_or_else(|no_start| {
-            if no_start.error.use_stderr() {
-                end_with_error(&no_start.to_string());
+        Cli::from_words(env::args_os()).unwrap_or_else(|error| {
+            if !error.use_stderr() {
+                error.exit()
             }
-            no_start.error.exit()
+            let text = error.render().to_string();
+            let _ = writeln!(io::stderr(), "{}", text.lines().next().unwrap_or_default());
+            exit(error.exit_code())
         })
     }
 
@@ -116,9 +81,8 @@ impl Cli {
     ///
     /// # Errors
     /// What is wrong with it, or the help that it asks for.
-    pub fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, NoStart> {
-        let read = command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)?.checked());
-        read.map_err(|error| NoStart { error })
+    pub fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
+        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)?.checked())
     }
 
     /// What no option by itself can know to be wrong.
@@ -181,11 +145,6 @@ pub fn command() -> Command {
             _ => arg.env(None),
         }
     })
-}
-
-fn end_with_error(line: &str) -> ! {
-    let _ = writeln!(io::stderr(), "{line}");
-    exit(2)
 }
 
 #[cfg(test)]
