@@ -18,7 +18,6 @@ pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
         "!</h1>\n<p>No file has this name: a route made the page, a function of the server. What stands behind the question mark of the \
          address says whom it greets.</p>\n",
     );
-    page::next::show(&mut out, "/hello", request.target.authority);
     out.push_str("</main>\n");
     page::end(&mut out);
     page::response(Status::OK, Body::Bytes(out.into_bytes().into())).with("Cache-Control", "no-cache")

@@ -17,7 +17,6 @@ use crate::wire::framing::Framing;
 use crate::wire::headers::name;
 use crate::wire::request::Version;
 use crate::wire::status::Status;
-use crate::wire::target::Authority;
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
 const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
@@ -51,7 +50,7 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser, Reader::Program]) {
         Reader::Program => Response::with_content(Status::OK, "application/json", seen.json().into_bytes()),
         Reader::Terminal => Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text().into_bytes()),
-        Reader::Browser => page::response(Status::OK, Body::Bytes(seen.page(request.target.authority).into_bytes().into())),
+        Reader::Browser => page::response(Status::OK, Body::Bytes(seen.page().into_bytes().into())),
     };
     response.with("Cache-Control", "no-store").with("Vary", "Accept")
 }
@@ -115,7 +114,7 @@ impl Seen {
         out
     }
 
-    fn page(&self, authority: Option<Authority<'_>>) -> String {
+    fn page(&self) -> String {
         let mut out = String::new();
         page::begin(&mut out, b"Your request");
         out.push_str("<main>\n<h1>Your request</h1>\n<p>As the server understood it.</p>\n<table class=\"fields\">\n<tbody>\n");
@@ -129,7 +128,6 @@ impl Seen {
         if let Some(content) = content {
             let _ = writeln!(out, "<pre>\n{}</pre>", html::escape(&content.replace('\0', "\u{fffd}")));
         }
-        page::next::show(&mut out, "/echo", authority);
         out.push_str("</main>\n");
         page::end(&mut out);
         out

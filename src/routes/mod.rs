@@ -244,8 +244,7 @@ fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemT
         Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)).because(Because::Opened),
         Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()).because(Because::Unacceptable),
         Found::Directory(directory) => {
-            unless_refused(request, READ, |request| listing::answer(directory, request, app.config.routes))
-                .because(Because::Directory)
+            unless_refused(request, READ, |request| listing::answer(directory, request)).because(Because::Directory)
         }
         Found::Redirect(location) => unless_refused(request, READ, |_| {
             Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)

@@ -58,8 +58,6 @@ pub struct Contents {
     pub tally: Tally,
     /// What it says about itself.
     pub readme: Option<Readme>,
-    /// What else a visitor is told, in the form that the visitor reads.
-    pub epilogue: String,
     directory: Directory,
     _permit: ListingPermit,
 }
@@ -112,7 +110,6 @@ impl Contents {
             names,
             tally: Tally::default(),
             readme: None,
-            epilogue: String::new(),
             directory,
             _permit: permit,
         })

@@ -138,7 +138,6 @@ fn end(out: &mut String, contents: &Contents) {
         out.push_str("</tbody>\n</table>\n");
     }
     tally(out, contents);
-    out.push_str(&contents.epilogue);
     if let Some(readme) = &contents.readme {
         let (href, text) = (encode_path(&readme.name), html::escape(&readme.text));
         let _ = write!(out, "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">");

@@ -31,9 +31,7 @@ fn row(out: &mut String, _: &Contents, name: &Name, entry: &Entry) {
     let _ = writeln!(out, "{slash}{}", if entry.is_link { "  (symlink)" } else { "" });
 }
 
-fn end(out: &mut String, contents: &Contents) {
-    out.push_str(&contents.epilogue);
-}
+fn end(_: &mut String, _: &Contents) {}
 
 /// A name without anything that would move the cursor, colour the terminal or turn the line around.
 fn show(out: &mut String, name: &[u8]) {
