@@ -26,7 +26,6 @@ const OF_REQUESTS: &[(&str, &str)] = &[
     ("cache-control", "what caches on the way may do"),
     ("access-control-request-method", "a browser asks whether a page may send that method (Fetch §3.3)"),
     ("access-control-request-headers", "a browser asks whether a page may send these fields (Fetch §3.3)"),
-    ("access-control-request-private-network", "a browser asks whether a page of the public network may ask here"),
     ("sec-fetch-site", "whether the page that asks is of this site; a browser says so, and no page can (Fetch Metadata)"),
     ("x-forwarded-for", "for whom a proxy asks; believed of proxies that --trust-proxy names"),
     ("forwarded", "for whom a proxy asks (RFC 7239); believed of proxies that --trust-proxy names"),
@@ -60,7 +59,6 @@ const OF_RESPONSES: &[(&str, &str)] = &[
     ("access-control-allow-methods", "which methods they may send (Fetch §3.3.3)"),
     ("access-control-allow-headers", "which fields they may send (Fetch §3.3.3)"),
     ("access-control-max-age", "for so many seconds a browser need not ask again (Fetch §3.3.3)"),
-    ("access-control-allow-private-network", "pages of the public network may ask here"),
 ];
 
 /// What a field of a request asks for.

@@ -27,10 +27,7 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
     if let Some(fields) = preflight.wanted_fields() {
         response.fields.push("Access-Control-Allow-Headers", fields);
     }
-    if preflight.wants_private_network() {
-        response.fields.push("Access-Control-Allow-Private-Network", "true");
-    }
-    Some(response.with("Vary", "Access-Control-Request-Headers, Access-Control-Request-Private-Network"))
+    Some(response.with("Vary", "Access-Control-Request-Headers"))
 }
 
 /// The same answer, which says whether the page that asks may read it.

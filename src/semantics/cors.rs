@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::wire::grammar::{is_token, trim_ows};
+use crate::wire::grammar::is_token;
 use crate::wire::headers::{Headers, name};
 use crate::wire::method::Method;
 use crate::wire::target::Authority;
@@ -76,11 +76,6 @@ impl<'a> Preflight<'a> {
             let _ = write!(out, "{comma}{field}");
         }
         (!out.is_empty()).then_some(out)
-    }
-
-    /// Whether a page of the public network asks for what lies in a private one (Private Network Access §3.1).
-    pub fn wants_private_network(&self) -> bool {
-        self.headers.only(name::ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK).map(trim_ows) == Some(b"true")
     }
 }
 
@@ -184,13 +179,6 @@ mod tests {
             with_headers(&lines, |headers| {
                 let preflight = Preflight::of(Method::Options, headers).unwrap();
                 assert_eq!(preflight.wanted_fields().as_deref(), want, "{why}");
-                assert!(!preflight.wants_private_network());
-            });
-        }
-        for (value, want) in [("true", true), ("false", false), ("", false), ("True", false)] {
-            let private = format!("Access-Control-Request-Private-Network: {value}");
-            with_headers(&["Origin: https://a.test", "Access-Control-Request-Method: GET", &private], |headers| {
-                assert_eq!(Preflight::of(Method::Options, headers).unwrap().wants_private_network(), want, "{value:?}");
             });
         }
     }

@@ -10,7 +10,6 @@ pub mod name {
     pub const ACCEPT_ENCODING: &str = "accept-encoding"; // §12.5.3
     pub const ACCESS_CONTROL_REQUEST_HEADERS: &str = "access-control-request-headers"; // Fetch §3.3.2
     pub const ACCESS_CONTROL_REQUEST_METHOD: &str = "access-control-request-method"; // Fetch §3.3.2
-    pub const ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: &str = "access-control-request-private-network"; // Private Network Access §3.1
     pub const AUTHORIZATION: &str = "authorization"; // §11.6.2
     pub const CONNECTION: &str = "connection"; // §7.6.1
     pub const CONTENT_LENGTH: &str = "content-length"; // §8.6
