@@ -1,6 +1,6 @@
 //! How do the pages that we make ourselves look?
 //!
-//! Listings, errors, `/hello` and `/echo` share one frame and one style sheet. All of it is in the page: nothing has to be loaded, and
+//! Listings, errors and `/hello` share one frame and one style sheet. All of it is in the page: nothing has to be loaded, and
 //! the policy that goes with it (CSP Level 3) names the style sheet and the one script by their hashes, so that whatever else might get
 //! into a page, by a name that was not escaped, stays without effect.
 
@@ -15,7 +15,7 @@ const STYLE: &str = include_str!("style.css");
 const FILTER: &str = include_str!("filter.js");
 
 /// What a page may do: apply that style sheet, run that script, and show an icon.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-TUjGu53MJ2n2d3MUwxpphJGV5aGabM4JFVdwGERZS98='; \
+const POLICY: &str = "default-src 'none'; style-src 'sha256-rJeHxeScJuiywuuITn4FnVDR3cMOiNk7K+43EHzrhtQ='; \
     script-src 'sha256-8q3OdknYRqCBwXGbjUfF1obD73xlRh9mslTaJhEbYDY='; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 

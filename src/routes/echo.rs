@@ -1,16 +1,13 @@
-//! What did the server understand of my request? `/echo` shows it, as text, as a page or as JSON.
+//! What did the server understand of my request? `/echo` shows it, as text or as JSON.
 
-use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::app::App;
-use crate::html;
 use crate::json::Json;
-use crate::message::{Body, Request, Response};
-use crate::page;
+use crate::message::{Request, Response};
 use crate::semantics::accept::{self, Reader};
 use crate::semantics::forwarded::{self, Client, Scheme};
 use crate::wire::framing::Framing;
@@ -47,10 +44,11 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
         trailers,
         content,
     };
-    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Browser, Reader::Program]) {
+    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Program]) {
         Reader::Program => Response::with_content(Status::OK, "application/json", seen.json().into_bytes()),
-        Reader::Terminal => Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text().into_bytes()),
-        Reader::Browser => page::response(Status::OK, Body::Bytes(seen.page().into_bytes().into())),
+        Reader::Terminal | Reader::Browser => {
+            Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text().into_bytes())
+        }
     };
     response.with("Cache-Control", "no-store").with("Vary", "Accept")
 }
@@ -94,42 +92,15 @@ impl Seen {
         lines
     }
 
-    /// How much content there is, and the content, if there is any, as a text.
-    fn content(&self) -> (String, Option<Cow<'_, str>>) {
-        let bytes = self.content.len();
-        match std::str::from_utf8(&self.content) {
-            Ok("") => ("0 bytes".to_owned(), None),
-            Ok(text) => (format!("{bytes} bytes, text"), Some(text.into())),
-            Err(_) => (format!("{bytes} bytes, base64"), Some(format!("{}\n", BASE64_STANDARD.encode(&self.content)).into())),
-        }
-    }
-
     fn text(&self) -> String {
         let mut out: String = self.lines().iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let (says, content) = self.content();
-        let _ = writeln!(out, "content: {says}");
-        if let Some(content) = content {
-            let _ = write!(out, "\n{content}");
-        }
-        out
-    }
-
-    fn page(&self) -> String {
-        let mut out = String::new();
-        page::begin(&mut out, b"Your request");
-        out.push_str("<main>\n<h1>Your request</h1>\n<p>As the server understood it.</p>\n<table class=\"fields\">\n<tbody>\n");
-        let (says, content) = self.content();
-        for (name, value) in self.lines().into_iter().chain([("content", says)]) {
-            let _ = write!(out, "<tr><th scope=\"row\">{name}</th><td>");
-            html::show(&mut out, value.as_bytes());
-            out.push_str("</td></tr>\n");
-        }
-        out.push_str("</tbody>\n</table>\n");
-        if let Some(content) = content {
-            let _ = writeln!(out, "<pre>\n{}</pre>", html::escape(&content.replace('\0', "\u{fffd}")));
-        }
-        out.push_str("</main>\n");
-        page::end(&mut out);
+        let bytes = self.content.len();
+        // Writing to a String cannot fail.
+        let _ = match std::str::from_utf8(&self.content) {
+            Ok("") => writeln!(out, "content: 0 bytes"),
+            Ok(text) => write!(out, "content: {bytes} bytes, text\n\n{text}"),
+            Err(_) => writeln!(out, "content: {bytes} bytes, base64\n\n{}", BASE64_STANDARD.encode(&self.content)),
+        };
         out
     }
 
