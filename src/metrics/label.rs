@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn rules_have_names_of_their_own() {
         assert_eq!(of_malformed(Malformed::SpaceBeforeColon), "space_before_colon");
-        let mut names = Malformed::ALL.map(of_malformed);
+        let mut names: Vec<_> = Malformed::ALL.iter().copied().map(of_malformed).collect();
         names.sort();
         assert!(names.windows(2).all(|two| two[0] != two[1]));
     }

@@ -152,8 +152,8 @@ impl Metrics {
         out.only(&names::RECEIVED_BYTES, &total.received_bytes);
         out.only(&names::SENT_BYTES, &total.sent_bytes);
         out.begin(&names::MALFORMED);
-        for (what, count) in Malformed::ALL.into_iter().zip(&self.malformed) {
-            out.value(names::MALFORMED.name, &[("kind", &label::of_malformed(what))], &load(count));
+        for (what, count) in Malformed::ALL.iter().zip(&self.malformed) {
+            out.value(names::MALFORMED.name, &[("kind", &label::of_malformed(*what))], &load(count));
         }
         let logs = [("program", self.program_log.lost()), ("access", others.access_lines_lost.unwrap_or(0))];
         out.each(&names::LOG_LINES_LOST, "log", &logs);

@@ -2,164 +2,80 @@
 
 use crate::wire::status::Status;
 
-/// Every way in which we refuse a message before a route has seen it. After each of them we answer, close and read no further:
-/// where the message ends can no longer be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the table below says what each means")]
-pub enum Malformed {
-    BareCr,
-    BareLf,
-    Nul,
-    ControlByte,
-    EmptyLine,
-    CutShort,
-    RequestLineWords,
-    MethodNotToken,
-    UnknownMethod,
-    Connect,
-    Version,
-    MajorVersion,
-    TargetByte,
-    TargetTooLong,
-    TargetForm,
-    Fragment,
-    Scheme,
-    Authority,
-    Percent,
-    EncodedNul,
-    EncodedSlash,
-    AboveRoot,
-    HeadTooLarge,
-    TooManyFields,
-    LeadingWhitespace,
-    ObsFold,
-    NoColon,
-    EmptyName,
-    SpaceBeforeColon,
-    NameNotToken,
-    NoHost,
-    TwoHosts,
-    Host,
-    ContentLength,
-    TwoLengths,
-    LengthAndCoding,
-    CodingInOldVersion,
-    UnknownCoding,
-    Coding,
-    Expectation,
-    ChunkSize,
-    ChunkExtension,
-    ChunkEnd,
-    ContentTooLong,
-    TrailerTooLarge,
-    ContentCutShort,
+/// Defines [`Malformed`] by a table: a name, the status that answers it, and a text for people.
+macro_rules! parse_errors {
+    ($($name:ident, $status:ident, $text:literal;)*) => {
+        /// Every way in which we refuse a message before a route has seen it. After each of them we answer, close and read no further:
+        /// where the message ends can no longer be known.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Malformed {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl Malformed {
+            /// All of them, in the order of the enum.
+            pub const ALL: &[Malformed] = &[$(Malformed::$name,)*];
+
+            /// The status that answers it, and a text for people: which rule, and where it stands. It never holds the peer's bytes.
+            pub fn row(self) -> (Status, &'static str) {
+                match self {
+                    $(Malformed::$name => (Status::$status, $text),)*
+                }
+            }
+        }
+    };
+}
+
+parse_errors! {
+    BareCr, BAD_REQUEST, "a CR that no LF follows (RFC 9112 §2.2)";
+    BareLf, BAD_REQUEST, "a line that ends in LF without CR (RFC 9112 §2.2)";
+    Nul, BAD_REQUEST, "a NUL byte in the head (RFC 9110 §5.5)";
+    ControlByte, BAD_REQUEST, "a control byte in the head (RFC 9110 §5.5)";
+    EmptyLine, BAD_REQUEST, "more than one empty line before the request line (RFC 9112 §2.2)";
+    CutShort, BAD_REQUEST, "the connection ended inside the head (RFC 9112 §8)";
+    RequestLineWords, BAD_REQUEST, "a request line is method SP target SP version (RFC 9112 §3)";
+    MethodNotToken, BAD_REQUEST, "the method is not a token (RFC 9110 §9.1)";
+    UnknownMethod, NOT_IMPLEMENTED, "a method that this server does not know (RFC 9110 §15.6.2)";
+    Connect, NOT_IMPLEMENTED, "CONNECT is for proxies, which this server is not (RFC 9110 §9.3.6)";
+    Version, BAD_REQUEST, "the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)";
+    MajorVersion, VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1 and HTTP/1.0 (RFC 9110 §15.6.6)";
+    TargetByte, BAD_REQUEST, "a byte in the target that must be percent-encoded (RFC 3986 §2)";
+    TargetTooLong, URI_TOO_LONG, "a target longer than this server reads (RFC 9110 §15.5.15)";
+    TargetForm, BAD_REQUEST, "the target has none of the four forms for this method (RFC 9112 §3.2)";
+    Fragment, BAD_REQUEST, "a fragment in the target (RFC 9112 §3.2)";
+    Scheme, BAD_REQUEST, "the scheme of the target is not http or https (RFC 9112 §3.2.2)";
+    Authority, BAD_REQUEST, "the authority of the target is not host or host:port (RFC 9110 §4.2.4)";
+    Percent, BAD_REQUEST, "a percent sign without two hexadecimal digits (RFC 3986 §2.1)";
+    EncodedNul, BAD_REQUEST, "an encoded NUL in the path (RFC 3986 §7.3)";
+    EncodedSlash, BAD_REQUEST, "an encoded slash in the path, which can be read two ways (RFC 3986 §2.2)";
+    AboveRoot, BAD_REQUEST, "a path that climbs above the root (RFC 3986 §5.2.4)";
+    HeadTooLarge, FIELDS_TOO_LARGE, "a head larger than this server reads (RFC 6585 §5)";
+    TooManyFields, FIELDS_TOO_LARGE, "more field lines than this server reads (RFC 6585 §5)";
+    LeadingWhitespace, BAD_REQUEST, "white space before the first field (RFC 9112 §2.2)";
+    ObsFold, BAD_REQUEST, "a field value folded over two lines (RFC 9112 §5.2)";
+    NoColon, BAD_REQUEST, "a field line without a colon (RFC 9112 §5)";
+    EmptyName, BAD_REQUEST, "a field line without a name (RFC 9112 §5)";
+    SpaceBeforeColon, BAD_REQUEST, "white space between field name and colon (RFC 9112 §5.1)";
+    NameNotToken, BAD_REQUEST, "a field name that is not a token (RFC 9110 §5.1)";
+    NoHost, BAD_REQUEST, "no Host in an HTTP/1.1 request (RFC 9112 §3.2)";
+    TwoHosts, BAD_REQUEST, "more than one Host (RFC 9112 §3.2)";
+    Host, BAD_REQUEST, "a Host that is not host or host:port (RFC 9110 §7.2)";
+    ContentLength, BAD_REQUEST, "a Content-Length that is not a number of digits (RFC 9110 §8.6)";
+    TwoLengths, BAD_REQUEST, "more than one Content-Length (RFC 9112 §6.3)";
+    LengthAndCoding, BAD_REQUEST, "both Content-Length and Transfer-Encoding (RFC 9112 §6.3)";
+    CodingInOldVersion, BAD_REQUEST, "a Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1)";
+    UnknownCoding, NOT_IMPLEMENTED, "a transfer coding other than chunked (RFC 9112 §6.1)";
+    Coding, BAD_REQUEST, "a Transfer-Encoding that is not exactly chunked (RFC 9112 §6.3)";
+    Expectation, EXPECTATION_FAILED, "an expectation other than 100-continue (RFC 9110 §10.1.1)";
+    ChunkSize, BAD_REQUEST, "a chunk size that is not 1 to 16 hexadecimal digits (RFC 9112 §7.1)";
+    ChunkExtension, BAD_REQUEST, "a chunk extension that is malformed or too long (RFC 9112 §7.1.1)";
+    ChunkEnd, BAD_REQUEST, "no CRLF where a chunk must end (RFC 9112 §7.1)";
+    ContentTooLong, BAD_REQUEST, "chunks whose lengths add up to more than 2^64 - 1 (RFC 9112 §7.1)";
+    TrailerTooLarge, FIELDS_TOO_LARGE, "a trailer section larger than this server reads (RFC 9112 §7.1.2)";
+    ContentCutShort, BAD_REQUEST, "the connection ended inside the content (RFC 9112 §8)";
 }
 
 impl Malformed {
-    /// All of them, in the order of the enum.
-    pub const ALL: [Malformed; 46] = [
-        Malformed::BareCr,
-        Malformed::BareLf,
-        Malformed::Nul,
-        Malformed::ControlByte,
-        Malformed::EmptyLine,
-        Malformed::CutShort,
-        Malformed::RequestLineWords,
-        Malformed::MethodNotToken,
-        Malformed::UnknownMethod,
-        Malformed::Connect,
-        Malformed::Version,
-        Malformed::MajorVersion,
-        Malformed::TargetByte,
-        Malformed::TargetTooLong,
-        Malformed::TargetForm,
-        Malformed::Fragment,
-        Malformed::Scheme,
-        Malformed::Authority,
-        Malformed::Percent,
-        Malformed::EncodedNul,
-        Malformed::EncodedSlash,
-        Malformed::AboveRoot,
-        Malformed::HeadTooLarge,
-        Malformed::TooManyFields,
-        Malformed::LeadingWhitespace,
-        Malformed::ObsFold,
-        Malformed::NoColon,
-        Malformed::EmptyName,
-        Malformed::SpaceBeforeColon,
-        Malformed::NameNotToken,
-        Malformed::NoHost,
-        Malformed::TwoHosts,
-        Malformed::Host,
-        Malformed::ContentLength,
-        Malformed::TwoLengths,
-        Malformed::LengthAndCoding,
-        Malformed::CodingInOldVersion,
-        Malformed::UnknownCoding,
-        Malformed::Coding,
-        Malformed::Expectation,
-        Malformed::ChunkSize,
-        Malformed::ChunkExtension,
-        Malformed::ChunkEnd,
-        Malformed::ContentTooLong,
-        Malformed::TrailerTooLarge,
-        Malformed::ContentCutShort,
-    ];
-
-    /// The status that answers it, and a text for people: which rule, and where it stands. It never holds the peer's bytes.
-    pub fn row(self) -> (Status, &'static str) {
-        use Malformed as M;
-        const BAD: Status = Status::BAD_REQUEST;
-        match self {
-            M::BareCr => (BAD, "a CR that no LF follows (RFC 9112 §2.2)"),
-            M::BareLf => (BAD, "a line that ends in LF without CR (RFC 9112 §2.2)"),
-            M::Nul => (BAD, "a NUL byte in the head (RFC 9110 §5.5)"),
-            M::ControlByte => (BAD, "a control byte in the head (RFC 9110 §5.5)"),
-            M::EmptyLine => (BAD, "more than one empty line before the request line (RFC 9112 §2.2)"),
-            M::CutShort => (BAD, "the connection ended inside the head (RFC 9112 §8)"),
-            M::RequestLineWords => (BAD, "a request line is method SP target SP version (RFC 9112 §3)"),
-            M::MethodNotToken => (BAD, "the method is not a token (RFC 9110 §9.1)"),
-            M::UnknownMethod => (Status::NOT_IMPLEMENTED, "a method that this server does not know (RFC 9110 §15.6.2)"),
-            M::Connect => (Status::NOT_IMPLEMENTED, "CONNECT is for proxies, which this server is not (RFC 9110 §9.3.6)"),
-            M::Version => (BAD, "the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)"),
-            M::MajorVersion => (Status::VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1 and HTTP/1.0 (RFC 9110 §15.6.6)"),
-            M::TargetByte => (BAD, "a byte in the target that must be percent-encoded (RFC 3986 §2)"),
-            M::TargetTooLong => (Status::URI_TOO_LONG, "a target longer than this server reads (RFC 9110 §15.5.15)"),
-            M::TargetForm => (BAD, "the target has none of the four forms for this method (RFC 9112 §3.2)"),
-            M::Fragment => (BAD, "a fragment in the target (RFC 9112 §3.2)"),
-            M::Scheme => (BAD, "the scheme of the target is not http or https (RFC 9112 §3.2.2)"),
-            M::Authority => (BAD, "the authority of the target is not host or host:port (RFC 9110 §4.2.4)"),
-            M::Percent => (BAD, "a percent sign without two hexadecimal digits (RFC 3986 §2.1)"),
-            M::EncodedNul => (BAD, "an encoded NUL in the path (RFC 3986 §7.3)"),
-            M::EncodedSlash => (BAD, "an encoded slash in the path, which can be read two ways (RFC 3986 §2.2)"),
-            M::AboveRoot => (BAD, "a path that climbs above the root (RFC 3986 §5.2.4)"),
-            M::HeadTooLarge => (Status::FIELDS_TOO_LARGE, "a head larger than this server reads (RFC 6585 §5)"),
-            M::TooManyFields => (Status::FIELDS_TOO_LARGE, "more field lines than this server reads (RFC 6585 §5)"),
-            M::LeadingWhitespace => (BAD, "white space before the first field (RFC 9112 §2.2)"),
-            M::ObsFold => (BAD, "a field value folded over two lines (RFC 9112 §5.2)"),
-            M::NoColon => (BAD, "a field line without a colon (RFC 9112 §5)"),
-            M::EmptyName => (BAD, "a field line without a name (RFC 9112 §5)"),
-            M::SpaceBeforeColon => (BAD, "white space between field name and colon (RFC 9112 §5.1)"),
-            M::NameNotToken => (BAD, "a field name that is not a token (RFC 9110 §5.1)"),
-            M::NoHost => (BAD, "no Host in an HTTP/1.1 request (RFC 9112 §3.2)"),
-            M::TwoHosts => (BAD, "more than one Host (RFC 9112 §3.2)"),
-            M::Host => (BAD, "a Host that is not host or host:port (RFC 9110 §7.2)"),
-            M::ContentLength => (BAD, "a Content-Length that is not a number of digits (RFC 9110 §8.6)"),
-            M::TwoLengths => (BAD, "more than one Content-Length (RFC 9112 §6.3)"),
-            M::LengthAndCoding => (BAD, "both Content-Length and Transfer-Encoding (RFC 9112 §6.3)"),
-            M::CodingInOldVersion => (BAD, "a Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1)"),
-            M::UnknownCoding => (Status::NOT_IMPLEMENTED, "a transfer coding other than chunked (RFC 9112 §6.1)"),
-            M::Coding => (BAD, "a Transfer-Encoding that is not exactly chunked (RFC 9112 §6.3)"),
-            M::Expectation => (Status::EXPECTATION_FAILED, "an expectation other than 100-continue (RFC 9110 §10.1.1)"),
-            M::ChunkSize => (BAD, "a chunk size that is not 1 to 16 hexadecimal digits (RFC 9112 §7.1)"),
-            M::ChunkExtension => (BAD, "a chunk extension that is malformed or too long (RFC 9112 §7.1.1)"),
-            M::ChunkEnd => (BAD, "no CRLF where a chunk must end (RFC 9112 §7.1)"),
-            M::ContentTooLong => (BAD, "chunks whose lengths add up to more than 2^64 - 1 (RFC 9112 §7.1)"),
-            M::TrailerTooLarge => (Status::FIELDS_TOO_LARGE, "a trailer section larger than this server reads (RFC 9112 §7.1.2)"),
-            M::ContentCutShort => (BAD, "the connection ended inside the content (RFC 9112 §8)"),
-        }
-    }
-
     /// The status of the answer.
     pub fn status(self) -> Status {
         self.row().0
@@ -192,10 +108,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_all() {
-        let source = include_str!("malformed.rs");
-        let variants = source.split_once("pub enum Malformed {").unwrap().1.split_once('}').unwrap().0;
-        let variants: Vec<_> = variants.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-        assert_eq!(variants, Malformed::ALL.map(|what| format!("{what:?}")));
+    fn each_text_cites_its_rule() {
+        for (index, what) in Malformed::ALL.iter().enumerate() {
+            let (status, text) = what.row();
+            assert!(matches!(status.code(), 400..=599), "{what:?}");
+            assert!(text.contains(" (RFC ") && text.contains('\u{a7}') && text.ends_with(')'), "{what:?}: {text}");
+            assert!(Malformed::ALL.iter().take(index).all(|other| other.text() != text), "{what:?}: {text} is there already");
+        }
     }
 }
