@@ -15,7 +15,6 @@ use crate::ended::Ended;
 use crate::finish::{self, Plan};
 use crate::message::Response;
 use crate::metrics::{Metrics, Visit};
-use crate::net::counted::Counted;
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
@@ -56,7 +55,7 @@ struct Connection<'a, S> {
     app: &'a App,
     from: Client,
     slot: &'a Slot,
-    stream: Deadline<Counted<'a, S>>,
+    stream: Deadline<S>,
     inbox: Inbox,
     parser: HeadParser,
     outbox: Outbox,
@@ -75,10 +74,11 @@ pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended 
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = connection.converse();
+    connection.close(&ended);
     if let Some(visit) = &mut connection.visit {
+        visit.moved(connection.stream.received(), connection.stream.written());
         visit.ends(&ended);
     }
-    connection.close(&ended);
     debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
     ended
 }
@@ -88,7 +88,6 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn begin(stream: S, peer: Peer, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
         let visit = app.metrics.as_ref().map(Metrics::visit);
-        let stream = Counted::new(stream, visit.as_ref().and_then(Visit::tally));
         Box::new(Connection {
             app,
             from: Client::direct(peer),
@@ -334,14 +333,15 @@ impl<'a, S: Stream> Connection<'a, S> {
     }
 
     /// What sending an answer needs.
-    fn delivery(&mut self) -> Delivery<'_, Counted<'a, S>> {
+    fn delivery(&mut self) -> Delivery<'_, S> {
         let (config, explain) = (&self.app.config, self.app.explain.as_ref());
         Delivery { stream: &mut self.stream, outbox: &mut self.outbox, date: &mut self.date, config, explain }
     }
 
     /// Notes an exchange while its request still stands in the inbox.
-    fn note(&self, sent: &Delivered, began: Instant) {
-        if let Some(visit) = &self.visit {
+    fn note(&mut self, sent: &Delivered, began: Instant) {
+        if let Some(visit) = &mut self.visit {
+            visit.moved(self.stream.received(), self.stream.written());
             visit.exchange(self.parser.method(), sent.status, sent.because, began.elapsed());
         }
         let message = self.inbox.bytes();

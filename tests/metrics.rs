@@ -130,7 +130,7 @@ fn connections_are_counted_from_accept_to_end() {
 }
 
 #[test]
-fn a_download_is_counted_while_it_lasts_and_a_client_that_breaks_it_off_is_lost() {
+fn a_download_is_counted_when_it_is_over_and_a_client_that_breaks_it_off_is_lost() {
     const LENGTH: u64 = 512 * 1024 * 1024;
     let (scratch, process) = served(&["--metrics"]);
     drop(scratch.sparse("big", LENGTH));
@@ -138,16 +138,17 @@ fn a_download_is_counted_while_it_lasts_and_a_client_that_breaks_it_off_is_lost(
     client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.head();
     client.read_up_to(1024 * 1024);
-    wait_for(&process, "sent_bytes_total", 1024.0 * 1024.0);
-    assert!(number(&process, "sent_bytes_total") < 400.0 * 1024.0 * 1024.0, "it goes on");
+    assert!(number(&process, "sent_bytes_total") < 1024.0 * 1024.0, "it goes on");
     assert_eq!(number(&process, r#"requests_total{method="GET",code="2xx",route="file"}"#), 0.0, "it is not over");
     // What it has not read makes this a reset.
     drop(client);
     wait_for(&process, r#"connections_ended_total{reason="lost"}"#, 1.0);
     wait_for(&process, r#"requests_total{method="GET",code="2xx",route="file"}"#, 1.0);
+    let sent = number(&process, "sent_bytes_total");
+    assert!((1024.0 * 1024.0..400.0 * 1024.0 * 1024.0).contains(&sent), "what left before it broke: {sent}");
     let received = number(&process, "received_bytes_total");
     ask(&process, &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(100_000)));
-    assert!(number(&process, "received_bytes_total") > received + 100_000.0);
+    wait_for(&process, "received_bytes_total", received + 100_000.0);
 }
 
 #[test]

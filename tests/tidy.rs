@@ -114,8 +114,8 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["set_read_timeout", "set_write_timeout"],
         within: &[],
-        // stream.rs says that there are such timeouts, counted.rs hands them on, and in scripted.rs a client in memory has none.
-        except: &["net/deadline.rs", "net/stream.rs", "net/counted.rs", "net/scripted.rs"],
+        // stream.rs says that there are such timeouts, and in scripted.rs a client in memory has none.
+        except: &["net/deadline.rs", "net/stream.rs", "net/scripted.rs"],
         why: "only deadline.rs touches a socket's timeouts",
     },
     Ban {

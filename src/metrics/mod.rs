@@ -137,7 +137,7 @@ impl Metrics {
     pub fn visit(&self) -> Visit<'_> {
         count(Some(&self.begun));
         let place = self.next.fetch_add(1, Ordering::Relaxed) % TALLIES;
-        Visit { metrics: self, tally: self.tallies.get(place), end: "panicked" }
+        Visit { metrics: self, tally: self.tallies.get(place), moved: (0, 0), end: "panicked" }
     }
 
     /// All of it as text, in the format of Prometheus.
@@ -226,13 +226,19 @@ impl CacheCounts {
 pub struct Visit<'a> {
     metrics: &'a Metrics,
     tally: Option<&'a Tally>,
+    /// How many of its bytes have been counted, received and sent.
+    moved: (u64, u64),
     end: &'static str,
 }
 
-impl<'a> Visit<'a> {
-    /// Where its bytes are counted.
-    pub fn tally(&self) -> Option<&'a Tally> {
-        self.tally
+impl Visit<'_> {
+    /// So many bytes have been received and sent since the connection began.
+    pub fn moved(&mut self, received: u64, sent: u64) {
+        let (received_before, sent_before) = std::mem::replace(&mut self.moved, (received, sent));
+        if let Some(tally) = self.tally {
+            tally.received(received.saturating_sub(received_before));
+            tally.sent(sent.saturating_sub(sent_before));
+        }
     }
 
     /// An exchange is over, which took that long.

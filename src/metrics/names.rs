@@ -52,11 +52,15 @@ pub const DURATION_SUM: &str = "threadbare_request_duration_seconds_sum";
 /// How many there were.
 pub const DURATION_COUNT: &str = "threadbare_request_duration_seconds_count";
 /// Bytes that came.
-pub const RECEIVED_BYTES: Metric =
-    counter("threadbare_received_bytes_total", "Bytes that were read from connections, heads and contents.");
+pub const RECEIVED_BYTES: Metric = counter(
+    "threadbare_received_bytes_total",
+    "Bytes that were read from connections, heads and contents, counted after each exchange.",
+);
 /// Bytes that left.
-pub const SENT_BYTES: Metric =
-    counter("threadbare_sent_bytes_total", "Bytes that were written to connections, heads and contents.");
+pub const SENT_BYTES: Metric = counter(
+    "threadbare_sent_bytes_total",
+    "Bytes that were written to connections, heads and contents, counted after each exchange.",
+);
 /// Messages that break a rule.
 pub const MALFORMED: Metric =
     counter("threadbare_malformed_requests_total", "Messages that were refused since they break a rule of HTTP, by the rule.");

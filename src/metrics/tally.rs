@@ -79,13 +79,13 @@ impl Tally {
     }
 
     /// So many bytes were read from a connection.
-    pub fn received(&self, bytes: usize) {
-        add(&self.received_bytes, u64::try_from(bytes).unwrap_or(0));
+    pub fn received(&self, bytes: u64) {
+        add(&self.received_bytes, bytes);
     }
 
     /// So many bytes were written to one.
-    pub fn sent(&self, bytes: usize) {
-        add(&self.sent_bytes, u64::try_from(bytes).unwrap_or(0));
+    pub fn sent(&self, bytes: u64) {
+        add(&self.sent_bytes, bytes);
     }
 
     /// An exchange is over, which took that long.

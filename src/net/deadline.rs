@@ -32,6 +32,7 @@ pub struct Deadline<S> {
     reading: Phase,
     writing: Phase,
     progress_time_max: Duration,
+    received: u64,
     written: u64,
     eager: Eager,
 }
@@ -51,7 +52,7 @@ impl<S: Stream> Deadline<S> {
     pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> Deadline<S> {
         let phase = |limit| Phase { begun: now, limit, first_call: true, told: Duration::ZERO };
         let (reading, writing) = (phase(read_time_max), phase(progress_time_max));
-        Deadline { stream, reading, writing, progress_time_max, written: 0, eager: Eager::default() }
+        Deadline { stream, reading, writing, progress_time_max, received: 0, written: 0, eager: Eager::default() }
     }
 
     /// From `now` on, all reads together may take `limit`.
@@ -90,6 +91,7 @@ impl<S: Stream> Deadline<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(count) => {
                     trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
+                    self.received += u64::try_from(count).unwrap_or(0);
                     return Ok(count);
                 }
                 Err(error) => return Err(error),
@@ -105,6 +107,7 @@ impl<S: Stream> Deadline<S> {
         let count = self.eager.read(&mut self.stream, buffer)?;
         if let Some(count) = count {
             trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
+            self.received += u64::try_from(count).unwrap_or(0);
         }
         Ok(count)
     }
@@ -161,6 +164,11 @@ impl<S: Stream> Deadline<S> {
         Ok(())
     }
 
+    /// How many bytes have been read since the connection began.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
     /// How many bytes have been written since the connection began.
     pub fn written(&self) -> u64 {
         self.written
@@ -173,8 +181,10 @@ impl<S: Stream> Deadline<S> {
         self.stream.close_write();
         self.begin_reading(now, limit);
         // Most clients end their side at once.
-        if let Ok(Some(0)) | Err(_) = Eager::default().read(&mut self.stream, &mut [0]) {
-            return;
+        match Eager::default().read(&mut self.stream, &mut [0]) {
+            Ok(Some(0)) | Err(_) => return,
+            Ok(Some(_)) => self.received += 1,
+            Ok(None) => {}
         }
         let mut scrap = vec![0; 16 * 1024];
         let mut left = bytes_max;

@@ -5,8 +5,6 @@
 
 pub mod stream;
 
-pub mod counted;
-
 pub mod eager;
 
 pub mod deadline;
