@@ -263,7 +263,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         }
         let flushing = if nothing_follows || closing.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = self.delivery().send(response, plan, flushing);
-        self.note(&sent, began);
+        self.note(&sent, began, closing.as_ref());
         self.exchanges += 1;
         self.inbox.consume(consumed);
         self.inbox.put_back(&surplus);
@@ -318,12 +318,9 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
-        if let (Some(visit), Ended::Malformed(what)) = (&self.visit, &ended) {
-            visit.malformed(*what);
-        }
         let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
         let sent = self.delivery().send(response, plan, Flushing::Now);
-        self.note(&sent, began);
+        self.note(&sent, began, Some(&ended));
         let ended = sent.failed.unwrap_or(ended);
         if let Some(explain) = &self.app.explain {
             explain.then(plan, Some(&ended));
@@ -339,10 +336,10 @@ impl<'a, S: Stream> Connection<'a, S> {
     }
 
     /// Notes an exchange while its request still stands in the inbox.
-    fn note(&mut self, sent: &Delivered, began: Instant) {
+    fn note(&mut self, sent: &Delivered, began: Instant, fate: Option<&Ended>) {
         if let Some(visit) = &mut self.visit {
             visit.moved(self.stream.received(), self.stream.written());
-            visit.exchange(self.parser.method(), sent.status, sent.because, began.elapsed());
+            visit.exchange(sent.status, fate, began.elapsed());
         }
         let message = self.inbox.bytes();
         sent.note(self.app, Asked { from: self.from, message, head: self.parser.head(message), began }, &self.date);

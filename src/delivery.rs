@@ -9,7 +9,6 @@ use log::warn;
 
 use crate::access_log::AccessLog;
 use crate::app::App;
-use crate::because::Because;
 use crate::config::Config;
 use crate::ended::Ended;
 use crate::explain::Explain;
@@ -59,8 +58,6 @@ pub struct Delivery<'a, S> {
 pub struct Delivered {
     /// The status of what was sent.
     pub status: Status,
-    /// What was found.
-    pub because: Because,
     /// Bytes of content that were sent, or gathered to be.
     bytes: u64,
     /// Why the connection is of no further use, if it is not.
@@ -72,27 +69,27 @@ impl<S: Stream> Delivery<'_, S> {
     /// after that, only breaking the connection tells the client.
     pub fn send(mut self, response: Response, plan: Plan, flushing: Flushing) -> Delivered {
         let (gathered, written) = (self.outbox.bytes_mut().len(), self.stream.written());
-        let (status, because) = (response.status, response.because);
+        let status = response.status;
         let (content_from, mut sent) = self.attempt(response, plan);
         if let (Ok(Sent::Whole(_)), Flushing::Now) = (&sent, flushing) {
             sent = self.outbox.flush(self.stream).and(sent);
         }
         match sent {
-            Ok(Sent::Whole(bytes)) => Delivered { status, because, bytes, failed: None },
+            Ok(Sent::Whole(bytes)) => Delivered { status, bytes, failed: None },
             Ok(Sent::Broken { bytes, error }) => {
                 warn!("an answer broke off: {error}");
                 if self.stream.written() == written {
                     self.outbox.bytes_mut().truncate(gathered);
-                    return self.instead(plan, because);
+                    return self.instead(plan);
                 }
                 if plan.delimiter == Delimiter::Close {
                     self.stream.reset_on_close();
                 }
-                Delivered { status, because, bytes, failed: Some(Ended::BrokeOff) }
+                Delivered { status, bytes, failed: Some(Ended::BrokeOff) }
             }
             Err(error) => {
                 let bytes = self.stream.written().saturating_sub(content_from);
-                Delivered { status, because, bytes, failed: Some(Ended::Lost(error)) }
+                Delivered { status, bytes, failed: Some(Ended::Lost(error)) }
             }
         }
     }
@@ -113,12 +110,12 @@ impl<S: Stream> Delivery<'_, S> {
     }
 
     /// Says that the answer failed.
-    fn instead(&mut self, plan: Plan, because: Because) -> Delivered {
+    fn instead(&mut self, plan: Plan) -> Delivered {
         let response = Response::text(Status::INTERNAL_SERVER_ERROR, "this could not be read to its end");
         let (status, length) = (response.status, response.body.length().unwrap_or(0));
         let plan = Plan { delimiter: Delimiter::Length(length), persistence: Persistence::Close, ..plan };
         let sent = self.attempt(response, plan).1.and_then(|_| self.outbox.flush(self.stream));
-        Delivered { status, because, bytes: length, failed: Some(sent.err().map_or(Ended::BrokeOff, Ended::Lost)) }
+        Delivered { status, bytes: length, failed: Some(sent.err().map_or(Ended::BrokeOff, Ended::Lost)) }
     }
 }
 

@@ -38,6 +38,42 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// The names of all reasons in metrics, by [`Ended::index`].
+    pub const LABELS: [&'static str; 13] = [
+        "by_client",
+        "as_asked",
+        "idle",
+        "head_timeout",
+        "content_timeout",
+        "malformed",
+        "no_proxy_header",
+        "unread",
+        "panicked",
+        "broke_off",
+        "evicted",
+        "stopping",
+        "lost",
+    ];
+
+    /// The place of its name among [`Ended::LABELS`].
+    pub fn index(&self) -> usize {
+        match self {
+            Ended::ByClient => 0,
+            Ended::AsAsked => 1,
+            Ended::Idle => 2,
+            Ended::HeadTimeout => 3,
+            Ended::ContentTimeout => 4,
+            Ended::Malformed(_) => 5,
+            Ended::NoProxyHeader(_) => 6,
+            Ended::Unread => 7,
+            Ended::Panicked => 8,
+            Ended::BrokeOff => 9,
+            Ended::Evicted => 10,
+            Ended::Stopping => 11,
+            Ended::Lost(_) => 12,
+        }
+    }
+
     /// Whether bytes may still be on their way to us, so that closing at once would reset the connection and could take our last answer
     /// with it (RFC 9112 §9.6).
     pub fn client_may_still_send(&self) -> bool {
@@ -75,6 +111,34 @@ impl fmt::Display for Ended {
             Ended::Evicted => f.write_str("evicted for a newer connection"),
             Ended::Stopping => f.write_str("the server stops"),
             Ended::Lost(error) => write!(f, "the connection failed: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_label() {
+        let all = [
+            (Ended::ByClient, "by_client"),
+            (Ended::AsAsked, "as_asked"),
+            (Ended::Idle, "idle"),
+            (Ended::HeadTimeout, "head_timeout"),
+            (Ended::ContentTimeout, "content_timeout"),
+            (Ended::Malformed(Malformed::Nul), "malformed"),
+            (Ended::NoProxyHeader(NoHeader("none")), "no_proxy_header"),
+            (Ended::Unread, "unread"),
+            (Ended::Panicked, "panicked"),
+            (Ended::BrokeOff, "broke_off"),
+            (Ended::Evicted, "evicted"),
+            (Ended::Stopping, "stopping"),
+            (Ended::Lost(io::ErrorKind::BrokenPipe.into()), "lost"),
+        ];
+        assert_eq!(all.len(), Ended::LABELS.len());
+        for (ended, label) in all {
+            assert_eq!(Ended::LABELS.get(ended.index()), Some(&label), "{ended:?}");
         }
     }
 }

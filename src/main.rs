@@ -25,13 +25,13 @@ use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::metrics::Metrics;
-use threadbare::metrics::process::Process;
+use threadbare::metrics::exposition::Process;
 use threadbare::notify::{Notify, State};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
 use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, hangup, health_check, interfaces, logging, qr, routes, sandbox};
+use threadbare::{advice, browser, capacity, hangup, health_check, interfaces, logging, qr, sandbox};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -108,7 +108,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
-    let metrics = process.map(|process| Metrics::new(routes::paths(), capacity.connections_max, process, log.clone()));
+    let metrics = process.map(|process| Metrics::new(process, log.clone()));
     let app = App { stop, access_log, explain, metrics, notify, ..App::new(config, site, auth) };
     for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);

@@ -17,7 +17,7 @@ use crate::conn;
 use crate::finish;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
-use crate::metrics::{Exhausted, Metrics};
+use crate::metrics::Metrics;
 use crate::notify::State;
 use crate::peer::Peer;
 use crate::socket::{Listener, Socket};
@@ -177,7 +177,6 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
                         Trouble::ThatOne => {}
                         Trouble::Exhausted => {
                             warn!("cannot accept: {error}; closing the oldest idle connection");
-                            self.count(|metrics| metrics.exhausted(Exhausted::Descriptors));
                             self.refused.pop_front();
                             self.live.evict_one(Instant::now());
                             return Turn::Exhausted;
@@ -213,7 +212,6 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     fn hand_over(&mut self, admitted: Admitted<'live>) {
         let Err((admitted, error)) = self.workers.hand_over(admitted) else { return };
         warn!("cannot start a thread: {error}");
-        self.count(|metrics| metrics.exhausted(Exhausted::Threads));
         let connection = admitted.seat.socket.try_clone();
         self.live.evict_one(Instant::now());
         drop(admitted);

@@ -13,11 +13,10 @@ use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::log_line::Format;
 use threadbare::log_writer::{LogWriter, Losses};
-use threadbare::metrics::process::Process;
-use threadbare::metrics::{Metrics, Others};
+use threadbare::metrics::Metrics;
+use threadbare::metrics::exposition::Process;
 use threadbare::net::scripted::Scripted;
 use threadbare::peer::Peer;
-use threadbare::routes;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 
@@ -59,13 +58,13 @@ fn a_kept_file_is_sent_without_allocating() {
     }
     // Nor does counting cost any.
     let program_log = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
-    app.metrics = Some(Metrics::new(routes::paths(), 1, Process::open(), program_log));
+    app.metrics = Some(Metrics::new(Process::open(), program_log));
     for request in [plain, index, known, same] {
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
         assert_eq!(few, many, "{request}: counted, and not one allocation more");
     }
-    let told = app.metrics.as_ref().unwrap().write(&Others::default());
-    assert!(told.contains("route=\"file\"} 3600\n"), "three times 1,200 of them were 200: {told}");
+    let told = app.metrics.as_ref().unwrap().write(0);
+    assert!(told.contains("threadbare_requests_total{code=\"2xx\"} 3600\n"), "three times 1,200 of them were 200: {told}");
     // A line in the log costs none either, once both buffers of the queue have grown.
     for format in [Format::Common, Format::Combined, Format::Json] {
         let writer = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();

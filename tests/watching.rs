@@ -56,7 +56,7 @@ fn the_rules_raise_what_they_should_and_nothing_else() {
     let rules = fs::read_to_string(deployed("alerts.yml")).unwrap();
     let tests = fs::read_to_string(deployed("alerts_test.yml")).unwrap();
     let rules = named(&rules, "alert: ");
-    assert!(rules.len() >= 9, "{rules:?}");
+    assert!(rules.len() >= 8, "{rules:?}");
     assert_eq!(rules, named(&tests, "alertname: "), "each rule has a test");
 }
 
@@ -64,7 +64,7 @@ fn the_rules_raise_what_they_should_and_nothing_else() {
 #[test]
 fn prometheus_understands_every_query_of_the_dashboard() {
     let queries = queries(&dashboard());
-    assert!(queries.len() > 30, "{}", queries.len());
+    assert!(queries.len() > 20, "{}", queries.len());
     let rules: Vec<Value> = queries
         .iter()
         .enumerate()
@@ -112,15 +112,10 @@ fn they_ask_for_numbers_that_there_are() {
         }
     }
     for label in asked.iter().flat_map(|text| labels_in(text)) {
-        // A class of status is told once there has been one.
-        assert!(text.contains(&label) || label == "code=\"5xx\"", "{label} is not there");
+        assert!(text.contains(&label), "{label} is not there");
     }
     for family in &families {
-        assert!(
-            used.contains(&*family.name) || family.name == "process_virtual_memory_bytes",
-            "neither the dashboard nor a rule looks at {}",
-            family.name
-        );
+        assert!(used.contains(&*family.name), "neither the dashboard nor a rule looks at {}", family.name);
     }
 }
 
@@ -142,5 +137,5 @@ fn each_panel_says_what_it_shows_and_none_lies_upon_another() {
             assert!(panel["targets"].as_array().is_some_and(|targets| !targets.is_empty()), "{title} shows nothing");
         }
     }
-    assert!(panels.len() > 20);
+    assert!(panels.len() > 15);
 }

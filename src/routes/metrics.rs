@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::message::{Request, Response};
-use crate::metrics::Others;
 use crate::metrics::exposition::MEDIA_TYPE;
 use crate::wire::status::Status;
 
@@ -10,10 +9,7 @@ use crate::wire::status::Status;
 pub fn metrics(_: &mut Request<'_>, app: &App) -> Response {
     // Nobody comes here where nothing is counted.
     let Some(metrics) = &app.metrics else { return Response::text(Status::NOT_FOUND, "nothing is counted here") };
-    let others = Others {
-        cache: app.site.cache_counts(),
-        access_lines_lost: app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())),
-        is_stopping: app.stop.is_asked(),
-    };
-    Response::with_content(Status::OK, MEDIA_TYPE, metrics.write(&others).into_bytes()).with("Cache-Control", "no-store")
+    let access_lines_lost = app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())).unwrap_or(0);
+    Response::with_content(Status::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
+        .with("Cache-Control", "no-store")
 }

@@ -174,11 +174,6 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// The paths of all of them.
-pub fn paths() -> Vec<&'static str> {
-    ROUTES.iter().map(|route| route.path).collect()
-}
-
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     let response = answer_undressed(request, app, now);

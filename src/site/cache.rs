@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::metrics::CacheCounts;
 use crate::positioned::read_exact_at;
 use crate::representation::{Kept, Representation};
 use crate::site::root::Root;
@@ -49,15 +48,12 @@ pub struct Cache {
     hasher: RandomState,
     /// Hashes of paths that were asked for lately.
     asked: Box<[AtomicU64]>,
-    misses: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
     /// Guards the table, for a look-up or an insertion. Nothing is read and no system call made under it.
     table: RwLock<Table>,
-    /// How often a file was found. Who gets here has just written to the lock, which lies beside it: that costs next to nothing.
-    hits: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -66,8 +62,6 @@ struct Table {
     bytes: usize,
     /// Insertions so far: the clock by which uses are compared. It stands still while all is found, so that finding writes nothing.
     turn: u64,
-    /// Files that had to go for others.
-    evicted: u64,
 }
 
 #[derive(Debug)]
@@ -81,7 +75,7 @@ impl Cache {
     pub fn new(bytes_max: usize) -> Cache {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         let asked = (0..ASKED_ONCE).map(|_| AtomicU64::new(0)).collect();
-        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new(), asked, misses: AtomicU64::new(0) }
+        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new(), asked }
     }
 
     /// The file under that key, if it is here and still the one that lies there.
@@ -96,7 +90,6 @@ impl Cache {
             Arc::clone(&entry.kept)
         };
         if root.is_still(path_of(key), &kept.stamp) {
-            shard.hits.fetch_add(1, Ordering::Relaxed);
             return Some(kept);
         }
         shard.remove(key);
@@ -108,7 +101,6 @@ impl Cache {
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
     pub fn keep(&self, root: &Root, key: &[u8], open: &Opened<'_>, now: SystemTime) -> Option<Arc<Kept>> {
-        self.misses.fetch_add(1, Ordering::Relaxed);
         let Opened { file, stamp, representation } = open;
         if stamp.length > FILE_BYTES_MAX || !stamp.is_settled(now) || self.shard_bytes_max == 0 {
             return None;
@@ -131,24 +123,6 @@ impl Cache {
         let hash = self.hasher.hash_one(key);
         let place = usize::try_from(hash % ASKED_ONCE.try_into().unwrap_or(1)).ok().and_then(|place| self.asked.get(place));
         place.is_some_and(|place| place.swap(hash, Ordering::Relaxed) == hash)
-    }
-
-    /// How it is with them.
-    pub fn counts(&self) -> CacheCounts {
-        let of = |number| u64::try_from(number).unwrap_or(u64::MAX);
-        let mut counts = CacheCounts {
-            misses: self.misses.load(Ordering::Relaxed),
-            bytes_max: of(self.shard_bytes_max * self.shards.len()),
-            ..CacheCounts::default()
-        };
-        for shard in &self.shards {
-            let table = shard.table.read().unwrap_or_else(PoisonError::into_inner);
-            counts.hits += shard.hits.load(Ordering::Relaxed);
-            counts.evicted += table.evicted;
-            counts.files += of(table.entries.len());
-            counts.bytes += of(table.bytes);
-        }
-        counts
     }
 
     fn shard(&self, path: &[u8]) -> Option<&Shard> {
@@ -216,7 +190,6 @@ impl Table {
                 break;
             }
             self.remove(&path);
-            self.evicted += 1;
         }
     }
 }

@@ -104,15 +104,7 @@ impl Contents {
             }
         }
         let names = order.sort(names, |name| directory.entry(&name.bytes))?;
-        Ok(Contents {
-            path: path.to_vec(),
-            order,
-            names,
-            tally: Tally::default(),
-            readme: None,
-            directory,
-            _permit: permit,
-        })
+        Ok(Contents { path: path.to_vec(), order, names, tally: Tally::default(), readme: None, directory, _permit: permit })
     }
 
     /// Adds what the directory says about itself.

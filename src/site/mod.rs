@@ -47,7 +47,6 @@ use std::time::SystemTime;
 
 use crate::caching::Caching;
 use crate::config::{Config, Hidden, Listing, Precompressed, Sandbox, Tagging, Typing};
-use crate::metrics::CacheCounts;
 use crate::representation::Choice;
 use cache::Cache;
 use current::{CurrentRoot, RootError};
@@ -119,11 +118,6 @@ impl Site {
     /// Whether one file is served, and nothing beside it.
     pub fn is_one_file(&self) -> bool {
         self.current.get().is_ok_and(|root| root.only_file().is_some())
-    }
-
-    /// How it is with the small files in memory.
-    pub fn cache_counts(&self) -> CacheCounts {
-        self.cache.counts()
     }
 
     /// Where it is, for the person who started the program.
