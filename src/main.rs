@@ -87,7 +87,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let process = cli.talk.metrics.then(Process::open);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
-    let confined = sandbox::confine(config.sandbox, config.symlinks, readable, &listeners.socket_directories())
+    let confined = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let no_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogWriter::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;

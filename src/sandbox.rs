@@ -10,7 +10,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Sandbox, Symlinks};
+use crate::config::Sandbox;
 
 /// How far the kernel went along.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Confined {
     Unwanted,
 }
 
-/// Gives all rights up but to read beneath `root`, or to read everywhere where links may lead anywhere, and to remove files in
+/// Gives all rights up but to read beneath a directory, which is `/` where links may lead anywhere, and to remove files in
 /// `socket_directories`.
 ///
 /// # Errors
@@ -29,8 +29,7 @@ pub enum Confined {
 #[cfg(target_os = "linux")]
 pub fn confine(
     wanted: Sandbox,
-    symlinks: Symlinks,
-    root: impl std::os::fd::AsFd,
+    (handle, directory): (impl std::os::fd::AsFd, PathBuf),
     socket_directories: &[PathBuf],
 ) -> Result<Confined, String> {
     use std::os::fd::AsFd;
@@ -39,7 +38,7 @@ pub fn confine(
     if wanted == Sandbox::Off {
         return Ok(Confined::Unwanted);
     }
-    let reading = PathBeneath::new(root.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
+    let reading = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
     let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
         let removing = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
@@ -47,12 +46,11 @@ pub fn confine(
     });
     let said = match status {
         Ok(RulesetStatus::FullyEnforced) => {
-            let reads = match symlinks {
-                Symlinks::Within => "read beneath the root",
-                Symlinks::Followed => "read any file, for links may lead anywhere",
-            };
-            let removes = if socket_directories.is_empty() { "" } else { ", remove files in the directory of its socket" };
-            return Ok(Confined::Said(format!("the kernel lets us {reads}{removes}, and nothing else (Landlock)")));
+            let removes = if socket_directories.is_empty() { "" } else { ", removing files in the directory of its socket" };
+            let directory = directory.display();
+            return Ok(Confined::Said(format!(
+                "the kernel allows reading beneath '{directory}'{removes}, and nothing else (Landlock)"
+            )));
         }
         Ok(RulesetStatus::PartiallyEnforced) => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
         Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
@@ -105,7 +103,7 @@ fn give_up_all_but<D: std::os::fd::AsFd>(
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: Symlinks, _: R, _: &[PathBuf]) -> Result<Confined, String> {
+pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<Confined, String> {
     match wanted {
         Sandbox::Off => Ok(Confined::Unwanted),
         Sandbox::Auto => Ok(Confined::Said("not confined: this system has no Landlock".into())),

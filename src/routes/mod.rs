@@ -246,10 +246,10 @@ fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemT
         })
         .because(Because::NoSlash),
         Found::Failed(error) => Response::failed(&error).because(Because::Failed),
-        // No file has that name now, and nobody can know of later: only what is said about the server itself is answered.
+        // No file has that name now, but one may have it soon: only the routes about the server itself answer.
         Found::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
             Some(route) => answer_route(route, request, app),
-            None => Response::text(Status::SERVICE_UNAVAILABLE, why.message()).because(Because::Failed),
+            None => Response::text(Status::SERVICE_UNAVAILABLE, why.message()).with("Retry-After", "1").because(Because::Failed),
         },
         Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),

@@ -3,44 +3,82 @@
 //! All that a listing shows, gathered before its first byte is made. Whatever form the listing takes, it shows this.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::site::lookup::Directory;
 use crate::site::order::Order;
 use crate::site::readme::Readme;
 use crate::site::root::{Entry, Kind, Name};
 
-/// Names in one listing. Each costs some 65 bytes of memory while it is sent, and twice that while the names are sorted. A longer
-/// directory is refused: what is cut looks whole to a client that copies or deletes by it.
+/// Names in one listing. A longer directory is refused: a client that copies or deletes accordingly would take a cut listing for a whole one.
 pub const NAMES_MAX: usize = 200_000;
-/// Names in all listings that are being sent: four of the longest, some 100 MB at worst.
-const NAMES_HELD_MAX: usize = 4 * NAMES_MAX;
-/// So many names at a time are counted, before they are held. Listings that are shorter than this are not counted: they are sent at once.
-const BLOCK_NAMES: usize = 100;
+/// A listing of more names is long: at most one is read and sorted at a time, and what it holds is counted.
+const LONG_NAMES_MIN: usize = 1000;
+/// What the names of long listings may take while they are sent. One more is read as long as they take less: 64 MiB if all its names are
+/// as long as they can be, and three times that while it is sorted.
+const HELD_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// What a name takes beside its bytes.
+const NAME_BYTES: usize = 48;
+/// How long a long listing waits for others to be read or sent.
+const WAIT_TIME_MAX: Duration = Duration::from_secs(10);
 
-static NAMES_HELD: AtomicUsize = AtomicUsize::new(0);
+/// Guards what is known of all long listings, for a moment.
+static LONG_LISTINGS: Mutex<LongListings> = Mutex::new(LongListings { held_bytes: 0, is_one_read: false });
+/// A long listing has been read, or sent.
+static CHANGED: Condvar = Condvar::new();
 
-/// The right to hold names in memory, until it is dropped.
-#[derive(Debug, Default)]
-struct ListingPermit {
-    names: usize,
+#[derive(Debug)]
+struct LongListings {
+    held_bytes: usize,
+    is_one_read: bool,
 }
 
-impl ListingPermit {
-    /// Takes another block.
-    fn grow(&mut self) -> io::Result<()> {
-        let more = |held: usize| held.checked_add(BLOCK_NAMES).filter(|held| *held <= NAMES_HELD_MAX);
-        NAMES_HELD
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))?;
-        self.names += BLOCK_NAMES;
-        Ok(())
+fn long_listings() -> MutexGuard<'static, LongListings> {
+    LONG_LISTINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The right to read a long listing.
+#[derive(Debug)]
+struct ReadPermit;
+
+impl ReadPermit {
+    /// Waits for it.
+    fn wait(time_max: Duration) -> io::Result<ReadPermit> {
+        let must_wait = |all: &mut LongListings| all.is_one_read || all.held_bytes >= HELD_BYTES_MAX;
+        let (mut all, waited) =
+            CHANGED.wait_timeout_while(long_listings(), time_max, must_wait).unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        all.is_one_read = true;
+        Ok(ReadPermit)
     }
 }
 
-impl Drop for ListingPermit {
+impl Drop for ReadPermit {
     fn drop(&mut self) {
-        NAMES_HELD.fetch_sub(self.names, Ordering::Relaxed);
+        long_listings().is_one_read = false;
+        CHANGED.notify_all();
+    }
+}
+
+/// What a long listing takes while it is sent.
+#[derive(Debug)]
+struct HeldBytes(usize);
+
+impl HeldBytes {
+    fn new(names: &[Name]) -> HeldBytes {
+        let bytes = names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum();
+        long_listings().held_bytes += bytes;
+        HeldBytes(bytes)
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        long_listings().held_bytes -= self.0;
+        CHANGED.notify_all();
     }
 }
 
@@ -59,7 +97,7 @@ pub struct Contents {
     /// What it says about itself.
     pub readme: Option<Readme>,
     directory: Directory,
-    _permit: ListingPermit,
+    _held: Option<HeldBytes>,
 }
 
 /// How much there is in a directory.
@@ -90,21 +128,28 @@ impl Contents {
     /// Reads the names of a directory, all of them.
     ///
     /// # Errors
-    /// It cannot be read; `FileTooLarge` where there are more than `names_max`; `ResourceBusy` where too many long listings are being sent.
+    /// It cannot be read; `FileTooLarge` where there are more than `names_max`; `ResourceBusy` where others take too much memory for too long.
     pub fn of(directory: Directory, path: &[u8], order: Order, names_max: usize) -> io::Result<Contents> {
         let mut names = Vec::new();
-        let mut permit = ListingPermit::default();
+        let mut permit = None;
         for name in directory.names()? {
-            if names.len() == names_max {
-                return Err(io::ErrorKind::FileTooLarge.into());
+            match names.len() {
+                count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
+                LONG_NAMES_MIN => permit = Some(ReadPermit::wait(WAIT_TIME_MAX)?),
+                _ => {}
             }
             names.push(name?);
-            if names.len() % BLOCK_NAMES == 0 {
-                permit.grow()?;
-            }
         }
         let names = order.sort(names, |name| directory.entry(&name.bytes))?;
-        Ok(Contents { path: path.to_vec(), order, names, tally: Tally::default(), readme: None, directory, _permit: permit })
+        Ok(Contents {
+            path: path.to_vec(),
+            order,
+            _held: permit.map(|_| HeldBytes::new(&names)),
+            names,
+            tally: Tally::default(),
+            readme: None,
+            directory,
+        })
     }
 
     /// Adds what the directory says about itself.
@@ -119,6 +164,11 @@ impl Contents {
     /// It cannot be looked at, though it is there.
     pub fn entry(&self, name: &Name) -> io::Result<Option<Entry>> {
         self.directory.entry(&name.bytes)
+    }
+
+    /// Whether the directory was removed since the names were read.
+    pub fn is_removed(&self) -> bool {
+        self.directory.is_removed()
     }
 }
 
@@ -149,18 +199,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn names_that_are_held_are_counted_and_come_back() {
-        // Other tests of this process hold a few.
-        let mut permits = Vec::new();
-        let mut permit = ListingPermit::default();
-        while permit.grow().is_ok() {
-            permits.push(std::mem::take(&mut permit));
-        }
-        let held = permits.len() * BLOCK_NAMES;
-        assert!((NAMES_HELD_MAX - 10_000..=NAMES_HELD_MAX).contains(&held), "{held}");
-        assert_eq!(permit.grow().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
-        drop(permits);
-        assert!(permit.grow().is_ok());
+    fn long_listings_are_read_one_by_one_and_what_they_hold_is_counted() {
+        let soon = Duration::from_millis(1);
+        let permit = ReadPermit::wait(WAIT_TIME_MAX).unwrap();
+        assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "one is being read");
+        drop(permit);
+        let name = |length| Name { bytes: vec![b'x'; length].into(), kind: Kind::File, is_link: false };
+        let held = HeldBytes::new(&[name(HELD_BYTES_MAX)]);
+        assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "others take all");
+        drop(held);
+        assert!(ReadPermit::wait(WAIT_TIME_MAX).is_ok(), "and give it back");
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use log::{error, info};
+use log::{error, info, warn};
 
 use crate::config::Symlinks;
+use crate::site::outside::as_seen_outside;
 use crate::site::root::{self, Readable, Root};
 
-/// How long what ROOT named is taken for what it names: what replaces it is served within a second.
+/// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.
 const RECHECK_TIME: Duration = Duration::from_millis(500);
 
 /// Why nothing can be served.
@@ -23,7 +24,7 @@ const RECHECK_TIME: Duration = Duration::from_millis(500);
 pub enum RootError {
     /// Nothing exists at ROOT, or nothing that can be served.
     Missing,
-    /// ROOT names another directory than at the start, and it cannot be opened: the sandbox, or its permissions, forbid it.
+    /// What ROOT names cannot be opened: the sandbox, or its permissions, forbid it.
     Replaced,
 }
 
@@ -32,7 +33,7 @@ impl RootError {
     pub fn message(self) -> &'static str {
         match self {
             RootError::Missing => "the served directory does not exist at the moment",
-            RootError::Replaced => "the served directory was replaced and cannot be opened; restart the server",
+            RootError::Replaced => "the served directory was replaced, or cannot be opened; restart the server",
         }
     }
 }
@@ -40,7 +41,7 @@ impl RootError {
 /// ROOT, and what it named when it was last looked at.
 #[derive(Debug)]
 pub struct CurrentRoot {
-    /// Absolute, so that a working directory that is replaced can be told from its successor.
+    /// As it was given: a relative path is looked up in the working directory, wherever that is moved to.
     path: PathBuf,
     symlinks: Symlinks,
     /// Guards the open root. It is held to copy or to replace it, never while a file is looked at.
@@ -56,10 +57,9 @@ impl CurrentRoot {
     /// # Errors
     /// As [`Root::open`].
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<CurrentRoot> {
-        let path = std::path::absolute(path)?;
-        let root = Arc::new(Root::open(&path, symlinks)?);
+        let root = Arc::new(Root::open(path, symlinks)?);
         let recheck_at = AtomicU64::new(millis(RECHECK_TIME));
-        Ok(CurrentRoot { path, symlinks, root: RwLock::new(Ok(root)), opened: Instant::now(), recheck_at })
+        Ok(CurrentRoot { path: path.to_owned(), symlinks, root: RwLock::new(Ok(root)), opened: Instant::now(), recheck_at })
     }
 
     /// What ROOT names, at most [`RECHECK_TIME`] ago.
@@ -81,6 +81,15 @@ impl CurrentRoot {
         self.root.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What ROOT names at this moment.
+    ///
+    /// # Errors
+    /// Nothing can be served at the moment.
+    pub fn get_now(&self) -> Result<Arc<Root>, RootError> {
+        self.recheck();
+        self.held()
+    }
+
     /// Looks at ROOT, and opens it anew where it does not name the open directory any more.
     fn recheck(&self) {
         let held = self.held();
@@ -89,27 +98,42 @@ impl CurrentRoot {
         {
             return;
         }
-        let now = Root::open(&self.path, self.symlinks).map(Arc::new).map_err(|error| {
-            let why = match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => RootError::Missing,
-                _ => RootError::Replaced,
-            };
-            if held.as_ref().err() != Some(&why) {
-                error!("cannot serve '{}': {}: {error}", self.path.display(), why.message());
-            }
-            why
-        });
-        if now.is_ok() {
-            info!("'{}' was replaced; serving what is there now", self.path.display());
+        let now = match Root::open(&self.path, self.symlinks) {
+            Ok(root) => Ok(Arc::new(root)),
+            Err(error) => match as_seen_outside(error) {
+                // Too many open files, or no memory: it will pass.
+                error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return,
+                error => Err(self.root_error(&error, held.as_ref().err())),
+            },
+        };
+        match (&held, &now) {
+            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new one", self.path.display()),
+            (Err(_), Ok(_)) => info!("'{}' can be served again", self.path.display()),
+            (_, Err(_)) => {}
         }
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Why nothing can be served, which is logged when it begins.
+    fn root_error(&self, error: &io::Error, held: Option<&RootError>) -> RootError {
+        let path = self.path.display();
+        let why = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => RootError::Missing,
+            _ => RootError::Replaced,
+        };
+        match why {
+            _ if held == Some(&why) => {}
+            RootError::Missing => warn!("cannot serve '{path}': {}", why.message()),
+            RootError::Replaced => error!("cannot serve '{path}': {}: {error}", why.message()),
+        }
+        why
     }
 
     /// The directory that the sandbox must let us read beneath. Where `with_successors`, it also holds what may replace the served one.
     ///
     /// # Errors
     /// It cannot be opened, or nothing is served.
-    pub fn readable(&self, with_successors: bool) -> io::Result<Readable> {
+    pub fn readable(&self, with_successors: bool) -> io::Result<(Readable, PathBuf)> {
         let root = self.held().map_err(|why| io::Error::other(why.message()))?;
         if with_successors { root.readable_with_successors(&self.path) } else { root.readable() }
     }

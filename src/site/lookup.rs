@@ -55,17 +55,35 @@ pub fn lookup(site: &Site, target: &Target<'_>, codings: Option<&Codings>, now: 
         Ok(root) => root,
         Err(why) => return Found::Unavailable(why),
     };
+    match lookup_beneath(site, &root, path, target, codings, now) {
+        // Beneath a directory that was removed nothing is found; what ROOT names now may have it.
+        Found::Missing if root.is_removed() => match site.current.get_now() {
+            Ok(root) => lookup_beneath(site, &root, path, target, codings, now),
+            Err(why) => Found::Unavailable(why),
+        },
+        found => found,
+    }
+}
+
+fn lookup_beneath(
+    site: &Site,
+    root: &Arc<Root>,
+    path: &[u8],
+    target: &Target<'_>,
+    codings: Option<&Codings>,
+    now: SystemTime,
+) -> Found {
     if let Some(only) = root.only_file() {
         // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, &root, only, target, codings, now) } else { Found::Missing };
+        return if path.is_empty() || path == only { open(site, root, only, target, codings, now) } else { Found::Missing };
     }
     if is_hidden(site, target) {
         return Found::Missing;
     }
     match path.strip_suffix(b"/") {
-        Some(path) => directory(site, &root, path, codings, now),
-        None if path.is_empty() => directory(site, &root, path, codings, now),
-        None => open(site, &root, path, target, codings, now),
+        Some(path) => directory(site, root, path, codings, now),
+        None if path.is_empty() => directory(site, root, path, codings, now),
+        None => open(site, root, path, target, codings, now),
     }
 }
 
@@ -172,7 +190,15 @@ fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>
 #[inline(never)]
 fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found {
     // The index first: most directories have one, and then one open is all it takes.
-    index(site, root, path, codings, now).unwrap_or_else(|| listed(site, root, path))
+    if let Some(found) = index(site, root, path, codings, now) {
+        return found;
+    }
+    // A listing of what ROOT named half a second ago would not be taken for that.
+    match site.current.get_now() {
+        Ok(current) if Arc::ptr_eq(&current, root) => listed(site, root, path),
+        Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| listed(site, &current, path)),
+        Err(why) => Found::Unavailable(why),
+    }
 }
 
 /// A directory without an index.
@@ -212,6 +238,11 @@ impl Directory {
     /// It cannot be looked at, though it is there.
     pub fn entry(&self, name: &[u8]) -> io::Result<Option<Entry>> {
         self.root.entry(&self.directory, name)
+    }
+
+    /// Whether it was removed while it is open. It seems empty then.
+    pub fn is_removed(&self) -> bool {
+        self.directory.is_removed()
     }
 
     /// A file in it; `None` if there is none of that name, or it cannot be opened.

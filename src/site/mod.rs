@@ -98,7 +98,7 @@ impl Site {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn readable(&self, sandbox: Sandbox) -> io::Result<root::Readable> {
+    pub fn readable(&self, sandbox: Sandbox) -> io::Result<(root::Readable, PathBuf)> {
         self.current.readable(sandbox == Sandbox::Auto)
     }
 

@@ -92,10 +92,10 @@ impl Order {
                     None => continue,
                 },
             };
-            keyed.push(Keyed { folded: String::from_utf8_lossy(&name.bytes).to_lowercase(), length, modified, name });
+            keyed.push(Keyed { folded: folded(&name.bytes), length, modified, name });
         }
         keyed.sort_unstable_by(|a, b| {
-            let by_name = natural(a.folded.as_bytes(), b.folded.as_bytes()).then_with(|| a.name.bytes.cmp(&b.name.bytes));
+            let by_name = natural(&a.folded, &b.folded).then_with(|| a.name.bytes.cmp(&b.name.bytes));
             let by_column = match self.column {
                 Column::Name => by_name,
                 Column::Size => a.length.cmp(&b.length),
@@ -111,9 +111,17 @@ impl Order {
     }
 }
 
+/// A name without case. One that is not UTF-8 keeps the length of its bytes.
+fn folded(name: &[u8]) -> Box<[u8]> {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.to_lowercase().into_bytes().into(),
+        Err(_) => name.to_ascii_lowercase().into(),
+    }
+}
+
 /// A name, and what it is sorted by.
 struct Keyed {
-    folded: String,
+    folded: Box<[u8]>,
     length: u64,
     modified: Option<SystemTime>,
     name: Name,

@@ -110,6 +110,11 @@ impl Directory {
     pub fn path(&self) -> &[u8] {
         &self.path
     }
+
+    /// Whether it was removed while it is open. It seems empty then.
+    pub fn is_removed(&self) -> bool {
+        is_removed(&self.handle)
+    }
 }
 
 impl Root {
@@ -137,7 +142,7 @@ impl Root {
         Ok(root)
     }
 
-    /// Whether this is the open directory that a path leads to, and the same file in it.
+    /// Whether `place` is still the directory that is open, and the same file in it.
     #[cfg(unix)]
     pub fn is_at(&self, place: &Place) -> bool {
         use rustix::fs::{fstat, stat};
@@ -159,10 +164,10 @@ impl Root {
     /// # Errors
     /// There are too many open files.
     #[cfg(unix)]
-    pub fn readable(&self) -> io::Result<Readable> {
+    pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
         match &self.everything {
-            Some(everything) => everything.try_clone(),
-            None => self.handle.try_clone().map(Dir::into_std_file),
+            Some(everything) => Ok((everything.try_clone()?, "/".into())),
+            None => Ok((self.handle.try_clone().map(Dir::into_std_file)?, self.place.clone())),
         }
     }
 
@@ -174,8 +179,10 @@ impl Root {
     /// # Errors
     /// It cannot be opened.
     #[cfg(unix)]
-    pub fn readable_with_successors(&self, path: &Path) -> io::Result<Readable> {
+    pub fn readable_with_successors(&self, path: &Path) -> io::Result<(Readable, PathBuf)> {
+        use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
+        use std::path::Component;
         let Some(parent) = self.place.parent().filter(|_| self.symlinks == Symlinks::Within && self.only.is_none()) else {
             return self.readable();
         };
@@ -183,12 +190,15 @@ impl Root {
             std::env::home_dir().is_some_and(|home| std::fs::canonicalize(&home).unwrap_or(home).starts_with(parent));
         // Without a slash at its end, which would follow the link.
         let is_link = path.components().as_path().is_symlink();
-        let is_working_directory = std::env::current_dir().is_ok_and(|directory| directory == path);
+        let is_working_directory = path.components().all(|component| component == Component::CurDir);
         let is_ours = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
-        if parent.parent().is_some() && !holds_home && (is_link || !is_working_directory && is_ours()) {
-            File::open(parent)
-        } else {
-            self.readable()
+        if parent.parent().is_none() || holds_home || !is_link && (is_working_directory || !is_ours()) {
+            return self.readable();
+        }
+        // A directory that may be passed through but not read can be named all the same.
+        match open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(handle) => Ok((File::from(handle), parent.to_owned())),
+            Err(_) => self.readable(),
         }
     }
 
@@ -197,8 +207,8 @@ impl Root {
     /// # Errors
     /// None.
     #[cfg(not(unix))]
-    pub fn readable(&self) -> io::Result<Readable> {
-        Ok(())
+    pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
+        Ok(((), self.place.clone()))
     }
 
     /// No sandbox needs to know.
@@ -206,8 +216,8 @@ impl Root {
     /// # Errors
     /// None.
     #[cfg(not(unix))]
-    pub fn readable_with_successors(&self, _: &Path) -> io::Result<Readable> {
-        Ok(())
+    pub fn readable_with_successors(&self, _: &Path) -> io::Result<(Readable, PathBuf)> {
+        self.readable()
     }
 
     /// The name of the one file that is served; `None` if it is a directory.
@@ -253,7 +263,11 @@ impl Root {
         // Names can be read without the right to look behind them: then each would seem to be gone.
         directory.handle.metadata(".").map_err(as_seen_outside)?;
         let entries = directory.handle.entries().map_err(as_seen_outside)?;
-        Ok(entries.filter_map(|entry| entry.map_err(as_seen_outside).and_then(|entry| self.name(directory, &entry)).transpose()))
+        let names =
+            entries.filter_map(|entry| entry.map_err(as_seen_outside).and_then(|entry| self.name(directory, &entry)).transpose());
+        // A directory that is removed ends early, or has no entries.
+        let end = std::iter::once_with(|| if directory.is_removed() { Err(io::ErrorKind::NotFound.into()) } else { Ok(None) });
+        Ok(names.chain(end.filter_map(Result::transpose)))
     }
 
     fn name(&self, directory: &Directory, entry: &DirEntry) -> io::Result<Option<Name>> {
@@ -397,9 +411,39 @@ impl Root {
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         match self.symlinks {
             Symlinks::Within => self.handle.metadata(path),
-            Symlinks::Followed => std::fs::metadata(self.place.join(path)).map(Metadata::from_just_metadata),
+            Symlinks::Followed => self.metadata_anywhere(path).map(Metadata::from_just_metadata),
         }
     }
+}
+
+impl Root {
+    /// What a path leads to, links followed wherever they lead. It begins where opening begins: at the handle.
+    #[cfg(unix)]
+    fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
+        use rustix::fs::{Mode, OFlags, openat};
+        File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
+    }
+
+    #[cfg(not(unix))]
+    fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
+        std::fs::metadata(self.place.join(path))
+    }
+
+    /// Whether the directory was removed while it is open. It seems empty then.
+    pub fn is_removed(&self) -> bool {
+        is_removed(&self.handle)
+    }
+}
+
+#[cfg(unix)]
+fn is_removed(directory: &Dir) -> bool {
+    rustix::fs::fstat(directory).is_ok_and(|stat| stat.st_nlink == 0)
+}
+
+/// A directory that is open cannot be removed.
+#[cfg(not(unix))]
+fn is_removed(_: &Dir) -> bool {
+    false
 }
 
 /// Refuses what is neither a regular file nor a directory.

@@ -70,9 +70,15 @@ impl Rows {
                 }
                 Next::Row(index) => match self.contents.names.get(index) {
                     Some(name) => {
-                        if let Some(entry) = self.contents.entry(name)? {
-                            (self.form.row)(&mut self.piece, &self.contents, name, &entry);
-                            self.contents.tally.add(&entry);
+                        match self.contents.entry(name)? {
+                            Some(entry) => {
+                                (self.form.row)(&mut self.piece, &self.contents, name, &entry);
+                                self.contents.tally.add(&entry);
+                            }
+                            None if self.contents.is_removed() => {
+                                return Err(io::Error::other("the directory was removed while it was listed"));
+                            }
+                            None => {}
                         }
                         Next::Row(index + 1)
                     }
