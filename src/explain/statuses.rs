@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn every_status_that_is_sent_is_told() {
-        for status in Status::all() {
+        for status in Status::ALL {
             assert!(STATUSES.iter().any(|(code, _)| *code == status.code()), "{}", status.code());
         }
     }

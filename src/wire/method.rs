@@ -1,61 +1,54 @@
 //! What does the client want done? (RFC 9110 §9)
 
-/// A request method. Methods are case-sensitive tokens: `get` is not `GET` (RFC 9110 §9.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// Transfer a representation of the resource (§9.3.1).
-    Get,
-    /// The same as GET, but no content comes back (§9.3.2).
-    Head,
-    /// Process the content as the resource sees fit (§9.3.3).
-    Post,
-    /// Replace the resource by the content (§9.3.4).
-    Put,
-    /// Remove the resource (§9.3.5).
-    Delete,
-    /// Change the resource in part (RFC 5789).
-    Patch,
-    /// Ask what may be done (§9.3.7).
-    Options,
-    /// Loop the message back (§9.3.8). No resource of ours does: it shows credentials to scripts.
-    Trace,
-    /// Open a tunnel (§9.3.6). We are no proxy.
-    Connect,
+/// Defines [`Method`] by a table: what it is for, a variant, and its name on the wire.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal;)*) => {
+        /// A request method. Methods are case-sensitive tokens: `get` is not `GET` (RFC 9110 §9.1).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Method {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Method {
+            /// All of them, in the order of the enum.
+            pub const ALL: &[Method] = &[$(Method::$variant,)*];
+
+            /// The name on the wire.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Method::$variant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-/// Every method and its name on the wire.
-pub const METHODS: [(Method, &str); 9] = [
-    (Method::Get, "GET"),
-    (Method::Head, "HEAD"),
-    (Method::Post, "POST"),
-    (Method::Put, "PUT"),
-    (Method::Delete, "DELETE"),
-    (Method::Patch, "PATCH"),
-    (Method::Options, "OPTIONS"),
-    (Method::Trace, "TRACE"),
-    (Method::Connect, "CONNECT"),
-];
+methods! {
+    /// Transfer a representation of the resource (§9.3.1).
+    Get, "GET";
+    /// The same as GET, but no content comes back (§9.3.2).
+    Head, "HEAD";
+    /// Process the content as the resource sees fit (§9.3.3).
+    Post, "POST";
+    /// Replace the resource by the content (§9.3.4).
+    Put, "PUT";
+    /// Remove the resource (§9.3.5).
+    Delete, "DELETE";
+    /// Change the resource in part (RFC 5789).
+    Patch, "PATCH";
+    /// Ask what may be done (§9.3.7).
+    Options, "OPTIONS";
+    /// Loop the message back (§9.3.8). No resource of ours does: it shows credentials to scripts.
+    Trace, "TRACE";
+    /// Open a tunnel (§9.3.6). We are no proxy.
+    Connect, "CONNECT";
+}
 
 impl Method {
     /// The method of that name; `None` for a name we do not know.
     #[inline]
     pub fn of_name(name: &[u8]) -> Option<Method> {
-        METHODS.iter().find(|(_, known)| known.as_bytes() == name).map(|&(method, _)| method)
-    }
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
-            Method::Put => "PUT",
-            Method::Delete => "DELETE",
-            Method::Patch => "PATCH",
-            Method::Options => "OPTIONS",
-            Method::Trace => "TRACE",
-            Method::Connect => "CONNECT",
-        }
+        Method::ALL.iter().copied().find(|method| method.name().as_bytes() == name)
     }
 }
 
@@ -65,10 +58,12 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for (method, name) in METHODS {
-            assert_eq!(method.name(), name);
-            assert_eq!(Method::of_name(name.as_bytes()), Some(method));
+        for method in Method::ALL {
+            let name = method.name();
+            assert_eq!(Method::of_name(name.as_bytes()), Some(*method));
             assert_eq!(Method::of_name(name.to_ascii_lowercase().as_bytes()), None, "methods are case-sensitive");
+            assert_eq!(Method::of_name(format!("{name}S").as_bytes()), None, "one byte more");
         }
+        assert_eq!(Method::of_name(b""), None);
     }
 }
