@@ -176,12 +176,14 @@ pub struct Response {
     pub body: Body,
     /// What was found.
     pub because: Because,
+    /// What [`Response::text`] says beside the status, for those who show it in another form.
+    pub reason: Option<&'static str>,
 }
 
 impl Response {
     /// An answer without content.
     pub fn new(status: Status) -> Response {
-        Response { status, fields: Fields::default(), body: Body::Empty, because: Because::default() }
+        Response { status, fields: Fields::default(), body: Body::Empty, because: Because::default(), reason: None }
     }
 
     /// The same answer, and why.
@@ -210,19 +212,13 @@ impl Response {
         response
     }
 
-    /// A short plain text: the status, and why. `why` is ours, never the peer's.
+    /// A short plain text: the status, and why.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn text(status: Status, why: &str) -> Response {
+    pub fn text(status: Status, why: &'static str) -> Response {
         let text = format!("{} {}: {why}\n", status.code(), status.phrase());
-        Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes())
-    }
-
-    /// Why, where [`Response::text`] said so.
-    pub fn why(&self) -> Option<&str> {
-        let Body::Bytes(bytes) = &self.body else { return None };
-        let (status, why) = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split_once(": ")?;
-        (status == format!("{} {}", self.status.code(), self.status.phrase())).then_some(why)
+        let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
+        Response { reason: Some(why), ..response }
     }
 
     /// The answer to a malformed request.

@@ -61,7 +61,7 @@ pub fn dressed(response: Response, headers: &Headers<'_>) -> Response {
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 fn dress(response: Response, headers: &Headers<'_>) -> Response {
-    let Some(why) = response.why() else { return response };
+    let Some(why) = response.reason else { return response };
     match accept::choose(headers, &[Reader::Terminal, Reader::Browser]) {
         Reader::Terminal | Reader::Program => response.with("Vary", "Accept"),
         Reader::Browser => {
