@@ -35,12 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("lib.rs", "a module that would be empty is left out"),
     ("listen.rs", "the standard library's backlog, and a look every 20 ms in place of poll"),
     ("log_file.rs", "the file gets the permissions that new files get"),
-<<<<<<< ours
-    ("metrics/process.rs", "nothing but the start is told of the process"),
-=======
-    ("main.rs", "nobody becomes somebody else"),
     ("metrics/exposition.rs", "nothing but the start is told of the process"),
->>>>>>> theirs
     ("net/stream.rs", "no look before a read that waits"),
     ("notify.rs", "there is no systemd to be told"),
     ("positioned.rs", "Windows has a call of its own"),

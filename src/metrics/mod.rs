@@ -15,11 +15,11 @@ use crate::metrics::exposition::Process;
 use crate::wire::status::Status;
 
 /// The classes of status codes that a response can have.
-const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// The upper bounds of the buckets of request durations, in microseconds; one more bucket is for what takes longer. A file from memory is
 /// sent in some 10 µs, a large one may take minutes.
-const BOUNDS_MICROS: [u64; 18] = [
+pub(crate) const BOUNDS_MICROS: [u64; 18] = [
     25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000, 60_000_000,
 ];
@@ -27,20 +27,20 @@ const BOUNDS_MICROS: [u64; 18] = [
 /// All that is counted.
 #[derive(Debug)]
 pub struct Metrics {
-    accepted: AtomicU64,
-    refused: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: AtomicU64,
     /// By [`Ended::index`].
-    ended: [AtomicU64; Ended::LABELS.len()],
+    pub(crate) ended: [AtomicU64; Ended::LABELS.len()],
     /// By class of status.
-    requests: [AtomicU64; CLASSES.len()],
-    durations: [AtomicU64; BOUNDS_MICROS.len() + 1],
-    duration_nanos: AtomicU64,
-    received_bytes: AtomicU64,
-    sent_bytes: AtomicU64,
-    malformed: AtomicU64,
-    started: SystemTime,
-    process: Process,
-    program_log: LogWriter,
+    pub(crate) requests: [AtomicU64; CLASSES.len()],
+    pub(crate) durations: [AtomicU64; BOUNDS_MICROS.len() + 1],
+    pub(crate) duration_nanos: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) malformed: AtomicU64,
+    pub(crate) started: SystemTime,
+    pub(crate) process: Process,
+    pub(crate) program_log: LogWriter,
 }
 
 impl Metrics {
@@ -133,7 +133,7 @@ fn add(count: &AtomicU64, more: u64) {
     count.fetch_add(more, Ordering::Relaxed);
 }
 
-fn load(count: &AtomicU64) -> u64 {
+pub(crate) fn load(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
 }
 
