@@ -17,7 +17,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use threadbare::cli;
 use threadbare::cli::tables::{EXIT_CODES, VARIABLES, VARIABLES_NOTES, limits, routes};
-use threadbare::semantics::date::HttpDate;
+use threadbare::http::date::HttpDate;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<OsString> = env::args_os().skip(1).collect();

@@ -7,7 +7,7 @@
 //! Try: `curl -v http://127.0.0.1:8000/ http://127.0.0.1:8000/`, and `curl --data hello http://127.0.0.1:8000/`
 //!
 //! Still wrong: content in chunks is refused (step 08). `Content-Length : 5`, with a space, is overlooked, so the content would be
-//! taken for a request (`src/wire/request.rs`). A byte every nine seconds holds a thread for ever (`src/net/deadline.rs`).
+//! taken for a request (`src/http/request.rs`). A byte every nine seconds holds a thread for ever (`src/net/deadline.rs`).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

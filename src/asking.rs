@@ -11,19 +11,19 @@ use log::error;
 use crate::app::App;
 use crate::because::Because;
 use crate::ended::Ended;
+use crate::http::error::Malformed;
+use crate::http::forwarded::Client;
+use crate::http::headers::Headers;
+use crate::http::request::RequestHead;
+use crate::http::request_info::Understood;
+use crate::http::status::Status;
 use crate::message::{Content, NoContent, Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
 use crate::routes::{self, refusal};
-use crate::semantics::forwarded::Client;
 use crate::slot::{Evicted, Slot};
-use crate::understood::Understood;
-use crate::wire::headers::Headers;
-use crate::wire::malformed::Malformed;
-use crate::wire::request::RequestHead;
-use crate::wire::status::Status;
 
 /// A request that has been understood, and is about to be answered.
 pub struct Asking<'a> {

@@ -15,7 +15,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::wire::grammar::trim_ows;
+use crate::http::grammar::trim_ows;
 
 /// A longer pair is not looked at: 8 KiB of base64 is no password.
 const PAIR_BYTES_MAX: usize = 1024;

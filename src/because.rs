@@ -2,7 +2,7 @@
 //!
 //! A route says so with its answer, in one word. Nobody needs it to send the answer; whoever wants to learn does (`--explain`).
 
-use crate::wire::malformed::Malformed;
+use crate::http::error::Malformed;
 
 /// What was found under the path that was asked for, or why nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

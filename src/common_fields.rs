@@ -3,8 +3,8 @@
 //! Who we are, what `--header` and `--cors` add. It is spelled once, at the start, and each head is given a copy of
 //! the bytes: a field for all answers costs nothing but its length.
 
-use crate::wire::grammar::{is_control, is_token, trim_ows};
-use crate::wire::response::field_line;
+use crate::http::grammar::{is_control, is_token, trim_ows};
+use crate::http::response::field_line;
 
 /// A field that is added to every response.
 #[derive(Clone, Debug, PartialEq, Eq)]

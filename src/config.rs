@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::caching::Caching;
 use crate::common_fields::CommonFields;
-use crate::semantics::cors::Origins;
-use crate::semantics::forwarded::Trusted;
-use crate::semantics::negotiate::Codings;
-use crate::wire::headers::Headers;
-use crate::wire::request::HeadLimits;
+use crate::http::forwarded::Trusted;
+use crate::http::headers::Headers;
+use crate::http::negotiation::Codings;
+use crate::http::origin::Origins;
+use crate::http::request::HeadLimits;
 
 /// Everything the command line decides, as plain data.
 #[derive(Clone, Debug)]

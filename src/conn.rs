@@ -13,6 +13,15 @@ use crate::asking::{Asking, Outcome, Unanswered};
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
 use crate::finish::{self, Plan};
+use crate::http::date::HttpDate;
+use crate::http::error::{Fault, Malformed};
+use crate::http::forwarded::Client;
+use crate::http::framing::{self, Framing, Persistence};
+use crate::http::method::Method;
+use crate::http::peer::Peer;
+use crate::http::request::{HeadParser, Progress, Version};
+use crate::http::request_info::understand;
+use crate::http::status::Status;
 use crate::message::Response;
 use crate::metrics::{Metrics, Visit};
 use crate::net::deadline::Deadline;
@@ -20,18 +29,9 @@ use crate::net::inbox::Inbox;
 use crate::net::send::Outbox;
 use crate::net::stream::Stream;
 use crate::notes::Notes;
-use crate::peer::Peer;
 use crate::preface;
 use crate::routes::refusal;
-use crate::semantics::date::HttpDate;
-use crate::semantics::forwarded::Client;
 use crate::slot::Slot;
-use crate::understood::understand;
-use crate::wire::framing::{self, Framing, Persistence};
-use crate::wire::malformed::{Fault, Malformed};
-use crate::wire::method::Method;
-use crate::wire::request::{HeadParser, Progress, Version};
-use crate::wire::status::Status;
 
 /// What comes after an exchange.
 enum Next {

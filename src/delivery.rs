@@ -13,17 +13,17 @@ use crate::config::Config;
 use crate::ended::Ended;
 use crate::explain::Explain;
 use crate::finish::{self, Delimiter, Plan};
+use crate::http::date::HttpDate;
+use crate::http::forwarded::{self, Client, Trusted};
+use crate::http::framing::Persistence;
+use crate::http::headers::{Headers, name};
+use crate::http::request::RequestHead;
+use crate::http::status::Status;
 use crate::log_line::Line;
 use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::stream::Stream;
-use crate::semantics::date::HttpDate;
-use crate::semantics::forwarded::{self, Client, Trusted};
-use crate::wire::framing::Persistence;
-use crate::wire::headers::{Headers, name};
-use crate::wire::request::RequestHead;
-use crate::wire::status::Status;
 
 /// Everything up to the end of the first line that is not empty: for the log.
 fn request_line(bytes: &[u8]) -> &[u8] {

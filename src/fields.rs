@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::wire::response::field_line;
+use crate::http::response::field_line;
 
 /// As many fields as a handler usually sets: room for them is made once.
 const FIELDS_USUAL: usize = 8;

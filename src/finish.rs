@@ -6,13 +6,13 @@
 use std::time::SystemTime;
 
 use crate::common_fields::CommonFields;
+use crate::http::date::HttpDate;
+use crate::http::framing::Persistence;
+use crate::http::method::Method;
+use crate::http::request::Version;
+use crate::http::response::{end_of_head, field_line, number_line, status_line};
+use crate::http::status::Status;
 use crate::message::{Body, Response};
-use crate::semantics::date::HttpDate;
-use crate::wire::framing::Persistence;
-use crate::wire::method::Method;
-use crate::wire::request::Version;
-use crate::wire::response::{end_of_head, field_line, number_line, status_line};
-use crate::wire::status::Status;
 
 /// How the recipient will know where the content ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

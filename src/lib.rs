@@ -6,13 +6,13 @@
 //!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`], whose states are in [`slot`] (or someone
 //!    else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
 //! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::inbox`] within
-//!    the time that [`net::deadline`] allows, until [`wire::request`] says that the head is complete.
-//! 3. **request**: [`understood`] is what the head says, taken together: [`wire::target`] which resource is meant, [`wire::framing`] how
+//!    the time that [`net::deadline`] allows, until [`http::request`] says that the head is complete.
+//! 3. **request**: [`understood`] is what the head says, taken together: [`http::target`] which resource is meant, [`http::framing`] how
 //!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
 //! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
 //!    they may look at is [`app`]; who may ask at all, [`auth`] and [`routes::gate`] know.
 //! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
-//!    [`semantics::conditional`] and [`semantics::range`] what of it is wanted.
+//!    [`http::conditional`] and [`http::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
 //!    [`finish`] decides its framing and adds what all responses carry, of which [`common_fields`] were spelled at the start.
 //! 7. **bytes**: [`delivery`] has [`net::send`] write it, reading a file at any place ([`positioned`]) as long as it is still the same
@@ -37,8 +37,8 @@
 //!   │                                                              ▲
 //!   ▼ net::inbox                                                   │ net::send
 //! head ──▶ target, framing ──▶ route ──▶ file ──▶ Response ──▶ status line, fields, content
-//!   wire::request  wire::target  routes    site     message          finish
-//!   │              wire::framing           │
+//!   http::request  http::target  routes    site     message          finish
+//!   │              http::framing           │
 //!   │                                      └─ semantics: do they have it, which part, in which form?
 //!   └─ malformed: answered at once, and the connection closes
 //! ```
@@ -47,7 +47,7 @@
 //! in [`slot`]. Each piece works by itself; this is how a head is read that comes in two pieces:
 //!
 //! ```
-//! use threadbare::wire::request::{HeadLimits, HeadParser, Progress};
+//! use threadbare::http::request::{HeadLimits, HeadParser, Progress};
 //!
 //! let sent = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\nand what comes behind it";
 //! let mut parser = HeadParser::new(HeadLimits::default());
@@ -73,7 +73,7 @@
 //!
 //! - [`wire`] and [`semantics`] are pure: no socket, file, clock, log or lock.
 //! - Routes never see a socket, and [`net`] never sees a route: they meet in [`conn`] only.
-//! - Only [`wire::framing`] reads Content-Length and Transfer-Encoding.
+//! - Only [`http::framing`] reads Content-Length and Transfer-Encoding.
 //! - Only [`net::send`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
 //!   [`net::content`], when a handler first reads.
 //! - Only [`net::deadline`] touches a socket's timeouts, only [`site::root`] opens a path that a client names.
@@ -91,117 +91,59 @@
     clippy::as_conversions
 )]
 
-pub mod listen;
-
-pub mod socket;
-
+pub mod access_log;
+pub mod advice;
+pub mod app;
+pub mod asking;
+pub mod auth;
+pub mod because;
+pub mod browser;
+pub mod caching;
+pub mod capacity;
+pub mod cli;
+pub mod common_fields;
+pub mod config;
+pub mod conn;
+pub mod delivery;
+pub mod ended;
+pub mod explain;
+pub mod fields;
+pub mod finish;
+pub mod glob;
 pub mod handed_over;
-
+pub mod hangup;
+pub mod health_check;
+pub mod html;
+pub mod http;
+pub mod ink;
+pub mod interfaces;
+pub mod json;
+pub mod listen;
+pub mod live;
+pub mod log_file;
+pub mod log_line;
+pub mod log_writer;
+pub mod logging;
+pub mod message;
+pub mod metrics;
+pub mod net;
+pub mod notes;
+pub mod notify;
+pub mod page;
+pub mod positioned;
+pub mod preface;
+pub mod qr;
+pub mod representation;
+pub mod routes;
+pub mod sandbox;
+pub mod server;
+pub mod site;
+pub mod slot;
+pub mod socket;
+pub mod stamp;
+pub mod stop;
 #[cfg(unix)]
 pub mod unix_socket;
-
-pub mod server;
-
-pub mod live;
-
-pub mod slot;
-
-pub mod advice;
-
-pub mod interfaces;
-
-pub mod ink;
-
-pub mod qr;
-
-pub mod browser;
-
 pub mod welcome;
-
-pub mod sandbox;
-
-pub mod auth;
-
-pub mod capacity;
-
-pub mod workers;
-
-pub mod health_check;
-
-pub mod conn;
-
-pub mod preface;
-
-pub mod understood;
-
-pub mod asking;
-
-pub mod delivery;
-
-pub mod ended;
-
-pub mod stop;
-
-pub mod net;
-
 pub mod wire;
-
-pub mod message;
-
-pub mod because;
-
-pub mod notes;
-
-pub mod metrics;
-
-pub mod explain;
-
-pub mod fields;
-
-pub mod representation;
-
-pub mod routes;
-
-pub mod site;
-
-pub mod semantics;
-
-pub mod page;
-
-pub mod stamp;
-
-pub mod positioned;
-
-pub mod html;
-
-pub mod glob;
-
-pub mod caching;
-
-pub mod json;
-
-pub mod common_fields;
-
-pub mod finish;
-
-pub mod app;
-
-pub mod config;
-
-pub mod peer;
-
-pub mod access_log;
-
-pub mod log_line;
-
-pub mod log_writer;
-
-pub mod log_file;
-
-pub mod hangup;
-
-pub mod notify;
-
-pub mod logging;
-
-pub mod cli;
+pub mod workers;

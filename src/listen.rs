@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::config::Bind;
 use crate::handed_over::{self, Unfit};
-use crate::peer::Peer;
+use crate::http::peer::Peer;
 use crate::socket::{Listener, Socket};
 use crate::stop::Stop;
 #[cfg(unix)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::peer::Peer;
+use crate::http::peer::Peer;
 use crate::slot::{CONTENT, HEAD, IDLE, Slot};
 use crate::socket::Socket;
 

@@ -8,10 +8,10 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::peer::Address;
-use crate::semantics::forwarded::Scheme;
-use crate::wire::response::push_number;
-use crate::wire::status::Status;
+use crate::http::forwarded::Scheme;
+use crate::http::peer::Address;
+use crate::http::response::push_number;
+use crate::http::status::Status;
 
 /// What of a request line is shown, in bytes. A line is for people; the longest target has 8 KiB.
 const REQUEST_BYTES_MAX: usize = 2048;

@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use crate::because::Because;
 use crate::fields::Fields;
+use crate::http::error::Malformed;
+use crate::http::forwarded::Client;
+use crate::http::framing::Framing;
+use crate::http::request::RequestHead;
+use crate::http::status::Status;
+use crate::http::target::Target;
 use crate::notes::{Note, Notes};
 use crate::representation::Kept;
-use crate::semantics::forwarded::Client;
 use crate::stamp::Stamp;
-use crate::wire::framing::Framing;
-use crate::wire::malformed::Malformed;
-use crate::wire::request::RequestHead;
-use crate::wire::status::Status;
-use crate::wire::target::Target;
 
 /// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
 pub trait Content: Read {

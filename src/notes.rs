@@ -4,8 +4,8 @@
 
 use std::cell::RefCell;
 
-use crate::semantics::conditional::{Precondition, RangeUse, Validators};
-use crate::semantics::range::Ranges;
+use crate::http::conditional::{Precondition, RangeUse, Validators};
+use crate::http::range::Ranges;
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]

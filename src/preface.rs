@@ -9,11 +9,11 @@ use log::warn;
 
 use crate::config::{Preface, Proxies};
 use crate::ended::Ended;
+use crate::http::forwarded::{Client, Scheme};
+use crate::http::peer::Peer;
 use crate::net::deadline::Deadline;
 use crate::net::inbox::Inbox;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
-use crate::semantics::forwarded::{Client, Scheme};
 use crate::slot::Slot;
 use crate::wire::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::fields::Fields;
-use crate::semantics::conditional::{ETag, Strength, Validators};
-use crate::semantics::date::HttpDate;
-use crate::semantics::negotiate::Coding;
+use crate::http::conditional::{ETag, Strength, Validators};
+use crate::http::date::HttpDate;
+use crate::http::negotiation::Coding;
 use crate::stamp::Stamp;
 
 /// The last second that an HTTP date can name: its year has four digits.

@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::peer::Peer;
+use crate::http::peer::Peer;
 
 /// A socket that listens.
 #[derive(Debug)]

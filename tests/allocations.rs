@@ -11,12 +11,12 @@ use threadbare::access_log::AccessLog;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::http::peer::Peer;
 use threadbare::log_line::Format;
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::metrics::Metrics;
 use threadbare::metrics::exposition::Process;
 use threadbare::net::scripted::Scripted;
-use threadbare::peer::Peer;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

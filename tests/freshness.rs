@@ -13,14 +13,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use process::{Scratch, served};
 use threadbare::app::App;
 use threadbare::cli::Cli;
+use threadbare::http::forwarded::Client;
+use threadbare::http::framing::Framing;
+use threadbare::http::peer::Peer;
+use threadbare::http::request::{HeadLimits, HeadParser};
+use threadbare::http::target::Target;
 use threadbare::message::{Body, NoContent, Request, Source};
-use threadbare::peer::Peer;
 use threadbare::routes;
-use threadbare::semantics::forwarded::Client;
 use threadbare::site::Site;
-use threadbare::wire::framing::Framing;
-use threadbare::wire::request::{HeadLimits, HeadParser};
-use threadbare::wire::target::Target;
 
 fn app(root: &Path) -> App {
     app_with(root, "--quiet")

@@ -75,7 +75,7 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["std::net"],
         within: PURE,
-        except: &["wire/target.rs", "semantics/host.rs", "semantics/forwarded.rs", "wire/proxy_protocol.rs"],
+        except: &["http/target.rs", "http/host.rs", "http/forwarded.rs", "wire/proxy_protocol.rs"],
         why: "wire and semantics are pure",
     },
     Ban {
@@ -100,7 +100,7 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["CONTENT_LENGTH", "TRANSFER_ENCODING"],
         within: &[],
-        except: &["wire/framing.rs", "wire/headers.rs"],
+        except: &["http/framing.rs", "http/headers.rs"],
         why: "only framing.rs reads them",
     },
     Ban {
@@ -122,8 +122,8 @@ const BANS: &[Ban] = &[
         words: &["\"HTTP/1."],
         within: &[],
         // echo.rs shows the version of the request.
-        except: &["wire/request.rs", "wire/response.rs", "routes/echo.rs"],
-        why: "only wire/response.rs spells a status line",
+        except: &["http/request.rs", "http/response.rs", "routes/echo.rs"],
+        why: "only http/response.rs spells a status line",
     },
     Ban { words: &["thread::spawn("], within: &[], except: &[], why: "it panics where no thread can be had: Builder::spawn" },
     Ban {
@@ -145,7 +145,7 @@ const FILE_LINES_MAX: usize = 500;
 
 /// A file of `src/`.
 struct Source {
-    /// `wire/target.rs`
+    /// `http/target.rs`
     name: String,
     text: String,
 }
@@ -163,12 +163,12 @@ impl Source {
         files
     }
 
-    /// `wire`, of `wire/target.rs`; `conn`, of `conn.rs`.
+    /// `wire`, of `http/target.rs`; `conn`, of `conn.rs`.
     fn room(&self) -> &str {
         self.name.split(['/', '.']).next().unwrap()
     }
 
-    /// `target`, of `wire/target.rs`; `wire` itself, of `wire/mod.rs`.
+    /// `target`, of `http/target.rs`; `wire` itself, of `http/mod.rs`.
     fn stem(&self) -> &str {
         self.name.trim_end_matches("/mod.rs").trim_end_matches(".rs").rsplit('/').next().unwrap()
     }
@@ -297,7 +297,7 @@ fn each_word_in_its_place() {
                 offences.extend(word.map(|word| source.says(number, format!("{word}: {}: {}", ban.why, line.trim()))));
             }
         }
-        if source.name == "wire/target.rs" {
+        if source.name == "http/target.rs" {
             let nets = source.code().filter(|(_, line)| line.contains("std::net"));
             let nets = nets.filter(|(_, line)| !matches!(line.trim(), "use std::net::Ipv6Addr;"));
             offences.extend(nets.map(|(number, line)| source.says(number, format!("more than an address: {}", line.trim()))));

@@ -11,8 +11,8 @@ use support::site::TestSite;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::http::peer::Peer;
 use threadbare::net::scripted::Scripted;
-use threadbare::peer::Peer;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use threadbare::wire::chunked::{CHUNK_END, Decoder, LAST, size_line};
+use threadbare::http::chunked::{CHUNK_END, Decoder, LAST, size_line};
 
 /// How much content there is.
 const CONTENT_BYTES: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use threadbare::wire::request::{HeadLimits, HeadParser, Progress};
+use threadbare::http::request::{HeadLimits, HeadParser, Progress};
 
 /// Heads that are read between two looks at the clock, which is no finer than a tenth of one.
 const ROUNDS: u32 = 1000;

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::wire::chunked::{CHUNK_END, Decoder, LAST, size_line};
-use threadbare::wire::malformed::Malformed;
+use threadbare::http::chunked::{CHUNK_END, Decoder, LAST, size_line};
+use threadbare::http::error::Malformed;
 use threadbare_fuzz::choice;
 
 /// Decodes with inputs of at most `step` bytes and an output of `room`: the content, how much was consumed, and how it ended.

@@ -5,9 +5,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::semantics::conditional::{ETag, Precondition, Strength, Validators, evaluate, if_range};
-use threadbare::wire::headers::name;
-use threadbare::wire::method::Method;
+use threadbare::http::conditional::{ETag, Precondition, Strength, Validators, evaluate, if_range};
+use threadbare::http::headers::name;
+use threadbare::http::method::Method;
 use threadbare_fuzz::{choice, with_head};
 
 fuzz_target!(|data: &[u8]| {

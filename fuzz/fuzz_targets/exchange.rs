@@ -12,7 +12,7 @@ use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::slot::Slot;
 use threadbare::net::scripted::Scripted;
-use threadbare::peer::Peer;
+use threadbare::http::peer::Peer;
 use threadbare::site::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
 

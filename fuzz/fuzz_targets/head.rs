@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::wire::request::{HeadLimits, HeadParser, Progress, Version};
+use threadbare::http::request::{HeadLimits, HeadParser, Progress, Version};
 use threadbare_fuzz::{read_as_1_1, with_head};
 
 fuzz_target!(|data: &[u8]| {

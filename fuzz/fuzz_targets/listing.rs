@@ -15,12 +15,12 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
 use threadbare::config::Routes;
 use threadbare::message::{Body, Content, Request};
-use threadbare::peer::Peer;
-use threadbare::semantics::forwarded::Client;
+use threadbare::http::peer::Peer;
+use threadbare::http::forwarded::Client;
 use threadbare::site::lookup::{Found, lookup};
 use threadbare::site::{Site, listing};
-use threadbare::wire::framing::Framing;
-use threadbare::wire::target::Target;
+use threadbare::http::framing::Framing;
+use threadbare::http::target::Target;
 use threadbare_fuzz::with_head;
 
 thread_local! {

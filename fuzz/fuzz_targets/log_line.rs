@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::log_line::{Format, Line};
-use threadbare::peer::Address;
-use threadbare::wire::status::Status;
+use threadbare::http::peer::Address;
+use threadbare::http::status::Status;
 
 fuzz_target!(|request: &[u8]| {
     let line = Line {

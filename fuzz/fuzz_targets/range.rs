@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::semantics::range::{ByteRange, RANGES_MAX, Ranges, resolve};
+use threadbare::http::range::{ByteRange, RANGES_MAX, Ranges, resolve};
 use threadbare_fuzz::choice;
 
 fn inside(part: &ByteRange, length: u64) {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::wire::target::{Form, Target};
+use threadbare::http::target::{Form, Target};
 use threadbare_fuzz::with_head;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,7 @@
 //! What do several targets need?
 
-use threadbare::wire::malformed::Fault;
-use threadbare::wire::request::{HeadLimits, HeadParser, Progress, RequestHead};
+use threadbare::http::error::Fault;
+use threadbare::http::request::{HeadLimits, HeadParser, Progress, RequestHead};
 
 /// Parses a whole head and hands it over, with its length. `None` while it is incomplete.
 ///

@@ -7,10 +7,10 @@ use crate::caching::{Caching, Sharing};
 use crate::common_fields::{CommonField, CommonFields};
 use crate::config::{Cors, Tagging, Typing};
 use crate::glob::Glob;
-use crate::semantics::cors::{self, EXPOSED, Origins};
+use crate::http::grammar::is_token;
+use crate::http::origin::{self, EXPOSED, Origins};
+use crate::http::scan::control_byte;
 use crate::site::digests::CAN_HASH;
-use crate::wire::grammar::is_token;
-use crate::wire::scan::control_byte;
 
 /// A year: what is more means the same to every cache.
 const CACHE_SECS_MAX: u64 = 31_536_000;
@@ -80,7 +80,7 @@ fn own_type(text: &str) -> Result<(String, String), &'static str> {
 }
 
 fn cors_origin(text: &str) -> Result<String, &'static str> {
-    if text == "*" { Ok(text.to_owned()) } else { cors::origin(text) }
+    if text == "*" { Ok(text.to_owned()) } else { origin::origin(text) }
 }
 
 fn charset(text: &str) -> Result<String, &'static str> {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::auth::{self, Auth};
 use crate::caching::Sharing;
 use crate::config::{Bind, Hosts, Sandbox};
-use crate::wire::target::Authority;
+use crate::http::target::Authority;
 
 /// Who may see the site.
 #[derive(Debug, Args)]

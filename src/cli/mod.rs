@@ -2,21 +2,14 @@
 //!
 //! Each group of options has a file of its own, with the struct that clap fills and with what it means.
 
-pub mod listen;
-
-pub mod serve;
-
 pub mod answers;
-
-pub mod guests;
-
-pub mod proxies;
-
 pub mod bounds;
-
-pub mod talk;
-
+pub mod guests;
+pub mod listen;
+pub mod proxies;
+pub mod serve;
 pub mod tables;
+pub mod talk;
 
 use std::env;
 use std::ffi::{OsStr, OsString};

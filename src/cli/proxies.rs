@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use crate::config::{Preface, Proxies};
-use crate::semantics::forwarded::{Network, Trusted};
+use crate::http::forwarded::{Network, Trusted};
 
 /// What a proxy or a balancer in front is to us.
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use crate::ended::Ended;
 use crate::finish::{Delimiter, Plan};
-use crate::wire::request::Version;
+use crate::http::request::Version;
 
 /// After an exchange; `None` is that it stays.
 pub fn sentence(plan: Plan, ended: Option<&Ended>) -> String {
@@ -65,8 +65,8 @@ mod tests {
 
     use super::*;
     use crate::finish::Sending;
-    use crate::wire::framing::Persistence;
-    use crate::wire::malformed::Malformed;
+    use crate::http::error::Malformed;
+    use crate::http::framing::Persistence;
     use crate::wire::proxy_protocol::NoHeader;
 
     #[test]

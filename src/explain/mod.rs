@@ -4,14 +4,10 @@
 //! hands. Without `--explain` there is nobody to hand it to, and nothing of this is touched.
 
 pub mod bytes;
-
-pub mod fields;
-
-pub mod statuses;
-
-pub mod decisions;
-
 pub mod connection;
+pub mod decisions;
+pub mod fields;
+pub mod statuses;
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -19,15 +15,15 @@ use std::io::Write as _;
 use crate::because::Because;
 use crate::ended::Ended;
 use crate::finish::Plan;
+use crate::http::error::Fault;
+use crate::http::framing::{Expectation, Framing};
+use crate::http::method::Method;
+use crate::http::request::{RequestHead, Version};
+use crate::http::target::{Form, Target};
 use crate::ink::Ink;
 use crate::log_writer::LogWriter;
 use crate::message::Response;
 use crate::notes::Notes;
-use crate::wire::framing::{Expectation, Framing};
-use crate::wire::malformed::Fault;
-use crate::wire::method::Method;
-use crate::wire::request::{RequestHead, Version};
-use crate::wire::target::{Form, Target};
 
 /// Tells what happens on each connection.
 #[derive(Clone, Debug)]

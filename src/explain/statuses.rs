@@ -1,6 +1,6 @@
 //! What does each status say?
 
-use crate::wire::status::Status;
+use crate::http::status::Status;
 
 const STATUSES: &[(u16, &str)] = &[
     (100, "the content may be sent now (RFC 9110 §15.2.1)"),

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::ended::Ended;
+use crate::http::status::Status;
 use crate::log_writer::LogWriter;
 use crate::metrics::exposition::Process;
-use crate::wire::status::Status;
 
 /// The classes of status codes that a response can have.
 pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -140,8 +140,8 @@ pub(crate) fn load(count: &AtomicU64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::error::Malformed;
     use crate::log_writer::Losses;
-    use crate::wire::malformed::Malformed;
 
     #[test]
     fn what_happens_is_counted() {

@@ -7,14 +7,14 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::config::Limits;
+use crate::http::chunked::Decoder;
+use crate::http::error::Malformed;
+use crate::http::framing::{Expectation, Framing};
+use crate::http::response;
 use crate::message::Content;
 use crate::net::deadline::Deadline;
 use crate::net::stream::Stream;
 use crate::slot::{Evicted, Slot};
-use crate::wire::chunked::Decoder;
-use crate::wire::framing::{Expectation, Framing};
-use crate::wire::malformed::Malformed;
-use crate::wire::response;
 
 /// What is read from the connection at once while chunks are taken apart.
 const CHUNKED_PIECE_BYTES: usize = 16 * 1024;

@@ -3,18 +3,11 @@
 //! The only place with deadlines, and the only one that touches a socket. It knows messages, and nothing of routes or files
 //! looked up: those meet it in `conn.rs` only.
 
-pub mod stream;
-
-pub mod eager;
-
-pub mod deadline;
-
-pub mod inbox;
-
 pub mod content;
-
+pub mod deadline;
+pub mod eager;
+pub mod inbox;
 pub mod piece;
-
-pub mod send;
-
 pub mod scripted;
+pub mod send;
+pub mod stream;

@@ -7,13 +7,13 @@ use std::io::{self, Read};
 
 use crate::config::Limits;
 use crate::finish::{Delimiter, Plan, Sending};
+use crate::http::chunked::{CHUNK_END, LAST, size_line};
 use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
 use crate::net::piece::{Piece, SMALL_BYTES};
 use crate::net::stream::Stream;
 use crate::positioned::read_at;
 use crate::stamp::{Freshness, Stamp};
-use crate::wire::chunked::{CHUNK_END, LAST, size_line};
 
 /// What is gathered before it is written, but for files: those say themselves how much they hold.
 const GATHERED_BYTES: usize = 32 * 1024;
@@ -292,11 +292,11 @@ mod tests {
 
     use super::*;
     use crate::finish;
+    use crate::http::framing::Persistence;
+    use crate::http::method::Method;
+    use crate::http::request::Version;
+    use crate::http::status::Status;
     use crate::net::scripted::Scripted;
-    use crate::wire::framing::Persistence;
-    use crate::wire::method::Method;
-    use crate::wire::request::Version;
-    use crate::wire::status::Status;
 
     #[test]
     fn a_stream_is_chunked_or_ends_with_the_connection() {

@@ -5,8 +5,8 @@
 //! into a page, by a name that was not escaped, stays without effect.
 
 use crate::html;
+use crate::http::status::Status;
 use crate::message::{Body, Response};
-use crate::wire::status::Status;
 
 /// The style sheet of all pages: light and dark, wide and narrow.
 const STYLE: &str = include_str!("style.css");

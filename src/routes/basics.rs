@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::html;
+use crate::http::status::Status;
 use crate::message::{Body, Request, Response};
 use crate::page;
-use crate::wire::status::Status;
 
 /// An HTML page that greets; `?name=` says whom.
 pub fn hello(request: &mut Request<'_>, _: &App) -> Response {

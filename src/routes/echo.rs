@@ -6,14 +6,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::app::App;
+use crate::http::accept::{self, Reader};
+use crate::http::forwarded::{self, Client, Scheme};
+use crate::http::framing::Framing;
+use crate::http::headers::name;
+use crate::http::request::Version;
+use crate::http::status::Status;
 use crate::json::Json;
 use crate::message::{Request, Response};
-use crate::semantics::accept::{self, Reader};
-use crate::semantics::forwarded::{self, Client, Scheme};
-use crate::wire::framing::Framing;
-use crate::wire::headers::name;
-use crate::wire::request::Version;
-use crate::wire::status::Status;
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
 const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];

@@ -6,11 +6,11 @@
 use crate::app::App;
 use crate::auth::Verdict;
 use crate::config::Hosts;
+use crate::http::headers::name;
+use crate::http::host;
+use crate::http::same_origin::{AskingSite, asking_site};
+use crate::http::status::Status;
 use crate::message::{Request, Response};
-use crate::semantics::asking_site::{AskingSite, asking_site};
-use crate::semantics::host;
-use crate::wire::headers::name;
-use crate::wire::status::Status;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
 // None of these is inlined: see `conn::serve` on the depth of the stack.

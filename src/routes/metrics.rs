@@ -1,9 +1,9 @@
 //! What does Prometheus get to read? `/metrics`, if somebody asked for it (`--metrics`).
 
 use crate::app::App;
+use crate::http::status::Status;
 use crate::message::{Request, Response};
 use crate::metrics::exposition::MEDIA_TYPE;
-use crate::wire::status::Status;
 
 /// All numbers, as they are now.
 pub fn metrics(_: &mut Request<'_>, app: &App) -> Response {

@@ -4,19 +4,12 @@
 //! nothing of that name. So no site is ever shadowed by `/hello`.
 
 pub mod basics;
-
-pub mod echo;
-
-pub mod metrics;
-
-pub mod files;
-
-pub mod gate;
-
 pub mod cross_origin;
-
+pub mod echo;
+pub mod files;
+pub mod gate;
+pub mod metrics;
 pub mod refusal;
-
 #[cfg(feature = "trapdoors")]
 pub mod trapdoors;
 
@@ -25,13 +18,13 @@ use std::time::SystemTime;
 use crate::app::App;
 use crate::because::Because;
 use crate::config::{Fallback, Routes};
+use crate::http::method::Method;
+use crate::http::navigation::is_navigation;
+use crate::http::status::Status;
+use crate::http::target::Form;
 use crate::message::{Request, Response};
-use crate::semantics::navigation::is_navigation;
 use crate::site::listing;
 use crate::site::lookup::{Found, lookup, start_page};
-use crate::wire::method::Method;
-use crate::wire::status::Status;
-use crate::wire::target::Form;
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
@@ -39,7 +32,7 @@ use crate::wire::target::Form;
 ///
 /// ```
 /// # use threadbare::routes::{Answers, OpenTo, Route};
-/// # use threadbare::wire::method::Method;
+/// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
 /// Route {
@@ -54,7 +47,10 @@ use crate::wire::target::Form;
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod basics {
 /// # use std::time::SystemTime;
-/// # use threadbare::{app::App, message::{Request, Response}, semantics::date::HttpDate, wire::status::Status};
+/// # use threadbare::app::App;
+/// # use threadbare::http::date::HttpDate;
+/// # use threadbare::http::status::Status;
+/// # use threadbare::message::{Request, Response};
 ///
 /// /// The time of this server, as HTTP writes it.
 /// pub fn time(_: &mut Request<'_>, _: &App) -> Response {

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use crate::app::App;
 use crate::html;
+use crate::http::accept::{self, Reader};
+use crate::http::error::Malformed;
+use crate::http::headers::Headers;
+use crate::http::status::Status;
 use crate::message::{Body, Request, Response, Slice, Source};
 use crate::page;
 use crate::representation::Representation;
-use crate::semantics::accept::{self, Reader};
 use crate::site::lookup::{Found, missing_page};
-use crate::wire::headers::Headers;
-use crate::wire::malformed::Malformed;
-use crate::wire::status::Status;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.

@@ -8,8 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use crate::app::App;
+use crate::http::status::Status;
 use crate::message::{Request, Response};
-use crate::wire::status::Status;
 
 /// Panics.
 pub fn panic(_: &mut Request<'_>, _: &App) -> Response {

@@ -178,10 +178,10 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::config::Hidden;
+    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::target::Target;
     use crate::site::lookup::{Found, lookup};
     use crate::site::scratch::Scratch;
-    use crate::wire::request::{HeadLimits, HeadParser};
-    use crate::wire::target::Target;
 
     /// What is in a directory, at most so many names of it.
     pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> Contents {

@@ -4,16 +4,16 @@
 
 use std::io;
 
+use crate::http::accept::{self, Reader};
+use crate::http::status::Status;
 use crate::message::{Request, Response};
 use crate::page;
-use crate::semantics::accept::{self, Reader};
 use crate::site::contents::{Contents, NAMES_MAX};
 use crate::site::listing_json::JSON;
 use crate::site::listing_page::PAGE;
 use crate::site::listing_text::TEXT;
 use crate::site::lookup::Directory;
 use crate::site::order::Order;
-use crate::wire::status::Status;
 
 /// Answers GET or HEAD of a directory.
 // Not inlined: see `conn::serve` on the depth of the stack.

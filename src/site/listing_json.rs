@@ -4,12 +4,12 @@
 
 use std::fmt::Write;
 
+use crate::http::target::encode_path;
 use crate::json::Json;
 use crate::site::contents::{Contents, Tally};
 use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::Moment;
-use crate::wire::target::encode_path;
 
 /// The object.
 pub const JSON: Form = Form { media_type: "application/json", begin, row, end };

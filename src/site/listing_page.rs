@@ -6,13 +6,13 @@
 use std::fmt::Write;
 
 use crate::html;
+use crate::http::target::encode_path;
 use crate::page;
 use crate::site::contents::{Contents, Tally};
 use crate::site::order::{Column, Direction};
 use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::{Grouped, Moment, Size};
-use crate::wire::target::encode_path;
 
 /// So many names are worth filtering; fewer are seen at a glance.
 const FILTERED_MIN: usize = 10;

@@ -1,6 +1,6 @@
 //! What does a path mean in this site?
 //!
-//! The path has been decoded and resolved once, in `wire::target`; whether a name is hidden, which file is opened and where a
+//! The path has been decoded and resolved once, in `http::target`; whether a name is hidden, which file is opened and where a
 //! redirect leads are all decided on that one path.
 
 use std::fs::File;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::{Hidden, Listing};
+use crate::http::negotiation::Codings;
+use crate::http::target::Target;
 use crate::representation::Kept;
-use crate::semantics::negotiate::Codings;
 use crate::site::Site;
 use crate::site::current::RootError;
 use crate::site::regular::{self, Form, FoundFile, Lies};
 use crate::site::root::{self, Entry, Name, Opened, Root, join};
-use crate::wire::target::Target;
 
 /// What a path means.
 #[derive(Debug)]
@@ -260,8 +260,8 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::http::request::{HeadLimits, HeadParser};
     use crate::site::scratch::Scratch;
-    use crate::wire::request::{HeadLimits, HeadParser};
 
     /// What a target means, in a word: the content of a file, `list`, `to …` or `-`.
     fn look(site: &Site, target: &str) -> String {

@@ -3,43 +3,25 @@
 //! From a path to an open file: `root` opens it beneath the root and never above, `lookup` decides what a path means,
 //! `media_type` says what a file is, `digests` what its content hashes to, `cache` keeps small ones in memory, and `listing` shows a directory.
 
-pub mod windows_name;
-
-pub mod outside;
-
-pub mod still;
-
-pub mod root;
-
-pub mod current;
-
-pub mod media_type;
-
 pub mod cache;
-
-pub mod digests;
-
-pub mod regular;
-
-pub mod lookup;
-
-pub mod order;
-
-pub mod readme;
-
 pub mod contents;
-
-pub mod rows;
-
-pub mod written;
-
-pub mod listing_page;
-
-pub mod listing_text;
-
-pub mod listing_json;
-
+pub mod current;
+pub mod digests;
 pub mod listing;
+pub mod listing_json;
+pub mod listing_page;
+pub mod listing_text;
+pub mod lookup;
+pub mod media_type;
+pub mod order;
+pub mod outside;
+pub mod readme;
+pub mod regular;
+pub mod root;
+pub mod rows;
+pub mod still;
+pub mod windows_name;
+pub mod written;
 
 use std::io;
 use std::path::{Path, PathBuf};

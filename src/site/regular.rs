@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::Tagging;
+use crate::http::negotiation::{Coding, Codings, Identity};
 use crate::message::OpenFile;
 use crate::representation::{Description, Kept, Representation};
-use crate::semantics::negotiate::{Coding, Codings, Identity};
 use crate::site::root::{Opened, Root};
 use crate::site::{Site, cache, media_type};
 use crate::stamp::Stamp;

@@ -16,7 +16,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::wire::grammar::digits;
+use crate::http::grammar::digits;
 
 /// The longest line of version 1: the specification says so, so that a receiver needs no larger buffer.
 const LINE_BYTES_MAX: usize = 107;

@@ -3,8 +3,8 @@
 //! A client lists the codings that it can undo, each with a weight. [`Codings::accepted`] makes of that list an order in which to
 //! look for what we have, and says whether the file as it is will do as well.
 
-use crate::semantics::weight::{Weight, weighted};
-use crate::wire::headers::{Headers, name};
+use crate::http::headers::{Headers, name};
+use crate::http::qvalue::{Weight, weighted};
 
 /// A content coding in which a file may be kept ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn is_same_coding(named: &[u8], coding: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     fn accepted(value: &str) -> Codings {
         let line = if value == "(none)" { String::new() } else { format!("Accept-Encoding: {value}\r\n") };

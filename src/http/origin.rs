@@ -6,10 +6,10 @@
 
 use std::fmt::Write;
 
-use crate::wire::grammar::is_token;
-use crate::wire::headers::{Headers, name};
-use crate::wire::method::Method;
-use crate::wire::target::Authority;
+use crate::http::grammar::is_token;
+use crate::http::headers::{Headers, name};
+use crate::http::method::Method;
+use crate::http::target::Authority;
 
 /// The pages of which sites may read our answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     fn with_headers<T>(lines: &[&str], judge: impl FnOnce(&Headers<'_>) -> T) -> T {
         let head = format!("OPTIONS / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());

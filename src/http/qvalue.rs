@@ -3,7 +3,7 @@
 //! Whoever lists what it would take may weigh each member: `text/html;q=0.8` is wanted, but less than what has no weight, and
 //! `br;q=0` is not wanted at all.
 
-use crate::wire::grammar::separated;
+use crate::http::grammar::separated;
 
 /// A weight in thousandths: three digits are all that the grammar allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

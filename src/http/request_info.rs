@@ -1,9 +1,9 @@
 //! What does the head of a request say, taken together?
 
-use crate::wire::framing::{self, Expectation, Framing};
-use crate::wire::malformed::{Fault, Malformed};
-use crate::wire::request::RequestHead;
-use crate::wire::target::Target;
+use crate::http::error::{Fault, Malformed};
+use crate::http::framing::{self, Expectation, Framing};
+use crate::http::request::RequestHead;
+use crate::http::target::Target;
 
 /// All of a head that decides about the message as a whole.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Each byte of a head is looked at here, once: a name or a target up to the byte that ends it, a value up to the end of its line. Names are
 //! short, so their bytes are looked up in a table; values may be long, so they are read in blocks and words.
 
-use crate::wire::grammar::{is_target_byte, is_tchar};
+use crate::http::grammar::{is_target_byte, is_tchar};
 
 /// Where a byte may stand.
 #[derive(Clone, Copy)]
@@ -104,7 +104,7 @@ fn marks_below_space_or_del(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::grammar::is_control;
+    use crate::http::grammar::is_control;
 
     /// Every byte at every place of a text that is longer than a block and some words, and from every place before it.
     fn everywhere(good: u8, is_end: impl Fn(u8) -> bool, end: impl Fn(&[u8], usize) -> usize) {

@@ -1,6 +1,6 @@
 //! In which ways can a request be wrong? (RFC 9112 §2.2, §11)
 
-use crate::wire::status::Status;
+use crate::http::status::Status;
 
 /// Defines [`Malformed`] by a table: a name, the status that answers it, and a text for people.
 macro_rules! parse_errors {

@@ -6,7 +6,7 @@
 /// Whether `bytes` is a token: at least one byte, each of them a `tchar`.
 ///
 /// ```
-/// use threadbare::wire::grammar::is_token;
+/// use threadbare::http::grammar::is_token;
 /// assert!(is_token(b"Content-Type"));
 /// assert!(!is_token(b"Content-Type ") && !is_token(b""));
 /// ```
@@ -23,7 +23,7 @@ pub const fn is_tchar(byte: u8) -> bool {
         | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
 }
 
-/// Whether a byte may stand in a request target. Which target it makes is for [`crate::wire::target`] to say; a fragment is never sent.
+/// Whether a byte may stand in a request target. Which target it makes is for [`crate::http::target`] to say; a fragment is never sent.
 // All that a URI may be made of is visible ASCII (RFC 3986 §2).
 pub const fn is_target_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'#'

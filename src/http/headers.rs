@@ -1,7 +1,7 @@
 //! Which fields did the sender send? (RFC 9110 §5, §6.3)
 
-use crate::wire::field_line::FieldLine;
-use crate::wire::grammar::list;
+use crate::http::field_line::FieldLine;
+use crate::http::grammar::list;
 
 /// Names of the fields that this server reads, and where RFC 9110 or 9112 defines them. Names compare without case (§5.1).
 #[allow(missing_docs, reason = "each name is its field")]
@@ -101,7 +101,7 @@ fn part(bytes: &[u8], start: u32, length: u32) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     #[test]
     fn lookup() {

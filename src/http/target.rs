@@ -8,11 +8,11 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::wire::grammar::{digits, hex_digit};
-use crate::wire::headers::name;
-use crate::wire::malformed::{Fault, Malformed};
-use crate::wire::method::Method;
-use crate::wire::request::{RequestHead, Version};
+use crate::http::error::{Fault, Malformed};
+use crate::http::grammar::{digits, hex_digit};
+use crate::http::headers::name;
+use crate::http::method::Method;
+use crate::http::request::{RequestHead, Version};
 
 /// The bytes of a path that need no percent sign: `unreserved`, and `/` between segments (RFC 3986 §2.3, §3.3).
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');

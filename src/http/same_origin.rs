@@ -3,9 +3,9 @@
 //! A browser says so itself: in `Sec-Fetch-Site`, and where a page sends content or reads across sites, in `Origin`. A page cannot
 //! change either. Tools that are no browsers send neither, and are not made to do anything against their user's will.
 
-use crate::wire::grammar::trim_ows;
-use crate::wire::headers::{Headers, name};
-use crate::wire::target::Authority;
+use crate::http::grammar::trim_ows;
+use crate::http::headers::{Headers, name};
+use crate::http::target::Authority;
 
 /// Where the request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ fn is_origin_of(origin: &[u8], authority: Option<Authority<'_>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     #[test]
     fn sites() {

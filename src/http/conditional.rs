@@ -6,9 +6,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::wire::grammar::trim_ows;
-use crate::wire::headers::{Headers, name};
-use crate::wire::method::Method;
+use crate::http::grammar::trim_ows;
+use crate::http::headers::{Headers, name};
+use crate::http::method::Method;
 
 /// What a validator promises (RFC 9110 §8.8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";

@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 
 /// Whether a host is always this machine's own: `localhost`, a name that ends in `.localhost` (RFC 6761 §6.3), or an address, for no
-/// name was resolved then. IPv6 addresses come without brackets, as [`Authority`](crate::wire::target::Authority) has them.
+/// name was resolved then. IPv6 addresses come without brackets, as [`Authority`](crate::http::target::Authority) has them.
 pub fn is_own(host: &[u8]) -> bool {
     let name = without_dot(host);
     let is_localhost = name.eq_ignore_ascii_case(b"localhost") || ends_with(name, b".localhost");

@@ -3,10 +3,10 @@
 //! The only file that reads Content-Length and Transfer-Encoding. A server and the proxy before it that disagree here is what
 //! request smuggling is made of, so whatever can be read two ways is refused, and what is decided holds for every method.
 
-use crate::wire::grammar::{digits, is_token};
-use crate::wire::headers::name;
-use crate::wire::malformed::Malformed;
-use crate::wire::request::{RequestHead, Version};
+use crate::http::error::Malformed;
+use crate::http::grammar::{digits, is_token};
+use crate::http::headers::name;
+use crate::http::request::{RequestHead, Version};
 
 /// How the content of a message is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub fn expectation(head: &RequestHead<'_>) -> Result<Expectation, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     fn with_head<T>(version: &str, fields: &str, decide: impl Fn(&RequestHead<'_>) -> T) -> T {
         let head = format!("GET / HTTP/{version}\r\n{fields}\r\n");

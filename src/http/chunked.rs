@@ -3,11 +3,11 @@
 //! The [`Decoder`] is fed bytes in pieces of any size and gives back content; feeding it one byte at a time or all at once comes
 //! to the same. Only CRLF ends a line here: a lenient reader of chunks behind a strict one is a way to smuggle requests.
 
-use crate::wire::field_line::{FieldLine, fault};
-use crate::wire::grammar::hex_digit;
-use crate::wire::headers::Headers;
-use crate::wire::malformed::Malformed;
-use crate::wire::scan::{control_byte, end_of_token};
+use crate::http::error::Malformed;
+use crate::http::field_line::{FieldLine, fault};
+use crate::http::grammar::hex_digit;
+use crate::http::headers::Headers;
+use crate::http::scan::{control_byte, end_of_token};
 
 /// Hexadecimal digits of a chunk size: 16 fill 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;

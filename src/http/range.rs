@@ -3,7 +3,7 @@
 //! A range that is not understood is no error: whoever asked gets the whole, which is what it would have got from a server that
 //! knows no ranges. Only a range that is well-formed and lies wholly outside is refused.
 
-use crate::wire::grammar::{digits, list};
+use crate::http::grammar::{digits, list};
 
 /// Ranges of one request. Each costs a part with a head of its own, so many tiny ones would make a large answer of a small file.
 pub const RANGES_MAX: usize = 16;

@@ -4,9 +4,9 @@
 //! reloading, should get that page. A script or an image that is missing should not: it would come as HTML, and fail in ways that are
 //! hard to understand.
 
-use crate::semantics::accept;
-use crate::wire::headers::Headers;
-use crate::wire::method::Method;
+use crate::http::accept;
+use crate::http::headers::Headers;
+use crate::http::method::Method;
 
 /// Whether it looks like that: HTML is asked for by name, as browsers do for pages and for nothing else, and the last segment of the path
 /// has no dot, as names of files have.
@@ -19,7 +19,7 @@ pub fn is_navigation(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     #[test]
     fn navigations() {

@@ -8,9 +8,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::peer::{Address, Peer};
-use crate::wire::grammar::{digits, is_token, trim_ows};
-use crate::wire::headers::{Headers, name};
+use crate::http::grammar::{digits, is_token, trim_ows};
+use crate::http::headers::{Headers, name};
+use crate::http::peer::{Address, Peer};
 
 /// Whose word counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,7 +260,7 @@ impl Scheme {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     fn trusted(words: &[&str]) -> Trusted {
         Trusted::new(words.iter().map(|word| word.parse().unwrap()).collect())

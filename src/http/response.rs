@@ -1,6 +1,6 @@
 //! How is a response head spelled? (RFC 9112 §4)
 
-use crate::wire::status::Status;
+use crate::http::status::Status;
 
 /// What comes before the final response to a client that waits for leave to send its content (RFC 9110 §15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -4,12 +4,12 @@
 //! complete, and never reads a byte twice in search of the end of a line: a client that sends one byte at a time costs no more
 //! than one that sends all at once.
 
-use crate::wire::field_line::{self, FieldLine};
-use crate::wire::grammar::{end_of_three_words, is_target_byte, is_tchar};
-use crate::wire::headers::Headers;
-use crate::wire::malformed::{Fault, Malformed};
-use crate::wire::method::Method;
-use crate::wire::scan::{control_byte, end_of_target, end_of_token};
+use crate::http::error::{Fault, Malformed};
+use crate::http::field_line::{self, FieldLine};
+use crate::http::grammar::{end_of_three_words, is_target_byte, is_tchar};
+use crate::http::headers::Headers;
+use crate::http::method::Method;
+use crate::http::scan::{control_byte, end_of_target, end_of_token};
 
 /// The version of the protocol that a message is in (RFC 9112 §2.3). Other 1.x are read as 1.1, as §2.3 asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ impl Default for HeadLimits {
 pub struct RequestHead<'a> {
     /// What is wanted.
     pub method: Method,
-    /// Of which resource, as it came. Visible ASCII without `#`; see [`crate::wire::target`].
+    /// Of which resource, as it came. Visible ASCII without `#`; see [`crate::http::target`].
     pub target: &'a [u8],
     /// The index of the target's first byte in the message.
     pub target_at: usize,

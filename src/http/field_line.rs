@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use crate::wire::grammar::is_tchar;
-use crate::wire::malformed::{Fault, Malformed};
+use crate::http::error::{Fault, Malformed};
+use crate::http::grammar::is_tchar;
 
 /// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! What we make ourselves, a listing or an error, we can make in three forms: HTML, JSON and plain text. A listing is HTML unless another
 //! form is named. An error is plain text unless HTML is named, so that curl, whose `*/*` takes anything, shows its user lines and no markup.
 
-use crate::semantics::weight::{Weight, weighted};
-use crate::wire::headers::{Headers, name};
+use crate::http::headers::{Headers, name};
+use crate::http::qvalue::{Weight, weighted};
 
 /// Who reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn is_beginning(type_and_slash: &[u8], media_type: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, HeadParser};
 
     fn with<T>(lines: &str, then: impl Fn(&Headers<'_>) -> T) -> T {
         let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n").into_bytes();
