@@ -20,7 +20,7 @@ use crate::http::status::Status;
 use crate::message::{Content, NoContent, Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 use crate::notes::Notes;
 use crate::routes::{self, refusal};
 use crate::slot::{Evicted, Slot};

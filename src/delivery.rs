@@ -23,7 +23,7 @@ use crate::log_line::Line;
 use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 
 /// Everything up to the end of the first line that is not empty: for the log.
 fn request_line(bytes: &[u8]) -> &[u8] {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use listenfd::ListenFd;
 
-use crate::socket::Listener;
+use crate::net::socket::Listener;
 
 /// What was handed over, and is nothing that connections come from.
 #[derive(Debug)]

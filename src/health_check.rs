@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Bind, Config, Preface};
 use crate::listen::Place;
 use crate::net::deadline::Deadline;
-use crate::socket::Socket;
+use crate::net::socket::Socket;
 
 /// How long to wait for a connection, and how long for the answer. A server that is well needs milliseconds, and who runs the check gives
 /// up after a few seconds anyway.

@@ -5,7 +5,7 @@
 //! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], or takes those that were [`handed_over`], and takes
 //!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`], whose states are in [`slot`] (or someone
 //!    else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
-//! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::inbox`] within
+//! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::read_buffer`] within
 //!    the time that [`net::deadline`] allows, until [`http::request`] says that the head is complete.
 //! 3. **request**: [`understood`] is what the head says, taken together: [`http::target`] which resource is meant, [`http::framing`] how
 //!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
@@ -35,7 +35,7 @@
 //! ```text
 //! bytes                                                          bytes
 //!   │                                                              ▲
-//!   ▼ net::inbox                                                   │ net::send
+//!   ▼ net::read_buffer                                                   │ net::send
 //! head ──▶ target, framing ──▶ route ──▶ file ──▶ Response ──▶ status line, fields, content
 //!   http::request  http::target  routes    site     message          finish
 //!   │              http::framing           │
@@ -139,7 +139,6 @@ pub mod sandbox;
 pub mod server;
 pub mod site;
 pub mod slot;
-pub mod socket;
 pub mod stamp;
 pub mod stop;
 #[cfg(unix)]

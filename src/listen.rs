@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::config::Bind;
 use crate::handed_over::{self, Unfit};
 use crate::http::peer::Peer;
-use crate::socket::{Listener, Socket};
+use crate::net::socket::{Listener, Socket};
 use crate::stop::Stop;
 #[cfg(unix)]
 use crate::unix_socket::{self, SocketFile};

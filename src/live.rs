@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::peer::Peer;
+use crate::net::socket::Socket;
 use crate::slot::{CONTENT, HEAD, IDLE, Slot};
-use crate::socket::Socket;
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);

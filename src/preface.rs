@@ -12,8 +12,8 @@ use crate::ended::Ended;
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::peer::Peer;
 use crate::net::deadline::Deadline;
-use crate::net::inbox::Inbox;
-use crate::net::stream::Stream;
+use crate::net::read_buffer::Inbox;
+use crate::net::transport::Stream;
 use crate::slot::Slot;
 use crate::wire::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
 

@@ -19,8 +19,8 @@ use crate::http::peer::Peer;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
 use crate::metrics::Metrics;
+use crate::net::socket::{Listener, Socket};
 use crate::notify::State;
-use crate::socket::{Listener, Socket};
 use crate::stop::Stop;
 use crate::workers::Workers;
 
@@ -252,7 +252,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Whether to look again before going to sleep: where connections come one upon another, the next is microseconds away. Others run
-    /// meanwhile; see `net::eager`.
+    /// meanwhile; see `net::busy_poll`.
     fn looks_again(&mut self) -> bool {
         let Some(left) = self.looks.checked_sub(1) else { return false };
         self.looks = left;

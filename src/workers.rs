@@ -127,7 +127,7 @@ impl<J> Hand<J> {
     }
 
     /// Waits for a job; whether there is one. Under load the next one is microseconds away, so it first looks a few times, and lets
-    /// others run between two looks; see `net::eager`.
+    /// others run between two looks; see `net::busy_poll`.
     fn wait(&self) -> bool {
         for _ in 0..LOOKS {
             thread::yield_now();

@@ -16,7 +16,7 @@ use threadbare::log_line::Format;
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::metrics::Metrics;
 use threadbare::metrics::exposition::Process;
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

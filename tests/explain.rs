@@ -18,7 +18,7 @@ use threadbare::conn;
 use threadbare::explain::Explain;
 use threadbare::ink::Ink;
 use threadbare::log_writer::{LogWriter, Losses};
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

@@ -115,7 +115,7 @@ const BANS: &[Ban] = &[
         words: &["set_read_timeout", "set_write_timeout"],
         within: &[],
         // stream.rs says that there are such timeouts, and in scripted.rs a client in memory has none.
-        except: &["net/deadline.rs", "net/stream.rs", "net/scripted.rs"],
+        except: &["net/deadline.rs", "net/transport.rs", "net/memory.rs"],
         why: "only deadline.rs touches a socket's timeouts",
     },
     Ban {

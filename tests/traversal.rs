@@ -12,7 +12,7 @@ use support::site::TestSite;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

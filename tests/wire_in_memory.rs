@@ -12,7 +12,7 @@ use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::http::peer::Peer;
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

@@ -15,7 +15,7 @@ use divan::counter::ItemsCount;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
 

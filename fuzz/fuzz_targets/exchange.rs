@@ -11,7 +11,7 @@ use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::slot::Slot;
-use threadbare::net::scripted::Scripted;
+use threadbare::net::memory::Scripted;
 use threadbare::http::peer::Peer;
 use threadbare::site::Site;
 use threadbare_fuzz::{choice, read_as_1_1};

@@ -13,7 +13,7 @@ use crate::http::framing::{Expectation, Framing};
 use crate::http::response;
 use crate::message::Content;
 use crate::net::deadline::Deadline;
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 use crate::slot::{Evicted, Slot};
 
 /// What is read from the connection at once while chunks are taken apart.

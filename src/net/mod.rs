@@ -1,13 +1,14 @@
-//! How do bytes come in and go out?
+//! Transports, timeouts and buffers.
 //!
-//! The only place with deadlines, and the only one that touches a socket. It knows messages, and nothing of routes or files
-//! looked up: those meet it in `conn.rs` only.
+//! This module moves bytes and knows no HTTP message. [`transport`] is the trait that the rest of the server uses, so that tests can
+//! replace the socket by [`memory`].
 
+pub mod busy_poll;
 pub mod content;
 pub mod deadline;
-pub mod eager;
-pub mod inbox;
+pub mod memory;
 pub mod piece;
-pub mod scripted;
+pub mod read_buffer;
 pub mod send;
-pub mod stream;
+pub mod socket;
+pub mod transport;

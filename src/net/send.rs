@@ -11,7 +11,7 @@ use crate::http::chunked::{CHUNK_END, LAST, size_line};
 use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
 use crate::net::piece::{Piece, SMALL_BYTES};
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 use crate::positioned::read_at;
 use crate::stamp::{Freshness, Stamp};
 
@@ -296,7 +296,7 @@ mod tests {
     use crate::http::method::Method;
     use crate::http::request::Version;
     use crate::http::status::Status;
-    use crate::net::scripted::Scripted;
+    use crate::net::memory::Scripted;
 
     #[test]
     fn a_stream_is_chunked_or_ends_with_the_connection() {

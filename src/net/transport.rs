@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use crate::socket::Socket;
+use crate::net::socket::Socket;
 
 /// Both directions of a connection: a socket, or a client that lives in memory.
 ///

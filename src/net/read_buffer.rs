@@ -5,7 +5,7 @@
 use std::io;
 
 use crate::net::deadline::Deadline;
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 
 /// What a connection begins with: a short request fits, and ten thousand of them are 5 MiB.
 const BYTES_AT_FIRST: usize = 512;
@@ -112,7 +112,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::net::scripted::Scripted;
+    use crate::net::memory::Scripted;
 
     #[test]
     fn it_grows_moves_and_rests() {

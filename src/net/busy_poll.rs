@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::stream::Stream;
+use crate::net::transport::Stream;
 
 /// Looks before going to sleep. Measured with 16 and 64 busy connections, more found hardly anything.
 const LOOKS_MAX: u32 = 4;
