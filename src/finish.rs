@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use crate::common_fields::CommonFields;
+use crate::config::headers::CommonFields;
 use crate::http::date::HttpDate;
 use crate::http::framing::Persistence;
 use crate::http::method::Method;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::app::App;
-use crate::common_fields::CommonFields;
+use crate::config::headers::CommonFields;
 use crate::conn;
 use crate::finish;
 use crate::http::peer::Peer;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, UNIX_EPOCH};
 
 use divan::Bencher;
-use threadbare::common_fields::CommonFields;
+use threadbare::config::headers::CommonFields;
 use threadbare::finish;
 use threadbare::http::date::HttpDate;
 use threadbare::http::framing::Persistence;

@@ -3,10 +3,10 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::caching::{Caching, Sharing};
-use crate::common_fields::{CommonField, CommonFields};
+use crate::config::cache_policy::{Caching, Sharing};
+use crate::config::glob::Glob;
+use crate::config::headers::{CommonField, CommonFields};
 use crate::config::{Cors, Tagging, Typing};
-use crate::glob::Glob;
 use crate::http::grammar::is_token;
 use crate::http::origin::{self, EXPOSED, Origins};
 use crate::http::scan::control_byte;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::auth::{self, Auth};
-use crate::caching::Sharing;
+use crate::config::cache_policy::Sharing;
 use crate::config::{Bind, Hosts, Sandbox};
 use crate::http::target::Authority;
 

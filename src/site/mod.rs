@@ -27,7 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::caching::Caching;
+use crate::config::cache_policy::Caching;
 use crate::config::{Config, Hidden, Listing, Precompressed, Sandbox, Tagging, Typing};
 use crate::representation::Choice;
 use cache::Cache;
@@ -116,8 +116,8 @@ pub(crate) mod scratch {
     use std::{env, fs, process};
 
     use super::Site;
-    use crate::caching::Caching;
-    use crate::common_fields::CommonFields;
+    use crate::config::cache_policy::Caching;
+    use crate::config::headers::CommonFields;
     use crate::config::{
         Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Symlinks, Tagging,
         Typing,

@@ -1,11 +1,17 @@
-//! What was the program told to do, and how much may a client ask of it?
+//! The configuration of the server: plain data, with defaults.
+//!
+//! `cli` builds it from the command line; all other modules only read it.
+
+pub mod cache_policy;
+pub mod glob;
+pub mod headers;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::caching::Caching;
-use crate::common_fields::CommonFields;
+use crate::config::cache_policy::Caching;
+use crate::config::headers::CommonFields;
 use crate::http::forwarded::Trusted;
 use crate::http::headers::Headers;
 use crate::http::negotiation::Codings;

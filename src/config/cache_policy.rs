@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::glob::Glob;
+use crate::config::glob::Glob;
 
 /// Who may keep what is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
