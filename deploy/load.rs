@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 use rustix::process::{Pid, Signal, kill_process};
-use threadbare::stop::Stop;
+use threadbare::os::signals::Stop;
 
 /// Connections, unless another number is given.
 const CONNECTIONS: usize = 16;

@@ -14,7 +14,7 @@ use crate::log_file::{LogFile, Renewal};
 use crate::log_line::{Format, Line};
 use crate::log_writer::{LogWriter, Losses};
 use crate::logging::ACCESS;
-use crate::sandbox;
+use crate::os::sandbox;
 
 /// Where lines shall go.
 #[derive(Clone, Debug, PartialEq, Eq)]

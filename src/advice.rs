@@ -4,7 +4,7 @@ use log::Level;
 
 use crate::app::App;
 use crate::config::{Fallback, Hosts, Precompressed, Preface};
-use crate::sandbox::Confined;
+use crate::os::sandbox::Confined;
 
 /// One line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::explain::Explain;
 use crate::metrics::Metrics;
-use crate::notify::Notify;
+use crate::os::signals::Stop;
+use crate::os::systemd::Notify;
 use crate::site::Site;
-use crate::stop::Stop;
 
 /// What all connections share, by reference.
 pub struct App {

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Bind;
-use crate::handed_over::{self, Unfit};
 use crate::http::peer::Peer;
 use crate::net::socket::{Listener, Socket};
-use crate::stop::Stop;
+use crate::os::signals::Stop;
+use crate::os::socket_activation::{self, Unfit};
 #[cfg(unix)]
-use crate::unix_socket::{self, SocketFile};
+use crate::os::unix_socket::{self, SocketFile};
 
 /// Connections that wait for us in the kernel. The standard library's 128 overflow when a few hundred clients come at once, and
 /// those that do not fit try again only after a second.
@@ -79,7 +79,7 @@ impl Listeners {
     /// # Errors
     /// One of them cannot be used.
     pub fn handed_over() -> Result<Option<Listeners>, Unfit> {
-        let sockets = handed_over::sockets()?;
+        let sockets = socket_activation::sockets()?;
         for socket in &sockets {
             match socket {
                 Listener::Tcp(socket) => without_delay(socket),

@@ -26,12 +26,13 @@ use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::metrics::Metrics;
 use threadbare::metrics::exposition::Process;
-use threadbare::notify::{Notify, State};
+use threadbare::os::signals::Stop;
+use threadbare::os::systemd::{Notify, State};
+use threadbare::os::{limits, sandbox, sighup};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
-use threadbare::stop::Stop;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, capacity, hangup, health_check, interfaces, logging, qr, sandbox};
+use threadbare::{advice, browser, health_check, interfaces, logging, qr};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -70,7 +71,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         }
         None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
     };
-    let capacity = capacity::of_machine(config.limits.connections_max);
+    let capacity = limits::of_machine(config.limits.connections_max);
     let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
     let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
@@ -134,7 +135,7 @@ fn heed_hangups(app: &App) -> io::Result<()> {
     if reopening.is_none() && !notify.is_heard() {
         return Ok(());
     }
-    hangup::on_hangup(move || {
+    sighup::on_hangup(move || {
         notify.say(State::Reloading);
         reopening.iter().for_each(Reopening::ask);
         notify.say(State::Ready);

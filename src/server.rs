@@ -20,8 +20,8 @@ use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
 use crate::metrics::Metrics;
 use crate::net::socket::{Listener, Socket};
-use crate::notify::State;
-use crate::stop::Stop;
+use crate::os::signals::Stop;
+use crate::os::systemd::State;
 use crate::workers::Workers;
 
 /// Connections taken from one listener before the next has its turn.
