@@ -1,13 +1,13 @@
 //! What may a request look at?
 
-use crate::access_log::AccessLog;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::explain::Explain;
-use crate::metrics::Metrics;
 use crate::os::signals::Stop;
 use crate::os::systemd::Notify;
 use crate::site::Site;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
 
 /// What all connections share, by reference.
 pub struct App {

@@ -23,7 +23,6 @@ use crate::http::request::{HeadParser, Progress, Version};
 use crate::http::request_info::understand;
 use crate::http::status::Status;
 use crate::message::Response;
-use crate::metrics::{Metrics, Visit};
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
 use crate::net::send::Outbox;
@@ -32,6 +31,7 @@ use crate::notes::Notes;
 use crate::preface;
 use crate::routes::refusal;
 use crate::slot::Slot;
+use crate::telemetry::metrics::{Metrics, Visit};
 
 /// What comes after an exchange.
 enum Next {

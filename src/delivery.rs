@@ -7,7 +7,6 @@ use std::time::{Instant, SystemTime};
 
 use log::warn;
 
-use crate::access_log::AccessLog;
 use crate::app::App;
 use crate::config::Config;
 use crate::ended::Ended;
@@ -19,11 +18,12 @@ use crate::http::framing::Persistence;
 use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
 use crate::http::status::Status;
-use crate::log_line::Line;
 use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::transport::Stream;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::log_format::Line;
 
 /// Everything up to the end of the first line that is not empty: for the log.
 fn request_line(bytes: &[u8]) -> &[u8] {

@@ -91,7 +91,6 @@
     clippy::as_conversions
 )]
 
-pub mod access_log;
 pub mod advice;
 pub mod app;
 pub mod asking;
@@ -109,17 +108,11 @@ pub mod finish;
 pub mod health_check;
 pub mod html;
 pub mod http;
-pub mod ink;
 pub mod interfaces;
 pub mod json;
 pub mod listen;
 pub mod live;
-pub mod log_file;
-pub mod log_line;
-pub mod log_writer;
-pub mod logging;
 pub mod message;
-pub mod metrics;
 pub mod net;
 pub mod notes;
 pub mod os;
@@ -133,6 +126,7 @@ pub mod server;
 pub mod site;
 pub mod slot;
 pub mod stamp;
+pub mod telemetry;
 pub mod welcome;
 pub mod wire;
 pub mod workers;

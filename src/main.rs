@@ -15,24 +15,25 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use threadbare::access_log::{AccessLog, Reopening};
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::cli::talk::Talk;
 use threadbare::config::Bind;
 use threadbare::explain::Explain;
-use threadbare::ink::Ink;
 use threadbare::listen::{CannotListen, Listeners, Place};
-use threadbare::log_writer::{LogWriter, Losses};
-use threadbare::metrics::Metrics;
-use threadbare::metrics::exposition::Process;
 use threadbare::os::signals::Stop;
 use threadbare::os::systemd::{Notify, State};
 use threadbare::os::{limits, sandbox, sighup};
 use threadbare::server::{self, Stopped};
 use threadbare::site::Site;
+use threadbare::telemetry::access_log::{AccessLog, Reopening};
+use threadbare::telemetry::color::Ink;
+use threadbare::telemetry::log_queue::{LogWriter, Losses};
+use threadbare::telemetry::logging;
+use threadbare::telemetry::metrics::Metrics;
+use threadbare::telemetry::prometheus::Process;
 use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, health_check, interfaces, logging, qr};
+use threadbare::{advice, browser, health_check, interfaces, qr};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);

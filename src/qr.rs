@@ -4,7 +4,7 @@
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use crate::ink::Ink;
+use crate::telemetry::color::Ink;
 
 /// What must be left free on each side, in modules (ISO/IEC 18004 §9.1).
 const QUIET: i32 = 4;

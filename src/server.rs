@@ -18,10 +18,10 @@ use crate::finish;
 use crate::http::peer::Peer;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};
-use crate::metrics::Metrics;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::Stop;
 use crate::os::systemd::State;
+use crate::telemetry::metrics::Metrics;
 use crate::workers::Workers;
 
 /// Connections taken from one listener before the next has its turn.

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::ink::Ink;
+use crate::telemetry::color::Ink;
 
 /// How addresses look: bold, since they are what is looked for.
 const URL_STYLE: &str = "1;36";

@@ -7,18 +7,18 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use threadbare::access_log::AccessLog;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::http::peer::Peer;
-use threadbare::log_line::Format;
-use threadbare::log_writer::{LogWriter, Losses};
-use threadbare::metrics::Metrics;
-use threadbare::metrics::exposition::Process;
 use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
+use threadbare::telemetry::access_log::AccessLog;
+use threadbare::telemetry::log_format::Format;
+use threadbare::telemetry::log_queue::{LogWriter, Losses};
+use threadbare::telemetry::metrics::Metrics;
+use threadbare::telemetry::prometheus::Process;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -16,11 +16,11 @@ use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::explain::Explain;
-use threadbare::ink::Ink;
-use threadbare::log_writer::{LogWriter, Losses};
 use threadbare::net::memory::Scripted;
 use threadbare::site::Site;
 use threadbare::slot::Slot;
+use threadbare::telemetry::color::Ink;
+use threadbare::telemetry::log_queue::{LogWriter, Losses};
 
 /// What is another one each time.
 const CHANGES: &[&str] = &["> Date: <any>\\r\\n", "> Content-Type: multipart/byteranges; boundary=<any>\\r\\n"];

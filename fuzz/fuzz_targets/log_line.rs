@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::log_line::{Format, Line};
+use threadbare::telemetry::log_format::{Format, Line};
 use threadbare::http::peer::Address;
 use threadbare::http::status::Status;
 

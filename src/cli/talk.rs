@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::access_log::Destination;
 use crate::config::Verbosity;
-use crate::log_line::Format;
+use crate::telemetry::access_log::Destination;
+use crate::telemetry::log_format::Format;
 
 /// What the program says while it runs.
 #[derive(Debug, Args)]

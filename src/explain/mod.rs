@@ -20,10 +20,10 @@ use crate::http::framing::{Expectation, Framing};
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{Form, Target};
-use crate::ink::Ink;
-use crate::log_writer::LogWriter;
 use crate::message::Response;
 use crate::notes::Notes;
+use crate::telemetry::color::Ink;
+use crate::telemetry::log_queue::LogWriter;
 
 /// Tells what happens on each connection.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::http::status::Status;
 use crate::message::{Request, Response};
-use crate::metrics::exposition::MEDIA_TYPE;
+use crate::telemetry::prometheus::MEDIA_TYPE;
 
 /// All numbers, as they are now.
 pub fn metrics(_: &mut Request<'_>, app: &App) -> Response {

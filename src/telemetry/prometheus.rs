@@ -7,7 +7,7 @@ use std::fmt::{Display, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::ended::Ended;
-use crate::metrics::{BOUNDS_MICROS, CLASSES, Metrics, load};
+use crate::telemetry::metrics::{BOUNDS_MICROS, CLASSES, Metrics, load};
 
 /// The media type of the text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -6,7 +6,7 @@ use env_logger::{Builder, Target};
 use log::Level;
 
 use crate::config::Verbosity;
-use crate::log_writer::LogWriter;
+use crate::telemetry::log_queue::LogWriter;
 
 /// The log target by which `RUST_LOG` speaks of the access log: `access=off` is silence. Its lines have a way of their own.
 pub const ACCESS: &str = "access";

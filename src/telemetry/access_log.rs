@@ -1,7 +1,7 @@
 //! Where do the lines of the access log go?
 //!
 //! To standard error, among what the program says; to standard output; or to a file, which is opened anew on SIGHUP. A thread writes
-//! each of these, and a request only leaves its line in a queue ([`log_writer`](crate::log_writer)).
+//! each of these, and a request only leaves its line in a queue ([`log_writer`](crate::telemetry::log_queue)).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use std::time::Duration;
 use log::{Level, log_enabled};
 
 use crate::config::Sandbox;
-use crate::log_file::{LogFile, Renewal};
-use crate::log_line::{Format, Line};
-use crate::log_writer::{LogWriter, Losses};
-use crate::logging::ACCESS;
 use crate::os::sandbox;
+use crate::telemetry::log_file::{LogFile, Renewal};
+use crate::telemetry::log_format::{Format, Line};
+use crate::telemetry::log_queue::{LogWriter, Losses};
+use crate::telemetry::logging::ACCESS;
 
 /// Where lines shall go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,18 +1,16 @@
 //! What has happened since the start, in numbers?
 //!
-//! [`Metrics`] counts (`--metrics`), and [`exposition`] writes the counts in the text format of Prometheus. Counting takes no lock and
+//! [`Metrics`] counts (`--metrics`), and [`prometheus`] writes the counts in the text format of Prometheus. Counting takes no lock and
 //! allocates nothing: each count is an atomic number, and nothing is concluded from the order in which two of them change. Every label has
 //! a small set of values that is known before the first request, so that no client can make up new ones.
-
-pub mod exposition;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::ended::Ended;
 use crate::http::status::Status;
-use crate::log_writer::LogWriter;
-use crate::metrics::exposition::Process;
+use crate::telemetry::log_queue::LogWriter;
+use crate::telemetry::prometheus::Process;
 
 /// The classes of status codes that a response can have.
 pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -141,7 +139,7 @@ pub(crate) fn load(count: &AtomicU64) -> u64 {
 mod tests {
     use super::*;
     use crate::http::error::Malformed;
-    use crate::log_writer::Losses;
+    use crate::telemetry::log_queue::Losses;
 
     #[test]
     fn what_happens_is_counted() {

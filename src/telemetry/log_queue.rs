@@ -98,7 +98,7 @@ impl LogWriter {
         }
     }
 
-    /// Has the destination flushed although there may be no line to write: see [`LogFile`](crate::log_file::LogFile).
+    /// Has the destination flushed although there may be no line to write: see [`LogFile`](crate::telemetry::log_file::LogFile).
     pub fn wake(&self) {
         self.queue.lock().is_woken = true;
         self.queue.filled.notify_one();
