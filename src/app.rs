@@ -3,9 +3,9 @@
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::explain::Explain;
+use crate::files::Site;
 use crate::os::signals::Stop;
 use crate::os::systemd::Notify;
-use crate::site::Site;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
 

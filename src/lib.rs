@@ -11,7 +11,7 @@
 //!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
 //! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
 //!    they may look at is [`app`]; who may ask at all, [`auth`] and [`routes::gate`] know.
-//! 5. **file**: [`site::lookup`] finds it beneath [`site::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
+//! 5. **file**: [`files::lookup`] finds it beneath [`files::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
 //!    [`http::conditional`] and [`http::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
 //!    [`finish`] decides its framing and adds what all responses carry, of which [`common_fields`] were spelled at the start.
@@ -76,7 +76,7 @@
 //! - Only [`http::framing`] reads Content-Length and Transfer-Encoding.
 //! - Only [`net::send`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
 //!   [`net::content`], when a handler first reads.
-//! - Only [`net::deadline`] touches a socket's timeouts, only [`site::root`] opens a path that a client names.
+//! - Only [`net::deadline`] touches a socket's timeouts, only [`files::root`] opens a path that a client names.
 //! - Everything that a client can make long has a limit: in [`config::Limits`], or as a constant beside the loop that it bounds.
 //!
 //! `wire/` mirrors RFC 9112 (how a message is spelled), `semantics/` RFC 9110 (what it asks for).
@@ -104,6 +104,7 @@ pub mod delivery;
 pub mod ended;
 pub mod explain;
 pub mod fields;
+pub mod files;
 pub mod finish;
 pub mod health_check;
 pub mod html;
@@ -117,15 +118,12 @@ pub mod net;
 pub mod notes;
 pub mod os;
 pub mod page;
-pub mod positioned;
 pub mod preface;
 pub mod qr;
-pub mod representation;
 pub mod routes;
 pub mod server;
 pub mod site;
 pub mod slot;
-pub mod stamp;
 pub mod telemetry;
 pub mod welcome;
 pub mod wire;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use crate::because::Because;
 use crate::fields::Fields;
+use crate::files::representation::Kept;
+use crate::files::version::Stamp;
 use crate::http::error::Malformed;
 use crate::http::forwarded::Client;
 use crate::http::framing::Framing;
@@ -17,8 +19,6 @@ use crate::http::request::RequestHead;
 use crate::http::status::Status;
 use crate::http::target::Target;
 use crate::notes::{Note, Notes};
-use crate::representation::Kept;
-use crate::stamp::Stamp;
 
 /// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
 pub trait Content: Read {

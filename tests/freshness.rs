@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use process::{Scratch, served};
 use threadbare::app::App;
 use threadbare::cli::Cli;
+use threadbare::files::Site;
 use threadbare::http::forwarded::Client;
 use threadbare::http::framing::Framing;
 use threadbare::http::peer::Peer;
@@ -20,7 +21,6 @@ use threadbare::http::request::{HeadLimits, HeadParser};
 use threadbare::http::target::Target;
 use threadbare::message::{Body, NoContent, Request, Source};
 use threadbare::routes;
-use threadbare::site::Site;
 
 fn app(root: &Path) -> App {
     app_with(root, "--quiet")

@@ -108,7 +108,7 @@ const BANS: &[Ban] = &[
         within: &[],
         // capacity.rs and telemetry/prometheus.rs read what the kernel says about this process and this machine, auth.rs what --auth-file names,
         // log_file.rs writes what --access-log names; no path of a client gets there. What trapdoors.rs opens is what the sandbox must not let it open.
-        except: &["site/root.rs", "capacity.rs", "auth.rs", "log_file.rs", "telemetry/prometheus.rs", "routes/trapdoors.rs"],
+        except: &["files/root.rs", "capacity.rs", "auth.rs", "log_file.rs", "telemetry/prometheus.rs", "routes/trapdoors.rs"],
         why: "only root.rs opens a path",
     },
     Ban {

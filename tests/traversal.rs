@@ -12,8 +12,8 @@ use support::site::TestSite;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::files::Site;
 use threadbare::net::memory::Scripted;
-use threadbare::site::Site;
 use threadbare::slot::Slot;
 
 const DOTS: [&str; 14] = [

@@ -11,9 +11,9 @@ use support::site::TestSite;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::files::Site;
 use threadbare::http::peer::Peer;
 use threadbare::net::memory::Scripted;
-use threadbare::site::Site;
 use threadbare::slot::Slot;
 
 /// How bytes are cut into the pieces that arrive.

@@ -15,8 +15,8 @@ use divan::counter::ItemsCount;
 use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
+use threadbare::files::Site;
 use threadbare::net::memory::Scripted;
-use threadbare::site::Site;
 use threadbare::slot::Slot;
 
 use crate::heads::{BROWSER, WRK};

@@ -13,7 +13,7 @@ use threadbare::conn;
 use threadbare::slot::Slot;
 use threadbare::net::memory::Scripted;
 use threadbare::http::peer::Peer;
-use threadbare::site::Site;
+use threadbare::files::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
 
 thread_local! {

@@ -7,10 +7,10 @@ use crate::config::cache_policy::{Caching, Sharing};
 use crate::config::glob::Glob;
 use crate::config::headers::{CommonField, CommonFields};
 use crate::config::{Cors, Tagging, Typing};
+use crate::files::content_hash::CAN_HASH;
 use crate::http::grammar::is_token;
 use crate::http::origin::{self, EXPOSED, Origins};
 use crate::http::scan::control_byte;
-use crate::site::digests::CAN_HASH;
 
 /// A year: what is more means the same to every cache.
 const CACHE_SECS_MAX: u64 = 31_536_000;

@@ -6,14 +6,14 @@
 use std::io::{self, Read};
 
 use crate::config::Limits;
+use crate::files::read_at::read_at;
+use crate::files::version::{Freshness, Stamp};
 use crate::finish::{Delimiter, Plan, Sending};
 use crate::http::chunked::{CHUNK_END, LAST, size_line};
 use crate::message::{Body, OpenFile, Response, Slice, Source};
 use crate::net::deadline::Deadline;
 use crate::net::piece::{Piece, SMALL_BYTES};
 use crate::net::transport::Stream;
-use crate::positioned::read_at;
-use crate::stamp::{Freshness, Stamp};
 
 /// What is gathered before it is written, but for files: those say themselves how much they hold.
 const GATHERED_BYTES: usize = 32 * 1024;

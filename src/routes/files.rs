@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::fields::Fields;
+use crate::files::regular::FoundFile;
+use crate::files::representation::{Kept, Representation};
 use crate::http::conditional::{self, Precondition, RangeUse};
 use crate::http::headers::name;
 use crate::http::method::Method;
@@ -13,8 +15,6 @@ use crate::http::range::{self, ByteRange, Ranges};
 use crate::http::status::Status;
 use crate::message::{Body, Part, Parts, Request, Response, Slice, Source};
 use crate::notes::Note;
-use crate::representation::{Kept, Representation};
-use crate::site::regular::FoundFile;
 
 /// Answers GET or HEAD of a file that has been opened.
 // Not inlined: see `conn::serve` on the depth of the stack.
@@ -179,15 +179,15 @@ mod tests {
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::*;
+    use crate::files::representation::Description;
+    use crate::files::scratch::Scratch;
+    use crate::files::version::Stamp;
     use crate::http::forwarded::Client;
     use crate::http::framing::Framing;
     use crate::http::peer::Peer;
     use crate::http::request::{HeadLimits, HeadParser};
     use crate::http::target::Target;
     use crate::message::{NoContent, OpenFile};
-    use crate::representation::Description;
-    use crate::site::scratch::Scratch;
-    use crate::stamp::Stamp;
 
     /// Answers a request for a text of ten bytes with these lines: from an open file, and from memory.
     fn ask(method: &str, lines: &[&str]) -> [Response; 2] {

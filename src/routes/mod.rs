@@ -18,13 +18,13 @@ use std::time::SystemTime;
 use crate::app::App;
 use crate::because::Because;
 use crate::config::{Fallback, Routes};
+use crate::files::lookup::{Found, lookup, start_page};
 use crate::http::method::Method;
 use crate::http::navigation::is_navigation;
 use crate::http::status::Status;
 use crate::http::target::Form;
 use crate::message::{Request, Response};
 use crate::site::listing;
-use crate::site::lookup::{Found, lookup, start_page};
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///

@@ -5,6 +5,8 @@
 use std::time::SystemTime;
 
 use crate::app::App;
+use crate::files::lookup::{Found, missing_page};
+use crate::files::representation::Representation;
 use crate::html;
 use crate::http::accept::{self, Reader};
 use crate::http::error::Malformed;
@@ -12,8 +14,6 @@ use crate::http::headers::Headers;
 use crate::http::status::Status;
 use crate::message::{Body, Request, Response, Slice, Source};
 use crate::page;
-use crate::representation::Representation;
-use crate::site::lookup::{Found, missing_page};
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.

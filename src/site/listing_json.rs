@@ -4,10 +4,10 @@
 
 use std::fmt::Write;
 
+use crate::files::directory::{Contents, Tally};
+use crate::files::root::{Entry, Kind, Name};
 use crate::http::target::encode_path;
 use crate::json::Json;
-use crate::site::contents::{Contents, Tally};
-use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::Moment;
 

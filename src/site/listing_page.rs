@@ -5,12 +5,12 @@
 
 use std::fmt::Write;
 
+use crate::files::directory::{Contents, Tally};
+use crate::files::root::{Entry, Kind, Name};
+use crate::files::sort_order::{Column, Direction};
 use crate::html;
 use crate::http::target::encode_path;
 use crate::page;
-use crate::site::contents::{Contents, Tally};
-use crate::site::order::{Column, Direction};
-use crate::site::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::{Grouped, Moment, Size};
 
@@ -162,9 +162,9 @@ mod tests {
 
     use super::*;
     use crate::config::Hidden;
+    use crate::files::directory::tests::contents;
+    use crate::files::scratch::Scratch;
     use crate::message::Body;
-    use crate::site::contents::tests::contents;
-    use crate::site::scratch::Scratch;
 
     /// The page of a directory.
     fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {

@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use crate::site::contents::Contents;
-use crate::site::root::{Entry, Kind, Name};
+use crate::files::directory::Contents;
+use crate::files::root::{Entry, Kind, Name};
 use crate::site::rows::Form;
 use crate::site::written::{Moment, Size};
 

@@ -6,9 +6,9 @@
 
 use std::io::{self, Read};
 
+use crate::files::directory::Contents;
+use crate::files::root::{Entry, Name};
 use crate::message::Body;
-use crate::site::contents::Contents;
-use crate::site::root::{Entry, Name};
 
 /// A listing up to this many bytes is made at once.
 const WHOLE_BYTES_MAX: usize = 32 * 1024;
@@ -112,8 +112,8 @@ impl Read for Rows {
 mod tests {
     use super::*;
     use crate::config::Hidden;
-    use crate::site::contents::tests::contents;
-    use crate::site::scratch::Scratch;
+    use crate::files::directory::tests::contents;
+    use crate::files::scratch::Scratch;
 
     const FORM: Form = Form {
         media_type: "text/plain",

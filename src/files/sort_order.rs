@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::io;
 use std::time::SystemTime;
 
+use crate::files::root::{Entry, Name};
 use crate::http::target::Target;
-use crate::site::root::{Entry, Name};
 
 /// What a listing is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,8 +162,8 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::files::root::Kind;
     use crate::http::request::{HeadLimits, HeadParser};
-    use crate::site::root::Kind;
 
     #[test]
     fn natural_order() {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 
 use crate::config::Symlinks;
-use crate::site::outside::as_seen_outside;
-use crate::site::root::{self, Readable, Root};
+use crate::files::open_error::as_seen_outside;
+use crate::files::root::{self, Readable, Root};
 
 /// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.
 const RECHECK_TIME: Duration = Duration::from_millis(500);

@@ -6,10 +6,10 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::site::lookup::Directory;
-use crate::site::order::Order;
-use crate::site::readme::Readme;
-use crate::site::root::{Entry, Kind, Name};
+use crate::files::lookup::Directory;
+use crate::files::readme::Readme;
+use crate::files::root::{Entry, Kind, Name};
+use crate::files::sort_order::Order;
 
 /// Names in one listing. A longer directory is refused: a client that copies or deletes accordingly would take a cut listing for a whole one.
 pub const NAMES_MAX: usize = 200_000;
@@ -178,10 +178,10 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::config::Hidden;
+    use crate::files::lookup::{Found, lookup};
+    use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, HeadParser};
     use crate::http::target::Target;
-    use crate::site::lookup::{Found, lookup};
-    use crate::site::scratch::Scratch;
 
     /// What is in a directory, at most so many names of it.
     pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> Contents {

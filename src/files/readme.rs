@@ -5,8 +5,8 @@
 
 use std::io::Read;
 
-use crate::site::lookup::Directory;
-use crate::site::root::{Kind, Name};
+use crate::files::lookup::Directory;
+use crate::files::root::{Kind, Name};
 
 /// What is shown of one: more is a book, and has a link.
 const BYTES_MAX: u64 = 64 * 1024;

@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::positioned::read_exact_at;
-use crate::representation::{Kept, Representation};
-use crate::site::root::Root;
-use crate::stamp::Stamp;
+use crate::files::read_at::read_exact_at;
+use crate::files::representation::{Kept, Representation};
+use crate::files::root::Root;
+use crate::files::version::Stamp;
 
 /// Larger files are read each time. Sending one from memory spares one copy of two; beyond this, other things cost more.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -206,9 +206,9 @@ mod tests {
 
     use super::*;
     use crate::config::Symlinks;
-    use crate::representation::Description;
-    use crate::site::root;
-    use crate::site::scratch::Scratch;
+    use crate::files::representation::Description;
+    use crate::files::root;
+    use crate::files::scratch::Scratch;
 
     /// Opens the file and offers it to the cache, `later` after now.
     fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<Kept>> {

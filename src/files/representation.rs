@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::fields::Fields;
+use crate::files::version::Stamp;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
 use crate::http::negotiation::Coding;
-use crate::stamp::Stamp;
 
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);

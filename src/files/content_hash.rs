@@ -10,8 +10,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::representation::Digest;
-use crate::stamp::{Freshness, Stamp};
+use crate::files::representation::Digest;
+use crate::files::version::{Freshness, Stamp};
 
 /// Larger files are told apart by their times as ever. A client waits for its first byte until all of the file has been read: less than
 /// two seconds for so many bytes that are in memory already.
@@ -84,7 +84,7 @@ fn hash(file: &File, length: u64) -> Option<Digest> {
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::positioned::read_exact_at;
+    use crate::files::read_at::read_exact_at;
 
     const PIECE_BYTES: u64 = 64 * 1024;
     const DIGEST_BYTES: usize = 20;
@@ -116,7 +116,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::site::scratch::Scratch;
+    use crate::files::scratch::Scratch;
 
     fn stamp_of(file: &File) -> Stamp {
         let Ok(metadata) = file.metadata() else { panic!("an open file has metadata") };

@@ -7,7 +7,7 @@
 use cap_std::fs::Dir;
 
 use crate::config::Symlinks;
-use crate::stamp::Stamp;
+use crate::files::version::Stamp;
 
 /// Whether `path`, from `root` on, leads to the version of a regular file that the stamp was taken of. Where links may not leave the
 /// root, none may be on the way: a path with links is opened each time, for only opening can tell where they lead.
@@ -52,8 +52,8 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::site::root::{Opened, Root};
-    use crate::site::scratch::Scratch;
+    use crate::files::root::{Opened, Root};
+    use crate::files::scratch::Scratch;
 
     #[test]
     fn what_has_changed_or_lies_behind_a_link_is_not_the_same() {

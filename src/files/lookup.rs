@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::{Hidden, Listing};
+use crate::files::Site;
+use crate::files::current::RootError;
+use crate::files::regular::{self, Form, FoundFile, Lies};
+use crate::files::representation::Kept;
+use crate::files::root::{self, Entry, Name, Opened, Root, join};
 use crate::http::negotiation::Codings;
 use crate::http::target::Target;
-use crate::representation::Kept;
-use crate::site::Site;
-use crate::site::current::RootError;
-use crate::site::regular::{self, Form, FoundFile, Lies};
-use crate::site::root::{self, Entry, Name, Opened, Root, join};
 
 /// What a path means.
 #[derive(Debug)]
@@ -260,8 +260,8 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, HeadParser};
-    use crate::site::scratch::Scratch;
 
     /// What a target means, in a word: the content of a file, `list`, `to …` or `-`.
     fn look(site: &Site, target: &str) -> String {

@@ -14,10 +14,10 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::config::Symlinks;
-use crate::site::outside::as_seen_outside;
-use crate::site::still::is_still;
-use crate::site::windows_name::windows_trap;
-use crate::stamp::Stamp;
+use crate::files::open_error::as_seen_outside;
+use crate::files::unchanged::is_still;
+use crate::files::version::Stamp;
+use crate::files::windows_name::windows_trap;
 
 /// The root of what is served.
 #[derive(Debug)]
@@ -477,7 +477,7 @@ fn os_name(name: &[u8]) -> io::Result<&OsStr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::scratch::Scratch;
+    use crate::files::scratch::Scratch;
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::Tagging;
+use crate::files::representation::{Description, Kept, Representation};
+use crate::files::root::{Opened, Root};
+use crate::files::version::Stamp;
+use crate::files::{Site, cache, media_type};
 use crate::http::negotiation::{Coding, Codings, Identity};
 use crate::message::OpenFile;
-use crate::representation::{Description, Kept, Representation};
-use crate::site::root::{Opened, Root};
-use crate::site::{Site, cache, media_type};
-use crate::stamp::Stamp;
 
 /// What lies at a path.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>) ->
 /// Looks at a path beneath the root, without a slash at its end. `codings` is `None` where there is one form of each file.
 ///
 /// # Errors
-/// As [`Root::open_beneath`](crate::site::root::Root::open_beneath).
+/// As [`Root::open_beneath`](crate::files::root::Root::open_beneath).
 pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
     let lies = match site.cache.find(root, path) {
         Some(kept) => Lies::File(Form::Kept(kept)),
