@@ -2,8 +2,8 @@
 
 use log::Level;
 
-use crate::app::App;
 use crate::config::{Fallback, Hosts, Precompressed, Preface};
+use crate::handlers::app::App;
 use crate::os::sandbox::Confined;
 
 /// One line for the log.

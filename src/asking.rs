@@ -8,21 +8,21 @@ use std::time::SystemTime;
 
 use log::error;
 
-use crate::app::App;
-use crate::because::Because;
 use crate::ended::Ended;
+use crate::handlers::app::App;
+use crate::handlers::decision_trace::Notes;
+use crate::handlers::message::{Content, NoContent, Request, Response};
+use crate::handlers::outcome::Because;
+use crate::handlers::{self, error_page};
 use crate::http::error::Malformed;
 use crate::http::forwarded::Client;
 use crate::http::headers::Headers;
 use crate::http::request::RequestHead;
 use crate::http::request_info::Understood;
 use crate::http::status::Status;
-use crate::message::{Content, NoContent, Request, Response};
 use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
-use crate::notes::Notes;
-use crate::routes::{self, refusal};
 use crate::slot::{Evicted, Slot};
 
 /// A request that has been understood, and is about to be answered.
@@ -106,7 +106,7 @@ impl Asking<'_> {
     fn route(&self, content: &mut dyn Content, outcome: &mut Outcome) {
         let Asking { app, from, head, understood, notes } = *self;
         let mut request = Request { from, head, target: &understood.target, framing: understood.framing, content, notes };
-        let answer = AssertUnwindSafe(|| outcome.response = routes::answer(&mut request, app, SystemTime::now()));
+        let answer = AssertUnwindSafe(|| outcome.response = handlers::answer(&mut request, app, SystemTime::now()));
         if catch_unwind(answer).is_err() {
             error!("a handler panicked; the answer is 500");
             let why = "a fault of this server, which has been logged";
@@ -122,7 +122,7 @@ impl Asking<'_> {
 fn replace(response: &mut Response, broken: Broken, headers: &Headers<'_>) -> Ended {
     match broken {
         Broken::Malformed(what) => {
-            *response = refusal::malformed(what, headers).because(Because::BrokenContent(what));
+            *response = error_page::malformed(what, headers).because(Because::BrokenContent(what));
             Ended::Malformed(what)
         }
         Broken::TimedOut => {

@@ -8,11 +8,14 @@ use std::time::{Instant, SystemTime};
 
 use log::debug;
 
-use crate::app::App;
 use crate::asking::{Asking, Outcome, Unanswered};
 use crate::delivery::{Asked, Delivered, Delivery, Flushing};
 use crate::ended::Ended;
 use crate::finish::{self, Plan};
+use crate::handlers::app::App;
+use crate::handlers::decision_trace::Notes;
+use crate::handlers::error_page;
+use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::error::{Fault, Malformed};
 use crate::http::forwarded::Client;
@@ -22,14 +25,11 @@ use crate::http::peer::Peer;
 use crate::http::request::{HeadParser, Progress, Version};
 use crate::http::request_info::understand;
 use crate::http::status::Status;
-use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
 use crate::net::send::Outbox;
 use crate::net::transport::Stream;
-use crate::notes::Notes;
 use crate::preface;
-use crate::routes::refusal;
 use crate::slot::Slot;
 use crate::telemetry::metrics::{Metrics, Visit};
 
@@ -309,7 +309,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse_head(&mut self, what: Malformed) -> Next {
         let head = self.parser.head(self.inbox.bytes());
-        let response = head.map_or_else(|| Response::malformed(what), |head| refusal::malformed(what, &head.headers));
+        let response = head.map_or_else(|| Response::malformed(what), |head| error_page::malformed(what, &head.headers));
         self.refuse(response, self.parser.method(), Ended::Malformed(what))
     }
 

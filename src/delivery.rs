@@ -7,18 +7,18 @@ use std::time::{Instant, SystemTime};
 
 use log::warn;
 
-use crate::app::App;
 use crate::config::Config;
 use crate::ended::Ended;
 use crate::explain::Explain;
 use crate::finish::{self, Delimiter, Plan};
+use crate::handlers::app::App;
+use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::forwarded::{self, Client, Trusted};
 use crate::http::framing::Persistence;
 use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
 use crate::http::status::Status;
-use crate::message::Response;
 use crate::net::deadline::Deadline;
 use crate::net::send::{self, Outbox, Sent};
 use crate::net::transport::Stream;

@@ -6,13 +6,13 @@
 use std::time::SystemTime;
 
 use crate::config::headers::CommonFields;
+use crate::handlers::message::{Body, Response};
 use crate::http::date::HttpDate;
 use crate::http::framing::Persistence;
 use crate::http::method::Method;
 use crate::http::request::Version;
 use crate::http::response::{end_of_head, field_line, number_line, status_line};
 use crate::http::status::Status;
-use crate::message::{Body, Response};
 
 /// How the recipient will know where the content ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //! 3. **request**: [`understood`] is what the head says, taken together: [`http::target`] which resource is meant, [`http::framing`] how
 //!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
 //! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
-//!    they may look at is [`app`]; who may ask at all, [`auth`] and [`routes::gate`] know.
+//!    they may look at is [`app`]; who may ask at all, [`auth`] and [`handlers::access`] know.
 //! 5. **file**: [`files::lookup`] finds it beneath [`files::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
 //!    [`http::conditional`] and [`http::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
@@ -92,10 +92,7 @@
 )]
 
 pub mod advice;
-pub mod app;
 pub mod asking;
-pub mod auth;
-pub mod because;
 pub mod browser;
 pub mod cli;
 pub mod config;
@@ -103,26 +100,19 @@ pub mod conn;
 pub mod delivery;
 pub mod ended;
 pub mod explain;
-pub mod fields;
 pub mod files;
 pub mod finish;
+pub mod handlers;
 pub mod health_check;
-pub mod html;
 pub mod http;
 pub mod interfaces;
-pub mod json;
 pub mod listen;
 pub mod live;
-pub mod message;
 pub mod net;
-pub mod notes;
 pub mod os;
-pub mod page;
 pub mod preface;
 pub mod qr;
-pub mod routes;
 pub mod server;
-pub mod site;
 pub mod slot;
 pub mod telemetry;
 pub mod welcome;

@@ -15,12 +15,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::cli::talk::Talk;
 use threadbare::config::Bind;
 use threadbare::explain::Explain;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::listen::{CannotListen, Listeners, Place};
 use threadbare::os::signals::Stop;
 use threadbare::os::systemd::{Notify, State};

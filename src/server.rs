@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 
-use crate::app::App;
 use crate::config::headers::CommonFields;
 use crate::conn;
 use crate::finish;
+use crate::handlers::app::App;
 use crate::http::peer::Peer;
 use crate::listen::{Listeners, Trouble, accept};
 use crate::live::{Admission, Admitted, Live};

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::http::peer::Peer;
 use threadbare::net::memory::Scripted;
 use threadbare::slot::Slot;

@@ -78,7 +78,7 @@ fn the_chapters_are_numbered_listed_and_end_with_three_exercises() {
 #[test]
 fn the_route_from_beginning_to_end_is_the_one_that_is_compiled() {
     // The doc comment of `Route` is run as a test, so what stands there compiles.
-    let source = text("src/routes/mod.rs");
+    let source = text("src/handlers/mod.rs");
     let compiled: Vec<&str> = source.lines().filter_map(|line| line.strip_prefix("///")).map(str::trim).collect();
     let shown = text("CONTRIBUTING.md");
     let blocks = rust_blocks(&shown);
@@ -86,6 +86,6 @@ fn the_route_from_beginning_to_end_is_the_one_that_is_compiled() {
     for block in blocks {
         let block: Vec<&str> = block.into_iter().map(str::trim).collect();
         let is_there = compiled.windows(block.len()).any(|lines| lines == block);
-        assert!(is_there, "the doc comment of Route in src/routes/mod.rs has not these lines:\n{}", block.join("\n"));
+        assert!(is_there, "the doc comment of Route in src/handlers/mod.rs has not these lines:\n{}", block.join("\n"));
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use process::{Client, Log, Process, Scratch, address, run};
 use threadbare::config::Limits;
-use threadbare::routes::ROUTES;
+use threadbare::handlers::ROUTES;
 
 #[test]
 fn words_that_mean_nothing_are_named_and_end_it_with_2() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use threadbare::cli::Cli;
 use threadbare::config::Limits;
-use threadbare::routes::ROUTES;
+use threadbare::handlers::ROUTES;
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)).unwrap()

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use support::site::TestSite;
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::explain::Explain;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
 use threadbare::slot::Slot;
 use threadbare::telemetry::color::Ink;

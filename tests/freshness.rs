@@ -11,16 +11,16 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use process::{Scratch, served};
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
+use threadbare::handlers;
+use threadbare::handlers::app::App;
+use threadbare::handlers::message::{Body, NoContent, Request, Source};
 use threadbare::http::forwarded::Client;
 use threadbare::http::framing::Framing;
 use threadbare::http::peer::Peer;
 use threadbare::http::request::{HeadLimits, HeadParser};
 use threadbare::http::target::Target;
-use threadbare::message::{Body, NoContent, Request, Source};
-use threadbare::routes;
 
 fn app(root: &Path) -> App {
     app_with(root, "--quiet")
@@ -55,7 +55,7 @@ fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
     let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
     let mut request =
         Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
-    let response = routes::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
+    let response = handlers::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {
         Body::Slice(Source::Kept(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),

@@ -39,7 +39,7 @@ const FILES: &[(&str, &str)] = &[
     ("net/transport.rs", "no look before a read that waits"),
     ("os/systemd.rs", "there is no systemd to be told"),
     ("files/read_at.rs", "Windows has a call of its own"),
-    ("routes/trapdoors.rs", "left out of every build that serves anyone"),
+    ("handlers/test_routes.rs", "left out of every build that serves anyone"),
     ("os/sandbox.rs", "it says that there is none, and --sandbox require refuses to start"),
     ("files/open_error.rs", "errors are told apart by their kind alone"),
     ("files/root.rs", "files are opened by cap-std alone; names are text"),

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use support::site::TestSite;
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
 use threadbare::slot::Slot;
 

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use support::case::{self, Case};
 use support::site::TestSite;
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::http::peer::Peer;
 use threadbare::net::memory::Scripted;
 use threadbare::slot::Slot;

@@ -12,10 +12,10 @@ use std::{env, process};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use threadbare::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::files::Site;
+use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
 use threadbare::slot::Slot;
 

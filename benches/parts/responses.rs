@@ -6,12 +6,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use divan::Bencher;
 use threadbare::config::headers::CommonFields;
 use threadbare::finish;
+use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
 use threadbare::http::framing::Persistence;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::Status;
-use threadbare::message::Response;
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::app::App;
+use threadbare::handlers::app::App;
 use threadbare::cli::Cli;
 use threadbare::conn;
 use threadbare::slot::Slot;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::auth::{self, Auth};
 use crate::config::cache_policy::Sharing;
 use crate::config::{Bind, Hosts, Sandbox};
+use crate::handlers::credentials::{self, Auth};
 use crate::http::target::Authority;
 
 /// Who may see the site.
@@ -61,13 +61,17 @@ impl Guests {
     }
 
     /// Who may come in.
-    pub fn passwords(&self) -> auth::Sources<'_> {
-        auth::Sources { given: &self.auth, file: self.auth_file.as_deref(), environment: std::env::var_os(auth::VARIABLE) }
+    pub fn passwords(&self) -> credentials::Sources<'_> {
+        credentials::Sources {
+            given: &self.auth,
+            file: self.auth_file.as_deref(),
+            environment: std::env::var_os(credentials::VARIABLE),
+        }
     }
 
     /// Who may keep what we send: where there are passwords, only the browser of who gave one.
     pub fn sharing(&self) -> Sharing {
-        let auth::Sources { given, file, environment } = self.passwords();
+        let credentials::Sources { given, file, environment } = self.passwords();
         let is_open = given.is_empty() && file.is_none() && environment.is_none_or(|lines| lines.is_empty());
         if is_open { Sharing::Public } else { Sharing::Private }
     }

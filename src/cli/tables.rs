@@ -1,7 +1,7 @@
 //! What does the help say that comes from tables? Routes, limits, environment variables, exit codes.
 
 use crate::config::Limits;
-use crate::routes::ROUTES;
+use crate::handlers::ROUTES;
 
 /// Built-in routes, and what each is for.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {

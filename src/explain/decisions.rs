@@ -1,9 +1,9 @@
 //! How were the conditions and the ranges of a request decided?
 
+use crate::handlers::decision_trace::Note;
 use crate::http::conditional::{Precondition, RangeUse, Validators};
 use crate::http::date::HttpDate;
 use crate::http::range::{ByteRange, Ranges};
-use crate::notes::Note;
 
 /// A decision in words.
 pub fn sentence(note: &Note) -> String {

@@ -12,16 +12,16 @@ pub mod statuses;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use crate::because::Because;
 use crate::ended::Ended;
 use crate::finish::Plan;
+use crate::handlers::decision_trace::Notes;
+use crate::handlers::message::Response;
+use crate::handlers::outcome::Because;
 use crate::http::error::Fault;
 use crate::http::framing::{Expectation, Framing};
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{Form, Target};
-use crate::message::Response;
-use crate::notes::Notes;
 use crate::telemetry::color::Ink;
 use crate::telemetry::log_queue::LogWriter;
 

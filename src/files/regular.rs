@@ -14,8 +14,8 @@ use crate::files::representation::{Description, Kept, Representation};
 use crate::files::root::{Opened, Root};
 use crate::files::version::Stamp;
 use crate::files::{Site, cache, media_type};
+use crate::handlers::message::OpenFile;
 use crate::http::negotiation::{Coding, Codings, Identity};
-use crate::message::OpenFile;
 
 /// What lies at a path.
 #[derive(Debug)]

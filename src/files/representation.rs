@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::fields::Fields;
 use crate::files::version::Stamp;
+use crate::handlers::response_headers::Fields;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
 use crate::http::negotiation::Coding;

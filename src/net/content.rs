@@ -7,11 +7,11 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::config::Limits;
+use crate::handlers::message::Content;
 use crate::http::chunked::Decoder;
 use crate::http::error::Malformed;
 use crate::http::framing::{Expectation, Framing};
 use crate::http::response;
-use crate::message::Content;
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
 use crate::slot::{Evicted, Slot};

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use crate::files::directory::Contents;
 use crate::files::root::{Entry, Name};
-use crate::message::Body;
+use crate::handlers::message::Body;
 
 /// A listing up to this many bytes is made at once.
 const WHOLE_BYTES_MAX: usize = 32 * 1024;

@@ -3,14 +3,14 @@
 //! In this order: whoever asks for a name that is none of ours, whoever does not say who they are where that is asked for, and pages
 //! of other sites that ask for what they should not see. None of the answers holds a byte of the site.
 
-use crate::app::App;
-use crate::auth::Verdict;
 use crate::config::Hosts;
+use crate::handlers::app::App;
+use crate::handlers::credentials::Verdict;
+use crate::handlers::message::{Request, Response};
 use crate::http::headers::name;
 use crate::http::host;
 use crate::http::same_origin::{AskingSite, asking_site};
 use crate::http::status::Status;
-use crate::message::{Request, Response};
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
 // None of these is inlined: see `conn::serve` on the depth of the stack.

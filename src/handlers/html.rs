@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// Text that stands for itself in HTML, between tags and inside a quoted attribute alike.
 ///
 /// ```
-/// assert_eq!(threadbare::html::escape("<a href='x'>"), "&lt;a href=&#39;x&#39;&gt;");
+/// assert_eq!(threadbare::handlers::html::escape("<a href='x'>"), "&lt;a href=&#39;x&#39;&gt;");
 /// ```
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {

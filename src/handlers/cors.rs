@@ -4,10 +4,10 @@
 //! is the same in all answers and one of [`CommonFields`](crate::config::headers::CommonFields); here is what depends on who asks.
 
 use crate::config::Cors;
+use crate::handlers::message::{Request, Response};
 use crate::http::method::Method;
 use crate::http::origin::{PREFLIGHT_AGE_SECS, Permission, Preflight};
 use crate::http::status::Status;
-use crate::message::{Request, Response};
 
 /// The answer to a browser that asks on behalf of a page, before that page may send what no form could; `None` if that is not what is
 /// asked, or the page is nobody's whom we know: then it is told nothing that would let it.

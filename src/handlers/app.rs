@@ -1,9 +1,9 @@
 //! What may a request look at?
 
-use crate::auth::Auth;
 use crate::config::Config;
 use crate::explain::Explain;
 use crate::files::Site;
+use crate::handlers::credentials::Auth;
 use crate::os::signals::Stop;
 use crate::os::systemd::Notify;
 use crate::telemetry::access_log::AccessLog;

@@ -7,9 +7,9 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::app::App;
+use crate::handlers::app::App;
+use crate::handlers::message::{Request, Response};
 use crate::http::status::Status;
-use crate::message::{Request, Response};
 
 /// Panics.
 pub fn panic(_: &mut Request<'_>, _: &App) -> Response {

@@ -5,15 +5,15 @@ use std::fmt::{self, Display, Write};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::app::App;
+use crate::handlers::app::App;
+use crate::handlers::json::Json;
+use crate::handlers::message::{Request, Response};
 use crate::http::accept::{self, Reader};
 use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing::Framing;
 use crate::http::headers::name;
 use crate::http::request::Version;
 use crate::http::status::Status;
-use crate::json::Json;
-use crate::message::{Request, Response};
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
 const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 /// A text whose `Display` is a JSON string.
 ///
 /// ```
-/// assert_eq!(threadbare::json::Json("a \"b\"").to_string(), r#""a \"b\"""#);
+/// assert_eq!(threadbare::handlers::json::Json("a \"b\"").to_string(), r#""a \"b\"""#);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a>(pub &'a str);

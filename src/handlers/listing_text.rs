@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use crate::files::directory::Contents;
 use crate::files::root::{Entry, Kind, Name};
-use crate::site::rows::Form;
-use crate::site::written::{Moment, Size};
+use crate::handlers::human_format::{Moment, Size};
+use crate::handlers::listing_stream::Form;
 
 /// The lines.
 pub const TEXT: Form = Form { media_type: "text/plain; charset=utf-8", begin, row, end };

@@ -4,16 +4,16 @@
 
 use std::time::SystemTime;
 
-use crate::app::App;
 use crate::files::lookup::{Found, missing_page};
 use crate::files::representation::Representation;
-use crate::html;
+use crate::handlers::app::App;
+use crate::handlers::html;
+use crate::handlers::message::{Body, Request, Response, Slice, Source};
+use crate::handlers::page;
 use crate::http::accept::{self, Reader};
 use crate::http::error::Malformed;
 use crate::http::headers::Headers;
 use crate::http::status::Status;
-use crate::message::{Body, Request, Response, Slice, Source};
-use crate::page;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.

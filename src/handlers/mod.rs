@@ -1,37 +1,50 @@
-//! Which code answers?
+//! Handlers: from a request to a response, without a socket.
 //!
-//! **Your files win.** A path is looked up in the served directory first; a built-in route answers only where the directory has
-//! nothing of that name. So no site is ever shadowed by `/hello`.
+//! A handler returns a response as data. Its framing is decided, and its bytes are written, in `server`.
 
-pub mod basics;
-pub mod cross_origin;
+pub mod access;
+pub mod app;
+pub mod builtin;
+pub mod cors;
+pub mod credentials;
+pub mod decision_trace;
 pub mod echo;
-pub mod files;
-pub mod gate;
+pub mod error_page;
+pub mod html;
+pub mod human_format;
+pub mod json;
+pub mod listing;
+pub mod listing_html;
+pub mod listing_json;
+pub mod listing_stream;
+pub mod listing_text;
+pub mod message;
 pub mod metrics;
-pub mod refusal;
+pub mod outcome;
+pub mod page;
+pub mod response_headers;
+pub mod static_file;
 #[cfg(feature = "trapdoors")]
-pub mod trapdoors;
+pub mod test_routes;
 
 use std::time::SystemTime;
 
-use crate::app::App;
-use crate::because::Because;
 use crate::config::{Fallback, Routes};
 use crate::files::lookup::{Found, lookup, start_page};
+use crate::handlers::app::App;
+use crate::handlers::message::{Request, Response};
+use crate::handlers::outcome::Because;
 use crate::http::method::Method;
 use crate::http::navigation::is_navigation;
 use crate::http::status::Status;
 use crate::http::target::Form;
-use crate::message::{Request, Response};
-use crate::site::listing;
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
 /// The one that CONTRIBUTING.md adds from beginning to end:
 ///
 /// ```
-/// # use threadbare::routes::{Answers, OpenTo, Route};
+/// # use threadbare::handlers::{Answers, OpenTo, Route};
 /// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
@@ -40,17 +53,17 @@ use crate::site::listing;
 ///     methods: READ,
 ///     open_to: OpenTo::Guests,
 ///     answers: Answers::Always,
-///     handler: basics::time,
+///     handler: builtin::time,
 ///     says: "how late it is here",
 /// },
 /// # ];
 /// # assert_eq!(ROUTES.len(), 1);
-/// # mod basics {
+/// # mod builtin {
 /// # use std::time::SystemTime;
-/// # use threadbare::app::App;
+/// # use threadbare::handlers::app::App;
 /// # use threadbare::http::date::HttpDate;
 /// # use threadbare::http::status::Status;
-/// # use threadbare::message::{Request, Response};
+/// # use threadbare::handlers::message::{Request, Response};
 ///
 /// /// The time of this server, as HTTP writes it.
 /// pub fn time(_: &mut Request<'_>, _: &App) -> Response {
@@ -107,7 +120,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Guests,
         answers: Answers::Always,
-        handler: basics::hello,
+        handler: builtin::hello,
         says: "a page that greets; ?name= says whom",
     },
     Route {
@@ -115,7 +128,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Everybody,
         answers: Answers::Always,
-        handler: basics::health,
+        handler: builtin::health,
         says: "ok, as long as the server runs; 503 once it is asked to stop",
     },
     Route {
@@ -139,7 +152,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Guests,
         answers: Answers::Always,
-        handler: basics::favicon,
+        handler: builtin::favicon,
         says: "an icon for sites that have none",
     },
     Route {
@@ -147,7 +160,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Guests,
         answers: Answers::Always,
-        handler: basics::favicon,
+        handler: builtin::favicon,
         says: "the same",
     },
     #[cfg(feature = "trapdoors")]
@@ -156,7 +169,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Guests,
         answers: Answers::Always,
-        handler: trapdoors::panic,
+        handler: test_routes::panic,
         says: "panics, for tests",
     },
     #[cfg(feature = "trapdoors")]
@@ -165,7 +178,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         open_to: OpenTo::Guests,
         answers: Answers::Always,
-        handler: trapdoors::escape,
+        handler: test_routes::escape,
         says: "tries to get out, for tests",
     },
 ];
@@ -180,10 +193,10 @@ pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
-    let response = refusal::dressed(response, &request.head.headers);
+    let response = error_page::dressed(response, &request.head.headers);
     match &app.config.cors {
         None => response,
-        Some(cors) => cross_origin::permitted(response, request, cors),
+        Some(cors) => cors::permitted(response, request, cors),
     }
 }
 
@@ -196,7 +209,7 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
     let reads = matches!(request.head.method, Method::Get | Method::Head);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         // What is asked for most often is answered on a shallow stack.
-        Found::Kept(kept) if reads => files::answer_kept(kept, request).because(Because::Kept),
+        Found::Kept(kept) if reads => static_file::answer_kept(kept, request).because(Because::Kept),
         found => answer_found(found, request, app, now),
     }
 }
@@ -205,13 +218,13 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 fn answer_at_the_door(request: &mut Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
-    if let Some(refusal) = gate::wrong_name(request, app) {
+    if let Some(refusal) = access::wrong_name(request, app) {
         return Some(refusal.because(Because::OtherName));
     }
     if let Some(leave) = leave(request, app) {
         return Some(leave.because(Because::Preflight));
     }
-    if let Some(refusal) = gate::stranger(request, app) {
+    if let Some(refusal) = access::stranger(request, app) {
         return Some(answer_stranger(refusal, request, app, now));
     }
     (request.target.form == Form::Asterisk).then(|| allowing(Status::NO_CONTENT, READ).because(Because::Server))
@@ -223,7 +236,7 @@ fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
     // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
     let route = route(request, app).filter(|route| route.open_to != OpenTo::OwnPages);
-    cross_origin::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
+    cors::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
 /// Answers a request for what its path means.
@@ -231,9 +244,15 @@ fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
 #[inline(never)]
 fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match found {
-        Found::Kept(kept) => unless_refused(request, READ, |request| files::answer_kept(kept, request)).because(Because::Kept),
-        Found::File(file) => unless_refused(request, READ, |request| files::answer(*file, request)).because(Because::Opened),
-        Found::Unacceptable => unless_refused(request, READ, |_| files::answer_unacceptable()).because(Because::Unacceptable),
+        Found::Kept(kept) => {
+            unless_refused(request, READ, |request| static_file::answer_kept(kept, request)).because(Because::Kept)
+        }
+        Found::File(file) => {
+            unless_refused(request, READ, |request| static_file::answer(*file, request)).because(Because::Opened)
+        }
+        Found::Unacceptable => {
+            unless_refused(request, READ, |_| static_file::answer_unacceptable()).because(Because::Unacceptable)
+        }
         Found::Directory(directory) => {
             unless_refused(request, READ, |request| listing::answer(directory, request)).because(Because::Directory)
         }
@@ -251,7 +270,7 @@ fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemT
             Some(route) => answer_route(route, request, app),
             None => match application(request, app, now) {
                 Some(response) => response.because(Because::Application),
-                None => refusal::missing(request, app, now).because(Because::Nothing),
+                None => error_page::missing(request, app, now).because(Because::Nothing),
             },
         },
     }
@@ -266,9 +285,9 @@ fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Resp
     }
     let codings = app.config.precompressed.codings(headers);
     let response = match start_page(&app.site, codings.as_ref(), now) {
-        Found::Kept(kept) => files::answer_kept(kept, request),
-        Found::File(file) => files::answer(*file, request),
-        Found::Unacceptable => files::answer_unacceptable(),
+        Found::Kept(kept) => static_file::answer_kept(kept, request),
+        Found::File(file) => static_file::answer(*file, request),
+        Found::Unacceptable => static_file::answer_unacceptable(),
         Found::Failed(error) => Response::failed(&error),
         Found::Directory(_) | Found::Redirect(_) | Found::Missing | Found::Unavailable(_) => return None,
     };
@@ -293,7 +312,7 @@ fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now:
 #[inline(never)]
 fn answer_route(route: &Route, request: &mut Request<'_>, app: &App) -> Response {
     if route.open_to == OpenTo::OwnPages
-        && let Some(refusal) = gate::other_site(request)
+        && let Some(refusal) = access::other_site(request)
     {
         return refusal.because(Because::OtherSite(route.path));
     }

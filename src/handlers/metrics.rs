@@ -1,8 +1,8 @@
 //! What does Prometheus get to read? `/metrics`, if somebody asked for it (`--metrics`).
 
-use crate::app::App;
+use crate::handlers::app::App;
+use crate::handlers::message::{Request, Response};
 use crate::http::status::Status;
-use crate::message::{Request, Response};
 use crate::telemetry::prometheus::MEDIA_TYPE;
 
 /// All numbers, as they are now.

@@ -5,16 +5,16 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::fields::Fields;
 use crate::files::regular::FoundFile;
 use crate::files::representation::{Kept, Representation};
+use crate::handlers::decision_trace::Note;
+use crate::handlers::message::{Body, Part, Parts, Request, Response, Slice, Source};
+use crate::handlers::response_headers::Fields;
 use crate::http::conditional::{self, Precondition, RangeUse};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::range::{self, ByteRange, Ranges};
 use crate::http::status::Status;
-use crate::message::{Body, Part, Parts, Request, Response, Slice, Source};
-use crate::notes::Note;
 
 /// Answers GET or HEAD of a file that has been opened.
 // Not inlined: see `conn::serve` on the depth of the stack.
@@ -182,12 +182,12 @@ mod tests {
     use crate::files::representation::Description;
     use crate::files::scratch::Scratch;
     use crate::files::version::Stamp;
+    use crate::handlers::message::{NoContent, OpenFile};
     use crate::http::forwarded::Client;
     use crate::http::framing::Framing;
     use crate::http::peer::Peer;
     use crate::http::request::{HeadLimits, HeadParser};
     use crate::http::target::Target;
-    use crate::message::{NoContent, OpenFile};
 
     /// Answers a request for a text of ten bytes with these lines: from an open file, and from memory.
     fn ask(method: &str, lines: &[&str]) -> [Response; 2] {

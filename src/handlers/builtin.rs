@@ -1,10 +1,10 @@
 //! What does a first visitor see? `/hello`, the icon in the tab, and `/health` for those who only ask whether we are there.
 
-use crate::app::App;
-use crate::html;
+use crate::handlers::app::App;
+use crate::handlers::html;
+use crate::handlers::message::{Body, Request, Response};
+use crate::handlers::page;
 use crate::http::status::Status;
-use crate::message::{Body, Request, Response};
-use crate::page;
 
 /// An HTML page that greets; `?name=` says whom.
 pub fn hello(request: &mut Request<'_>, _: &App) -> Response {

@@ -8,17 +8,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::because::Because;
-use crate::fields::Fields;
 use crate::files::representation::Kept;
 use crate::files::version::Stamp;
+use crate::handlers::decision_trace::{Note, Notes};
+use crate::handlers::outcome::Because;
+use crate::handlers::response_headers::Fields;
 use crate::http::error::Malformed;
 use crate::http::forwarded::Client;
 use crate::http::framing::Framing;
 use crate::http::request::RequestHead;
 use crate::http::status::Status;
 use crate::http::target::Target;
-use crate::notes::{Note, Notes};
 
 /// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
 pub trait Content: Read {

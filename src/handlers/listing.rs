@@ -7,13 +7,13 @@ use std::io;
 use crate::files::directory::{Contents, NAMES_MAX};
 use crate::files::lookup::Directory;
 use crate::files::sort_order::Order;
+use crate::handlers::listing_html::PAGE;
+use crate::handlers::listing_json::JSON;
+use crate::handlers::listing_text::TEXT;
+use crate::handlers::message::{Request, Response};
+use crate::handlers::page;
 use crate::http::accept::{self, Reader};
 use crate::http::status::Status;
-use crate::message::{Request, Response};
-use crate::page;
-use crate::site::listing_json::JSON;
-use crate::site::listing_page::PAGE;
-use crate::site::listing_text::TEXT;
 
 /// Answers GET or HEAD of a directory.
 // Not inlined: see `conn::serve` on the depth of the stack.

@@ -8,11 +8,11 @@ use std::fmt::Write;
 use crate::files::directory::{Contents, Tally};
 use crate::files::root::{Entry, Kind, Name};
 use crate::files::sort_order::{Column, Direction};
-use crate::html;
+use crate::handlers::html;
+use crate::handlers::human_format::{Grouped, Moment, Size};
+use crate::handlers::listing_stream::Form;
+use crate::handlers::page;
 use crate::http::target::encode_path;
-use crate::page;
-use crate::site::rows::Form;
-use crate::site::written::{Grouped, Moment, Size};
 
 /// So many names are worth filtering; fewer are seen at a glance.
 const FILTERED_MIN: usize = 10;
@@ -164,7 +164,7 @@ mod tests {
     use crate::config::Hidden;
     use crate::files::directory::tests::contents;
     use crate::files::scratch::Scratch;
-    use crate::message::Body;
+    use crate::handlers::message::Body;
 
     /// The page of a directory.
     fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {

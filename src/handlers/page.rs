@@ -4,9 +4,9 @@
 //! the policy that goes with it (CSP Level 3) names the style sheet and the one script by their hashes, so that whatever else might get
 //! into a page, by a name that was not escaped, stays without effect.
 
-use crate::html;
+use crate::handlers::html;
+use crate::handlers::message::{Body, Response};
 use crate::http::status::Status;
-use crate::message::{Body, Response};
 
 /// The style sheet of all pages: light and dark, wide and narrow.
 const STYLE: &str = include_str!("style.css");

@@ -6,10 +6,10 @@ use std::fmt::Write;
 
 use crate::files::directory::{Contents, Tally};
 use crate::files::root::{Entry, Kind, Name};
+use crate::handlers::human_format::Moment;
+use crate::handlers::json::Json;
+use crate::handlers::listing_stream::Form;
 use crate::http::target::encode_path;
-use crate::json::Json;
-use crate::site::rows::Form;
-use crate::site::written::Moment;
 
 /// The object.
 pub const JSON: Form = Form { media_type: "application/json", begin, row, end };
