@@ -7,7 +7,7 @@
 //! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
 //!
 //! Still wrong: each request costs a connection and a thread (step 06). The silent one keeps its thread for ever (step 06 gives it a
-//! time), and nothing limits how many there are (`src/live.rs`). An `accept` that fails is tried again at once (`src/server.rs`).
+//! time), and nothing limits how many there are (`src/server/registry.rs`). An `accept` that fails is tried again at once (`src/server/mod.rs`).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -4,7 +4,7 @@
 //!
 //! Try: `printf '\377' | curl -s --data-binary @- http://127.0.0.1:8000/wrong/text | od -tx1`, and the same at `/right/text`
 //!
-//! Still wrong: all that is under `/wrong/`. A right way is a line here; what it takes in full begins in `src/conn.rs`.
+//! Still wrong: all that is under `/wrong/`. A right way is a line here; what it takes in full begins in `src/server/connection.rs`.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

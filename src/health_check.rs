@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::config::{Bind, Config, Preface};
-use crate::listen::Place;
 use crate::net::deadline::Deadline;
 use crate::net::socket::Socket;
+use crate::server::listener::Place;
 
 /// How long to wait for a connection, and how long for the answer. A server that is well needs milliseconds, and who runs the check gives
 /// up after a few seconds anyway.

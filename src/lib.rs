@@ -8,14 +8,14 @@
 //! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::read_buffer`] within
 //!    the time that [`net::deadline`] allows, until [`http::request`] says that the head is complete.
 //! 3. **request**: [`understood`] is what the head says, taken together: [`http::target`] which resource is meant, [`http::framing`] how
-//!    long the content is; [`net::content`] is that content as a plain reader. [`peer`] is who asks.
+//!    long the content is; [`server::request_body`] is that content as a plain reader. [`peer`] is who asks.
 //! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
 //!    they may look at is [`app`]; who may ask at all, [`auth`] and [`handlers::access`] know.
 //! 5. **file**: [`files::lookup`] finds it beneath [`files::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
 //!    [`http::conditional`] and [`http::range`] what of it is wanted.
 //! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
 //!    [`finish`] decides its framing and adds what all responses carry, of which [`common_fields`] were spelled at the start.
-//! 7. **bytes**: [`delivery`] has [`net::send`] write it, reading a file at any place ([`positioned`]) as long as it is still the same
+//! 7. **bytes**: [`delivery`] has [`server::response_writer`] write it, reading a file at any place ([`positioned`]) as long as it is still the same
 //!    ([`stamp`]). [`metrics`] count it, and [`access_log`] has a [`log_line`] made of it that [`log_writer`] takes without ever waiting. Then
 //!    comes the next request, or the end, which always has a reason: [`ended`].
 //!
@@ -35,7 +35,7 @@
 //! ```text
 //! bytes                                                          bytes
 //!   │                                                              ▲
-//!   ▼ net::read_buffer                                                   │ net::send
+//!   ▼ net::read_buffer                                                   │ server::response_writer
 //! head ──▶ target, framing ──▶ route ──▶ file ──▶ Response ──▶ status line, fields, content
 //!   http::request  http::target  routes    site     message          finish
 //!   │              http::framing           │
@@ -74,8 +74,8 @@
 //! - [`wire`] and [`semantics`] are pure: no socket, file, clock, log or lock.
 //! - Routes never see a socket, and [`net`] never sees a route: they meet in [`conn`] only.
 //! - Only [`http::framing`] reads Content-Length and Transfer-Encoding.
-//! - Only [`net::send`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
-//!   [`net::content`], when a handler first reads.
+//! - Only [`server::response_writer`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
+//!   [`server::request_body`], when a handler first reads.
 //! - Only [`net::deadline`] touches a socket's timeouts, only [`files::root`] opens a path that a client names.
 //! - Everything that a client can make long has a limit: in [`config::Limits`], or as a constant beside the loop that it bounds.
 //!
@@ -92,29 +92,17 @@
 )]
 
 pub mod advice;
-pub mod asking;
 pub mod browser;
 pub mod cli;
 pub mod config;
-pub mod conn;
-pub mod delivery;
-pub mod ended;
-pub mod explain;
 pub mod files;
-pub mod finish;
 pub mod handlers;
 pub mod health_check;
 pub mod http;
 pub mod interfaces;
-pub mod listen;
-pub mod live;
 pub mod net;
 pub mod os;
-pub mod preface;
 pub mod qr;
 pub mod server;
-pub mod slot;
 pub mod telemetry;
 pub mod welcome;
-pub mod wire;
-pub mod workers;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use threadbare::cli::Cli;
-use threadbare::conn;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::http::peer::Peer;
 use threadbare::net::memory::Scripted;
-use threadbare::slot::Slot;
+use threadbare::server::conn_state::Slot;
+use threadbare::server::connection;
 use threadbare::telemetry::access_log::AccessLog;
 use threadbare::telemetry::log_format::Format;
 use threadbare::telemetry::log_queue::{LogWriter, Losses};
@@ -29,7 +29,7 @@ fn allocations(app: &App, request: &str, requests: usize) -> usize {
     client.received.reserve_exact(requests * 4096);
     let (peer, slot) = (Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
     let region = Region::new(ALLOCATOR);
-    conn::serve(&mut client, peer, app, &slot);
+    connection::serve(&mut client, peer, app, &slot);
     let change = region.change();
     let answers = client.received.windows(12).filter(|bytes| bytes.starts_with(b"HTTP/1.1 ")).count();
     assert_eq!(answers, requests, "{}", String::from_utf8_lossy(&client.received));

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use support::site::TestSite;
 use threadbare::cli::Cli;
-use threadbare::conn;
-use threadbare::explain::Explain;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
-use threadbare::slot::Slot;
+use threadbare::server::conn_state::Slot;
+use threadbare::server::connection;
+use threadbare::server::explain::Explain;
 use threadbare::telemetry::color::Ink;
 use threadbare::telemetry::log_queue::{LogWriter, Losses};
 
@@ -54,7 +54,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Ink) -> String {
     .unwrap();
     let app = App { explain: Some(Explain::new(log.clone(), ink)), ..App::new(config, opened, None) };
     let mut client = Scripted::new([sent.to_vec()]);
-    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
+    connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
     log.flush_for(Duration::from_secs(10));
     String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Does every link in this repository lead somewhere?
 //!
 //! In Markdown and in doc comments. Only what is here can be looked up: a test has no network, and rustdoc itself looks after links from
-//! one item to another. A file that is only named, as in `src/conn.rs`, must exist as well.
+//! one item to another. A file that is only named, as in `src/server/connection.rs`, must exist as well.
 
 use std::collections::HashMap;
 use std::fs;
@@ -212,7 +212,11 @@ fn what_is_a_link() {
     ] {
         assert_eq!(links(line), want, "{line}: {why}");
     }
-    assert_eq!(named("`src/conn.rs`, `src/*.rs`, `conn.rs` and src/x.rs"), ["src/conn.rs"], "whole names in code spans only");
+    assert_eq!(
+        named("`src/server/connection.rs`, `src/*.rs`, `conn.rs` and src/x.rs"),
+        ["src/server/connection.rs"],
+        "whole names in code spans only"
+    );
 }
 
 #[test]

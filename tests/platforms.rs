@@ -33,7 +33,7 @@ const FILES: &[(&str, &str)] = &[
     ("os/socket_activation.rs", "whether a socket listens is not asked"),
     ("os/sighup.rs", "nobody hangs up"),
     ("os/mod.rs", "a module that would be empty is left out"),
-    ("listen.rs", "the standard library's backlog, and a look every 20 ms in place of poll"),
+    ("server/listener.rs", "the standard library's backlog, and a look every 20 ms in place of poll"),
     ("telemetry/log_file.rs", "the file gets the permissions that new files get"),
     ("telemetry/prometheus.rs", "nothing but the start is told of the process"),
     ("net/transport.rs", "no look before a read that waits"),

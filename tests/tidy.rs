@@ -75,7 +75,7 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["std::net"],
         within: PURE,
-        except: &["http/target.rs", "http/host.rs", "http/forwarded.rs", "wire/proxy_protocol.rs"],
+        except: &["http/target.rs", "http/host.rs", "http/forwarded.rs", "server/proxy_protocol.rs"],
         why: "wire and semantics are pure",
     },
     Ban {

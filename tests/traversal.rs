@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use support::site::TestSite;
 use threadbare::cli::Cli;
-use threadbare::conn;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
-use threadbare::slot::Slot;
+use threadbare::server::conn_state::Slot;
+use threadbare::server::connection;
 
 const DOTS: [&str; 14] = [
     "..",
@@ -59,7 +59,7 @@ impl Served {
     fn get(&self, target: &str) -> Vec<u8> {
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut client = Scripted::new(vec![request.into_bytes()]);
-        conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &self.app, &Slot::new(Instant::now()));
+        connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &self.app, &Slot::new(Instant::now()));
         client.received
     }
 }

@@ -1,4 +1,4 @@
-//! Does every case hold, however its bytes arrive? Through `conn::serve`, without a socket.
+//! Does every case hold, however its bytes arrive? Through `connection::serve`, without a socket.
 
 mod support;
 
@@ -9,12 +9,12 @@ use std::time::Instant;
 use support::case::{self, Case};
 use support::site::TestSite;
 use threadbare::cli::Cli;
-use threadbare::conn;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::http::peer::Peer;
 use threadbare::net::memory::Scripted;
-use threadbare::slot::Slot;
+use threadbare::server::conn_state::Slot;
+use threadbare::server::connection;
 
 /// How bytes are cut into the pieces that arrive.
 type Deliver = fn(Vec<u8>) -> Vec<Vec<u8>>;
@@ -37,7 +37,7 @@ fn every_case_in_three_deliveries() {
         for (name, deliver) in DELIVERIES {
             let mut client = Scripted::new(deliver(case.sent()));
             let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-            conn::serve(&mut client, peer, app, &Slot::new(Instant::now()));
+            connection::serve(&mut client, peer, app, &Slot::new(Instant::now()));
             if let Err(report) = case.judge(&client.received) {
                 failures.push(format!("{} ({name}): {report}", case.name));
                 break;

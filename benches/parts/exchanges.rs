@@ -13,11 +13,11 @@ use std::{env, process};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use threadbare::cli::Cli;
-use threadbare::conn;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::net::memory::Scripted;
-use threadbare::slot::Slot;
+use threadbare::server::conn_state::Slot;
+use threadbare::server::connection;
 
 use crate::heads::{BROWSER, WRK};
 
@@ -82,7 +82,7 @@ impl Drop for Folder {
 /// All that a client is sent which asks so many times.
 fn ask(app: &App, request: &[u8], times: usize) -> String {
     let mut client = Scripted::asking(request.to_vec(), times);
-    conn::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
+    connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
     String::from_utf8(client.received).unwrap()
 }
 

@@ -5,13 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use divan::Bencher;
 use threadbare::config::headers::CommonFields;
-use threadbare::finish;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
 use threadbare::http::framing::Persistence;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::Status;
+use threadbare::server::response_framing;
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {
@@ -25,8 +25,8 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = finish::plan(response, Some(Method::Get), Version::Http11, Persistence::Persist);
-        finish::head(&mut out, response, plan, &common, black_box(&date));
+        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, Persistence::Persist);
+        response_framing::head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }
 }

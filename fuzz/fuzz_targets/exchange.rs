@@ -9,8 +9,8 @@ use std::time::Instant;
 use libfuzzer_sys::fuzz_target;
 use threadbare::handlers::app::App;
 use threadbare::cli::Cli;
-use threadbare::conn;
-use threadbare::slot::Slot;
+use threadbare::server::connection;
+use threadbare::server::conn_state::Slot;
 use threadbare::net::memory::Scripted;
 use threadbare::http::peer::Peer;
 use threadbare::files::Site;
@@ -76,7 +76,7 @@ fuzz_target!(|data: &[u8]| {
     let step = if cut == 0 { data.len().max(1) } else { usize::from(cut) };
     let mut client = Scripted::new(data.chunks(step).map(<[u8]>::to_vec));
     let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-    APP.with(|app| conn::serve(&mut client, peer, app, &Slot::new(Instant::now())));
+    APP.with(|app| connection::serve(&mut client, peer, app, &Slot::new(Instant::now())));
 
     let asked = methods(data);
     let (mut rest, mut answered) = (&client.received[..], 0);

@@ -1,11 +1,11 @@
 //! What may a request look at?
 
 use crate::config::Config;
-use crate::explain::Explain;
 use crate::files::Site;
 use crate::handlers::credentials::Auth;
 use crate::os::signals::Stop;
 use crate::os::systemd::Notify;
+use crate::server::explain::Explain;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
 

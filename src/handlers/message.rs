@@ -1,6 +1,6 @@
 //! What is a handler given, and what does it give back?
 //!
-//! A [`Request`] is what the client asked; a [`Response`] is plain data until `net::send` writes it. A handler never sees the
+//! A [`Request`] is what the client asked; a [`Response`] is plain data until `server::response_writer` writes it. A handler never sees the
 //! connection: it cannot write a byte, and so it cannot write a wrong one.
 
 use std::borrow::Cow;

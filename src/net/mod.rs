@@ -4,11 +4,8 @@
 //! replace the socket by [`memory`].
 
 pub mod busy_poll;
-pub mod content;
 pub mod deadline;
 pub mod memory;
-pub mod piece;
 pub mod read_buffer;
-pub mod send;
 pub mod socket;
 pub mod transport;

@@ -7,8 +7,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::ended::Ended;
 use crate::http::status::Status;
+use crate::server::close_reason::Ended;
 use crate::telemetry::log_queue::LogWriter;
 use crate::telemetry::prometheus::Process;
 

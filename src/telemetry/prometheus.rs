@@ -6,7 +6,7 @@
 use std::fmt::{Display, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::ended::Ended;
+use crate::server::close_reason::Ended;
 use crate::telemetry::metrics::{BOUNDS_MICROS, CLASSES, Metrics, load};
 
 /// The media type of the text.

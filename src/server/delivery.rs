@@ -8,9 +8,6 @@ use std::time::{Instant, SystemTime};
 use log::warn;
 
 use crate::config::Config;
-use crate::ended::Ended;
-use crate::explain::Explain;
-use crate::finish::{self, Delimiter, Plan};
 use crate::handlers::app::App;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
@@ -20,8 +17,11 @@ use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
 use crate::http::status::Status;
 use crate::net::deadline::Deadline;
-use crate::net::send::{self, Outbox, Sent};
 use crate::net::transport::Stream;
+use crate::server::close_reason::Ended;
+use crate::server::explain::Explain;
+use crate::server::response_framing::{self, Delimiter, Plan};
+use crate::server::response_writer::{self, Outbox, Sent};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::log_format::Line;
 
@@ -99,14 +99,14 @@ impl<S: Stream> Delivery<'_, S> {
     fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
         self.date.advance(SystemTime::now());
         let head_from = self.outbox.bytes_mut().len();
-        finish::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
+        response_framing::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
         if let Some(explain) = self.explain {
             explain.answered(&response, self.outbox.bytes_mut().get(head_from..).unwrap_or_default());
         }
         let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
         self.stream.begin_writing(Instant::now(), self.config.limits.time_for(self.config.limits.response_time_base, length));
-        (content_from, send::content(self.outbox, self.stream, &mut response, plan, &self.config.limits))
+        (content_from, response_writer::content(self.outbox, self.stream, &mut response, plan, &self.config.limits))
     }
 
     /// Says that the answer failed.

@@ -3,17 +3,9 @@
 //! Nothing is read a second time: what is told is what the server itself read, found and decided, handed over where it has it in its
 //! hands. Without `--explain` there is nobody to hand it to, and nothing of this is touched.
 
-pub mod bytes;
-pub mod connection;
-pub mod decisions;
-pub mod fields;
-pub mod statuses;
-
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use crate::ended::Ended;
-use crate::finish::Plan;
 use crate::handlers::decision_trace::Notes;
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Because;
@@ -22,6 +14,8 @@ use crate::http::framing::{Expectation, Framing};
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{Form, Target};
+use crate::server::close_reason::Ended;
+use crate::server::response_framing::Plan;
 use crate::telemetry::color::Ink;
 use crate::telemetry::log_queue::LogWriter;
 
@@ -62,7 +56,7 @@ impl Explain {
             },
         );
         for (name, _) in head.headers.iter() {
-            page.says("field", &format_args!("{}: {}", name.escape_ascii(), fields::of_request(name)));
+            page.says("field", &format_args!("{}: {}", name.escape_ascii(), crate::server::explain_text::of_request(name)));
         }
         match framing {
             Framing::None => {
@@ -80,7 +74,7 @@ impl Explain {
     /// What came is no request.
     pub fn refused(&self, bytes: &[u8], fault: Fault) {
         let mut page = Page::titled(self.ink, "no request");
-        let bytes::Broken { lines, column } = bytes::broken(bytes, fault.at);
+        let crate::server::explain_bytes::Broken { lines, column } = crate::server::explain_bytes::broken(bytes, fault.at);
         for line in lines {
             page.raw(&format_args!("< {line}"));
         }
@@ -99,7 +93,7 @@ impl Explain {
         }
         let mut page = Page::titled(self.ink, "the decision");
         for note in &notes {
-            page.says("how", &decisions::sentence(note));
+            page.says("how", &crate::server::explain_decisions::sentence(note));
         }
         self.tell(page);
     }
@@ -120,13 +114,18 @@ impl Explain {
         }
         page.says(
             "status",
-            &format_args!("{} {}: {}", response.status.code(), response.status.phrase(), statuses::of_status(response.status)),
+            &format_args!(
+                "{} {}: {}",
+                response.status.code(),
+                response.status.phrase(),
+                crate::server::explain_statuses::of_status(response.status)
+            ),
         );
         page.lines('>', head);
         let lines = head.split(|byte| *byte == b'\n').skip(1);
         for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
             let name = String::from_utf8_lossy(name);
-            page.says("field", &format_args!("{name}: {}", fields::of_response(&name)));
+            page.says("field", &format_args!("{name}: {}", crate::server::explain_text::of_response(&name)));
         }
         self.tell(page);
     }
@@ -135,7 +134,7 @@ impl Explain {
     #[inline(never)]
     pub fn then(&self, plan: Plan, ended: Option<&Ended>) {
         let mut page = Page { ink: self.ink, text: String::new() };
-        page.says("then", &connection::sentence(plan, ended));
+        page.says("then", &crate::server::explain_connection::sentence(plan, ended));
         page.text.push('\n');
         self.tell(page);
     }
@@ -169,7 +168,7 @@ impl Page {
 
     /// The lines of a head as they are on the wire, each with its end.
     fn lines(&mut self, mark: char, head: &[u8]) {
-        for line in bytes::lines(head) {
+        for line in crate::server::explain_bytes::lines(head) {
             self.raw(&format_args!("{mark} {line}"));
         }
     }

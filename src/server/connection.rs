@@ -8,10 +8,6 @@ use std::time::{Instant, SystemTime};
 
 use log::debug;
 
-use crate::asking::{Asking, Outcome, Unanswered};
-use crate::delivery::{Asked, Delivered, Delivery, Flushing};
-use crate::ended::Ended;
-use crate::finish::{self, Plan};
 use crate::handlers::app::App;
 use crate::handlers::decision_trace::Notes;
 use crate::handlers::error_page;
@@ -27,10 +23,14 @@ use crate::http::request_info::understand;
 use crate::http::status::Status;
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
-use crate::net::send::Outbox;
 use crate::net::transport::Stream;
-use crate::preface;
-use crate::slot::Slot;
+use crate::server::close_reason::Ended;
+use crate::server::conn_state::Slot;
+use crate::server::delivery::{Asked, Delivered, Delivery, Flushing};
+use crate::server::exchange::{Asking, Outcome, Unanswered};
+use crate::server::proxy_header;
+use crate::server::response_framing::{self, Plan};
+use crate::server::response_writer::Outbox;
 use crate::telemetry::metrics::{Metrics, Visit};
 
 /// What comes after an exchange.
@@ -106,7 +106,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     /// All of it, to its end, and why it ended.
     fn converse(&mut self) -> Ended {
         let Connection { stream, inbox, slot, from, app, .. } = self;
-        match preface::receive(stream, inbox, slot, from.peer, &app.config.proxies) {
+        match proxy_header::receive(stream, inbox, slot, from.peer, &app.config.proxies) {
             Ok(client) => self.from = client,
             Err(ended) => return ended,
         }
@@ -256,7 +256,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let (method, version) = self.parser.asked().unzip();
         let consumed = head_bytes + used;
         let nothing_follows = surplus.is_empty() && consumed == bytes.len();
-        let mut plan = finish::plan(&response, method, version.unwrap_or(Version::Http11), Persistence::Persist);
+        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), Persistence::Persist);
         let closing = self.close_reason(fate, &plan);
         if closing.is_some() {
             plan.persistence = Persistence::Close;
@@ -318,7 +318,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
-        let plan = finish::plan(&response, method, Version::Http11, Persistence::Close);
+        let plan = response_framing::plan(&response, method, Version::Http11, Persistence::Close);
         let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began, Some(&ended));
         let ended = sent.failed.unwrap_or(ended);

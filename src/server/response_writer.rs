@@ -8,12 +8,12 @@ use std::io::{self, Read};
 use crate::config::Limits;
 use crate::files::read_at::read_at;
 use crate::files::version::{Freshness, Stamp};
-use crate::finish::{Delimiter, Plan, Sending};
 use crate::handlers::message::{Body, OpenFile, Response, Slice, Source};
 use crate::http::chunked::{CHUNK_END, LAST, size_line};
 use crate::net::deadline::Deadline;
-use crate::net::piece::{Piece, SMALL_BYTES};
 use crate::net::transport::Stream;
+use crate::server::file_buffer::{Piece, SMALL_BYTES};
+use crate::server::response_framing::{Delimiter, Plan, Sending};
 
 /// What is gathered before it is written, but for files: those say themselves how much they hold.
 const GATHERED_BYTES: usize = 32 * 1024;
@@ -291,12 +291,12 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::finish;
     use crate::http::framing::Persistence;
     use crate::http::method::Method;
     use crate::http::request::Version;
     use crate::http::status::Status;
     use crate::net::memory::Scripted;
+    use crate::server::response_framing;
 
     #[test]
     fn a_stream_is_chunked_or_ends_with_the_connection() {
@@ -310,7 +310,7 @@ mod tests {
         ] {
             let mut response = Response::new(Status::OK);
             response.body = Body::Stream(Box::new(io::Cursor::new(source.to_vec())));
-            let plan = finish::plan(&response, Some(Method::Get), version, Persistence::Persist);
+            let plan = response_framing::plan(&response, Some(Method::Get), version, Persistence::Persist);
             let mut client = Scripted::default();
             let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox::default();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::http::error::Malformed;
-use crate::wire::proxy_protocol::NoHeader;
+use crate::server::proxy_protocol::NoHeader;
 
 /// Every way in which a connection ends. It is logged, so that nobody has to guess.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Why does the connection stay open, or close? (RFC 9112 §9.3, §9.5, §9.6)
 
-use crate::ended::Ended;
-use crate::finish::{Delimiter, Plan};
 use crate::http::request::Version;
+use crate::server::close_reason::Ended;
+use crate::server::response_framing::{Delimiter, Plan};
 
 /// After an exchange; `None` is that it stays.
 pub fn sentence(plan: Plan, ended: Option<&Ended>) -> String {
@@ -64,10 +64,10 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::finish::Sending;
     use crate::http::error::Malformed;
     use crate::http::framing::Persistence;
-    use crate::wire::proxy_protocol::NoHeader;
+    use crate::server::proxy_protocol::NoHeader;
+    use crate::server::response_framing::Sending;
 
     #[test]
     fn every_end_has_its_words() {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::peer::Peer;
 use crate::net::socket::Socket;
-use crate::slot::{CONTENT, HEAD, IDLE, Slot};
+use crate::server::conn_state::{CONTENT, HEAD, IDLE, Slot};
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);

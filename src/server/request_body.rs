@@ -14,7 +14,7 @@ use crate::http::framing::{Expectation, Framing};
 use crate::http::response;
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
-use crate::slot::{Evicted, Slot};
+use crate::server::conn_state::{Evicted, Slot};
 
 /// What is read from the connection at once while chunks are taken apart.
 const CHUNKED_PIECE_BYTES: usize = 16 * 1024;

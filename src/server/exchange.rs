@@ -8,7 +8,6 @@ use std::time::SystemTime;
 
 use log::error;
 
-use crate::ended::Ended;
 use crate::handlers::app::App;
 use crate::handlers::decision_trace::Notes;
 use crate::handlers::message::{Content, NoContent, Request, Response};
@@ -20,10 +19,11 @@ use crate::http::headers::Headers;
 use crate::http::request::RequestHead;
 use crate::http::request_info::Understood;
 use crate::http::status::Status;
-use crate::net::content::{Broken, Intake, Leftover};
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
-use crate::slot::{Evicted, Slot};
+use crate::server::close_reason::Ended;
+use crate::server::conn_state::{Evicted, Slot};
+use crate::server::request_body::{Broken, Intake, Leftover};
 
 /// A request that has been understood, and is about to be answered.
 pub struct Asking<'a> {

@@ -8,14 +8,14 @@ use std::io;
 use log::warn;
 
 use crate::config::{Preface, Proxies};
-use crate::ended::Ended;
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::peer::Peer;
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
 use crate::net::transport::Stream;
-use crate::slot::Slot;
-use crate::wire::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
+use crate::server::close_reason::Ended;
+use crate::server::conn_state::Slot;
+use crate::server::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
 
 /// Reads the header, if there has to be one; whose connection this is.
 ///

@@ -1,7 +1,27 @@
-//! How does the server start, run and stop?
+//! Accepting, serving and shutting down connections.
 //!
-//! One loop accepts connections and hands each to a thread. It reads nothing and waits for nobody: a client can only ever hold up
-//! himself.
+//! The accept loop is here; [`connection`] serves one connection and is the file to read first.
+
+pub mod close_reason;
+pub mod conn_state;
+pub mod connection;
+pub mod delivery;
+pub mod exchange;
+pub mod explain;
+pub mod explain_bytes;
+pub mod explain_connection;
+pub mod explain_decisions;
+pub mod explain_statuses;
+pub mod explain_text;
+pub mod file_buffer;
+pub mod listener;
+pub mod proxy_header;
+pub mod proxy_protocol;
+pub mod registry;
+pub mod request_body;
+pub mod response_framing;
+pub mod response_writer;
+pub mod thread_pool;
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -12,17 +32,15 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::config::headers::CommonFields;
-use crate::conn;
-use crate::finish;
 use crate::handlers::app::App;
 use crate::http::peer::Peer;
-use crate::listen::{Listeners, Trouble, accept};
-use crate::live::{Admission, Admitted, Live};
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::Stop;
 use crate::os::systemd::State;
+use crate::server::listener::{Listeners, Trouble, accept};
+use crate::server::registry::{Admission, Admitted, Live};
+use crate::server::thread_pool::Workers;
 use crate::telemetry::metrics::Metrics;
-use crate::workers::Workers;
 
 /// Connections taken from one listener before the next has its turn.
 const TURN: usize = 64;
@@ -62,7 +80,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
     let live = Live::new(connections_max);
     let work = |admitted: Admitted<'_>| {
         let seat = &admitted.seat;
-        conn::serve(&seat.socket, seat.peer, app, &seat.slot);
+        connection::serve(&seat.socket, seat.peer, app, &seat.slot);
     };
     thread::scope(|scope| {
         let workers = Workers::new(scope, &work);
@@ -227,7 +245,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
             return;
         }
         // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = (&connection).write(&finish::unavailable(self.common, SystemTime::now()));
+        let _ = (&connection).write(&response_framing::unavailable(self.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
         if self.refused.len() >= REFUSED_MAX.min(self.live.seats_max() / 8) {
             self.refused.pop_front();

@@ -1,3 +1,0 @@
-//! Modules that have not been moved yet.
-
-pub mod proxy_protocol;
