@@ -91,18 +91,12 @@
     clippy::as_conversions
 )]
 
-pub mod advice;
-pub mod browser;
 pub mod cli;
 pub mod config;
 pub mod files;
 pub mod handlers;
-pub mod health_check;
 pub mod http;
-pub mod interfaces;
 pub mod net;
 pub mod os;
-pub mod qr;
 pub mod server;
 pub mod telemetry;
-pub mod welcome;

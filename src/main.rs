@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use threadbare::cli::Cli;
-use threadbare::cli::talk::Talk;
+use threadbare::cli::banner::{Welcome, printable};
+use threadbare::cli::output_options::Talk;
+use threadbare::cli::{browser, health_check, interfaces, qr, startup_warnings};
 use threadbare::config::Bind;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
@@ -32,8 +34,6 @@ use threadbare::telemetry::log_queue::{LogWriter, Losses};
 use threadbare::telemetry::logging;
 use threadbare::telemetry::metrics::Metrics;
 use threadbare::telemetry::prometheus::Process;
-use threadbare::welcome::{Welcome, printable};
-use threadbare::{advice, browser, health_check, interfaces, qr};
 
 /// How long the last log lines are waited for at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -112,7 +112,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
     let metrics = process.map(|process| Metrics::new(process, log.clone()));
     let app = App { stop, access_log, explain, metrics, notify, ..App::new(config, site, auth) };
-    for warning in advice::of(&app, &confined, !cli.guests.auth.is_empty()) {
+    for warning in startup_warnings::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
     let cut = |stopped| {

@@ -26,10 +26,10 @@ const WORDS: &[&str] = &[
 
 /// A file that may say them, and what happens where the system has nothing of the kind.
 const FILES: &[(&str, &str)] = &[
-    ("advice.rs", "nobody is root, so nobody is warned"),
-    ("browser.rs", "`open` on macOS, `start` on Windows, xdg-open elsewhere"),
+    ("cli/startup_warnings.rs", "nobody is root, so nobody is warned"),
+    ("cli/browser.rs", "`open` on macOS, `start` on Windows, xdg-open elsewhere"),
     ("os/limits.rs", "no limit is known, so the number that is wished for stands"),
-    ("cli/listen.rs", "--bind unix: says that this system has no such sockets"),
+    ("cli/listen_options.rs", "--bind unix: says that this system has no such sockets"),
     ("os/socket_activation.rs", "whether a socket listens is not asked"),
     ("os/sighup.rs", "nobody hangs up"),
     ("os/mod.rs", "a module that would be empty is left out"),

@@ -1,15 +1,19 @@
-//! What do the words on the command line mean?
-//!
-//! Each group of options has a file of its own, with the struct that clap fills and with what it means.
+//! The command line: options, help, and what is printed at start-up.
 
-pub mod answers;
-pub mod bounds;
-pub mod guests;
-pub mod listen;
-pub mod proxies;
-pub mod serve;
-pub mod tables;
-pub mod talk;
+pub mod access_options;
+pub mod banner;
+pub mod browser;
+pub mod file_options;
+pub mod health_check;
+pub mod help_tables;
+pub mod interfaces;
+pub mod limit_options;
+pub mod listen_options;
+pub mod output_options;
+pub mod proxy_options;
+pub mod qr;
+pub mod response_options;
+pub mod startup_warnings;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -21,13 +25,13 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::Config;
-use answers::Answers;
-use bounds::Bounds;
-use guests::Guests;
-use listen::Listen;
-use proxies::BehindProxies;
-use serve::Serve;
-use talk::Talk;
+use access_options::Guests;
+use file_options::Serve;
+use limit_options::Bounds;
+use listen_options::Listen;
+use output_options::Talk;
+use proxy_options::BehindProxies;
+use response_options::Answers;
 
 /// What was typed. [`Cli::config`] says what it means.
 #[derive(Debug, Parser)]
@@ -125,7 +129,7 @@ impl Cli {
 /// An empty variable counts as unset. Platforms set PORT, which is used where THREADBARE_PORT is not set.
 pub fn command() -> Command {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    Cli::command().after_help(tables::after_help()).mut_args(|arg| {
+    Cli::command().after_help(help_tables::after_help()).mut_args(|arg| {
         let arg = match arg.get_action() {
             ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
             _ => arg,
