@@ -6,8 +6,8 @@
 //!
 //! Try: `cargo run --example 07_files -- 127.0.0.1:8000 tests/site`, and `curl -i --path-as-is http://127.0.0.1:8000/../Cargo.toml`
 //!
-//! Still wrong: a symbolic link leads out all the same (`src/files/root.rs`). A file is in memory as a whole (`src/server/response_writer.rs`), and sent
-//! again to who has it (`src/http/conditional.rs`). Nothing can be sent to us (step 08).
+//! Still wrong: a symbolic link leads out all the same (`src/files/root.rs`). A file is in memory as a whole (`src/server/response_writer.rs`), and
+//! sent again to who has it (`src/http/conditional.rs`). Nothing can be sent to us (step 08).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -7,7 +7,8 @@
 //! Try: `curl -T Cargo.toml http://127.0.0.1:8000/`, `date | curl -T - http://127.0.0.1:8000/`, `curl -d a=b http://127.0.0.1:8000/`
 //!
 //! Still wrong: anybody may write (step 10). A refusal may be lost: to close a socket on bytes that nobody has read is to reset the
-//! connection (`src/server/connection.rs` lingers). The content is held in memory (`src/server/request_body.rs` reads). Each refusal is 400 (`src/http/error.rs`).
+//! connection (`src/server/connection.rs` lingers). The content is held in memory (`src/server/request_body.rs` reads). Each refusal is 400
+//! (`src/http/error.rs`).
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,85 +1,61 @@
-//! A small blocking HTTP/1.1 server, one thread per connection, written to be read.
+//! A small blocking HTTP/1.1 file server with one thread per connection, written to be read.
 //!
-//! # The life of a request, which is also the reading order
+//! # The life of a request
 //!
-//! 1. **socket**: [`listen`] opens the sockets, of a kind in [`socket`], or takes those that were [`handed_over`], and takes
-//!    connections from them; [`server`] is the loop that does so, gives each a seat in [`live`], whose states are in [`slot`] (or someone
-//!    else's, or a finished 503), and hands it to a thread of [`workers`]. [`capacity`] says how many there may be.
-//! 2. **bytes**: [`conn`] is the page to read first: a [`preface`] says who is behind a balancer, then it fills the [`net::read_buffer`] within
-//!    the time that [`net::deadline`] allows, until [`http::request`] says that the head is complete.
-//! 3. **request**: [`understood`] is what the head says, taken together: [`http::target`] which resource is meant, [`http::framing`] how
-//!    long the content is; [`server::request_body`] is that content as a plain reader. [`peer`] is who asks.
-//! 4. **route**: [`asking`] hands the request to [`routes`], which look into the served directory first, then into their table. What
-//!    they may look at is [`app`]; who may ask at all, [`auth`] and [`handlers::access`] know.
-//! 5. **file**: [`files::lookup`] finds it beneath [`files::root`], [`representation`] says what it is, [`caching`] how long it may be kept,
-//!    [`http::conditional`] and [`http::range`] what of it is wanted.
-//! 6. **response**: a [`message::Response`] is data, its lines are [`fields`], and it knows [`because`] of what it is the answer;
-//!    [`finish`] decides its framing and adds what all responses carry, of which [`common_fields`] were spelled at the start.
-//! 7. **bytes**: [`delivery`] has [`server::response_writer`] write it, reading a file at any place ([`positioned`]) as long as it is still the same
-//!    ([`stamp`]). [`metrics`] count it, and [`access_log`] has a [`log_line`] made of it that [`log_writer`] takes without ever waiting. Then
-//!    comes the next request, or the end, which always has a reason: [`ended`].
+//! These eleven files are the path of a request. Read them in this order:
 //!
-//! # Before the first request, and beside them
+//! 1. [`server`]: the accept loop. It admits a connection, or answers 503, and hands it to a thread.
+//! 2. [`server::connection`]: one connection from its first byte to its close. The loop in this file is the protocol.
+//! 3. [`http::request`]: the resumable parser of a request head, and its limits.
+//! 4. [`http::target`]: the request target, percent-decoded and normalized once.
+//! 5. [`http::framing`] and [`http::chunked`]: the length of the message body, and whether the connection persists.
+//! 6. [`handlers`]: the routes and the access checks. A handler returns a response as data.
+//! 7. [`files::lookup`]: the file for a path, opened beneath one root.
+//! 8. [`handlers::static_file`]: conditional requests, ranges and content codings, applied to that file.
+//! 9. [`server::response_writer`]: the bytes of the response.
+//! 10. [`net::deadline`]: the timeouts under which all of this reads and writes.
 //!
-//! - **What was asked for**: [`cli`] reads flags and variables into a [`config`], with patterns of paths by [`glob`]. `main.rs` has them run.
-//! - **What is said at the start**: [`welcome`] the addresses, which [`interfaces`] finds out and [`qr`] draws for a phone; [`advice`] what is
-//!   dangerous; [`browser`] opens the first page, [`ink`] says whether there are colours.
-//! - **What is given up at the start**: by [`sandbox`] the rest of the file system, but for the right to remove what [`unix_socket`] has put there.
-//! - **What others ask of us meanwhile**: [`stop`] on SIGTERM, [`hangup`] on SIGHUP (a new [`log_file`]); [`notify`] tells the supervisor, and
-//!   [`health_check`] is what a container asks by.
-//! - **What a person sees**: [`page`] is the frame of our own pages, [`html`] and [`json`] escape what goes into them; [`explain`] tells an
-//!   exchange in words, from [`notes`] taken on the way; [`logging`] is for everything else.
+//! # Modules
 //!
-//! # One request's way
+//! A module may import only modules above it in this list, and itself:
 //!
-//! ```text
-//! bytes                                                          bytes
-//!   │                                                              ▲
-//!   ▼ net::read_buffer                                                   │ server::response_writer
-//! head ──▶ target, framing ──▶ route ──▶ file ──▶ Response ──▶ status line, fields, content
-//!   http::request  http::target  routes    site     message          finish
-//!   │              http::framing           │
-//!   │                                      └─ semantics: do they have it, which part, in which form?
-//!   └─ malformed: answered at once, and the connection closes
-//! ```
+//! - [`http`]: messages and their meaning (RFC 9110, 9111, 9112, Fetch), without I/O.
+//! - [`net`]: transports, timeouts and buffers, without knowledge of HTTP messages.
+//! - [`config`]: the configuration and all limits, as plain data.
+//! - [`os`]: what differs by operating system: signals, sandbox, systemd, Unix sockets.
+//! - [`telemetry`]: diagnostics, access log and metrics.
+//! - [`files`]: the served directory.
+//! - [`handlers`]: from a request to a response, without a socket.
+//! - [`server`]: accepting, serving and shutting down connections.
+//! - [`cli`]: options, help and start-up.
 //!
-//! The states of a connection, idle, reading a head, answering, waiting for content, and who may take it from its owner in which, are drawn
-//! in [`slot`]. Each piece works by itself; this is how a head is read that comes in two pieces:
+//! # Invariants
+//!
+//! `tests/tidy.rs` checks most of these:
+//!
+//! - `http` is pure: no socket, file, clock, log, lock or thread.
+//! - Handlers see no socket, and `net` sees no HTTP message: they meet in `server`.
+//! - Only `http/framing.rs` reads Content-Length and Transfer-Encoding.
+//! - Only `server/response_writer.rs` writes a response.
+//! - Only `files/root.rs` opens a path that a client names.
+//! - Only `net/deadline.rs` sets the timeouts of a socket.
+//! - `telemetry` does not know why a connection closed or what a handler decided: it takes labels.
+//! - One function decides whether a connection persists.
+//! - Everything that a client can make long has a limit: in [`config::Limits`], or in a constant beside the loop that it bounds.
+//!
+//! # An example
+//!
+//! Each part works by itself. A request head that arrives in two pieces is parsed like this:
 //!
 //! ```
 //! use threadbare::http::request::{HeadLimits, HeadParser, Progress};
 //!
-//! let sent = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\nand what comes behind it";
+//! let bytes = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\nthe next request";
 //! let mut parser = HeadParser::new(HeadLimits::default());
-//! assert!(matches!(parser.advance(&sent[..10]), Ok(Progress::Partial)));
-//! assert!(matches!(parser.advance(sent), Ok(Progress::Complete(42))));
-//! assert_eq!(parser.head(sent).unwrap().headers.iter().next(), Some((&b"Host"[..], &b"localhost"[..])));
+//! assert!(matches!(parser.advance(&bytes[..10]), Ok(Progress::Partial)));
+//! assert!(matches!(parser.advance(bytes), Ok(Progress::Complete(42))));
+//! assert_eq!(parser.head(bytes).unwrap().headers.iter().next(), Some((&b"Host"[..], &b"localhost"[..])));
 //! ```
-//!
-//! # Layers
-//!
-//! ```text
-//!        main ── cli            flags, exit codes
-//!          └─ server            accept, admit, hand over, drain
-//!               └─ conn         one connection: head, route, response, next
-//!                    ├─ routes ── site ── semantics      what is answered (never sees a socket)
-//!                    └─ net ───── finish                 how bytes move (never sees a route)
-//!                         └────── message ── wire        what is said, and how it is spelled
-//! ```
-//!
-//! A file imports only from layers below its own. `tests/tidy.rs` holds the table, and names the line that breaks it.
-//!
-//! # Invariants
-//!
-//! - [`wire`] and [`semantics`] are pure: no socket, file, clock, log or lock.
-//! - Routes never see a socket, and [`net`] never sees a route: they meet in [`conn`] only.
-//! - Only [`http::framing`] reads Content-Length and Transfer-Encoding.
-//! - Only [`server::response_writer`] writes a final response, but for the 503 of [`server`], which [`finish`] makes as well. 100 Continue comes from
-//!   [`server::request_body`], when a handler first reads.
-//! - Only [`net::deadline`] touches a socket's timeouts, only [`files::root`] opens a path that a client names.
-//! - Everything that a client can make long has a limit: in [`config::Limits`], or as a constant beside the loop that it bounds.
-//!
-//! `wire/` mirrors RFC 9112 (how a message is spelled), `semantics/` RFC 9110 (what it asks for).
 
 #![forbid(unsafe_code)]
 #![deny(

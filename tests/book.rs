@@ -1,7 +1,26 @@
 //! Is the book whole: its table of contents, its chapters, its exercises, and the change that it shows from beginning to end?
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+/// The directories of `src/`.
+const ROOMS: [&str; 9] = ["http", "net", "config", "os", "telemetry", "files", "handlers", "server", "cli"];
+
+/// The files that a request passes through, in reading order.
+const REQUEST_PATH: [&str; 11] = [
+    "server/mod.rs",
+    "server/connection.rs",
+    "http/request.rs",
+    "http/target.rs",
+    "http/framing.rs",
+    "http/chunked.rs",
+    "handlers/mod.rs",
+    "files/lookup.rs",
+    "handlers/static_file.rs",
+    "server/response_writer.rs",
+    "net/deadline.rs",
+];
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -17,6 +36,12 @@ fn chapters() -> Vec<String> {
     names
 }
 
+/// The blocks of code of a Markdown text that are in Rust, without the white space at the ends of their lines.
+fn rust_blocks(markdown: &str) -> Vec<Vec<&str>> {
+    let blocks = markdown.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(|block| block.lines().map(str::trim_end).collect()).collect()
+}
+
 /// The modules that a file declares for all to see.
 fn modules(source: &str) -> Vec<&str> {
     source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect()
@@ -24,35 +49,25 @@ fn modules(source: &str) -> Vec<&str> {
 
 /// The comment at the head of a file.
 fn head(source: &str) -> String {
-    source.lines().map_while(|line| line.strip_prefix("//!")).collect::<Vec<_>>().join("\n")
-}
-
-/// Modules that the head of a file leads to by no link: neither to the module nor to anything in it.
-fn unmentioned(source: &str) -> Vec<&str> {
-    let head = head(source);
-    let is_mentioned = |name: &&str| ["`]", "::"].iter().any(|end| head.contains(&format!("[`{name}{end}")));
-    modules(source).into_iter().filter(|name| !is_mentioned(name)).collect()
-}
-
-/// The blocks of code of a Markdown text that are in Rust, without the white space at the ends of their lines.
-fn rust_blocks(markdown: &str) -> Vec<Vec<&str>> {
-    let blocks = markdown.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    blocks.map(|block| block.lines().map(str::trim_end).collect()).collect()
+    source.lines().take_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn the_table_of_contents_leads_to_every_module() {
+fn the_crate_docs_name_every_room_and_the_request_path() {
     let source = text("src/lib.rs");
-    assert!(modules(&source).len() > 40, "these are not all: {:?}", modules(&source));
-    let missing = unmentioned(&source);
-    assert!(missing.is_empty(), "the head of src/lib.rs does not say when to read these: {missing:?}");
-}
-
-#[test]
-fn what_is_mentioned() {
-    let source =
-        "//! [`one`], [`two::Thing`], `three`, [`fours`]\npub mod one;\npub mod two;\npub mod three;\npub mod four;\nmod own;\n";
-    assert_eq!(unmentioned(source), ["three", "four"]);
+    assert_eq!(modules(&source).into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(ROOMS));
+    let head = head(&source);
+    for room in ROOMS {
+        assert!(head.contains(&format!("//! - [`{room}`]: ")), "src/lib.rs does not say what is in {room}");
+    }
+    let mut rest = head.as_str();
+    for file in REQUEST_PATH {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file).exists(), "src/{file} does not exist");
+        let module = file.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
+        let link = format!("[`{module}`]");
+        let at = rest.find(&link).unwrap_or_else(|| panic!("src/lib.rs does not name {link} in its place of the reading order"));
+        rest = &rest[at..];
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What has happened since the start, in numbers?
 //!
-//! [`Metrics`] counts (`--metrics`), and [`prometheus`] writes the counts in the text format of Prometheus. Counting takes no lock and
+//! [`Metrics`] counts (`--metrics`), and [`prometheus`](crate::telemetry::prometheus) writes the counts in the text format of Prometheus. Counting takes no lock and
 //! allocates nothing: each count is an atomic number, and nothing is concluded from the order in which two of them change. Every label has
 //! a small set of values that is known before the first request, so that no client can make up new ones.
 
