@@ -10,7 +10,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::http::peer::Peer;
+use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::Scripted;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
@@ -27,7 +27,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn allocations(app: &App, request: &str, requests: usize) -> usize {
     let mut client = Scripted::new(vec![request.as_bytes().to_vec(); requests]);
     client.received.reserve_exact(requests * 4096);
-    let (peer, slot) = (Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
+    let (peer, slot) = (PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
     let region = Region::new(ALLOCATOR);
     connection::serve(&mut client, peer, app, &slot);
     let change = region.change();

@@ -17,10 +17,10 @@ use threadbare::handlers;
 use threadbare::handlers::app::App;
 use threadbare::handlers::message::{Body, NoContent, Request, Source};
 use threadbare::http::forwarded::Client;
-use threadbare::http::framing::Framing;
-use threadbare::http::peer::Peer;
-use threadbare::http::request::{HeadLimits, HeadParser};
-use threadbare::http::target::Target;
+use threadbare::http::framing::BodyLength;
+use threadbare::http::peer::PeerAddr;
+use threadbare::http::request::{HeadLimits, RequestParser};
+use threadbare::http::target::RequestTarget;
 
 fn app(root: &Path) -> App {
     app_with(root, "--quiet")
@@ -49,12 +49,12 @@ fn ask(app: &App, path: &str) -> Came {
 /// The same with further field lines, and the coding of the answer.
 fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
     let head = format!("GET {path} HTTP/1.0\r\n{lines}\r\n");
-    let mut parser = HeadParser::new(HeadLimits::default());
-    parser.advance(head.as_bytes()).unwrap();
+    let mut parser = RequestParser::new(HeadLimits::default());
+    parser.parse(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
-    let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
+    let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
     let mut request =
-        Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+        Request { from: &from, head: &head, target: &target, framing: BodyLength::None, content: &mut NoContent, notes: None };
     let response = handlers::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {
@@ -64,7 +64,7 @@ fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
             open.file.read_to_string(&mut text).unwrap();
             Came::FromTheFile(text)
         }
-        _ => Came::Status(response.status.code()),
+        _ => Came::Status(response.status.as_u16()),
     };
     (came, coding)
 }

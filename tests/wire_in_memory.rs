@@ -11,7 +11,7 @@ use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::http::peer::Peer;
+use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::Scripted;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
@@ -36,7 +36,7 @@ fn every_case_in_three_deliveries() {
         let app = apps.entry(case.options.clone()).or_insert_with(|| app(&site, case));
         for (name, deliver) in DELIVERIES {
             let mut client = Scripted::new(deliver(case.sent()));
-            let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
+            let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
             connection::serve(&mut client, peer, app, &Slot::new(Instant::now()));
             if let Err(report) = case.judge(&client.received) {
                 failures.push(format!("{} ({name}): {report}", case.name));

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use threadbare::http::chunked::{CHUNK_END, Decoder, LAST, size_line};
+use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, chunk_header};
 
 /// How much content there is.
 const CONTENT_BYTES: usize = 64 * 1024;
@@ -29,14 +29,14 @@ impl Display for Chunks {
 pub fn decode(chunks: &Chunks) -> impl FnMut() + use<> {
     let mut message = Vec::new();
     for piece in vec![b'x'; CONTENT_BYTES].chunks(chunks.bytes) {
-        message.extend_from_slice(size_line(piece.len()).as_bytes());
+        message.extend_from_slice(chunk_header(piece.len()).as_bytes());
         message.extend_from_slice(piece);
-        message.extend_from_slice(CHUNK_END);
+        message.extend_from_slice(CRLF);
     }
-    message.extend_from_slice(LAST);
+    message.extend_from_slice(LAST_CHUNK);
     let mut content = vec![0; CONTENT_BYTES];
     move || {
-        let mut decoder = Decoder::default();
+        let mut decoder = ChunkedDecoder::default();
         let step = decoder.decode(black_box(&message), &mut content).expect("it is well-formed");
         assert!(decoder.is_done() && step.produced == CONTENT_BYTES);
         black_box(&content);

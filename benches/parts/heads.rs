@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use threadbare::http::request::{HeadLimits, HeadParser, Progress};
+use threadbare::http::request::{HeadLimits, Progress, RequestParser};
 
 /// Heads that are read between two looks at the clock, which is no finer than a tenth of one.
 const ROUNDS: u32 = 1000;
@@ -66,11 +66,11 @@ impl fmt::Display for Head {
 
 /// Reads that head with our parser, each time that it is called.
 pub fn ours(head: &Head) -> impl FnMut() {
-    let mut parser = HeadParser::new(HeadLimits::default());
+    let mut parser = RequestParser::new(HeadLimits::default());
     move || {
         let bytes = black_box(head.bytes);
         parser.reset();
-        assert_eq!(parser.advance(bytes), Ok(Progress::Complete(bytes.len())));
+        assert_eq!(parser.parse(bytes), Ok(Progress::Complete(bytes.len())));
         let head = parser.head(bytes).expect("it is complete");
         black_box((head.method, head.target, head.version));
         for (name, value) in head.headers.iter() {

@@ -7,16 +7,16 @@ use divan::Bencher;
 use threadbare::config::headers::CommonFields;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
-use threadbare::http::framing::Persistence;
+use threadbare::http::framing::KeepAlive;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
-use threadbare::http::status::Status;
+use threadbare::http::status::StatusCode;
 use threadbare::server::response_framing;
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {
-    let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
-    let response = Response::with_content(Status::OK, "text/plain; charset=utf-8", vec![b'x'; 1024])
+    let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
+    let response = Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", vec![b'x'; 1024])
         .with("ETag", "\"400-ae1b981bc490a00\"")
         .with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         .with("Accept-Ranges", "bytes")
@@ -25,7 +25,7 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, Persistence::Persist);
+        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
         response_framing::head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }

@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::chunked::{CHUNK_END, Decoder, LAST, size_line};
-use threadbare::http::error::Malformed;
+use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, size_line};
+use threadbare::http::error::ParseError;
 use threadbare_fuzz::choice;
 
 /// Decodes with inputs of at most `step` bytes and an output of `room`: the content, how much was consumed, and how it ended.
-fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool, Malformed>) {
-    let mut decoder = Decoder::default();
+fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool, ParseError>) {
+    let mut decoder = ChunkedDecoder::default();
     let (mut content, mut at) = (Vec::new(), 0);
     let mut output = vec![0; room];
     while at < data.len() && !decoder.is_done() {
@@ -44,9 +44,9 @@ fuzz_target!(|data: &[u8]| {
         for piece in content.chunks(1 + usize::from(steps)) {
             ours.extend_from_slice(size_line(piece.len()).as_bytes());
             ours.extend_from_slice(piece);
-            ours.extend_from_slice(CHUNK_END);
+            ours.extend_from_slice(CRLF);
         }
-        ours.extend_from_slice(LAST);
+        ours.extend_from_slice(LAST_CHUNK);
         assert_eq!(decode(&ours, ours.len(), ours.len()), (content, ours.len(), Ok(true)));
     }
 });

@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::request::{HeadLimits, HeadParser, Progress, Version};
+use threadbare::http::request::{HeadLimits, RequestParser, Progress, Version};
 use threadbare_fuzz::{read_as_1_1, with_head};
 
 fuzz_target!(|data: &[u8]| {
     let whole = with_head(data, |_, length| length);
 
-    let mut stepwise = HeadParser::new(HeadLimits::default());
+    let mut stepwise = RequestParser::new(HeadLimits::default());
     let mut outcome = Ok(None);
     for end in 1..=data.len() {
         match stepwise.advance(&data[..end]) {

@@ -15,13 +15,13 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
 use threadbare::config::Routes;
 use threadbare::handlers::message::{Body, Content, Request};
-use threadbare::http::peer::Peer;
+use threadbare::http::peer::PeerAddr;
 use threadbare::http::forwarded::Client;
 use threadbare::files::lookup::{Found, lookup};
 use threadbare::files::Site;
 use threadbare::handlers::listing;
-use threadbare::http::framing::Framing;
-use threadbare::http::target::Target;
+use threadbare::http::framing::BodyLength;
+use threadbare::http::target::RequestTarget;
 use threadbare_fuzz::with_head;
 
 thread_local! {
@@ -76,12 +76,12 @@ fuzz_target!(|data: &[u8]| {
         }
         let head = b"GET /d/ HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n";
         let page = with_head(head, |head, _| {
-            let target = Target::parse(head).expect("a plain target");
+            let target = RequestTarget::parse(head).expect("a plain target");
             let request = Request {
-                from: Client::direct(Peer::unix()),
+                from: Client::direct(PeerAddr::unix()),
                 head,
                 target: &target,
-                framing: Framing::None,
+                framing: BodyLength::None,
                 content: &mut Nothing,
                 notes: None,
             };

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::telemetry::log_format::{Format, Line};
-use threadbare::http::peer::Address;
-use threadbare::http::status::Status;
+use threadbare::http::peer::PeerHost;
+use threadbare::http::status::StatusCode;
 
 fuzz_target!(|request: &[u8]| {
     let line = Line {
-        client: Address::Ip(IpAddr::from([127, 0, 0, 1])),
+        client: PeerHost::Ip(IpAddr::from([127, 0, 0, 1])),
         scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
         request,
-        status: Status::OK,
+        status: StatusCode::OK,
         bytes: 7,
         duration: Duration::from_micros(3),
         referer: Some(request),

@@ -3,15 +3,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::target::{Form, Target};
+use threadbare::http::target::{TargetForm, RequestTarget};
 use threadbare_fuzz::with_head;
 
 fuzz_target!(|data: &[u8]| {
     let request = |target: &[u8]| [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
     let Ok(Some(Some(path))) = with_head(&request(data), |head, _| {
-        let target = Target::parse(head).ok()?;
+        let target = RequestTarget::parse(head).ok()?;
         let path = target.path().to_vec();
-        if target.form == Form::Asterisk {
+        if target.form == TargetForm::Asterisk {
             return None;
         }
         assert!(path.starts_with(b"/"));
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (path, encoded) = path;
-    let again = with_head(&request(encoded.as_bytes()), |head, _| Target::parse(head).map(|target| target.path().to_vec()));
+    let again = with_head(&request(encoded.as_bytes()), |head, _| RequestTarget::parse(head).map(|target| target.path().to_vec()));
     if encoded.len() <= 8192 {
         assert_eq!(again.unwrap().unwrap().unwrap(), path, "what we write in a Location means the same resource");
     }

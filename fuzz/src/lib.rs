@@ -1,14 +1,14 @@
 //! What do several targets need?
 
-use threadbare::http::error::Fault;
-use threadbare::http::request::{HeadLimits, HeadParser, Progress, RequestHead};
+use threadbare::http::error::LocatedError;
+use threadbare::http::request::{HeadLimits, RequestParser, Progress, RequestHead};
 
 /// Parses a whole head and hands it over, with its length. `None` while it is incomplete.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn with_head<T>(bytes: &[u8], then: impl FnOnce(&RequestHead<'_>, usize) -> T) -> Result<Option<T>, Fault> {
-    let mut parser = HeadParser::new(HeadLimits::default());
+pub fn with_head<T>(bytes: &[u8], then: impl FnOnce(&RequestHead<'_>, usize) -> T) -> Result<Option<T>, LocatedError> {
+    let mut parser = RequestParser::new(HeadLimits::default());
     match parser.advance(bytes)? {
         Progress::Partial => Ok(None),
         Progress::Complete(length) => {

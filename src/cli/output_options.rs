@@ -37,8 +37,8 @@ pub struct Talk {
     pub access_log: Option<PathBuf>,
 
     /// How its lines are spelled
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Common, env = "THREADBARE_LOG_FORMAT")]
-    pub log_format: LogFormat,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormatOption::Common, env = "THREADBARE_LOG_FORMAT")]
+    pub log_format: LogFormatOption,
 
     /// More diagnostics; may be repeated. RUST_LOG wins
     #[arg(short, long, action = ArgAction::Count, env = "THREADBARE_VERBOSE")]
@@ -48,7 +48,7 @@ pub struct Talk {
 /// The values of `--log-format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "clap would turn the whole help into its long form")]
-pub enum LogFormat {
+pub enum LogFormatOption {
     Common,
     Combined,
     Json,
@@ -74,9 +74,9 @@ impl Talk {
     /// How its lines are spelled.
     pub fn log_format(&self) -> Format {
         match self.log_format {
-            LogFormat::Common => Format::Common,
-            LogFormat::Combined => Format::Combined,
-            LogFormat::Json => Format::Json,
+            LogFormatOption::Common => Format::Common,
+            LogFormatOption::Combined => Format::Combined,
+            LogFormatOption::Json => Format::Json,
         }
     }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use crate::config::{Preface, Proxies};
-use crate::http::forwarded::{Network, Trusted};
+use crate::http::forwarded::{IpNet, TrustedProxies};
 
 /// What a proxy or a balancer in front is to us.
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ use crate::http::forwarded::{Network, Trusted};
 pub struct BehindProxies {
     /// Believe what a proxy at this address, in this network (10.0.0.0/8), or at a Unix socket (unix) says of its client, by Forwarded or X-Forwarded-For; may be given more than once
     #[arg(long, value_name = "ADDR", env = "THREADBARE_TRUST_PROXY", value_delimiter = ',')]
-    pub trust_proxy: Vec<Network>,
+    pub trust_proxy: Vec<IpNet>,
 
     /// Every connection begins with a header of the PROXY protocol, version 1 or 2; with --trust-proxy, none but from there
     #[arg(long, env = "THREADBARE_PROXY_PROTOCOL")]
@@ -29,6 +29,6 @@ impl BehindProxies {
     /// What they are to us.
     pub fn proxies(&self) -> Proxies {
         let preface = if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None };
-        Proxies { trusted: Trusted::new(self.trust_proxy.clone()), preface, drain_time: Duration::from_secs(self.drain) }
+        Proxies { trusted: TrustedProxies::new(self.trust_proxy.clone()), preface, drain_time: Duration::from_secs(self.drain) }
     }
 }

@@ -9,8 +9,8 @@ use crate::config::headers::{CommonField, CommonFields};
 use crate::config::{Cors, Tagging, Typing};
 use crate::files::content_hash::CAN_HASH;
 use crate::http::grammar::is_token;
-use crate::http::origin::{self, EXPOSED, Origins};
-use crate::http::scan::control_byte;
+use crate::http::origin::{self, AllowedOrigins, EXPOSED};
+use crate::http::scan::find_control_byte;
 
 /// A year: what is more means the same to every cache.
 const CACHE_SECS_MAX: u64 = 31_536_000;
@@ -73,14 +73,14 @@ fn own_type(text: &str) -> Result<(String, String), &'static str> {
     let essence = media_type.split(';').next().unwrap_or_default().trim_end();
     let is_type =
         essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind.as_bytes()) && is_token(subtype.as_bytes()));
-    if !is_type || !media_type.is_ascii() || control_byte(media_type.as_bytes(), 0).is_some() {
+    if !is_type || !media_type.is_ascii() || find_control_byte(media_type.as_bytes(), 0).is_some() {
         return Err("that is no media type; write TYPE/SUBTYPE, as in text/plain");
     }
     Ok((extension.to_ascii_lowercase(), media_type.to_owned()))
 }
 
 fn cors_origin(text: &str) -> Result<String, &'static str> {
-    if text == "*" { Ok(text.to_owned()) } else { origin::origin(text) }
+    if text == "*" { Ok(text.to_owned()) } else { origin::parse_origin(text) }
 }
 
 fn charset(text: &str) -> Result<String, &'static str> {
@@ -141,7 +141,7 @@ impl Answers {
     /// What every answer carries.
     pub fn common(&self) -> CommonFields {
         let open = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
-        let is_open = self.cors().is_some_and(|cors| cors.origins == Origins::Any);
+        let is_open = self.cors().is_some_and(|cors| cors.origins == AllowedOrigins::Any);
         CommonFields::new(&self.given(), if is_open { &open } else { &[] })
     }
 
@@ -149,8 +149,8 @@ impl Answers {
     pub fn cors(&self) -> Option<Cors> {
         let origins = match &*self.cors {
             [] => return None,
-            [any, ..] if any == "*" => Origins::Any,
-            named => Origins::Named(named.to_vec()),
+            [any, ..] if any == "*" => AllowedOrigins::Any,
+            named => AllowedOrigins::Named(named.to_vec()),
         };
         let typed = self.given().into_iter().map(|field| format!(", {}", field.name)).collect::<String>();
         Some(Cors { origins, exposed: format!("{EXPOSED}{typed}") })

@@ -4,7 +4,7 @@
 //! the bytes: a field for all answers costs nothing but its length.
 
 use crate::http::grammar::{is_control, is_token, trim_ows};
-use crate::http::response::field_line;
+use crate::http::response::write_header;
 
 /// A field that is added to every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl CommonFields {
         let mut lines = Vec::new();
         let mut add = |name: &str, value: &str| {
             if !given.iter().any(|field| field.is(name)) {
-                field_line(&mut lines, name, value.as_bytes());
+                write_header(&mut lines, name, value.as_bytes());
             }
         };
         add("Server", "threadbare");
@@ -104,7 +104,7 @@ impl CommonFields {
             add(name, value);
         }
         for field in given {
-            field_line(&mut lines, &field.name, field.value.as_bytes());
+            write_header(&mut lines, &field.name, field.value.as_bytes());
         }
         CommonFields { lines }
     }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use crate::config::cache_policy::Caching;
 use crate::config::headers::CommonFields;
-use crate::http::forwarded::Trusted;
+use crate::http::forwarded::TrustedProxies;
 use crate::http::headers::Headers;
-use crate::http::negotiation::Codings;
-use crate::http::origin::Origins;
+use crate::http::negotiation::AcceptedCodings;
+use crate::http::origin::AllowedOrigins;
 use crate::http::request::HeadLimits;
 
 /// Everything the command line decides, as plain data.
@@ -148,7 +148,7 @@ pub enum Routes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
     /// Of which.
-    pub origins: Origins,
+    pub origins: AllowedOrigins,
     /// Which fields they may read.
     pub exposed: String,
 }
@@ -189,10 +189,10 @@ pub enum Precompressed {
 
 impl Precompressed {
     /// What the client accepts, where that decides anything.
-    pub fn codings(self, headers: &Headers<'_>) -> Option<Codings> {
+    pub fn codings(self, headers: &Headers<'_>) -> Option<AcceptedCodings> {
         match self {
             Precompressed::Off => None,
-            Precompressed::On => Some(Codings::accepted(headers)),
+            Precompressed::On => Some(AcceptedCodings::accepted(headers)),
         }
     }
 }
@@ -210,7 +210,7 @@ pub enum Fallback {
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     /// Whose word counts when it is said for whom a request is.
-    pub trusted: Trusted,
+    pub trusted: TrustedProxies,
     /// What every connection begins with.
     pub preface: Preface,
     /// How long newcomers are still served after the first signal: a balancer needs so long to see that others must take them.

@@ -180,8 +180,8 @@ pub(crate) mod tests {
     use crate::config::Hidden;
     use crate::files::lookup::{Found, lookup};
     use crate::files::scratch::Scratch;
-    use crate::http::request::{HeadLimits, HeadParser};
-    use crate::http::target::Target;
+    use crate::http::request::{HeadLimits, RequestParser};
+    use crate::http::target::RequestTarget;
 
     /// What is in a directory, at most so many names of it.
     pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> Contents {
@@ -190,9 +190,9 @@ pub(crate) mod tests {
 
     fn contents_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<Contents> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
-        let target = Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
+        let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
         let Found::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
         Ok(Contents::of(directory, target.path(), Order::asked(&target), names_max)?.with_readme())

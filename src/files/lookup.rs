@@ -14,8 +14,8 @@ use crate::files::current::RootError;
 use crate::files::regular::{self, Form, FoundFile, Lies};
 use crate::files::representation::Kept;
 use crate::files::root::{self, Entry, Name, Opened, Root, join};
-use crate::http::negotiation::Codings;
-use crate::http::target::Target;
+use crate::http::negotiation::AcceptedCodings;
+use crate::http::target::RequestTarget;
 
 /// What a path means.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Directory {
 /// Looks a path up. `codings` is `None` where there is one form of each file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn lookup(site: &Site, target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
+pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
     let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
     let root = match site.current.get() {
         Ok(root) => root,
@@ -69,8 +69,8 @@ fn lookup_beneath(
     site: &Site,
     root: &Arc<Root>,
     path: &[u8],
-    target: &Target<'_>,
-    codings: Option<&Codings>,
+    target: &RequestTarget<'_>,
+    codings: Option<&AcceptedCodings>,
     now: SystemTime,
 ) -> Found {
     if let Some(only) = root.only_file() {
@@ -102,7 +102,7 @@ pub fn missing_page(site: &Site, now: SystemTime) -> Found {
 
 /// Looks for the page that an application begins with: the index of the root, or the one file that there is.
 #[inline(never)]
-pub fn start_page(site: &Site, codings: Option<&Codings>, now: SystemTime) -> Found {
+pub fn start_page(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
     let Ok(root) = site.current.get() else { return Found::Missing };
     match root.only_file() {
         Some(only) => {
@@ -123,7 +123,7 @@ fn found(lies: Lies) -> Option<Found> {
 }
 
 /// Whether one of the segments is a hidden name. `/.well-known/` is there to be asked for (RFC 8615).
-fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
+fn is_hidden(site: &Site, target: &RequestTarget<'_>) -> bool {
     match site.hidden {
         Hidden::Served => false,
         Hidden::NotFound => {
@@ -136,7 +136,14 @@ fn is_hidden(site: &Site, target: &Target<'_>) -> bool {
 
 /// A path without a slash at its end.
 #[inline]
-fn open(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
+fn open(
+    site: &Site,
+    root: &Root,
+    path: &[u8],
+    target: &RequestTarget<'_>,
+    codings: Option<&AcceptedCodings>,
+    now: SystemTime,
+) -> Found {
     match regular::kept(site, root, path, codings) {
         Some(kept) => Found::Kept(kept),
         None => open_unkept(site, root, path, target, codings, now),
@@ -146,7 +153,14 @@ fn open(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codings: Opt
 /// The same for what is not in memory, or has several forms.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn open_unkept(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codings: Option<&Codings>, now: SystemTime) -> Found {
+fn open_unkept(
+    site: &Site,
+    root: &Root,
+    path: &[u8],
+    target: &RequestTarget<'_>,
+    codings: Option<&AcceptedCodings>,
+    now: SystemTime,
+) -> Found {
     match regular::at(site, root, path, codings, now) {
         Ok(lies) => found(lies).unwrap_or_else(|| Found::Redirect(with_slash(target))),
         Err(error) => not_opened(error),
@@ -156,14 +170,14 @@ fn open_unkept(site: &Site, root: &Root, path: &[u8], target: &Target<'_>, codin
 /// The place of a directory that was asked for under the name of a file: links in its pages are relative to the slash. The path begins
 /// with one slash only, so it names no other host.
 #[inline(never)]
-fn with_slash(target: &Target<'_>) -> String {
+fn with_slash(target: &RequestTarget<'_>) -> String {
     let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
     format!("{}/{query}", target.encoded_path())
 }
 
 /// The index of a directory, if it has one, or what keeps us from knowing.
 #[inline]
-fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found> {
+fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Found> {
     for name in &site.index {
         let path = join(path, name.as_bytes());
         if let Some(kept) = regular::kept(site, root, &path, codings) {
@@ -178,7 +192,7 @@ fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: 
 
 /// What lies there may be an index: a file, or what keeps us from knowing.
 #[inline(never)]
-fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Option<Found> {
+fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Found> {
     match regular::at(site, root, path, codings, now) {
         Ok(lies) => found(lies),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -188,7 +202,7 @@ fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>
 
 /// A path with a slash at its end, which has been cut off.
 #[inline(never)]
-fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> Found {
+fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
     // The index first: most directories have one, and then one open is all it takes.
     if let Some(found) = index(site, root, path, codings, now) {
         return found;
@@ -261,14 +275,14 @@ mod tests {
 
     use super::*;
     use crate::files::scratch::Scratch;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     /// What a target means, in a word: the content of a file, `list`, `to …` or `-`.
     fn look(site: &Site, target: &str) -> String {
         let head = format!("GET {target} HTTP/1.0\r\n\r\n");
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
-        match lookup(site, &Target::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), None, SystemTime::now()) {
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
+        match lookup(site, &RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), None, SystemTime::now()) {
             Found::File(mut found) => {
                 let mut content = String::new();
                 found.open.file.read_to_string(&mut content).unwrap();
@@ -383,8 +397,8 @@ mod tests {
     #[cfg(unix)]
     fn lookup_at(site: &Site, path: &[u8]) -> Found {
         let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(&head).unwrap();
-        lookup(site, &Target::parse(&parser.head(&head).unwrap()).unwrap(), None, SystemTime::now())
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(&head).unwrap();
+        lookup(site, &RequestTarget::parse(&parser.head(&head).unwrap()).unwrap(), None, SystemTime::now())
     }
 }

@@ -15,7 +15,7 @@ use crate::files::root::{Opened, Root};
 use crate::files::version::Stamp;
 use crate::files::{Site, cache, media_type};
 use crate::handlers::message::OpenFile;
-use crate::http::negotiation::{Coding, Codings, Identity};
+use crate::http::negotiation::{AcceptedCodings, ContentCoding, Identity};
 
 /// What lies at a path.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Form {
 
 /// The file at a path beneath the root, if it is in memory and has no other forms.
 #[inline]
-pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>) -> Option<Arc<Kept>> {
+pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>) -> Option<Arc<Kept>> {
     match codings {
         None => site.cache.find(root, path),
         Some(_) => None,
@@ -68,7 +68,7 @@ pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>) ->
 ///
 /// # Errors
 /// As [`Root::open_beneath`](crate::files::root::Root::open_beneath).
-pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&Codings>, now: SystemTime) -> io::Result<Lies> {
+pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> io::Result<Lies> {
     let lies = match site.cache.find(root, path) {
         Some(kept) => Lies::File(Form::Kept(kept)),
         None => unkept(site, root, path, now)?,
@@ -94,7 +94,7 @@ struct Place<'a> {
     /// The path of the file that was asked for.
     path: &'a [u8],
     /// In which coding it is looked for.
-    coding: Option<Coding>,
+    coding: Option<ContentCoding>,
     /// Under which name it is kept in memory.
     key: &'a [u8],
 }
@@ -102,8 +102,8 @@ struct Place<'a> {
 /// The best form of a file for that client.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &Codings, now: SystemTime) -> Lies {
-    for coding in codings.best.into_iter().flatten() {
+fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &AcceptedCodings, now: SystemTime) -> Lies {
+    for coding in codings.preferred.into_iter().flatten() {
         if let Some(form) = coded(site, root, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
             return Lies::File(form);
         }
@@ -115,7 +115,7 @@ fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &Codings,
 }
 
 /// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.
-fn coded(site: &Site, root: &Root, path: &[u8], coding: Coding, now: SystemTime) -> Option<Form> {
+fn coded(site: &Site, root: &Root, path: &[u8], coding: ContentCoding, now: SystemTime) -> Option<Form> {
     // One and the same file has other fields when it is asked for by its own name, so that is another key.
     let key = [path, coding.suffix().as_bytes(), cache::OTHER_ROLE].concat();
     if let Some(kept) = site.cache.find(root, &key) {

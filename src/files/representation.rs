@@ -9,7 +9,7 @@ use crate::files::version::Stamp;
 use crate::handlers::response_headers::Fields;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
-use crate::http::negotiation::Coding;
+use crate::http::negotiation::ContentCoding;
 
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
@@ -26,7 +26,7 @@ pub struct Representation {
     /// How long a cache may use it without asking, as Cache-Control has it.
     pub cache_control: Cow<'static, str>,
     /// In which coding its bytes are.
-    pub coding: Option<Coding>,
+    pub coding: Option<ContentCoding>,
     /// Whether another client might have been sent another coding.
     pub choice: Choice,
     /// Its length in bytes.
@@ -52,7 +52,7 @@ pub struct Description {
     /// How long a cache may use it without asking.
     pub cache_control: Cow<'static, str>,
     /// In which coding its bytes are.
-    pub coding: Option<Coding>,
+    pub coding: Option<ContentCoding>,
     /// Whether that was chosen.
     pub choice: Choice,
 }
@@ -137,7 +137,7 @@ impl Representation {
             fields.push("ETag", etag.to_string());
         }
         if let Some(last_modified) = self.validators.last_modified {
-            fields.push("Last-Modified", HttpDate::at(last_modified).into_text());
+            fields.push("Last-Modified", HttpDate::new(last_modified).into_text());
         }
     }
 }
@@ -175,7 +175,7 @@ impl Kept {
 /// weak.
 ///
 /// Two codings of one file are two representations, and never share a tag (§8.8.3.3): the coding is a part of it.
-fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTime) -> ETag {
+fn etag(length: u64, modified: SystemTime, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
     let strength = strength(modified, now);
     // As long as it can become: growing it would deepen the stack; see `conn::serve`.
     let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
@@ -190,7 +190,7 @@ fn etag(length: u64, modified: SystemTime, coding: Option<Coding>, now: SystemTi
 
 /// The tag of a file whose content has been looked at. What has just changed may change again between the look and the sending, so
 /// the same rule makes it weak.
-fn etag_of_content(digest: &Digest, modified: Option<SystemTime>, coding: Option<Coding>, now: SystemTime) -> ETag {
+fn etag_of_content(digest: &Digest, modified: Option<SystemTime>, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
     let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
     opaque.push_str(&digest.0);
     push_coding(&mut opaque, coding);
@@ -202,7 +202,7 @@ fn strength(modified: SystemTime, now: SystemTime) -> Strength {
     if age >= Duration::from_secs(1) { Strength::Strong } else { Strength::Weak }
 }
 
-fn push_coding(opaque: &mut String, coding: Option<Coding>) {
+fn push_coding(opaque: &mut String, coding: Option<ContentCoding>) {
     if let Some(coding) = coding {
         opaque.push('-');
         opaque.push_str(coding.name());
@@ -242,13 +242,13 @@ mod tests {
             assert_eq!(etag(255, modified, None, now).to_string(), tag, "{why}");
             assert_eq!(last_modified(modified, now), date.map(|secs| after(secs, 0)), "{why}");
         }
-        let coded = etag(255, after(784_111_777, 1), Some(Coding::Brotli), UNIX_EPOCH + NOW);
+        let coded = etag(255, after(784_111_777, 1), Some(ContentCoding::Brotli), UNIX_EPOCH + NOW);
         assert_eq!(coded.to_string(), "\"ff-ae1b981bc490a01-br\"", "the same in another coding");
         let digest = Digest("0a1b".into());
         for (modified, coding, tag, why) in [
             (Some(after(784_111_777, 1)), None, "\"0a1b\"", "its time is not in it"),
             (Some(after(1_699_999_999, 501)), None, "W/\"0a1b\"", "younger than a second"),
-            (Some(after(784_111_777, 1)), Some(Coding::Brotli), "\"0a1b-br\"", "in another coding"),
+            (Some(after(784_111_777, 1)), Some(ContentCoding::Brotli), "\"0a1b-br\"", "in another coding"),
             (None, None, "W/\"0a1b\"", "nobody knows since when"),
         ] {
             assert_eq!(etag_of_content(&digest, modified, coding, UNIX_EPOCH + NOW).to_string(), tag, "{why}");

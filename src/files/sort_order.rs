@@ -7,7 +7,7 @@ use std::io;
 use std::time::SystemTime;
 
 use crate::files::root::{Entry, Name};
-use crate::http::target::Target;
+use crate::http::target::RequestTarget;
 
 /// What a listing is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Order {
 
 impl Order {
     /// What the query asks for. What it does not say, or says in words that we do not know, is by name from A on.
-    pub fn asked(target: &Target<'_>) -> Order {
+    pub fn asked(target: &RequestTarget<'_>) -> Order {
         let mut order = Order { column: Column::Name, direction: Direction::Ascending };
         for (name, value) in target.query_pairs() {
             match (&*name, &*value) {
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::files::root::Kind;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
     fn natural_order() {
@@ -184,9 +184,9 @@ mod tests {
             for direction in [Ascending, Descending] {
                 let order = Order { column, direction };
                 let bytes = format!("GET /{} HTTP/1.0\r\n\r\n", order.query()).into_bytes();
-                let mut parser = HeadParser::new(HeadLimits::default());
-                parser.advance(&bytes).unwrap();
-                assert_eq!(Order::asked(&Target::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
+                let mut parser = RequestParser::new(HeadLimits::default());
+                parser.parse(&bytes).unwrap();
+                assert_eq!(Order::asked(&RequestTarget::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
                 assert_eq!(order.next(column).next(column), order, "twice the same is there and back");
             }
         }

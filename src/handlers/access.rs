@@ -10,7 +10,7 @@ use crate::handlers::message::{Request, Response};
 use crate::http::headers::name;
 use crate::http::host;
 use crate::http::same_origin::{AskingSite, asking_site};
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
 // None of these is inlined: see `conn::serve` on the depth of the stack.
@@ -19,24 +19,25 @@ pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
     let Hosts::Own { also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
     let host = request.target.authority?.host;
-    let is_ours = host::is_own(host) || also.iter().any(|name| host::is_named(host, name));
-    (!is_ours)
-        .then(|| Response::text(Status::MISDIRECTED_REQUEST, "this server does not go by that name; --allow-host NAME adds one"))
+    let is_ours = host::is_local_host(host) || also.iter().any(|name| host::host_matches(host, name));
+    (!is_ours).then(|| {
+        Response::text(StatusCode::MISDIRECTED_REQUEST, "this server does not go by that name; --allow-host NAME adds one")
+    })
 }
 
 /// The answer to a stranger (RFC 9110 §15.5.2); `None` if everybody may come in, or this one.
 #[inline(never)]
 pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
-    match app.auth.as_ref()?.judge(request.head.headers.only(name::AUTHORIZATION)) {
+    match app.auth.as_ref()?.judge(request.head.headers.get_unique(name::AUTHORIZATION)) {
         Verdict::Welcome => None,
         Verdict::Unknown => Some(
-            Response::text(Status::UNAUTHORIZED, "a name and a password, please (RFC 7617)")
+            Response::text(StatusCode::UNAUTHORIZED, "a name and a password, please (RFC 7617)")
                 .with("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
                 .with("Cache-Control", "no-store"),
         ),
-        Verdict::Busy => {
-            Some(Response::text(Status::SERVICE_UNAVAILABLE, "too many passwords to check, try again").with("Retry-After", "1"))
-        }
+        Verdict::Busy => Some(
+            Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again").with("Retry-After", "1"),
+        ),
     }
 }
 
@@ -44,5 +45,5 @@ pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
 #[inline(never)]
 pub fn other_site(request: &Request<'_>) -> Option<Response> {
     let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
-    other.then(|| Response::text(Status::FORBIDDEN, "pages of other sites may not ask for this"))
+    other.then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not ask for this"))
 }

@@ -4,7 +4,7 @@ use crate::handlers::app::App;
 use crate::handlers::html;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page;
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// An HTML page that greets; `?name=` says whom.
 pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
@@ -20,22 +20,22 @@ pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
     );
     out.push_str("</main>\n");
     page::end(&mut out);
-    page::response(Status::OK, Body::Bytes(out.into_bytes().into())).with("Cache-Control", "no-cache")
+    page::response(StatusCode::OK, Body::Bytes(out.into_bytes().into())).with("Cache-Control", "no-cache")
 }
 
 /// A picture for the tab of the browser: it asks for one by itself, and a 404 would stand in every log.
 pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
     // An hour, so that a site that gets an icon of its own shows it soon.
-    Response::with_content(Status::OK, "image/svg+xml", include_bytes!("favicon.svg").as_slice())
+    Response::with_content(StatusCode::OK, "image/svg+xml", include_bytes!("favicon.svg").as_slice())
         .with("Cache-Control", "max-age=3600")
 }
 
 /// `ok`, unless the server is shutting down or has nothing to serve: then a load balancer should send its clients elsewhere.
 pub fn health(_: &mut Request<'_>, app: &App) -> Response {
     let (status, text) = match app.site.check() {
-        _ if app.stop.is_asked() => (Status::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
-        Err(why) => (Status::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
-        Ok(()) => (Status::OK, "ok\n".to_owned()),
+        _ if app.stop.is_asked() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
     };
     Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).with("Cache-Control", "no-store")
 }

@@ -6,8 +6,8 @@
 use crate::config::Cors;
 use crate::handlers::message::{Request, Response};
 use crate::http::method::Method;
-use crate::http::origin::{PREFLIGHT_AGE_SECS, Permission, Preflight};
-use crate::http::status::Status;
+use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS, Preflight};
+use crate::http::status::StatusCode;
 
 /// The answer to a browser that asks on behalf of a page, before that page may send what no form could; `None` if that is not what is
 /// asked, or the page is nobody's whom we know: then it is told nothing that would let it.
@@ -17,14 +17,14 @@ use crate::http::status::Status;
 #[inline(never)]
 pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Response> {
     let headers = &request.head.headers;
-    let preflight = Preflight::of(request.head.method, headers)?;
-    if cors.origins.permission(headers) == Permission::Nobody {
+    let preflight = Preflight::from_request(request.head.method, headers)?;
+    if cors.origins.permission(headers) == AllowOrigin::None {
         return None;
     }
-    let mut response = Response::new(Status::NO_CONTENT)
+    let mut response = Response::new(StatusCode::NO_CONTENT)
         .with("Access-Control-Allow-Methods", methods.to_owned())
         .with("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
-    if let Some(fields) = preflight.wanted_fields() {
+    if let Some(fields) = preflight.requested_headers() {
         response.fields.push("Access-Control-Allow-Headers", fields);
     }
     Some(response.with("Vary", "Access-Control-Request-Headers"))
@@ -35,15 +35,15 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
 pub fn permitted(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
     match cors.origins.permission(&request.head.headers) {
         // Every answer says so.
-        Permission::Everybody => return response,
-        Permission::Only(origin) => {
+        AllowOrigin::Any => return response,
+        AllowOrigin::Origin(origin) => {
             response.fields.push("Access-Control-Allow-Origin", origin.to_owned());
             response.fields.push("Access-Control-Allow-Credentials", "true");
             if request.head.method != Method::Options {
                 response.fields.push("Access-Control-Expose-Headers", cors.exposed.clone());
             }
         }
-        Permission::Nobody => {}
+        AllowOrigin::None => {}
     }
     // Also where nothing is said: a cache must not give this answer to another page.
     response.with("Vary", "Origin")

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use crate::http::conditional::{Precondition, RangeUse, Validators};
-use crate::http::range::Ranges;
+use crate::http::range::RangeSet;
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Note {
     /// What Range came to.
     Ranges {
         /// The ranges.
-        ranges: Ranges,
+        ranges: RangeSet,
         /// The length of the whole.
         length: u64,
     },

@@ -8,12 +8,12 @@ use base64::prelude::BASE64_STANDARD;
 use crate::handlers::app::App;
 use crate::handlers::json::Json;
 use crate::handlers::message::{Request, Response};
-use crate::http::accept::{self, Reader};
+use crate::http::accept::{self, Format};
 use crate::http::forwarded::{self, Client, Scheme};
-use crate::http::framing::Framing;
+use crate::http::framing::BodyLength;
 use crate::http::headers::name;
 use crate::http::request::Version;
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
 const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
@@ -26,11 +26,11 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
-    let client = forwarded::client(*request.from, &request.head.headers, &app.config.proxies.trusted);
+    let client = forwarded::resolve_client(*request.from, &request.head.headers, &app.config.proxies.trusted);
     let seen = Seen {
         peer: request.from.peer.to_string(),
         client: (client.peer != request.from.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::direct(client.peer)),
+        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
         method: request.head.method.name(),
         target: shown(request.head.target),
         path: shown(request.target.path()),
@@ -44,10 +44,10 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
         trailers,
         content,
     };
-    let response = match accept::choose(&request.head.headers, &[Reader::Terminal, Reader::Program]) {
-        Reader::Program => Response::with_content(Status::OK, "application/json", seen.json().into_bytes()),
-        Reader::Terminal | Reader::Browser => {
-            Response::with_content(Status::OK, "text/plain; charset=utf-8", seen.text().into_bytes())
+    let response = match accept::negotiate(&request.head.headers, &[Format::Text, Format::Json]) {
+        Format::Json => Response::with_content(StatusCode::OK, "application/json", seen.json().into_bytes()),
+        Format::Text | Format::Html => {
+            Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", seen.text().into_bytes())
         }
     };
     response.with("Cache-Control", "no-store").with("Vary", "Accept")
@@ -65,7 +65,7 @@ struct Seen {
     query: Vec<(String, String)>,
     version: &'static str,
     fields: Vec<(String, String)>,
-    framing: Framing,
+    framing: BodyLength,
     trailers: Vec<(String, String)>,
     content: Vec<u8>,
 }
@@ -83,9 +83,9 @@ impl Seen {
         lines.push(("version", self.version.to_owned()));
         lines.extend(self.fields.iter().map(|(name, value)| ("field", format!("{name}: {value}"))));
         let framing = match self.framing {
-            Framing::None => "none".to_owned(),
-            Framing::Length(length) => format!("length {length}"),
-            Framing::Chunked => "chunked".to_owned(),
+            BodyLength::None => "none".to_owned(),
+            BodyLength::Length(length) => format!("length {length}"),
+            BodyLength::Chunked => "chunked".to_owned(),
         };
         lines.push(("framing", framing));
         lines.extend(self.trailers.iter().map(|(name, value)| ("trailer", format!("{name}: {value}"))));
@@ -106,9 +106,9 @@ impl Seen {
 
     fn json(&self) -> String {
         let framing = match self.framing {
-            Framing::None => "\"none\"".to_owned(),
-            Framing::Length(length) => format!("{{\"length\":{length}}}"),
-            Framing::Chunked => "\"chunked\"".to_owned(),
+            BodyLength::None => "\"none\"".to_owned(),
+            BodyLength::Length(length) => format!("{{\"length\":{length}}}"),
+            BodyLength::Chunked => "\"chunked\"".to_owned(),
         };
         let content = match std::str::from_utf8(&self.content) {
             Ok(text) => format!("\"text\":{}", Json(text)),

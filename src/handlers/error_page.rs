@@ -10,16 +10,16 @@ use crate::handlers::app::App;
 use crate::handlers::html;
 use crate::handlers::message::{Body, Request, Response, Slice, Source};
 use crate::handlers::page;
-use crate::http::accept::{self, Reader};
-use crate::http::error::Malformed;
+use crate::http::accept::{self, Format};
+use crate::http::error::ParseError;
 use crate::http::headers::Headers;
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.
 #[inline(never)]
 pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
-    if accept::takes(&request.head.headers, "text/html") {
+    if accept::accepts(&request.head.headers, "text/html") {
         match missing_page(&app.site, now) {
             Found::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
             Found::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
@@ -31,11 +31,11 @@ pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
             | Found::Unavailable(_) => {}
         }
     }
-    Response::text(Status::NOT_FOUND, "nothing here has that name")
+    Response::text(StatusCode::NOT_FOUND, "nothing here has that name")
 }
 
 fn in_place(representation: &Representation, source: Source) -> Response {
-    Response::new(Status::NOT_FOUND)
+    Response::new(StatusCode::NOT_FOUND)
         .with("Content-Type", representation.media_type.clone())
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")
@@ -45,26 +45,26 @@ fn in_place(representation: &Representation, source: Source) -> Response {
 /// The answer to a head that could be read and says what it must not: a person may have typed it. It is kept by no cache, so it need not
 /// say what it depends on.
 #[inline(never)]
-pub fn malformed(what: Malformed, headers: &Headers<'_>) -> Response {
+pub fn malformed(what: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(what);
-    match accept::choose(headers, &[Reader::Terminal, Reader::Browser]) {
-        Reader::Browser => dress(response, headers),
-        Reader::Terminal | Reader::Program => response,
+    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Html => dress(response, headers),
+        Format::Text | Format::Json => response,
     }
 }
 
 /// The same answer in the form that the client reads.
 pub fn dressed(response: Response, headers: &Headers<'_>) -> Response {
-    if response.status.code() < 400 { response } else { dress(response, headers) }
+    if response.status.as_u16() < 400 { response } else { dress(response, headers) }
 }
 
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 fn dress(response: Response, headers: &Headers<'_>) -> Response {
     let Some(why) = response.reason else { return response };
-    match accept::choose(headers, &[Reader::Terminal, Reader::Browser]) {
-        Reader::Terminal | Reader::Program => response.with("Vary", "Accept"),
-        Reader::Browser => {
+    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Text | Format::Json => response.with("Vary", "Accept"),
+        Format::Html => {
             let body = Body::Bytes(refusal_page(response.status, why).into_bytes().into());
             let mut page = page::response(response.status, body);
             for (name, value) in response.fields.iter() {
@@ -78,13 +78,13 @@ fn dress(response: Response, headers: &Headers<'_>) -> Response {
     }
 }
 
-fn refusal_page(status: Status, why: &str) -> String {
-    let (code, phrase) = (status.code(), status.phrase());
+fn refusal_page(status: StatusCode, why: &str) -> String {
+    let (code, phrase) = (status.as_u16(), status.phrase());
     let mut out = String::new();
     page::begin(&mut out, format!("{code} {phrase}").as_bytes());
     let why = html::escape(why);
     out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{why}</p>\n"));
-    if status == Status::NOT_FOUND {
+    if status == StatusCode::NOT_FOUND {
         out.push_str("<p><a href=\"/\">To the start page</a></p>\n");
     }
     out.push_str("</main>\n");

@@ -12,8 +12,8 @@ use crate::handlers::listing_json::JSON;
 use crate::handlers::listing_text::TEXT;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::page;
-use crate::http::accept::{self, Reader};
-use crate::http::status::Status;
+use crate::http::accept::{self, Format};
+use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a directory.
 // Not inlined: see `conn::serve` on the depth of the stack.
@@ -22,7 +22,7 @@ pub fn answer(directory: Directory, request: &Request<'_>) -> Response {
     match answer_to(directory, request) {
         Ok(response) => response.with("Cache-Control", "no-cache").with("Vary", "Accept"),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            Response::text(Status::FORBIDDEN, "this directory has more than 200,000 entries, too many to list")
+            Response::text(StatusCode::FORBIDDEN, "this directory has more than 200,000 entries, too many to list")
         }
         Err(error) => Response::failed(&error),
     }
@@ -32,9 +32,9 @@ fn answer_to(directory: Directory, request: &Request<'_>) -> io::Result<Response
     let target = request.target;
     let contents = Contents::of(directory, target.path(), Order::asked(target), NAMES_MAX)?;
     let form = match accept::choose_listing(&request.head.headers) {
-        Reader::Browser => return Ok(page::response(Status::OK, PAGE.body(contents.with_readme())?)),
-        Reader::Terminal => &TEXT,
-        Reader::Program => &JSON,
+        Format::Html => return Ok(page::response(StatusCode::OK, PAGE.body(contents.with_readme())?)),
+        Format::Text => &TEXT,
+        Format::Json => &JSON,
     };
-    Ok(Response::with_content(Status::OK, form.media_type, &b""[..]).with_body(form.body(contents)?))
+    Ok(Response::with_content(StatusCode::OK, form.media_type, &b""[..]).with_body(form.body(contents)?))
 }

@@ -13,12 +13,12 @@ use crate::files::version::Stamp;
 use crate::handlers::decision_trace::{Note, Notes};
 use crate::handlers::outcome::Because;
 use crate::handlers::response_headers::Fields;
-use crate::http::error::Malformed;
+use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
-use crate::http::framing::Framing;
+use crate::http::framing::BodyLength;
 use crate::http::request::RequestHead;
-use crate::http::status::Status;
-use crate::http::target::Target;
+use crate::http::status::StatusCode;
+use crate::http::target::RequestTarget;
 
 /// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
 pub trait Content: Read {
@@ -47,9 +47,9 @@ pub struct Request<'a> {
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// The target, understood.
-    pub target: &'a Target<'a>,
+    pub target: &'a RequestTarget<'a>,
     /// How the content is delimited.
-    pub framing: Framing,
+    pub framing: BodyLength,
     /// The content. Reading it may ask the client to send it (100 Continue).
     pub content: &'a mut dyn Content,
     /// Where decisions are noted; `None` is nowhere.
@@ -72,15 +72,15 @@ impl Request<'_> {
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let too_large =
-            || Response::text(Status::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
-        if matches!(self.framing, Framing::Length(length) if length > limit) {
+            || Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
+        if matches!(self.framing, BodyLength::Length(length) if length > limit) {
             return Err(too_large());
         }
         let mut content = Vec::new();
         match self.content.take(limit.saturating_add(1)).read_to_end(&mut content) {
             Ok(_) if content.len() > bytes_max => Err(too_large()),
             Ok(_) => Ok(content),
-            Err(_) => Err(Response::text(Status::BAD_REQUEST, "the content could not be read")),
+            Err(_) => Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
         }
     }
 }
@@ -169,7 +169,7 @@ impl Body {
 /// An answer.
 pub struct Response {
     /// How it went.
-    pub status: Status,
+    pub status: StatusCode,
     /// The fields that the handler has something to say about. `finish` adds what all responses carry.
     pub fields: Fields,
     /// The content.
@@ -182,7 +182,7 @@ pub struct Response {
 
 impl Response {
     /// An answer without content.
-    pub fn new(status: Status) -> Response {
+    pub fn new(status: StatusCode) -> Response {
         Response { status, fields: Fields::default(), body: Body::Empty, because: Because::default(), reason: None }
     }
 
@@ -200,7 +200,7 @@ impl Response {
 
     /// An answer with bytes of some media type that are ours, not a file of the site: a page of it may style itself, and do nothing else.
     pub fn with_content(
-        status: Status,
+        status: StatusCode,
         media_type: impl Into<Cow<'static, str>>,
         content: impl Into<Cow<'static, [u8]>>,
     ) -> Response {
@@ -215,15 +215,15 @@ impl Response {
     /// A short plain text: the status, and why.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn text(status: Status, why: &'static str) -> Response {
-        let text = format!("{} {}: {why}\n", status.code(), status.phrase());
+    pub fn text(status: StatusCode, why: &'static str) -> Response {
+        let text = format!("{} {}: {why}\n", status.as_u16(), status.phrase());
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
         Response { reason: Some(why), ..response }
     }
 
     /// The answer to a malformed request.
-    pub fn malformed(what: Malformed) -> Response {
-        Response::text(what.status(), what.text())
+    pub fn malformed(what: ParseError) -> Response {
+        Response::text(what.status(), what.message())
     }
 
     /// The answer to a failure to open or read something of ours. It says nothing about where or what.
@@ -233,13 +233,13 @@ impl Response {
         use io::ErrorKind as K;
         match error.kind() {
             K::NotFound | K::NotADirectory | K::InvalidFilename | K::IsADirectory => {
-                Response::text(Status::NOT_FOUND, "nothing here has that name")
+                Response::text(StatusCode::NOT_FOUND, "nothing here has that name")
             }
-            K::PermissionDenied => Response::text(Status::FORBIDDEN, "this server may not read that"),
+            K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server may not read that"),
             K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => {
-                Response::text(Status::SERVICE_UNAVAILABLE, "too busy, try again").with("Retry-After", "1")
+                Response::text(StatusCode::SERVICE_UNAVAILABLE, "too busy, try again").with("Retry-After", "1")
             }
-            _ => Response::text(Status::INTERNAL_SERVER_ERROR, "this could not be read"),
+            _ => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read"),
         }
     }
 

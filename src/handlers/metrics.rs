@@ -2,14 +2,14 @@
 
 use crate::handlers::app::App;
 use crate::handlers::message::{Request, Response};
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 use crate::telemetry::prometheus::MEDIA_TYPE;
 
 /// All numbers, as they are now.
 pub fn metrics(_: &mut Request<'_>, app: &App) -> Response {
     // Nobody comes here where nothing is counted.
-    let Some(metrics) = &app.metrics else { return Response::text(Status::NOT_FOUND, "nothing is counted here") };
+    let Some(metrics) = &app.metrics else { return Response::text(StatusCode::NOT_FOUND, "nothing is counted here") };
     let access_lines_lost = app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())).unwrap_or(0);
-    Response::with_content(Status::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
+    Response::with_content(StatusCode::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
         .with("Cache-Control", "no-store")
 }

@@ -35,9 +35,9 @@ use crate::handlers::app::App;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Because;
 use crate::http::method::Method;
-use crate::http::navigation::is_navigation;
-use crate::http::status::Status;
-use crate::http::target::Form;
+use crate::http::navigation::is_navigation_request;
+use crate::http::status::StatusCode;
+use crate::http::target::TargetForm;
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
@@ -62,13 +62,13 @@ use crate::http::target::Form;
 /// # use std::time::SystemTime;
 /// # use threadbare::handlers::app::App;
 /// # use threadbare::http::date::HttpDate;
-/// # use threadbare::http::status::Status;
+/// # use threadbare::http::status::StatusCode;
 /// # use threadbare::handlers::message::{Request, Response};
 ///
 /// /// The time of this server, as HTTP writes it.
 /// pub fn time(_: &mut Request<'_>, _: &App) -> Response {
-///     let now = format!("{}\n", HttpDate::at(SystemTime::now()).as_str());
-///     Response::with_content(Status::OK, "text/plain; charset=utf-8", now.into_bytes()).with("Cache-Control", "no-store")
+///     let now = format!("{}\n", HttpDate::new(SystemTime::now()).as_str());
+///     Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", now.into_bytes()).with("Cache-Control", "no-store")
 /// }
 /// # }
 /// ```
@@ -186,7 +186,7 @@ pub const ROUTES: &[Route] = &[
 /// Answers a request.
 pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     let response = answer_undressed(request, app, now);
-    if response.status.code() < 400 && app.config.cors.is_none() { response } else { finished(response, request, app) }
+    if response.status.as_u16() < 400 && app.config.cors.is_none() { response } else { finished(response, request, app) }
 }
 
 /// The same answer, as it is for who asks.
@@ -227,7 +227,7 @@ fn answer_at_the_door(request: &mut Request<'_>, app: &App, now: SystemTime) -> 
     if let Some(refusal) = access::stranger(request, app) {
         return Some(answer_stranger(refusal, request, app, now));
     }
-    (request.target.form == Form::Asterisk).then(|| allowing(Status::NO_CONTENT, READ).because(Because::Server))
+    (request.target.form == TargetForm::Asterisk).then(|| allowing(StatusCode::NO_CONTENT, READ).because(Because::Server))
 }
 
 /// The answer to a preflight of a page that may read the site; `None` if it is none.
@@ -257,14 +257,16 @@ fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemT
             unless_refused(request, READ, |request| listing::answer(directory, request)).because(Because::Directory)
         }
         Found::Redirect(location) => unless_refused(request, READ, |_| {
-            Response::text(Status::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
+            Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
         })
         .because(Because::NoSlash),
         Found::Failed(error) => Response::failed(&error).because(Because::Failed),
         // No file has that name now, but one may have it soon: only the routes about the server itself answer.
         Found::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
             Some(route) => answer_route(route, request, app),
-            None => Response::text(Status::SERVICE_UNAVAILABLE, why.message()).with("Retry-After", "1").because(Because::Failed),
+            None => {
+                Response::text(StatusCode::SERVICE_UNAVAILABLE, why.message()).with("Retry-After", "1").because(Because::Failed)
+            }
         },
         Found::Missing => match route(request, app) {
             Some(route) => answer_route(route, request, app),
@@ -280,7 +282,7 @@ fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemT
 #[inline(never)]
 fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
     let headers = &request.head.headers;
-    if app.config.fallback == Fallback::None || !is_navigation(request.head.method, headers, request.target.path()) {
+    if app.config.fallback == Fallback::None || !is_navigation_request(request.head.method, headers, request.target.path()) {
         return None;
     }
     let codings = app.config.precompressed.codings(headers);
@@ -336,17 +338,17 @@ fn unless_refused(
 ) -> Response {
     let method = request.head.method;
     if method == Method::Options {
-        allowing(Status::NO_CONTENT, methods)
+        allowing(StatusCode::NO_CONTENT, methods)
     } else if methods.contains(&method) {
         answer(request)
     } else {
-        allowing(Status::METHOD_NOT_ALLOWED, methods)
+        allowing(StatusCode::METHOD_NOT_ALLOWED, methods)
     }
 }
 
 /// A response that says which methods are allowed.
-fn allowing(status: Status, methods: &[Method]) -> Response {
-    let response = if status.never_has_content() {
+fn allowing(status: StatusCode, methods: &[Method]) -> Response {
+    let response = if status.forbids_body() {
         Response::new(status)
     } else {
         Response::text(status, "this resource does not take that method (RFC 9110 §15.5.6)")

@@ -2,7 +2,7 @@
 //!
 //! A route says so with its answer, in one word. Nobody needs it to send the answer; whoever wants to learn does (`--explain`).
 
-use crate::http::error::Malformed;
+use crate::http::error::ParseError;
 
 /// What was found under the path that was asked for, or why nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Because {
     /// It was not looked for: the request is about the server as a whole.
     Server,
     /// It does not matter any more: the content of the request breaks that rule.
-    BrokenContent(Malformed),
+    BrokenContent(ParseError),
     /// Nor here: the content of the request did not come in time.
     LateContent,
     /// It cannot be told: the handler failed.

@@ -6,7 +6,7 @@
 
 use crate::handlers::html;
 use crate::handlers::message::{Body, Response};
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// The style sheet of all pages: light and dark, wide and narrow.
 const STYLE: &str = include_str!("style.css");
@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-rJeHxeScJuiywuuITn4F
     frame-ancestors 'none'";
 
 /// The answer that such a page is.
-pub fn response(status: Status, page: Body) -> Response {
+pub fn response(status: StatusCode, page: Body) -> Response {
     Response::new(status)
         .with("Content-Type", "text/html; charset=utf-8")
         .with("Content-Security-Policy", POLICY)

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::http::response::field_line;
+use crate::http::response::write_header;
 
 /// As many fields as a handler usually sets: room for them is made once.
 const FIELDS_USUAL: usize = 8;
@@ -48,7 +48,7 @@ impl Fields {
     pub fn spell(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.prepared.as_deref().unwrap_or_default());
         for (name, value) in &self.lines {
-            field_line(out, name, value.as_bytes());
+            write_header(out, name, value.as_bytes());
         }
     }
 

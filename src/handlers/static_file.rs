@@ -13,8 +13,8 @@ use crate::handlers::response_headers::Fields;
 use crate::http::conditional::{self, Precondition, RangeUse};
 use crate::http::headers::name;
 use crate::http::method::Method;
-use crate::http::range::{self, ByteRange, Ranges};
-use crate::http::status::Status;
+use crate::http::range::{self, ByteRange, RangeSet};
+use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a file that has been opened.
 // Not inlined: see `conn::serve` on the depth of the stack.
@@ -34,7 +34,7 @@ pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
             whole(fields, Source::Kept(kept), length)
         }
         Wanted::Nothing => {
-            Response { fields: Fields::prepared(&kept.fields_not_modified), ..Response::new(Status::NOT_MODIFIED) }
+            Response { fields: Fields::prepared(&kept.fields_not_modified), ..Response::new(StatusCode::NOT_MODIFIED) }
         }
         other => {
             let representation = kept.representation.clone();
@@ -46,7 +46,7 @@ pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
 /// Answers where a file lies, but in no form that the client accepts.
 #[inline(never)]
 pub fn answer_unacceptable() -> Response {
-    Response::text(Status::NOT_ACCEPTABLE, "this comes in none of the codings that are accepted (RFC 9110 §15.5.7)")
+    Response::text(StatusCode::NOT_ACCEPTABLE, "this comes in none of the codings that are accepted (RFC 9110 §15.5.7)")
         .with("Vary", "Accept-Encoding")
 }
 
@@ -69,41 +69,41 @@ enum Wanted {
 /// Decides what is wanted: by the conditions first, then by the range.
 fn wanted(representation: &Representation, request: &Request<'_>) -> Wanted {
     let (headers, method) = (&request.head.headers, request.head.method);
-    let (precondition, decided_by) = conditional::judge(headers, &representation.validators, method);
+    let (precondition, decided_by) = conditional::evaluate_preconditions(headers, &representation.validators, method);
     if let Some(field) = decided_by {
         request.note(|| Note::Condition { field, precondition, validators: representation.validators.clone() });
     }
     match precondition {
-        Precondition::Proceed => {}
+        Precondition::Passed => {}
         Precondition::NotModified => return Wanted::Nothing,
         Precondition::Failed => return Wanted::Another,
     }
     // Ranges are defined for GET only (RFC 9110 §14.2).
-    let value = headers.only(name::RANGE).filter(|_| method == Method::Get);
+    let value = headers.get_unique(name::RANGE).filter(|_| method == Method::Get);
     let is_honoured = |_: &&[u8]| {
         let range_use = conditional::if_range(headers, &representation.validators);
-        if headers.first(name::IF_RANGE).is_some() {
+        if headers.get(name::IF_RANGE).is_some() {
             request.note(|| Note::IfRange(range_use));
         }
         range_use == RangeUse::Honoured
     };
     let counts = value.filter(is_honoured);
-    let ranges = range::resolve(counts, representation.length);
-    match (counts, value, headers.first(name::RANGE)) {
+    let ranges = range::parse_range(counts, representation.length);
+    match (counts, value, headers.get(name::RANGE)) {
         (Some(_), _, _) => request.note(|| Note::Ranges { ranges: ranges.clone(), length: representation.length }),
         (None, None, Some(_)) => request.note(|| Note::RangeIgnored),
         (None, _, _) => {}
     }
     match ranges {
-        Ranges::Whole => Wanted::Whole,
-        Ranges::Part(range) => Wanted::Part(range),
-        Ranges::Parts(ranges) => Wanted::Parts(ranges),
-        Ranges::Unsatisfiable => Wanted::NoPart,
+        RangeSet::Full => Wanted::Whole,
+        RangeSet::Single(range) => Wanted::Part(range),
+        RangeSet::Multiple(ranges) => Wanted::Parts(ranges),
+        RangeSet::Unsatisfiable => Wanted::NoPart,
     }
 }
 
 fn whole(fields: Fields, source: Source, length: u64) -> Response {
-    Response { fields, ..Response::new(Status::OK) }.with_body(Body::Slice(source, Slice { start: 0, length }))
+    Response { fields, ..Response::new(StatusCode::OK) }.with_body(Body::Slice(source, Slice { start: 0, length }))
 }
 
 /// Answers what is asked for less often than the whole.
@@ -111,17 +111,19 @@ fn whole(fields: Fields, source: Source, length: u64) -> Response {
 fn answer_other(wanted: Wanted, representation: &Representation, source: Source) -> Response {
     match wanted {
         Wanted::Whole => whole(representation.fields(), source, representation.length),
-        Wanted::Nothing => Response { fields: representation.fields_not_modified(), ..Response::new(Status::NOT_MODIFIED) },
+        Wanted::Nothing => Response { fields: representation.fields_not_modified(), ..Response::new(StatusCode::NOT_MODIFIED) },
         Wanted::Another => {
-            let mut response = Response::text(Status::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
+            let mut response =
+                Response::text(StatusCode::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
             representation.choice.push_vary(&mut response.fields);
             response
         }
         Wanted::Part(range) => part(representation, source, range),
         Wanted::Parts(ranges) => parts(representation, source, &ranges),
         Wanted::NoPart => {
-            let mut response = Response::text(Status::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
-                .with("Content-Range", format!("bytes */{}", representation.length));
+            let mut response =
+                Response::text(StatusCode::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
+                    .with("Content-Range", format!("bytes */{}", representation.length));
             representation.choice.push_vary(&mut response.fields);
             response
         }
@@ -129,7 +131,7 @@ fn answer_other(wanted: Wanted, representation: &Representation, source: Source)
 }
 
 fn part(representation: &Representation, source: Source, range: ByteRange) -> Response {
-    let mut response = Response::new(Status::PARTIAL_CONTENT)
+    let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
         .with("Content-Type", representation.media_type.clone())
         .with("Content-Range", content_range(range, representation.length));
     representation.push_common(&mut response.fields);
@@ -152,7 +154,7 @@ fn parts(representation: &Representation, source: Source, ranges: &[ByteRange]) 
     }
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
     let mut response =
-        Response::new(Status::PARTIAL_CONTENT).with("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
+        Response::new(StatusCode::PARTIAL_CONTENT).with("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
     representation.push_common(&mut response.fields);
     response.with_body(Body::Parts(Box::new(Parts { source, parts, end })))
 }
@@ -184,10 +186,10 @@ mod tests {
     use crate::files::version::Stamp;
     use crate::handlers::message::{NoContent, OpenFile};
     use crate::http::forwarded::Client;
-    use crate::http::framing::Framing;
-    use crate::http::peer::Peer;
-    use crate::http::request::{HeadLimits, HeadParser};
-    use crate::http::target::Target;
+    use crate::http::framing::BodyLength;
+    use crate::http::peer::PeerAddr;
+    use crate::http::request::{HeadLimits, RequestParser};
+    use crate::http::target::RequestTarget;
 
     /// Answers a request for a text of ten bytes with these lines: from an open file, and from memory.
     fn ask(method: &str, lines: &[&str]) -> [Response; 2] {
@@ -198,12 +200,18 @@ mod tests {
         file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
         let stamp = Stamp::of(&file.metadata().unwrap());
         let head = format!("{method} /ten.txt HTTP/1.0\r\n{}\r\n", lines.iter().map(|l| format!("{l}\r\n")).collect::<String>());
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
         let head = parser.head(head.as_bytes()).unwrap();
-        let (from, target) = (Client::direct(Peer::unix()), Target::parse(&head).unwrap());
-        let request =
-            Request { from: &from, head: &head, target: &target, framing: Framing::None, content: &mut NoContent, notes: None };
+        let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
+        let request = Request {
+            from: &from,
+            head: &head,
+            target: &target,
+            framing: BodyLength::None,
+            content: &mut NoContent,
+            notes: None,
+        };
         let representation =
             Representation::of(&stamp, None, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
         let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
@@ -252,22 +260,36 @@ mod tests {
         let whole = vec![kind, &tag, date, rest[0], rest[1]];
         let part = |range| vec![kind, range, &tag, date, rest[0], rest[1]];
         for (method, lines, status, fields, text, why) in [
-            ("GET", vec![], Status::OK, whole.clone(), "0123456789", "the whole"),
-            ("HEAD", vec!["Range: bytes=1-2"], Status::OK, whole.clone(), "0123456789", "HEAD knows no ranges"),
-            ("GET", vec!["Range: bytes=1-2"], Status::PARTIAL_CONTENT, part("Content-Range: bytes 1-2/10"), "12", "a part"),
-            ("GET", vec!["Range: bytes=-3"], Status::PARTIAL_CONTENT, part("Content-Range: bytes 7-9/10"), "789", "the end"),
-            ("GET", vec!["Range: bytes=1-2", "Range: bytes=1-2"], Status::OK, whole.clone(), "0123456789", "two lines"),
+            ("GET", vec![], StatusCode::OK, whole.clone(), "0123456789", "the whole"),
+            ("HEAD", vec!["Range: bytes=1-2"], StatusCode::OK, whole.clone(), "0123456789", "HEAD knows no ranges"),
+            ("GET", vec!["Range: bytes=1-2"], StatusCode::PARTIAL_CONTENT, part("Content-Range: bytes 1-2/10"), "12", "a part"),
+            ("GET", vec!["Range: bytes=-3"], StatusCode::PARTIAL_CONTENT, part("Content-Range: bytes 7-9/10"), "789", "the end"),
+            ("GET", vec!["Range: bytes=1-2", "Range: bytes=1-2"], StatusCode::OK, whole.clone(), "0123456789", "two lines"),
             (
                 "GET",
                 vec!["Range: bytes=1-2", &if_range],
-                Status::PARTIAL_CONTENT,
+                StatusCode::PARTIAL_CONTENT,
                 part("Content-Range: bytes 1-2/10"),
                 "12",
                 "If-Range",
             ),
-            ("GET", vec!["Range: bytes=1-2", "If-Range: \"x\""], Status::OK, whole.clone(), "0123456789", "of another version"),
-            ("GET", vec![&none_match], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "not modified"),
-            ("HEAD", vec![&none_match, "Range: bytes=99-"], Status::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "before ranges"),
+            (
+                "GET",
+                vec!["Range: bytes=1-2", "If-Range: \"x\""],
+                StatusCode::OK,
+                whole.clone(),
+                "0123456789",
+                "of another version",
+            ),
+            ("GET", vec![&none_match], StatusCode::NOT_MODIFIED, vec![&tag, date, rest[1]], "", "not modified"),
+            (
+                "HEAD",
+                vec![&none_match, "Range: bytes=99-"],
+                StatusCode::NOT_MODIFIED,
+                vec![&tag, date, rest[1]],
+                "",
+                "before ranges",
+            ),
         ] {
             for response in ask(method, &lines) {
                 let got: Vec<String> = response.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -280,18 +302,18 @@ mod tests {
     #[test]
     fn refusals() {
         for response in ask("GET", &["If-Match: \"x\"", "Range: bytes=99-"]) {
-            assert_eq!(response.status, Status::PRECONDITION_FAILED);
+            assert_eq!(response.status, StatusCode::PRECONDITION_FAILED);
         }
         for response in ask("GET", &["Range: bytes=10-"]) {
             let content_range = response.fields.first("Content-Range");
-            assert_eq!((response.status, content_range), (Status::RANGE_NOT_SATISFIABLE, Some("bytes */10")));
+            assert_eq!((response.status, content_range), (StatusCode::RANGE_NOT_SATISFIABLE, Some("bytes */10")));
         }
     }
 
     #[test]
     fn several_parts() {
         for response in ask("GET", &["Range: bytes=8-,0-1"]) {
-            assert_eq!(response.status, Status::PARTIAL_CONTENT);
+            assert_eq!(response.status, StatusCode::PARTIAL_CONTENT);
             assert_eq!(response.fields.first("Content-Range"), None, "only the parts have one");
             let media_type = response.fields.first("Content-Type").unwrap();
             let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap().to_owned();

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::handlers::app::App;
 use crate::handlers::message::{Request, Response};
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// Panics.
 pub fn panic(_: &mut Request<'_>, _: &App) -> Response {
@@ -25,7 +25,7 @@ pub fn escape(request: &mut Request<'_>, _: &App) -> Response {
         let outcome = attempt(&how, &what).unwrap_or_else(|error| format!("{:?}", error.kind()));
         let _ = writeln!(report, "{how} {what}: {outcome}");
     }
-    Response::with_content(Status::OK, "text/plain; charset=utf-8", report.into_bytes())
+    Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", report.into_bytes())
 }
 
 fn attempt(how: &str, what: &str) -> io::Result<String> {

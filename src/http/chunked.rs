@@ -1,13 +1,13 @@
 //! What is inside a chunked content? (RFC 9112 §7.1)
 //!
-//! The [`Decoder`] is fed bytes in pieces of any size and gives back content; feeding it one byte at a time or all at once comes
+//! The [`ChunkedDecoder`] is fed bytes in pieces of any size and gives back content; feeding it one byte at a time or all at once comes
 //! to the same. Only CRLF ends a line here: a lenient reader of chunks behind a strict one is a way to smuggle requests.
 
-use crate::http::error::Malformed;
-use crate::http::field_line::{FieldLine, fault};
-use crate::http::grammar::hex_digit;
+use crate::http::error::ParseError;
+use crate::http::field_line::{HeaderSpan, field_line_error};
+use crate::http::grammar::hex_value;
 use crate::http::headers::Headers;
-use crate::http::scan::{control_byte, end_of_token};
+use crate::http::scan::{find_control_byte, skip_token};
 
 /// Hexadecimal digits of a chunk size: 16 fill 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
@@ -18,9 +18,9 @@ const TRAILER_BYTES_MAX: usize = 8192;
 /// Field lines in the trailer section.
 const TRAILER_FIELDS_MAX: usize = 32;
 
-/// What one call of [`Decoder::decode`] did.
+/// What one call of [`ChunkedDecoder::decode`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct DecodeProgress {
     /// So many bytes of the input are used up.
     pub consumed: usize,
     /// So many bytes of content were written to the output.
@@ -29,7 +29,7 @@ pub struct Step {
 
 /// Takes chunked content apart, piece by piece.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct ChunkedDecoder {
     state: State,
     size: u64,
     digits: usize,
@@ -37,7 +37,7 @@ pub struct Decoder {
     total: u64,
     trailer: Vec<u8>,
     trailer_line: usize,
-    fields: Vec<FieldLine>,
+    fields: Vec<HeaderSpan>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,9 @@ enum State {
     Done,
 }
 
-impl Default for Decoder {
-    fn default() -> Decoder {
-        Decoder {
+impl Default for ChunkedDecoder {
+    fn default() -> ChunkedDecoder {
+        ChunkedDecoder {
             state: State::Size,
             size: 0,
             digits: 0,
@@ -68,7 +68,7 @@ impl Default for Decoder {
     }
 }
 
-impl Decoder {
+impl ChunkedDecoder {
     /// Whether the last chunk and the trailer section have been read.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
@@ -84,7 +84,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What is wrong. The connection is of no further use then.
-    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Malformed> {
+    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeProgress, ParseError> {
         let (mut consumed, mut produced) = (0, 0);
         while let Some(&byte) = input.get(consumed) {
             match self.state {
@@ -112,23 +112,23 @@ impl Decoder {
                 }
             }
         }
-        Ok(Step { consumed, produced })
+        Ok(DecodeProgress { consumed, produced })
     }
 
     /// One byte outside the data of a chunk.
     // chunked-body = *chunk last-chunk trailer-section CRLF
     // chunk        = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
-    fn line_byte(&mut self, byte: u8) -> Result<State, Malformed> {
+    fn line_byte(&mut self, byte: u8) -> Result<State, ParseError> {
         match (self.state, byte) {
             (State::Size, b'\r') if self.digits > 0 => Ok(State::SizeLf),
             (State::Size, b';') if self.digits > 0 => Ok(State::Extension),
             (State::Size, _) => self.size_digit(byte),
 
             (State::Extension, b'\r') => Ok(State::SizeLf),
-            (State::Extension, _) if byte.is_ascii_control() && byte != b'\t' => Err(Malformed::ChunkExtension),
+            (State::Extension, _) if byte.is_ascii_control() && byte != b'\t' => Err(ParseError::ChunkExtension),
             (State::Extension, _) => {
                 self.line_bytes += 1;
-                if self.line_bytes > EXTENSION_BYTES_MAX { Err(Malformed::ChunkExtension) } else { Ok(State::Extension) }
+                if self.line_bytes > EXTENSION_BYTES_MAX { Err(ParseError::ChunkExtension) } else { Ok(State::Extension) }
             }
 
             (State::SizeLf, b'\n') => self.begin_chunk(),
@@ -138,29 +138,29 @@ impl Decoder {
             (State::Trailer, b'\r') => Ok(State::TrailerLf),
             (State::Trailer, _) => {
                 self.trailer.push(byte);
-                if self.trailer.len() > TRAILER_BYTES_MAX { Err(Malformed::TrailerTooLarge) } else { Ok(State::Trailer) }
+                if self.trailer.len() > TRAILER_BYTES_MAX { Err(ParseError::TrailerTooLarge) } else { Ok(State::Trailer) }
             }
             (State::TrailerLf, b'\n') => self.trailer_line(),
-            (State::TrailerLf, _) => Err(Malformed::BareCr),
+            (State::TrailerLf, _) => Err(ParseError::BareCr),
 
-            (State::SizeLf | State::Data | State::DataCr | State::DataLf | State::Done, _) => Err(Malformed::ChunkEnd),
+            (State::SizeLf | State::Data | State::DataCr | State::DataLf | State::Done, _) => Err(ParseError::ChunkEnd),
         }
     }
 
     // chunk-size = 1*HEXDIG
-    fn size_digit(&mut self, byte: u8) -> Result<State, Malformed> {
-        let digit = hex_digit(byte).ok_or(Malformed::ChunkSize)?;
+    fn size_digit(&mut self, byte: u8) -> Result<State, ParseError> {
+        let digit = hex_value(byte).ok_or(ParseError::ChunkSize)?;
         self.digits += 1;
         if self.digits > SIZE_DIGITS_MAX {
-            return Err(Malformed::ChunkSize);
+            return Err(ParseError::ChunkSize);
         }
         self.size = self.size * 16 + u64::from(digit);
         Ok(State::Size)
     }
 
     /// The size line is complete: data follow, or the trailer section.
-    fn begin_chunk(&mut self) -> Result<State, Malformed> {
-        self.total = self.total.checked_add(self.size).ok_or(Malformed::ContentTooLong)?;
+    fn begin_chunk(&mut self) -> Result<State, ParseError> {
+        self.total = self.total.checked_add(self.size).ok_or(ParseError::ContentTooLong)?;
         self.digits = 0;
         self.line_bytes = 0;
         Ok(if self.size == 0 { State::Trailer } else { State::Data })
@@ -168,52 +168,52 @@ impl Decoder {
 
     /// A line of the trailer section is complete; an empty one ends the content.
     // trailer-section = *( field-line CRLF )
-    fn trailer_line(&mut self) -> Result<State, Malformed> {
+    fn trailer_line(&mut self) -> Result<State, ParseError> {
         let line = self.trailer.get(self.trailer_line..).unwrap_or_default();
         if line.is_empty() {
             return Ok(State::Done);
         }
-        if let Some(at) = control_byte(line, 0) {
+        if let Some(at) = find_control_byte(line, 0) {
             let byte = line.get(at);
             return Err(match byte {
-                Some(b'\n') => Malformed::BareLf,
-                Some(0) => Malformed::Nul,
-                _ => Malformed::ControlByte,
+                Some(b'\n') => ParseError::BareLf,
+                Some(0) => ParseError::Nul,
+                _ => ParseError::ControlByte,
             });
         }
         if self.fields.len() == TRAILER_FIELDS_MAX {
-            return Err(Malformed::TooManyFields);
+            return Err(ParseError::TooManyFields);
         }
-        let (line, token_end) = (self.trailer_line..self.trailer.len(), end_of_token(&self.trailer, self.trailer_line));
-        let field = FieldLine::parse(&self.trailer, line.clone(), token_end);
-        self.fields.push(field.ok_or_else(|| fault(&self.trailer, line, self.fields.len()).what)?);
+        let (line, token_end) = (self.trailer_line..self.trailer.len(), skip_token(&self.trailer, self.trailer_line));
+        let field = HeaderSpan::parse(&self.trailer, line.clone(), token_end);
+        self.fields.push(field.ok_or_else(|| field_line_error(&self.trailer, line, self.fields.len()).error)?);
         self.trailer_line = self.trailer.len();
         Ok(State::Trailer)
     }
 }
 
-/// The line before a chunk of `length` bytes. A length of zero is no chunk but [`LAST`].
-pub fn size_line(length: usize) -> String {
+/// The line before a chunk of `length` bytes. A length of zero is no chunk but [`LAST_CHUNK`].
+pub fn chunk_header(length: usize) -> String {
     format!("{length:x}\r\n")
 }
 
 /// What ends each chunk.
-pub const CHUNK_END: &[u8] = b"\r\n";
+pub const CRLF: &[u8] = b"\r\n";
 
 /// The last chunk, with an empty trailer section.
-pub const LAST: &[u8] = b"0\r\n\r\n";
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Decodes in pieces of `step` bytes; the content, what was left over, and the trailers.
-    fn decode(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, usize), Malformed> {
-        let (mut decoder, mut content, mut at) = (Decoder::default(), Vec::new(), 0);
+    fn decode(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, usize), ParseError> {
+        let (mut decoder, mut content, mut at) = (ChunkedDecoder::default(), Vec::new(), 0);
         let mut output = [0; 3];
         while at < input.len() && !decoder.is_done() {
             let piece = &input[at..input.len().min(at + step)];
-            let Step { consumed, produced } = decoder.decode(piece, &mut output)?;
+            let DecodeProgress { consumed, produced } = decoder.decode(piece, &mut output)?;
             content.extend_from_slice(&output[..produced]);
             at += consumed;
         }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_are_the_same() {
-        use Malformed as M;
+        use ParseError as M;
         const OPEN: usize = usize::MAX;
         let long = |n: usize| [b"1;", "a".repeat(n).as_bytes(), b"\r\nx\r\n0\r\n\r\n"].concat();
         let trailer = |n: usize| [b"0\r\nA:", "a".repeat(n - 2).as_bytes(), b"\r\n\r\n"].concat();
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_decodes() {
-        let bytes = [size_line(26).as_bytes(), &[b'x'; 26], CHUNK_END, LAST].concat();
+        let bytes = [chunk_header(26).as_bytes(), &[b'x'; 26], CRLF, LAST_CHUNK].concat();
         assert_eq!(decode(&bytes, 5), Ok((vec![b'x'; 26], 0, 0)));
     }
 }

@@ -41,7 +41,7 @@ pub struct Validators {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
     /// Answer as if there had been none.
-    Proceed,
+    Passed,
     /// The client has it already: 304 (RFC 9110 §15.4.5).
     NotModified,
     /// The client means another version: 412 (RFC 9110 §15.5.13).
@@ -59,14 +59,18 @@ pub enum RangeUse {
 
 /// Evaluates all conditions but If-Range, in the order of RFC 9110 §13.2.2. The representation exists.
 pub fn evaluate(headers: &Headers<'_>, validators: &Validators, method: Method) -> Precondition {
-    judge(headers, validators, method).0
+    evaluate_preconditions(headers, validators, method).0
 }
 
 /// The same, and the field that decided, if one did.
-pub fn judge(headers: &Headers<'_>, validators: &Validators, method: Method) -> (Precondition, Option<&'static str>) {
+pub fn evaluate_preconditions(
+    headers: &Headers<'_>,
+    validators: &Validators,
+    method: Method,
+) -> (Precondition, Option<&'static str>) {
     let retrieves = method == Method::Get || method == Method::Head;
     // Steps 1 and 2: a tag says more than a date, so the date counts only without it.
-    let (is_meant, first) = match is_named(headers, name::IF_MATCH, validators, Strength::Strong) {
+    let (is_meant, first) = match matches_etag_list(headers, name::IF_MATCH, validators, Strength::Strong) {
         Some(is_named) => (is_named, Some("If-Match")),
         None => match changed_since(headers, name::IF_UNMODIFIED_SINCE, validators) {
             Some(has_changed) => (!has_changed, Some("If-Unmodified-Since")),
@@ -77,9 +81,9 @@ pub fn judge(headers: &Headers<'_>, validators: &Validators, method: Method) -> 
         return (Precondition::Failed, first);
     }
     // Step 3: a cache asks whether one of the versions it keeps will do; for that, nearly the same is good enough.
-    if let Some(is_named) = is_named(headers, name::IF_NONE_MATCH, validators, Strength::Weak) {
+    if let Some(is_named) = matches_etag_list(headers, name::IF_NONE_MATCH, validators, Strength::Weak) {
         let precondition = match is_named {
-            false => Precondition::Proceed,
+            false => Precondition::Passed,
             true if retrieves => Precondition::NotModified,
             true => Precondition::Failed,
         };
@@ -88,22 +92,22 @@ pub fn judge(headers: &Headers<'_>, validators: &Validators, method: Method) -> 
     // Step 4, of which other methods know nothing (§13.1.3).
     match changed_since(headers, name::IF_MODIFIED_SINCE, validators).filter(|_| retrieves) {
         Some(false) => (Precondition::NotModified, Some("If-Modified-Since")),
-        Some(true) => (Precondition::Proceed, Some("If-Modified-Since")),
-        None => (Precondition::Proceed, first),
+        Some(true) => (Precondition::Passed, Some("If-Modified-Since")),
+        None => (Precondition::Passed, first),
     }
 }
 
 /// Evaluates If-Range (RFC 9110 §13.1.5), which is step 5: are the ranges parts of the version that there is?
 // If-Range = entity-tag / HTTP-date
 pub fn if_range(headers: &Headers<'_>, validators: &Validators) -> RangeUse {
-    let mut values = headers.all(name::IF_RANGE);
+    let mut values = headers.get_all(name::IF_RANGE);
     let Some(value) = values.next() else { return RangeUse::Honoured };
     // Two lines mean nothing; ignoring the ranges is always safe, ignoring the condition is not.
     if values.next().is_some() {
         return RangeUse::Ignored;
     }
     let is_same = match entity_tag(value) {
-        Some((tag, rest)) => rest.is_empty() && tag.is(validators, Strength::Strong),
+        Some((tag, rest)) => rest.is_empty() && tag.matches(validators, Strength::Strong),
         None => {
             // Parts of two versions must never be put together, so a date must be strong as well. It is when our tag is: the
             // second in which the file changed has passed (§8.8.2.2).
@@ -123,7 +127,7 @@ struct Tag<'a> {
 
 impl Tag<'_> {
     /// Weak comparison looks at the text alone; strong comparison wants both tags strong too (RFC 9110 §8.8.3.2).
-    fn is(&self, validators: &Validators, comparison: Strength) -> bool {
+    fn matches(&self, validators: &Validators, comparison: Strength) -> bool {
         let Some(ours) = &validators.etag else { return false };
         let both_strong = ours.strength == Strength::Strong && self.strength == Strength::Strong;
         ours.opaque.as_bytes() == self.opaque && (both_strong || comparison == Strength::Weak)
@@ -133,15 +137,15 @@ impl Tag<'_> {
 /// Whether ours is among the tags of all lines of that name together (RFC 9110 §5.3), or `*` is, which is any version at all; `None` if
 /// there is no such line. A malformed list matches nothing, so nothing is overwritten and nobody is told "not modified" by mistake.
 // If-Match = "*" / #entity-tag
-fn is_named(headers: &Headers<'_>, name: &str, validators: &Validators, comparison: Strength) -> Option<bool> {
-    let mut values = headers.all(name);
+fn matches_etag_list(headers: &Headers<'_>, name: &str, validators: &Validators, comparison: Strength) -> Option<bool> {
+    let mut values = headers.get_all(name);
     let first = values.next()?;
     if first == b"*" {
         return Some(values.next().is_none());
     }
     let mut is_named = false;
-    for value in headers.all(name) {
-        match is_listed(value, validators, comparison) {
+    for value in headers.get_all(name) {
+        match line_matches(value, validators, comparison) {
             Some(is_listed) => is_named |= is_listed,
             None => return Some(false),
         }
@@ -152,12 +156,12 @@ fn is_named(headers: &Headers<'_>, name: &str, validators: &Validators, comparis
 /// Whether ours is among the tags of one line; `None` if that is malformed. A comma between quotes belongs to the tag, and a backslash is
 /// only a backslash: a tag is not a quoted-string.
 // #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )
-fn is_listed(value: &[u8], validators: &Validators, comparison: Strength) -> Option<bool> {
+fn line_matches(value: &[u8], validators: &Validators, comparison: Strength) -> Option<bool> {
     let (mut is_listed, mut rest) = (false, trim_ows(value));
     loop {
         if !rest.is_empty() && !rest.starts_with(b",") {
             let (tag, after) = entity_tag(rest)?;
-            is_listed |= tag.is(validators, comparison);
+            is_listed |= tag.matches(validators, comparison);
             rest = trim_ows(after);
         }
         match rest {
@@ -186,7 +190,7 @@ fn entity_tag(bytes: &[u8]) -> Option<(Tag<'_>, &[u8])> {
 /// Whether the representation has changed since the date of that field; `None` if that cannot be said, and the condition does not
 /// count: no field or several, no valid date, or no date of ours (RFC 9110 §13.1.3, §13.1.4).
 fn changed_since(headers: &Headers<'_>, name: &str, validators: &Validators) -> Option<bool> {
-    let since = date(headers.only(name)?)?;
+    let since = date(headers.get_unique(name)?)?;
     Some(validators.last_modified? > since)
 }
 
@@ -210,7 +214,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -224,23 +228,23 @@ mod tests {
     /// Calls `with` with the headers made of these lines.
     fn headers<T>(lines: &[&str], with: impl Fn(&Headers<'_>) -> T) -> T {
         let head = format!("GET / HTTP/1.1\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
         with(&parser.head(head.as_bytes()).unwrap().headers)
     }
 
     #[test]
     fn preconditions() {
-        use Precondition::{Failed, NotModified, Proceed};
+        use Precondition::{Failed, NotModified, Passed};
         use Strength::{Strong, Weak};
         for (lines, strength, get, put, why) in [
-            (&[][..], Strong, Proceed, Proceed, "no condition"),
-            (&["If-Match: \"a-1\""], Strong, Proceed, Proceed, "the same tag"),
+            (&[][..], Strong, Passed, Passed, "no condition"),
+            (&["If-Match: \"a-1\""], Strong, Passed, Passed, "the same tag"),
             (&["If-Match: \"a-1\""], Weak, Failed, Failed, "ours is weak"),
             (&["If-Match: W/\"a-1\""], Strong, Failed, Failed, "theirs is weak"),
             (&["If-Match: \"A-1\""], Strong, Failed, Failed, "case counts"),
-            (&["If-Match: \"x\"", "If-Match: ,, \"a-1\" ,"], Strong, Proceed, Proceed, "two lines, empty members"),
-            (&["If-Match: *"], Weak, Proceed, Proceed, "any"),
+            (&["If-Match: \"x\"", "If-Match: ,, \"a-1\" ,"], Strong, Passed, Passed, "two lines, empty members"),
+            (&["If-Match: *"], Weak, Passed, Passed, "any"),
             (&["If-Match: *, \"a-1\""], Strong, Failed, Failed, "any is no member of a list"),
             (&["If-Match: *", "If-Match: \"a-1\""], Strong, Failed, Failed, "nor on two lines"),
             (&["If-Match: \"a-1\"", "If-Match: a-1"], Strong, Failed, Failed, "a malformed line spoils the list"),
@@ -249,13 +253,13 @@ mod tests {
             (&["If-None-Match: W/\"a-1\""], Strong, NotModified, Failed, "weak comparison"),
             (&["If-None-Match: \"a-1\""], Weak, NotModified, Failed, "weak comparison"),
             (&["If-None-Match: \"x,\\\", \"a-1\""], Strong, NotModified, Failed, "a comma and a backslash in a tag"),
-            (&["If-None-Match: \"x\""], Strong, Proceed, Proceed, "another tag"),
+            (&["If-None-Match: \"x\""], Strong, Passed, Passed, "another tag"),
             (&["If-None-Match: *"], Strong, NotModified, Failed, "any"),
-            (&["If-None-Match: a-1"], Strong, Proceed, Proceed, "no quotes"),
-            (&["If-None-Match: \"a-1\" \"x\""], Strong, Proceed, Proceed, "no comma"),
-            (&["If-None-Match: w/\"a-1\""], Strong, Proceed, Proceed, "W is a capital"),
-            (&["If-None-Match: \"a-1"], Strong, Proceed, Proceed, "no closing quote"),
-            (&["If-None-Match: \"a -1\", \"a-1\""], Strong, Proceed, Proceed, "a space in a tag"),
+            (&["If-None-Match: a-1"], Strong, Passed, Passed, "no quotes"),
+            (&["If-None-Match: \"a-1\" \"x\""], Strong, Passed, Passed, "no comma"),
+            (&["If-None-Match: w/\"a-1\""], Strong, Passed, Passed, "W is a capital"),
+            (&["If-None-Match: \"a-1"], Strong, Passed, Passed, "no closing quote"),
+            (&["If-None-Match: \"a -1\", \"a-1\""], Strong, Passed, Passed, "a space in a tag"),
         ] {
             let validators = validators(strength);
             assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Get)), get, "GET {lines:?}: {why}");
@@ -266,28 +270,28 @@ mod tests {
 
     #[test]
     fn dates_and_their_order() {
-        use Precondition::{Failed, NotModified, Proceed};
+        use Precondition::{Failed, NotModified, Passed};
         let (ims, ius) = (|date: &str| format!("If-Modified-Since: {date}"), |date: &str| format!("If-Unmodified-Since: {date}"));
         let tag = |name: &str, tag: &str| format!("{name}: \"{tag}\"");
         for (lines, get, put, why) in [
-            (vec![ims(BEFORE)], Proceed, Proceed, "changed since"),
-            (vec![ims(SAME)], NotModified, Proceed, "not changed since, which only GET and HEAD may ask"),
-            (vec![ims(AFTER)], NotModified, Proceed, "a later date than ours"),
-            (vec![ims("Sunday, 06-Nov-94 08:49:37 GMT")], NotModified, Proceed, "RFC 850"),
-            (vec![ims("Sun Nov  6 08:49:37 1994")], NotModified, Proceed, "asctime"),
-            (vec![ims("Mon, 06 Nov 1994 08:49:37 GMT")], Proceed, Proceed, "not a Monday"),
-            (vec![ims("yesterday")], Proceed, Proceed, "no date"),
-            (vec![ims("\u{fc}")], Proceed, Proceed, "not ASCII"),
-            (vec![ims(SAME), ims(SAME)], Proceed, Proceed, "two lines"),
+            (vec![ims(BEFORE)], Passed, Passed, "changed since"),
+            (vec![ims(SAME)], NotModified, Passed, "not changed since, which only GET and HEAD may ask"),
+            (vec![ims(AFTER)], NotModified, Passed, "a later date than ours"),
+            (vec![ims("Sunday, 06-Nov-94 08:49:37 GMT")], NotModified, Passed, "RFC 850"),
+            (vec![ims("Sun Nov  6 08:49:37 1994")], NotModified, Passed, "asctime"),
+            (vec![ims("Mon, 06 Nov 1994 08:49:37 GMT")], Passed, Passed, "not a Monday"),
+            (vec![ims("yesterday")], Passed, Passed, "no date"),
+            (vec![ims("\u{fc}")], Passed, Passed, "not ASCII"),
+            (vec![ims(SAME), ims(SAME)], Passed, Passed, "two lines"),
             (vec![ius(BEFORE)], Failed, Failed, "changed since"),
-            (vec![ius(SAME)], Proceed, Proceed, "not changed since"),
-            (vec![ius("yesterday")], Proceed, Proceed, "no date"),
-            (vec![tag("If-Match", "a-1"), ius(BEFORE)], Proceed, Proceed, "If-Match is enough"),
+            (vec![ius(SAME)], Passed, Passed, "not changed since"),
+            (vec![ius("yesterday")], Passed, Passed, "no date"),
+            (vec![tag("If-Match", "a-1"), ius(BEFORE)], Passed, Passed, "If-Match is enough"),
             (vec![tag("If-Match", "x"), ius(SAME)], Failed, Failed, "in either sense"),
-            (vec![tag("If-None-Match", "x"), ims(SAME)], Proceed, Proceed, "If-None-Match is enough"),
+            (vec![tag("If-None-Match", "x"), ims(SAME)], Passed, Passed, "If-None-Match is enough"),
             (vec![tag("If-None-Match", "a-1"), ims(BEFORE)], NotModified, Failed, "in either sense"),
             (vec![tag("If-Match", "x"), tag("If-None-Match", "a-1")], Failed, Failed, "If-Match comes first"),
-            (vec![ius(SAME), ims(SAME)], NotModified, Proceed, "both dates"),
+            (vec![ius(SAME), ims(SAME)], NotModified, Passed, "both dates"),
         ] {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             let ours = validators(Strength::Strong);
@@ -295,7 +299,7 @@ mod tests {
             assert_eq!(headers(&lines, |h| evaluate(h, &ours, Method::Put)), put, "PUT {lines:?}: {why}");
             let none = Validators { etag: None, last_modified: None };
             if !lines.iter().any(|line| line.contains("Match")) {
-                assert_eq!(headers(&lines, |h| evaluate(h, &none, Method::Get)), Proceed, "{lines:?}: no date of ours");
+                assert_eq!(headers(&lines, |h| evaluate(h, &none, Method::Get)), Passed, "{lines:?}: no date of ours");
             }
         }
     }

@@ -18,14 +18,14 @@ pub struct HttpDate {
 
 impl HttpDate {
     /// The date at `time`. A clock before 1970 or after 9999 is not believed: it counts as 1970.
-    pub fn at(time: SystemTime) -> HttpDate {
+    pub fn new(time: SystemTime) -> HttpDate {
         let mut date = HttpDate { second: second_of(time), text: String::with_capacity(DATE_BYTES) };
         date.write();
         date
     }
 
     /// Makes it the date at `now`, if another second has begun: a clock is written once a second, not once a response.
-    pub fn advance(&mut self, now: SystemTime) {
+    pub fn update(&mut self, now: SystemTime) {
         let second = second_of(now);
         if second != self.second {
             self.second = second;
@@ -68,11 +68,11 @@ mod tests {
             (at(LAST_SECOND + 1), "Thu, 01 Jan 1970 00:00:00 GMT", "the year 10,000"),
             (UNIX_EPOCH - Duration::from_secs(1), "Thu, 01 Jan 1970 00:00:00 GMT", "before 1970"),
         ] {
-            assert_eq!(HttpDate::at(time).as_str(), want, "{why}");
+            assert_eq!(HttpDate::new(time).as_str(), want, "{why}");
             assert_eq!(want.len(), DATE_BYTES);
         }
-        let mut clock = HttpDate::at(at(0));
-        clock.advance(at(1));
+        let mut clock = HttpDate::new(at(0));
+        clock.update(at(1));
         assert_eq!(clock.into_text(), "Thu, 01 Jan 1970 00:00:01 GMT");
     }
 }

@@ -1,25 +1,25 @@
 //! In which ways can a request be wrong? (RFC 9112 §2.2, §11)
 
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
-/// Defines [`Malformed`] by a table: a name, the status that answers it, and a text for people.
+/// Defines [`ParseError`] by a table: a name, the status that answers it, and a text for people.
 macro_rules! parse_errors {
     ($($name:ident, $status:ident, $text:literal;)*) => {
         /// Every way in which we refuse a message before a route has seen it. After each of them we answer, close and read no further:
         /// where the message ends can no longer be known.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Malformed {
+        pub enum ParseError {
             $(#[doc = $text] $name,)*
         }
 
-        impl Malformed {
+        impl ParseError {
             /// All of them, in the order of the enum.
-            pub const ALL: &[Malformed] = &[$(Malformed::$name,)*];
+            pub const ALL: &[ParseError] = &[$(ParseError::$name,)*];
 
             /// The status that answers it, and a text for people: which rule, and where it stands. It never holds the peer's bytes.
-            pub fn row(self) -> (Status, &'static str) {
+            pub fn row(self) -> (StatusCode, &'static str) {
                 match self {
-                    $(Malformed::$name => (Status::$status, $text),)*
+                    $(ParseError::$name => (StatusCode::$status, $text),)*
                 }
             }
         }
@@ -75,31 +75,31 @@ parse_errors! {
     ContentCutShort, BAD_REQUEST, "the connection ended inside the content (RFC 9112 §8)";
 }
 
-impl Malformed {
+impl ParseError {
     /// The status of the answer.
-    pub fn status(self) -> Status {
+    pub fn status(self) -> StatusCode {
         self.row().0
     }
 
     /// The text of the answer.
-    pub fn text(self) -> &'static str {
+    pub fn message(self) -> &'static str {
         self.row().1
     }
 }
 
 /// What is wrong, and at which byte of the head it was seen: a caret can be drawn under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct LocatedError {
     /// The rule that is broken.
-    pub what: Malformed,
+    pub error: ParseError,
     /// The index of the offending byte, counted from the first byte of the message.
-    pub at: usize,
+    pub offset: usize,
 }
 
-impl Malformed {
+impl ParseError {
     /// This fault, seen at that byte.
-    pub fn at(self, at: usize) -> Fault {
-        Fault { what: self, at }
+    pub fn with_offset(self, at: usize) -> LocatedError {
+        LocatedError { error: self, offset: at }
     }
 }
 
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn each_text_cites_its_rule() {
-        for (index, what) in Malformed::ALL.iter().enumerate() {
+        for (index, what) in ParseError::ALL.iter().enumerate() {
             let (status, text) = what.row();
-            assert!(matches!(status.code(), 400..=599), "{what:?}");
+            assert!(matches!(status.as_u16(), 400..=599), "{what:?}");
             assert!(text.contains(" (RFC ") && text.contains('\u{a7}') && text.ends_with(')'), "{what:?}: {text}");
-            assert!(Malformed::ALL.iter().take(index).all(|other| other.text() != text), "{what:?}: {text} is there already");
+            assert!(ParseError::ALL.iter().take(index).all(|other| other.message() != text), "{what:?}: {text} is there already");
         }
     }
 }

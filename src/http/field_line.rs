@@ -4,12 +4,12 @@
 
 use std::ops::Range;
 
-use crate::http::error::{Fault, Malformed};
+use crate::http::error::{LocatedError, ParseError};
 use crate::http::grammar::is_tchar;
 
 /// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldLine {
+pub struct HeaderSpan {
     /// Index of the first byte of the name.
     pub name: u32,
     /// Length of the name in bytes.
@@ -20,18 +20,18 @@ pub struct FieldLine {
     pub value_len: u32,
 }
 
-impl FieldLine {
+impl HeaderSpan {
     /// Reads one field line of a message: where it stands, without its CRLF. It is known to hold no control byte but tabs, and to be a
-    /// token as far as `token_end`. `None` if it does not begin with a name and a colon: [`fault`] says what it does instead. A value can no
+    /// token as far as `token_end`. `None` if it does not begin with a name and a colon: [`field_line_error`] says what it does instead. A value can no
     /// longer be wrong here.
     // field-line = field-name ":" OWS field-value OWS
     #[inline]
-    pub fn parse(message: &[u8], line: Range<usize>, token_end: usize) -> Option<FieldLine> {
+    pub fn parse(message: &[u8], line: Range<usize>, token_end: usize) -> Option<HeaderSpan> {
         let Some([b':', after_colon @ ..]) = message.get(token_end..line.end) else { return None };
         let from_value = trim_start(after_colon);
         let value = trim_end(from_value);
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        (token_end > line.start).then(|| FieldLine {
+        (token_end > line.start).then(|| HeaderSpan {
             name: narrow(line.start),
             name_len: narrow(token_end - line.start),
             value: narrow(line.end - from_value.len()),
@@ -59,17 +59,17 @@ fn trim_end(mut bytes: &[u8]) -> &[u8] {
 
 /// What is wrong with a line of a message that does not begin with a name and a colon. `number` is how many lines stand before it.
 #[cold]
-pub fn fault(message: &[u8], line: Range<usize>, number: usize) -> Fault {
+pub fn field_line_error(message: &[u8], line: Range<usize>, number: usize) -> LocatedError {
     let at = line.start;
     let line = message.get(line).unwrap_or_default();
     if let Some(b' ' | b'\t') = line.first() {
         // Both are how a field is hidden from one of two parsers.
-        return if number == 0 { Malformed::LeadingWhitespace } else { Malformed::ObsFold }.at(at);
+        return if number == 0 { ParseError::LeadingWhitespace } else { ParseError::ObsFold }.with_offset(at);
     }
-    let Some(colon) = line.iter().position(|&b| b == b':') else { return Malformed::NoColon.at(at) };
+    let Some(colon) = line.iter().position(|&b| b == b':') else { return ParseError::NoColon.with_offset(at) };
     match line.get(..colon).unwrap_or_default() {
-        [] => Malformed::EmptyName.at(at),
-        [.., b' ' | b'\t'] => Malformed::SpaceBeforeColon.at(at + colon - 1),
-        name => Malformed::NameNotToken.at(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
+        [] => ParseError::EmptyName.with_offset(at),
+        [.., b' ' | b'\t'] => ParseError::SpaceBeforeColon.with_offset(at + colon - 1),
+        name => ParseError::NameNotToken.with_offset(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
     }
 }

@@ -8,17 +8,17 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::http::grammar::{digits, is_token, trim_ows};
+use crate::http::grammar::{is_token, parse_decimal, trim_ows};
 use crate::http::headers::{Headers, name};
-use crate::http::peer::{Address, Peer};
+use crate::http::peer::{PeerAddr, PeerHost};
 
 /// Whose word counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trusted(Vec<Network>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// Addresses that belong together, or the other ends of our Unix sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Network {
+pub enum IpNet {
     /// All addresses that begin with the first so many bits of this one.
     Ip(IpAddr, u8),
     /// Whoever comes by a Unix socket.
@@ -38,41 +38,41 @@ pub enum Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// Where the client is.
-    pub peer: Peer,
+    pub peer: PeerAddr,
     /// How it asked; `None` if nobody says so who is trusted.
     pub scheme: Option<Scheme>,
 }
 
-impl FromStr for Network {
+impl FromStr for IpNet {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Network, &'static str> {
+    fn from_str(text: &str) -> Result<IpNet, &'static str> {
         if text == "unix" {
-            return Ok(Network::Unix);
+            return Ok(IpNet::Unix);
         }
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| "write an address, ADDRESS/BITS, or unix")?;
         let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(u64::from(bits_max)), |bits| digits(bits.as_bytes()));
+        let bits = bits.map_or(Some(u64::from(bits_max)), |bits| parse_decimal(bits.as_bytes()));
         let bits = bits.and_then(|bits| u8::try_from(bits).ok()).filter(|bits| *bits <= bits_max);
         let bits = bits.ok_or("there are at most 32 bits in an IPv4 address, and 128 in an IPv6 address")?;
-        let network = Network::Ip(address, bits);
+        let network = IpNet::Ip(address, bits);
         // 10.1.2.3/8 may be meant to be 10.0.0.0/8, or 10.1.2.3: what is trusted is not guessed.
         if low_bits(address, bits) == 0 { Ok(network) } else { Err("that address has bits beyond its prefix") }
     }
 }
 
-impl Network {
-    fn holds(&self, address: Address) -> bool {
+impl IpNet {
+    fn contains(&self, address: PeerHost) -> bool {
         match (*self, address) {
-            (Network::Unix, Address::Unix) => true,
-            (Network::Ip(network, bits), Address::Ip(address)) => match (network, address) {
+            (IpNet::Unix, PeerHost::Unix) => true,
+            (IpNet::Ip(network, bits), PeerHost::Ip(address)) => match (network, address) {
                 (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
                     number(network) == number(address) - low_bits(address, bits)
                 }
                 (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
             },
-            (Network::Unix, Address::Ip(_)) | (Network::Ip(..), Address::Unix) => false,
+            (IpNet::Unix, PeerHost::Ip(_)) | (IpNet::Ip(..), PeerHost::Unix) => false,
         }
     }
 }
@@ -92,10 +92,10 @@ fn low_bits(address: IpAddr, bits: u8) -> u128 {
     number(address) & !kept
 }
 
-impl Trusted {
+impl TrustedProxies {
     /// Those in these networks.
-    pub fn new(networks: Vec<Network>) -> Trusted {
-        Trusted(networks)
+    pub fn new(networks: Vec<IpNet>) -> TrustedProxies {
+        TrustedProxies(networks)
     }
 
     /// Whether nobody is trusted.
@@ -104,14 +104,14 @@ impl Trusted {
     }
 
     /// Whether somebody there is trusted.
-    pub fn has(&self, peer: Peer) -> bool {
-        self.0.iter().any(|network| network.holds(peer.address))
+    pub fn contains(&self, peer: PeerAddr) -> bool {
+        self.0.iter().any(|network| network.contains(peer.address))
     }
 }
 
 impl Client {
     /// Whoever has connected to us without anybody in between. We speak no TLS.
-    pub fn direct(peer: Peer) -> Client {
+    pub fn from_peer(peer: PeerAddr) -> Client {
         Client { peer, scheme: Some(Scheme::Http) }
     }
 }
@@ -120,12 +120,12 @@ impl Client {
 ///
 /// A proxy that writes one of the two fields passes the other on as its client sent it. So where both are there, and do not say the
 /// same, neither is believed.
-pub fn client(own: Client, headers: &Headers<'_>, trusted: &Trusted) -> Client {
-    if !trusted.has(own.peer) {
+pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &TrustedProxies) -> Client {
+    if !trusted.contains(own.peer) {
         return own;
     }
     let itself = Client { scheme: None, ..own };
-    let is_there = |name| headers.first(name).is_some();
+    let is_there = |name| headers.get(name).is_some();
     match (is_there(name::FORWARDED), is_there(name::X_FORWARDED_FOR)) {
         (false, false) => own,
         (true, false) => by_forwarded(headers, trusted).unwrap_or(itself),
@@ -138,17 +138,17 @@ pub fn client(own: Client, headers: &Headers<'_>, trusted: &Trusted) -> Client {
 }
 
 // Forwarded = 1#forwarded-element
-fn by_forwarded(headers: &Headers<'_>, trusted: &Trusted) -> Option<Client> {
-    nearest(headers.list(name::FORWARDED).map(forwarded_element), trusted).map(|(_, client)| client)
+fn by_forwarded(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Client> {
+    last_untrusted(headers.list(name::FORWARDED).map(forwarded_element), trusted).map(|(_, client)| client)
 }
 
 /// The last member who is not trusted, else the first; and which that is. A member that names no address (`unknown`, a word of the
 /// proxy's own, or something malformed) hides what stands before it: then the client is the proxy that wrote it.
-fn nearest(members: impl Iterator<Item = Option<Client>>, trusted: &Trusted) -> Option<(usize, Client)> {
+fn last_untrusted(members: impl Iterator<Item = Option<Client>>, trusted: &TrustedProxies) -> Option<(usize, Client)> {
     members.enumerate().fold(None, |before, (index, said)| {
         let said = said?;
         let own = Some((index, said));
-        if trusted.has(said.peer) { before.or(own) } else { own }
+        if trusted.contains(said.peer) { before.or(own) } else { own }
     })
 }
 
@@ -205,7 +205,7 @@ fn unquoted(value: &[u8]) -> Option<&[u8]> {
 
 // node     = nodename [ ":" node-port ]
 // nodename = IPv4address / "[" IPv6address "]" / "unknown" / obfnode
-fn node(bytes: &[u8]) -> Option<Peer> {
+fn node(bytes: &[u8]) -> Option<PeerAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (address, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -218,20 +218,23 @@ fn node(bytes: &[u8]) -> Option<Peer> {
         }
     };
     match port.strip_prefix(':') {
-        None if port.is_empty() => Some(Peer::at(address, None)),
+        None if port.is_empty() => Some(PeerAddr::new(address, None)),
         None => None,
         // A proxy may have a word of its own for the port.
-        Some(port) if port.starts_with('_') => Some(Peer::at(address, None)),
-        Some(port) => Some(Peer::at(address, Some(digits(port.as_bytes()).and_then(|port| u16::try_from(port).ok())?))),
+        Some(port) if port.starts_with('_') => Some(PeerAddr::new(address, None)),
+        Some(port) => {
+            Some(PeerAddr::new(address, Some(parse_decimal(port.as_bytes()).and_then(|port| u16::try_from(port).ok())?)))
+        }
     }
 }
 
 /// An address after another, each with or without a port; IPv6 mostly without its brackets. There is no standard of it.
-fn by_x_forwarded_for(headers: &Headers<'_>, trusted: &Trusted) -> Option<Client> {
+fn by_x_forwarded_for(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Client> {
     let members = || headers.list(name::X_FORWARDED_FOR);
-    let bare = |member| std::str::from_utf8(member).ok()?.parse::<Ipv6Addr>().ok().map(|address| Peer::at(address.into(), None));
+    let bare =
+        |member| std::str::from_utf8(member).ok()?.parse::<Ipv6Addr>().ok().map(|address| PeerAddr::new(address.into(), None));
     let peers = members().map(|member| bare(member).or_else(|| node(member)));
-    let (index, client) = nearest(peers.map(|peer| peer.map(|peer| Client { peer, scheme: None })), trusted)?;
+    let (index, client) = last_untrusted(peers.map(|peer| peer.map(|peer| Client { peer, scheme: None })), trusted)?;
     // One proxy on the way sets it, or each appends its own.
     let mut schemes = headers.list(name::X_FORWARDED_PROTO);
     let count = headers.list(name::X_FORWARDED_PROTO).count();
@@ -260,25 +263,26 @@ impl Scheme {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
-    fn trusted(words: &[&str]) -> Trusted {
-        Trusted::new(words.iter().map(|word| word.parse().unwrap()).collect())
+    fn trusted(words: &[&str]) -> TrustedProxies {
+        TrustedProxies::new(words.iter().map(|word| word.parse().unwrap()).collect())
     }
 
     /// The client of a request from `peer` with these lines, as `scheme address`.
-    fn shown(peer: Peer, lines: &[&str], trusted: &Trusted) -> String {
+    fn shown(peer: PeerAddr, lines: &[&str], trusted: &TrustedProxies) -> String {
         let head = format!("GET / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
-        let Client { peer, scheme } = client(Client::direct(peer), &parser.head(head.as_bytes()).unwrap().headers, trusted);
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
+        let Client { peer, scheme } =
+            resolve_client(Client::from_peer(peer), &parser.head(head.as_bytes()).unwrap().headers, trusted);
         format!("{} {peer}", scheme.map_or("-", Scheme::name))
     }
 
     #[test]
     fn clients() {
         let proxies = trusted(&["10.0.0.0/8", "2001:db8::/32"]);
-        let proxy = Peer::at("10.0.0.1".parse().unwrap(), Some(7));
+        let proxy = PeerAddr::new("10.0.0.1".parse().unwrap(), Some(7));
         let itself = "- 10.0.0.1:7";
         for (lines, want, why) in [
             (&[][..], "http 10.0.0.1:7", "it asks for nobody"),
@@ -322,13 +326,13 @@ mod tests {
             (&["Forwarded: for=unknown", "X-Forwarded-For: 192.0.2.1"], itself, "they do not say the same"),
         ] {
             assert_eq!(shown(proxy, lines, &proxies), want, "{lines:?}: {why}");
-            let stranger = Peer::at("198.51.100.1".parse().unwrap(), Some(9));
+            let stranger = PeerAddr::new("198.51.100.1".parse().unwrap(), Some(9));
             assert_eq!(shown(stranger, lines, &proxies), "http 198.51.100.1:9", "{lines:?}: from a stranger");
         }
         let line = ["X-Forwarded-For: 192.0.2.1"];
-        assert_eq!(shown(Peer::unix(), &line, &proxies), "http unix:");
-        assert_eq!(shown(Peer::unix(), &line, &trusted(&["unix"])), "- 192.0.2.1");
-        assert_eq!(shown(proxy, &line, &Trusted::default()), "http 10.0.0.1:7");
+        assert_eq!(shown(PeerAddr::unix(), &line, &proxies), "http unix:");
+        assert_eq!(shown(PeerAddr::unix(), &line, &trusted(&["unix"])), "- 192.0.2.1");
+        assert_eq!(shown(proxy, &line, &TrustedProxies::default()), "http 10.0.0.1:7");
     }
 
     #[test]
@@ -346,7 +350,11 @@ mod tests {
             ("2001:db8::/33", "2001:db8:8000::", false, "one more"),
             ("192.0.2.1", "::ffff:192.0.2.1", true, "as a socket for both families says it"),
         ] {
-            assert_eq!(trusted(&[network]).has(Peer::at(address.parse().unwrap(), None)), holds, "{network} {address}: {why}");
+            assert_eq!(
+                trusted(&[network]).contains(PeerAddr::new(address.parse().unwrap(), None)),
+                holds,
+                "{network} {address}: {why}"
+            );
         }
         for (text, why) in [
             ("", "nothing"),
@@ -360,7 +368,7 @@ mod tests {
             ("2001:db8::1/64", "neither an address nor a network"),
             ("unix:", "not how it is written"),
         ] {
-            assert!(text.parse::<Network>().is_err(), "{text}: {why}");
+            assert!(text.parse::<IpNet>().is_err(), "{text}: {why}");
         }
     }
 }

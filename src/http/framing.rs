@@ -3,14 +3,14 @@
 //! The only file that reads Content-Length and Transfer-Encoding. A server and the proxy before it that disagree here is what
 //! request smuggling is made of, so whatever can be read two ways is refused, and what is decided holds for every method.
 
-use crate::http::error::Malformed;
-use crate::http::grammar::{digits, is_token};
+use crate::http::error::ParseError;
+use crate::http::grammar::{is_token, parse_decimal};
 use crate::http::headers::name;
 use crate::http::request::{RequestHead, Version};
 
 /// How the content of a message is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub enum BodyLength {
     /// There is no content.
     None,
     /// So many bytes.
@@ -21,11 +21,11 @@ pub enum Framing {
 
 /// What becomes of the connection after this exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persistence {
+pub enum KeepAlive {
     /// Another request may follow.
-    Persist,
+    Yes,
     /// It ends.
-    Close,
+    No,
 }
 
 /// Whether the client waits to be asked for its content (RFC 9110 §10.1.1).
@@ -44,73 +44,73 @@ const LENGTH_DIGITS_MAX: usize = 19;
 ///
 /// # Errors
 /// Every way in which two parsers could come to different lengths.
-pub fn of_request(head: &RequestHead<'_>) -> Result<Framing, Malformed> {
-    let mut lengths = head.headers.all(name::CONTENT_LENGTH);
+pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseError> {
+    let mut lengths = head.headers.get_all(name::CONTENT_LENGTH);
     let length = lengths.next();
-    let coded = head.headers.first(name::TRANSFER_ENCODING).is_some();
+    let coded = head.headers.get(name::TRANSFER_ENCODING).is_some();
 
     // Rule 3: both fields. The RFC lets Transfer-Encoding win, warns of smuggling, and allows what we do: refuse.
     if coded && length.is_some() {
-        return Err(Malformed::LengthAndCoding);
+        return Err(ParseError::LengthAndCoding);
     }
     if coded {
         // A 1.0 sender does not know the field, so a 1.0 recipient before us may have ignored it (§6.1).
         if head.version == Version::Http10 {
-            return Err(Malformed::CodingInOldVersion);
+            return Err(ParseError::CodingInOldVersion);
         }
         return chunked_and_nothing_else(head);
     }
     match (length, lengths.next()) {
         // Rule 7: a request without either has no content.
-        (None, _) => Ok(Framing::None),
+        (None, _) => Ok(BodyLength::None),
         // Rule 5 allows a list of equal values; we refuse any second one.
-        (Some(_), Some(_)) => Err(Malformed::TwoLengths),
+        (Some(_), Some(_)) => Err(ParseError::TwoLengths),
         // Rule 6. "5, 5" fails here too: a comma is no digit.
         (Some(value), None) if value.len() <= LENGTH_DIGITS_MAX => {
-            digits(value).map(Framing::Length).ok_or(Malformed::ContentLength)
+            parse_decimal(value).map(BodyLength::Length).ok_or(ParseError::ContentLength)
         }
-        (Some(_), None) => Err(Malformed::ContentLength),
+        (Some(_), None) => Err(ParseError::ContentLength),
     }
 }
 
 /// Where in the message such a fault lies: at the value of the last field that it is about.
-pub fn place(head: &RequestHead<'_>, what: Malformed) -> usize {
+pub fn error_offset(head: &RequestHead<'_>, what: ParseError) -> usize {
     let name = match what {
-        Malformed::ContentLength | Malformed::TwoLengths => name::CONTENT_LENGTH,
-        Malformed::LengthAndCoding | Malformed::CodingInOldVersion | Malformed::Coding | Malformed::UnknownCoding => {
+        ParseError::ContentLength | ParseError::TwoLengths => name::CONTENT_LENGTH,
+        ParseError::LengthAndCoding | ParseError::CodingInOldVersion | ParseError::Coding | ParseError::UnknownCoding => {
             name::TRANSFER_ENCODING
         }
-        Malformed::Expectation => name::EXPECT,
+        ParseError::Expectation => name::EXPECT,
         _ => return head.target_at,
     };
-    head.headers.place(name).unwrap_or(head.target_at)
+    head.headers.value_offset(name).unwrap_or(head.target_at)
 }
 
 /// Rule 4: if chunked is not the final coding, the length cannot be known. We know no other coding, so it must be the only one.
-fn chunked_and_nothing_else(head: &RequestHead<'_>) -> Result<Framing, Malformed> {
+fn chunked_and_nothing_else(head: &RequestHead<'_>) -> Result<BodyLength, ParseError> {
     let mut codings = head.headers.list(name::TRANSFER_ENCODING);
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     match (codings.next(), codings.next()) {
-        (Some(coding), None) if is_chunked(coding) && head.headers.all(name::TRANSFER_ENCODING).count() == 1 => {
-            Ok(Framing::Chunked)
+        (Some(coding), None) if is_chunked(coding) && head.headers.get_all(name::TRANSFER_ENCODING).count() == 1 => {
+            Ok(BodyLength::Chunked)
         }
         _ => {
             let unknown = |coding: &[u8]| is_token(coding) && !is_chunked(coding);
             let codings = head.headers.list(name::TRANSFER_ENCODING);
             let malformed = head.headers.list(name::TRANSFER_ENCODING).any(|coding| !is_token(coding));
-            if !malformed && codings.into_iter().any(unknown) { Err(Malformed::UnknownCoding) } else { Err(Malformed::Coding) }
+            if !malformed && codings.into_iter().any(unknown) { Err(ParseError::UnknownCoding) } else { Err(ParseError::Coding) }
         }
     }
 }
 
 /// Whether the client wants the connection to persist (RFC 9112 §9.3).
-pub fn persistence(head: &RequestHead<'_>) -> Persistence {
-    let says = |option| head.headers.has_member(name::CONNECTION, option);
+pub fn keep_alive(head: &RequestHead<'_>) -> KeepAlive {
+    let says = |option| head.headers.contains_token(name::CONNECTION, option);
     match head.version {
-        _ if says("close") => Persistence::Close,
-        Version::Http11 => Persistence::Persist,
-        Version::Http10 if says("keep-alive") => Persistence::Persist,
-        Version::Http10 => Persistence::Close,
+        _ if says("close") => KeepAlive::No,
+        Version::Http11 => KeepAlive::Yes,
+        Version::Http10 if says("keep-alive") => KeepAlive::Yes,
+        Version::Http10 => KeepAlive::No,
     }
 }
 
@@ -118,14 +118,14 @@ pub fn persistence(head: &RequestHead<'_>) -> Persistence {
 ///
 /// # Errors
 /// An expectation that is not `100-continue`. In HTTP/1.0 the field is ignored, as RFC 9110 §10.1.1 says.
-pub fn expectation(head: &RequestHead<'_>) -> Result<Expectation, Malformed> {
+pub fn expectation(head: &RequestHead<'_>) -> Result<Expectation, ParseError> {
     if head.version == Version::Http10 {
         return Ok(Expectation::None);
     }
     let mut expectation = Expectation::None;
-    for value in head.headers.all(name::EXPECT) {
+    for value in head.headers.get_all(name::EXPECT) {
         if !value.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Malformed::Expectation);
+            return Err(ParseError::Expectation);
         }
         expectation = Expectation::Continue;
     }
@@ -135,23 +135,23 @@ pub fn expectation(head: &RequestHead<'_>) -> Result<Expectation, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     fn with_head<T>(version: &str, fields: &str, decide: impl Fn(&RequestHead<'_>) -> T) -> T {
         let head = format!("GET / HTTP/{version}\r\n{fields}\r\n");
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
         decide(&parser.head(head.as_bytes()).unwrap())
     }
 
     #[test]
     fn lengths() {
-        use Malformed as M;
+        use ParseError as M;
         for (fields, want, why) in [
-            ("", Ok(Framing::None), "rule 7"),
-            ("Content-Length: 0\r\n", Ok(Framing::Length(0)), "zero"),
-            ("Content-Length: 05\r\n", Ok(Framing::Length(5)), "leading zero"),
-            ("Content-Length: 9999999999999999999\r\n", Ok(Framing::Length(9_999_999_999_999_999_999)), "19 digits"),
+            ("", Ok(BodyLength::None), "rule 7"),
+            ("Content-Length: 0\r\n", Ok(BodyLength::Length(0)), "zero"),
+            ("Content-Length: 05\r\n", Ok(BodyLength::Length(5)), "leading zero"),
+            ("Content-Length: 9999999999999999999\r\n", Ok(BodyLength::Length(9_999_999_999_999_999_999)), "19 digits"),
             ("Content-Length: 00000000000000000005\r\n", Err(M::ContentLength), "20 digits"),
             ("Content-Length: 18446744073709551616\r\n", Err(M::ContentLength), "past 64 bits"),
             ("Content-Length:\r\n", Err(M::ContentLength), "empty"),
@@ -160,9 +160,9 @@ mod tests {
             ("Content-Length: 5\r\nContent-Length: 5\r\n", Err(M::TwoLengths), "twice, equal"),
             ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Err(M::LengthAndCoding), "CL.TE"),
             ("Content-Length: x\r\nTransfer-Encoding: gzip\r\n", Err(M::LengthAndCoding), "both, both wrong"),
-            ("Transfer-Encoding: chunked\r\n", Ok(Framing::Chunked), "chunked"),
-            ("Transfer-Encoding: CHUNKED\r\n", Ok(Framing::Chunked), "without case"),
-            ("Transfer-Encoding: ,chunked,\r\n", Ok(Framing::Chunked), "a list of one (RFC 9110 §5.6.1)"),
+            ("Transfer-Encoding: chunked\r\n", Ok(BodyLength::Chunked), "chunked"),
+            ("Transfer-Encoding: CHUNKED\r\n", Ok(BodyLength::Chunked), "without case"),
+            ("Transfer-Encoding: ,chunked,\r\n", Ok(BodyLength::Chunked), "a list of one (RFC 9110 §5.6.1)"),
             ("Transfer-Encoding: gzip, chunked\r\n", Err(M::UnknownCoding), "one we do not know"),
             ("Transfer-Encoding: identity\r\n", Err(M::UnknownCoding), "gone since RFC 7230"),
             ("Transfer-Encoding: chunked, chunked\r\n", Err(M::Coding), "twice"),
@@ -172,27 +172,27 @@ mod tests {
             ("Transfer-Encoding: chunked;q=1\r\n", Err(M::Coding), "a parameter"),
             ("Transfer-Encoding: x y\r\n", Err(M::Coding), "not a token"),
         ] {
-            assert_eq!(with_head("1.1", fields, of_request), want, "{why}");
+            assert_eq!(with_head("1.1", fields, request_body_length), want, "{why}");
         }
-        assert_eq!(with_head("1.0", "Transfer-Encoding: chunked\r\n", of_request), Err(M::CodingInOldVersion));
-        assert_eq!(with_head("1.0", "Content-Length: 1\r\n", of_request), Ok(Framing::Length(1)));
+        assert_eq!(with_head("1.0", "Transfer-Encoding: chunked\r\n", request_body_length), Err(M::CodingInOldVersion));
+        assert_eq!(with_head("1.0", "Content-Length: 1\r\n", request_body_length), Ok(BodyLength::Length(1)));
     }
 
     #[test]
     fn persisting() {
-        use Persistence::{Close, Persist};
+        use KeepAlive::{No, Yes};
         for (version, fields, want, why) in [
-            ("1.1", "", Persist, "the default"),
-            ("1.1", "Connection: close\r\n", Close, "asked"),
-            ("1.1", "Connection: x, CLOSE\r\n", Close, "in a list, without case"),
-            ("1.1", "Connection: x\r\nConnection: close\r\n", Close, "in the second line"),
-            ("1.1", "Connection: closed\r\n", Persist, "another word"),
-            ("1.1", "X-Connection: close\r\n", Persist, "another field"),
-            ("1.0", "", Close, "the default"),
-            ("1.0", "Connection: keep-alive\r\n", Persist, "asked"),
-            ("1.0", "Connection: keep-alive, close\r\n", Close, "close wins"),
+            ("1.1", "", Yes, "the default"),
+            ("1.1", "Connection: close\r\n", No, "asked"),
+            ("1.1", "Connection: x, CLOSE\r\n", No, "in a list, without case"),
+            ("1.1", "Connection: x\r\nConnection: close\r\n", No, "in the second line"),
+            ("1.1", "Connection: closed\r\n", Yes, "another word"),
+            ("1.1", "X-Connection: close\r\n", Yes, "another field"),
+            ("1.0", "", No, "the default"),
+            ("1.0", "Connection: keep-alive\r\n", Yes, "asked"),
+            ("1.0", "Connection: keep-alive, close\r\n", No, "close wins"),
         ] {
-            assert_eq!(with_head(version, fields, persistence), want, "{version} {fields}: {why}");
+            assert_eq!(with_head(version, fields, keep_alive), want, "{version} {fields}: {why}");
         }
     }
 
@@ -202,8 +202,8 @@ mod tests {
             ("1.1", "", Ok(Expectation::None), "nothing"),
             ("1.1", "Expect: 100-Continue\r\n", Ok(Expectation::Continue), "without case"),
             ("1.1", "Expect: 100-continue\r\nExpect: 100-continue\r\n", Ok(Expectation::Continue), "twice the same"),
-            ("1.1", "Expect: x\r\n", Err(Malformed::Expectation), "another"),
-            ("1.1", "Expect:\r\n", Err(Malformed::Expectation), "empty"),
+            ("1.1", "Expect: x\r\n", Err(ParseError::Expectation), "another"),
+            ("1.1", "Expect:\r\n", Err(ParseError::Expectation), "empty"),
             ("1.0", "Expect: x\r\n", Ok(Expectation::None), "ignored in 1.0"),
         ] {
             assert_eq!(with_head(version, fields, expectation), want, "{why}");

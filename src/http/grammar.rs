@@ -46,7 +46,7 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
 ///
 /// The standard library's parser accepts `+5`; two parsers that disagree on a length are all that request smuggling needs.
 // 1*DIGIT
-pub fn digits(bytes: &[u8]) -> Option<u64> {
+pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
         return None;
     }
@@ -58,7 +58,7 @@ pub fn digits(bytes: &[u8]) -> Option<u64> {
 
 /// The value of one hexadecimal digit.
 // HEXDIG (RFC 5234 §B.1; case-insensitive)
-pub fn hex_digit(byte: u8) -> Option<u8> {
+pub fn hex_value(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -70,15 +70,15 @@ pub fn hex_digit(byte: u8) -> Option<u8> {
 /// The members of a comma-separated list, trimmed, empty ones left out; commas inside quoted strings do not count.
 // #element => [ element ] *( OWS "," OWS [ element ] )
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    separated(value, b',').filter(|member| !member.is_empty())
+    split_unquoted(value, b',').filter(|member| !member.is_empty())
 }
 
 /// The pieces of a value between one separator and the next, trimmed; separators inside quoted strings do not count.
-pub fn separated(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        let end = end_of_piece(bytes, separator);
+        let end = find_unquoted(bytes, separator);
         let (piece, tail) = bytes.split_at_checked(end)?;
         rest = tail.split_first().map(|(_, after)| after);
         Some(trim_ows(piece))
@@ -87,7 +87,7 @@ pub fn separated(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 
 /// Where the first piece ends: at a separator outside a quoted string, or at the end.
 // quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
-fn end_of_piece(bytes: &[u8], separator: u8) -> usize {
+fn find_unquoted(bytes: &[u8], separator: u8) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (at, &b) in bytes.iter().enumerate() {
         match b {
@@ -108,7 +108,7 @@ pub const fn is_control(byte: u8) -> bool {
 }
 
 /// Where a line that should be three words with one space between them stops being that.
-pub fn end_of_three_words(line: &[u8]) -> usize {
+pub fn request_line_error_offset(line: &[u8]) -> usize {
     let mut at: usize = 0;
     for (before, word) in line.split(|&b| b == b' ').enumerate() {
         if before == 3 {
@@ -138,7 +138,7 @@ mod tests {
             (b"5 ", None, "a space"),
             (b"0x5", None, "hexadecimal"),
         ] {
-            assert_eq!(digits(input), want, "{why}");
+            assert_eq!(parse_decimal(input), want, "{why}");
         }
     }
 
@@ -167,7 +167,7 @@ mod tests {
             ("GET / ", 6, "an empty version"),
             ("GET / HTTP/1.1", 14, "three"),
         ] {
-            assert_eq!(end_of_three_words(line.as_bytes()), want, "{why}");
+            assert_eq!(request_line_error_offset(line.as_bytes()), want, "{why}");
         }
     }
 }

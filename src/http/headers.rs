@@ -1,6 +1,6 @@
 //! Which fields did the sender send? (RFC 9110 §5, §6.3)
 
-use crate::http::field_line::FieldLine;
+use crate::http::field_line::HeaderSpan;
 use crate::http::grammar::list;
 
 /// Names of the fields that this server reads, and where RFC 9110 or 9112 defines them. Names compare without case (§5.1).
@@ -37,12 +37,12 @@ pub mod name {
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     bytes: &'a [u8],
-    lines: &'a [FieldLine],
+    lines: &'a [HeaderSpan],
 }
 
 impl<'a> Headers<'a> {
     /// The fields whose places in `bytes` are `lines`.
-    pub fn new(bytes: &'a [u8], lines: &'a [FieldLine]) -> Headers<'a> {
+    pub fn new(bytes: &'a [u8], lines: &'a [HeaderSpan]) -> Headers<'a> {
         Headers { bytes, lines }
     }
 
@@ -53,7 +53,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of all lines of that name, in order.
-    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    pub fn get_all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let bytes = self.bytes;
         self.lines
             .iter()
@@ -63,31 +63,31 @@ impl<'a> Headers<'a> {
     }
 
     /// The value of the first line of that name.
-    pub fn first(&self, name: &str) -> Option<&'a [u8]> {
-        self.all(name).next()
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.get_all(name).next()
     }
 
     /// Where the value of the last line of that name begins in the message: the place for a caret.
-    pub fn place(&self, name: &str) -> Option<usize> {
-        let named = |line: &&FieldLine| part(self.bytes, line.name, line.name_len).eq_ignore_ascii_case(name.as_bytes());
+    pub fn value_offset(&self, name: &str) -> Option<usize> {
+        let named = |line: &&HeaderSpan| part(self.bytes, line.name, line.name_len).eq_ignore_ascii_case(name.as_bytes());
         self.lines.iter().rev().find(named).and_then(|line| usize::try_from(line.value).ok())
     }
 
     /// The value of the one line of that name. `None` when there is no line, or more than one: what is given twice where the
     /// grammar allows it once has no meaning that two readers would agree on (RFC 9110 §5.3).
-    pub fn only(&self, name: &str) -> Option<&'a [u8]> {
-        let mut values = self.all(name);
+    pub fn get_unique(&self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.get_all(name);
         let value = values.next()?;
         values.next().is_none().then_some(value)
     }
 
     /// The members of a list-valued field, over all its lines (RFC 9110 §5.6.1).
     pub fn list<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.all(name).flat_map(list)
+        self.get_all(name).flat_map(list)
     }
 
     /// Whether a list-valued field has that token as a member, ASCII case ignored.
-    pub fn has_member(&self, name: &str, token: &str) -> bool {
+    pub fn contains_token(&self, name: &str, token: &str) -> bool {
         self.list(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
@@ -101,20 +101,20 @@ fn part(bytes: &[u8], start: u32, length: u32) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
     fn lookup() {
         let head = b"GET / HTTP/1.1\r\nHost: a\r\nCONNECTION: Keep-Alive,close\r\nconnection: x\r\nEmpty:\r\n\r\n";
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head).unwrap();
         let headers = parser.head(head).unwrap().headers;
-        assert_eq!(headers.first(name::HOST), Some(&b"a"[..]));
-        assert_eq!(headers.only(name::CONNECTION), None, "two lines");
+        assert_eq!(headers.get(name::HOST), Some(&b"a"[..]));
+        assert_eq!(headers.get_unique(name::CONNECTION), None, "two lines");
         assert_eq!(headers.list(name::CONNECTION).count(), 3);
-        assert!(headers.has_member(name::CONNECTION, "close") && headers.has_member(name::CONNECTION, "keep-alive"));
-        assert!(!headers.has_member(name::CONNECTION, "clos"));
-        assert_eq!(headers.first("empty"), Some(&b""[..]));
+        assert!(headers.contains_token(name::CONNECTION, "close") && headers.contains_token(name::CONNECTION, "keep-alive"));
+        assert!(!headers.contains_token(name::CONNECTION, "clos"));
+        assert_eq!(headers.get("empty"), Some(&b""[..]));
         assert_eq!(headers.iter().count(), 4);
     }
 }

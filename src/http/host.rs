@@ -8,14 +8,14 @@ use std::net::Ipv4Addr;
 
 /// Whether a host is always this machine's own: `localhost`, a name that ends in `.localhost` (RFC 6761 §6.3), or an address, for no
 /// name was resolved then. IPv6 addresses come without brackets, as [`Authority`](crate::http::target::Authority) has them.
-pub fn is_own(host: &[u8]) -> bool {
+pub fn is_local_host(host: &[u8]) -> bool {
     let name = without_dot(host);
     let is_localhost = name.eq_ignore_ascii_case(b"localhost") || ends_with(name, b".localhost");
     is_localhost || host.contains(&b':') || is_ipv4(name)
 }
 
 /// Whether a host is that name, case and a dot at the end aside.
-pub fn is_named(host: &[u8], name: &str) -> bool {
+pub fn host_matches(host: &[u8], name: &str) -> bool {
     without_dot(host).eq_ignore_ascii_case(without_dot(name.as_bytes()))
 }
 
@@ -70,7 +70,7 @@ mod tests {
             (".", false, "the root of all names"),
             ("local", false, "a part"),
         ] {
-            assert_eq!(is_own(host.as_bytes()), own, "{host:?}: {why}");
+            assert_eq!(is_local_host(host.as_bytes()), own, "{host:?}: {why}");
         }
     }
 
@@ -84,7 +84,7 @@ mod tests {
             ("xdev.test", "dev.test", false, "a suffix"),
             ("dev", "dev.test", false, "a part"),
         ] {
-            assert_eq!(is_named(host.as_bytes(), name), same, "{host:?}: {why}");
+            assert_eq!(host_matches(host.as_bytes(), name), same, "{host:?}: {why}");
         }
     }
 }

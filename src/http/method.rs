@@ -47,7 +47,7 @@ methods! {
 impl Method {
     /// The method of that name; `None` for a name we do not know.
     #[inline]
-    pub fn of_name(name: &[u8]) -> Option<Method> {
+    pub fn from_bytes(name: &[u8]) -> Option<Method> {
         Method::ALL.iter().copied().find(|method| method.name().as_bytes() == name)
     }
 }
@@ -60,10 +60,10 @@ mod tests {
     fn names_round_trip() {
         for method in Method::ALL {
             let name = method.name();
-            assert_eq!(Method::of_name(name.as_bytes()), Some(*method));
-            assert_eq!(Method::of_name(name.to_ascii_lowercase().as_bytes()), None, "methods are case-sensitive");
-            assert_eq!(Method::of_name(format!("{name}S").as_bytes()), None, "one byte more");
+            assert_eq!(Method::from_bytes(name.as_bytes()), Some(*method));
+            assert_eq!(Method::from_bytes(name.to_ascii_lowercase().as_bytes()), None, "methods are case-sensitive");
+            assert_eq!(Method::from_bytes(format!("{name}S").as_bytes()), None, "one byte more");
         }
-        assert_eq!(Method::of_name(b""), None);
+        assert_eq!(Method::from_bytes(b""), None);
     }
 }

@@ -10,16 +10,16 @@ use crate::http::method::Method;
 
 /// Whether it looks like that: HTML is asked for by name, as browsers do for pages and for nothing else, and the last segment of the path
 /// has no dot, as names of files have.
-pub fn is_navigation(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
+pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
     let last = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
     let reads = method == Method::Get || method == Method::Head;
-    reads && !last.contains(&b'.') && accept::names(headers, "text/html")
+    reads && !last.contains(&b'.') && accept::accepts_explicitly(headers, "text/html")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
     fn navigations() {
@@ -41,10 +41,10 @@ mod tests {
             (Method::Get, "/user/7", "", false, "nothing said"),
         ] {
             let head = format!("GET / HTTP/1.0\r\nAccept: {accept}\r\n\r\n").into_bytes();
-            let mut parser = HeadParser::new(HeadLimits::default());
-            parser.advance(&head).unwrap();
+            let mut parser = RequestParser::new(HeadLimits::default());
+            parser.parse(&head).unwrap();
             let headers = parser.head(&head).unwrap().headers;
-            assert_eq!(is_navigation(method, &headers, path.as_bytes()), want, "{path} {accept:?}: {why}");
+            assert_eq!(is_navigation_request(method, &headers, path.as_bytes()), want, "{path} {accept:?}: {why}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! In which content coding will the client take it? (RFC 9110 §8.4.1, §12.5.3)
 //!
-//! A client lists the codings that it can undo, each with a weight. [`Codings::accepted`] makes of that list an order in which to
+//! A client lists the codings that it can undo, each with a weight. [`AcceptedCodings::accepted`] makes of that list an order in which to
 //! look for what we have, and says whether the file as it is will do as well.
 
 use crate::http::headers::{Headers, name};
-use crate::http::qvalue::{Weight, weighted};
+use crate::http::qvalue::{QValue, parse_weighted};
 
 /// A content coding in which a file may be kept ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub enum ContentCoding {
     /// Brotli (RFC 7932).
     Brotli,
     /// Zstandard (RFC 8878).
@@ -18,24 +18,24 @@ pub enum Coding {
 }
 
 /// Every coding. Where a client takes several alike, the first is best: it makes the smallest files.
-const CODINGS: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
+const CODINGS: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstandard, ContentCoding::Gzip];
 
-impl Coding {
+impl ContentCoding {
     /// The value of Content-Encoding.
     pub fn name(self) -> &'static str {
         match self {
-            Coding::Brotli => "br",
-            Coding::Zstandard => "zstd",
-            Coding::Gzip => "gzip",
+            ContentCoding::Brotli => "br",
+            ContentCoding::Zstandard => "zstd",
+            ContentCoding::Gzip => "gzip",
         }
     }
 
     /// What stands behind the name of a file that is kept in this coding.
     pub fn suffix(self) -> &'static str {
         match self {
-            Coding::Brotli => ".br",
-            Coding::Zstandard => ".zst",
-            Coding::Gzip => ".gz",
+            ContentCoding::Brotli => ".br",
+            ContentCoding::Zstandard => ".zst",
+            ContentCoding::Gzip => ".gz",
         }
     }
 }
@@ -51,39 +51,39 @@ pub enum Identity {
 
 /// What the client will take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Codings {
+pub struct AcceptedCodings {
     /// Which codings, the best first. None of them if it prefers the file as it is.
-    pub best: [Option<Coding>; CODINGS.len()],
+    pub preferred: [Option<ContentCoding>; CODINGS.len()],
     /// Whether it will take the file as it is, should there be no other.
     pub identity: Identity,
 }
 
-impl Codings {
+impl AcceptedCodings {
     /// Reads Accept-Encoding. Without it a client may be sent anything; we send the file as it is, since whoever does not ask for a
     /// coding seldom knows how to undo it.
     // Accept-Encoding = #( codings [ weight ] ) ; codings = content-coding / "identity" / "*"
-    pub fn accepted(headers: &Headers<'_>) -> Codings {
+    pub fn accepted(headers: &Headers<'_>) -> AcceptedCodings {
         let weight_of = |coding: &str| lowest(headers, |named| is_same_coding(named, coding));
         let any = lowest(headers, |named| named == b"*");
         // Without a word of it, it is acceptable, and everything that is named is better.
         let identity = weight_of("identity").or(any);
-        let mut weighed = CODINGS.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(Weight::NONE), Some(coding)));
+        let mut weighed = CODINGS.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::NONE), Some(coding)));
         for (weight, coding) in &mut weighed {
-            if *weight == Weight::NONE || identity.is_some_and(|identity| identity > *weight) {
-                (*weight, *coding) = (Weight::NONE, None);
+            if *weight == QValue::NONE || identity.is_some_and(|identity| identity > *weight) {
+                (*weight, *coding) = (QValue::NONE, None);
             }
         }
         // The sort keeps our own order among equals.
         weighed.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-        let identity = if identity == Some(Weight::NONE) { Identity::Refused } else { Identity::Accepted };
-        Codings { best: weighed.map(|(_, coding)| coding), identity }
+        let identity = if identity == Some(QValue::NONE) { Identity::Refused } else { Identity::Accepted };
+        AcceptedCodings { preferred: weighed.map(|(_, coding)| coding), identity }
     }
 }
 
 /// The lowest weight of all members that name a coding; `None` if none does. A client that gives two weights to one coding means one
 /// of them, and too little compression is never wrong.
-fn lowest(headers: &Headers<'_>, is_named: impl Fn(&[u8]) -> bool) -> Option<Weight> {
-    let members = headers.list(name::ACCEPT_ENCODING).filter_map(weighted);
+fn lowest(headers: &Headers<'_>, is_named: impl Fn(&[u8]) -> bool) -> Option<QValue> {
+    let members = headers.list(name::ACCEPT_ENCODING).filter_map(parse_weighted);
     members.filter(|(named, _)| is_named(named)).map(|(_, weight)| weight).min()
 }
 
@@ -96,19 +96,19 @@ fn is_same_coding(named: &[u8], coding: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
-    fn accepted(value: &str) -> Codings {
+    fn accepted(value: &str) -> AcceptedCodings {
         let line = if value == "(none)" { String::new() } else { format!("Accept-Encoding: {value}\r\n") };
         let head = format!("GET / HTTP/1.0\r\n{line}\r\n").into_bytes();
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(&head).unwrap();
-        Codings::accepted(&parser.head(&head).unwrap().headers)
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(&head).unwrap();
+        AcceptedCodings::accepted(&parser.head(&head).unwrap().headers)
     }
 
     /// In a word: the codings in order, and `identity` where that will do.
-    fn told(codings: Codings) -> String {
-        let mut words: Vec<&str> = codings.best.into_iter().flatten().map(Coding::name).collect();
+    fn told(codings: AcceptedCodings) -> String {
+        let mut words: Vec<&str> = codings.preferred.into_iter().flatten().map(ContentCoding::name).collect();
         if codings.identity == Identity::Accepted {
             words.push("identity");
         }

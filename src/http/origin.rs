@@ -13,7 +13,7 @@ use crate::http::target::Authority;
 
 /// The pages of which sites may read our answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
+pub enum AllowedOrigins {
     /// Those of all sites.
     Any,
     /// Those of these, spelled as browsers spell them.
@@ -28,24 +28,24 @@ pub const PREFLIGHT_AGE_SECS: &str = "7200";
 
 /// What an answer says to a page of another site. The names of all its fields begin with `Access-Control-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission<'a> {
+pub enum AllowOrigin<'a> {
     /// Every page may read it, but never with credentials.
-    Everybody,
+    Any,
     /// The pages of this origin may read it, also with credentials.
-    Only(&'a str),
+    Origin(&'a str),
     /// Nobody else's: it says nothing.
-    Nobody,
+    None,
 }
 
-impl Origins {
+impl AllowedOrigins {
     /// Which pages may read the answer to a request with these fields.
-    pub fn permission(&self, headers: &Headers<'_>) -> Permission<'_> {
+    pub fn permission(&self, headers: &Headers<'_>) -> AllowOrigin<'_> {
         match self {
-            Origins::Any => Permission::Everybody,
-            Origins::Named(named) => {
-                let asking = headers.only(name::ORIGIN);
+            AllowedOrigins::Any => AllowOrigin::Any,
+            AllowedOrigins::Named(named) => {
+                let asking = headers.get_unique(name::ORIGIN);
                 let known = named.iter().find(|known| Some(known.as_bytes()) == asking);
-                known.map_or(Permission::Nobody, |known| Permission::Only(known))
+                known.map_or(AllowOrigin::None, |known| AllowOrigin::Origin(known))
             }
         }
     }
@@ -59,16 +59,16 @@ pub struct Preflight<'a> {
 
 impl<'a> Preflight<'a> {
     /// The preflight that a request is; `None` if it is none: OPTIONS alone asks about us, not for a page.
-    pub fn of(method: Method, headers: &Headers<'a>) -> Option<Preflight<'a>> {
-        let asks =
-            headers.only(name::ORIGIN).is_some() && headers.only(name::ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token);
+    pub fn from_request(method: Method, headers: &Headers<'a>) -> Option<Preflight<'a>> {
+        let asks = headers.get_unique(name::ORIGIN).is_some()
+            && headers.get_unique(name::ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token);
         (method == Method::Options && asks).then_some(Preflight { headers: *headers })
     }
 
     /// The fields that the page wants to send, ready to be allowed: in a list of ours, and only if each is a field name.
     ///
     /// They are named back rather than starred, because a star does not stand for Authorization.
-    pub fn wanted_fields(&self) -> Option<String> {
+    pub fn requested_headers(&self) -> Option<String> {
         let mut out = String::new();
         for field in self.headers.list(name::ACCESS_CONTROL_REQUEST_HEADERS) {
             let field = is_token(field).then(|| std::str::from_utf8(field).ok())??;
@@ -84,7 +84,7 @@ impl<'a> Preflight<'a> {
 /// # Errors
 /// What is wrong with it, and the way out.
 // serialized-origin = scheme "://" host [ ":" port ] (RFC 6454 §6.1)
-pub fn origin(text: &str) -> Result<String, &'static str> {
+pub fn parse_origin(text: &str) -> Result<String, &'static str> {
     if text.eq_ignore_ascii_case("null") {
         return Err("null is the origin of every sandboxed frame and every file on a disk; write * to let everybody read");
     }
@@ -113,36 +113,36 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     fn with_headers<T>(lines: &[&str], judge: impl FnOnce(&Headers<'_>) -> T) -> T {
         let head = format!("OPTIONS / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
-        let mut parser = HeadParser::new(HeadLimits::default());
-        parser.advance(head.as_bytes()).unwrap();
+        let mut parser = RequestParser::new(HeadLimits::default());
+        parser.parse(head.as_bytes()).unwrap();
         judge(&parser.head(head.as_bytes()).unwrap().headers)
     }
 
     #[test]
     fn permissions() {
-        let named = Origins::Named(vec!["https://app.example".to_owned(), "http://localhost:3000".to_owned()]);
+        let named = AllowedOrigins::Named(vec!["https://app.example".to_owned(), "http://localhost:3000".to_owned()]);
         for (lines, want, why) in [
-            (&["Origin: https://app.example"][..], Permission::Only("https://app.example"), "one of them"),
-            (&["Origin: http://localhost:3000"], Permission::Only("http://localhost:3000"), "the other"),
-            (&["Origin: https://app.example:443"], Permission::Nobody, "no browser spells it like that"),
-            (&["Origin: HTTPS://APP.EXAMPLE"], Permission::Nobody, "nor like that"),
-            (&["Origin: http://app.example"], Permission::Nobody, "another scheme"),
-            (&["Origin: http://localhost:3001"], Permission::Nobody, "another port"),
-            (&["Origin: http://localhost"], Permission::Nobody, "no port"),
-            (&["Origin: https://app.example.evil.example"], Permission::Nobody, "it only begins like one"),
-            (&["Origin: https://evil-app.example"], Permission::Nobody, "it only ends like one"),
-            (&["Origin: null"], Permission::Nobody, "a sandboxed frame"),
-            (&["Origin:"], Permission::Nobody, "it says nothing"),
-            (&[], Permission::Nobody, "no page of another site"),
-            (&["Origin: https://app.example", "Origin: https://app.example"], Permission::Nobody, "twice is not once"),
-            (&["Origin: https://app.example, https://evil.example"], Permission::Nobody, "a list is no origin"),
+            (&["Origin: https://app.example"][..], AllowOrigin::Origin("https://app.example"), "one of them"),
+            (&["Origin: http://localhost:3000"], AllowOrigin::Origin("http://localhost:3000"), "the other"),
+            (&["Origin: https://app.example:443"], AllowOrigin::None, "no browser spells it like that"),
+            (&["Origin: HTTPS://APP.EXAMPLE"], AllowOrigin::None, "nor like that"),
+            (&["Origin: http://app.example"], AllowOrigin::None, "another scheme"),
+            (&["Origin: http://localhost:3001"], AllowOrigin::None, "another port"),
+            (&["Origin: http://localhost"], AllowOrigin::None, "no port"),
+            (&["Origin: https://app.example.evil.example"], AllowOrigin::None, "it only begins like one"),
+            (&["Origin: https://evil-app.example"], AllowOrigin::None, "it only ends like one"),
+            (&["Origin: null"], AllowOrigin::None, "a sandboxed frame"),
+            (&["Origin:"], AllowOrigin::None, "it says nothing"),
+            (&[], AllowOrigin::None, "no page of another site"),
+            (&["Origin: https://app.example", "Origin: https://app.example"], AllowOrigin::None, "twice is not once"),
+            (&["Origin: https://app.example, https://evil.example"], AllowOrigin::None, "a list is no origin"),
         ] {
             with_headers(lines, |headers| assert_eq!(named.permission(headers), want, "{lines:?}: {why}"));
-            with_headers(lines, |headers| assert_eq!(Origins::Any.permission(headers), Permission::Everybody, "{lines:?}"));
+            with_headers(lines, |headers| assert_eq!(AllowedOrigins::Any.permission(headers), AllowOrigin::Any, "{lines:?}"));
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
             (Method::Options, &[origin, "Access-Control-Request-Method: A B"], false, "no method has a space"),
             (Method::Options, &[origin, "Access-Control-Request-Method:"], false, "no method at all"),
         ] {
-            with_headers(lines, |headers| assert_eq!(Preflight::of(asked, headers).is_some(), want, "{why}"));
+            with_headers(lines, |headers| assert_eq!(Preflight::from_request(asked, headers).is_some(), want, "{why}"));
         }
     }
 
@@ -177,8 +177,8 @@ mod tests {
             let lines: Vec<&str> =
                 ["Origin: https://a.test", "Access-Control-Request-Method: GET"].iter().chain(lines).copied().collect();
             with_headers(&lines, |headers| {
-                let preflight = Preflight::of(Method::Options, headers).unwrap();
-                assert_eq!(preflight.wanted_fields().as_deref(), want, "{why}");
+                let preflight = Preflight::from_request(Method::Options, headers).unwrap();
+                assert_eq!(preflight.requested_headers().as_deref(), want, "{why}");
             });
         }
     }
@@ -208,7 +208,7 @@ mod tests {
             ("null", Err("sandboxed"), "anybody's"),
             ("", Err("scheme://host"), "nothing"),
         ] {
-            match (origin(text), want) {
+            match (parse_origin(text), want) {
                 (Ok(got), Ok(want)) => assert_eq!(got, want, "{text:?}: {why}"),
                 (Err(got), Err(want)) => assert!(got.contains(want), "{text:?}: {why}: {got}"),
                 (got, want) => panic!("{text:?}: {why}: {got:?} instead of {want:?}"),

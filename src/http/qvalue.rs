@@ -3,21 +3,21 @@
 //! Whoever lists what it would take may weigh each member: `text/html;q=0.8` is wanted, but less than what has no weight, and
 //! `br;q=0` is not wanted at all.
 
-use crate::http::grammar::separated;
+use crate::http::grammar::split_unquoted;
 
 /// A weight in thousandths: three digits are all that the grammar allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Weight(u16);
+pub struct QValue(u16);
 
-impl Weight {
+impl QValue {
     /// Not acceptable.
-    pub const NONE: Weight = Weight(0);
+    pub const NONE: QValue = QValue(0);
     /// What stands without a weight.
-    pub const FULL: Weight = Weight(1000);
+    pub const FULL: QValue = QValue(1000);
 
     /// Reads the value of `q`. `None` for what is no weight.
     // qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-    fn parse(value: &[u8]) -> Option<Weight> {
+    fn parse(value: &[u8]) -> Option<QValue> {
         let (whole, fraction) = match value {
             [whole] => (whole, &[][..]),
             [whole, b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
@@ -29,8 +29,8 @@ impl Weight {
             thousandths = thousandths * 10 + fraction.get(place).map_or(Some(0), |&b| digit(b))?;
         }
         match (whole, thousandths) {
-            (b'0', _) => Some(Weight(thousandths)),
-            (b'1', 0) => Some(Weight::FULL),
+            (b'0', _) => Some(QValue(thousandths)),
+            (b'1', 0) => Some(QValue::FULL),
             _ => None,
         }
     }
@@ -39,14 +39,14 @@ impl Weight {
 /// A member of a weighted list: its name, and how much it is wanted. `None` where the weight is none: then nobody knows what the member
 /// says, and it says nothing. Parameters other than the weight are left out.
 // weight = OWS ";" OWS "q=" qvalue
-pub fn weighted(member: &[u8]) -> Option<(&[u8], Weight)> {
-    let mut pieces = separated(member, b';');
+pub fn parse_weighted(member: &[u8]) -> Option<(&[u8], QValue)> {
+    let mut pieces = split_unquoted(member, b';');
     let name = pieces.next()?;
     let weight = pieces.find_map(|piece| match piece {
-        [b'q' | b'Q', b'=', value @ ..] => Some(Weight::parse(value)),
+        [b'q' | b'Q', b'=', value @ ..] => Some(QValue::parse(value)),
         _ => None,
     });
-    Some((name, weight.unwrap_or(Some(Weight::FULL))?))
+    Some((name, weight.unwrap_or(Some(QValue::FULL))?))
 }
 
 #[cfg(test)]
@@ -81,9 +81,9 @@ mod tests {
             ("br;q=x", None, "a letter"),
             ("br;q=0.5;q=0.1", Some(("br", 500)), "the first of two"),
         ] {
-            let want = want.map(|(name, thousandths)| (name.as_bytes(), Weight(thousandths)));
-            assert_eq!(weighted(member.as_bytes()), want, "{member:?}: {why}");
+            let want = want.map(|(name, thousandths)| (name.as_bytes(), QValue(thousandths)));
+            assert_eq!(parse_weighted(member.as_bytes()), want, "{member:?}: {why}");
         }
-        assert!(Weight::NONE < Weight(1) && Weight(999) < Weight::FULL);
+        assert!(QValue::NONE < QValue(1) && QValue(999) < QValue::FULL);
     }
 }

@@ -1,15 +1,15 @@
 //! Where does the head end, and what does it say? (RFC 9112 §2.1, §3, §5)
 //!
-//! [`HeadParser`] is fed the bytes received so far, as often as more have come. It says [`Progress::Partial`] until the head is
+//! [`RequestParser`] is fed the bytes received so far, as often as more have come. It says [`Progress::Partial`] until the head is
 //! complete, and never reads a byte twice in search of the end of a line: a client that sends one byte at a time costs no more
 //! than one that sends all at once.
 
-use crate::http::error::{Fault, Malformed};
-use crate::http::field_line::{self, FieldLine};
-use crate::http::grammar::{end_of_three_words, is_target_byte, is_tchar};
+use crate::http::error::{LocatedError, ParseError};
+use crate::http::field_line::{self, HeaderSpan};
+use crate::http::grammar::{is_target_byte, is_tchar, request_line_error_offset};
 use crate::http::headers::Headers;
 use crate::http::method::Method;
-use crate::http::scan::{control_byte, end_of_target, end_of_token};
+use crate::http::scan::{find_control_byte, skip_target, skip_token};
 
 /// The version of the protocol that a message is in (RFC 9112 §2.3). Other 1.x are read as 1.1, as §2.3 asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,16 +66,16 @@ pub enum Progress {
 
 /// Reads one head, in as many steps as its bytes arrive in.
 #[derive(Debug)]
-pub struct HeadParser {
+pub struct RequestParser {
     limits: HeadLimits,
-    line: Line,
+    line: LineCursor,
     request_line: Option<RequestLine>,
-    lines: Vec<FieldLine>,
+    lines: Vec<HeaderSpan>,
 }
 
 /// The line that is being read, and how far.
 #[derive(Clone, Copy, Debug)]
-struct Line {
+struct LineCursor {
     /// Its first byte.
     start: usize,
     /// Up to here it is a token: a method, or the name of a field.
@@ -93,15 +93,15 @@ struct RequestLine {
     version: Version,
 }
 
-impl HeadParser {
+impl RequestParser {
     /// A parser for one head within these limits.
-    pub fn new(limits: HeadLimits) -> HeadParser {
-        HeadParser { limits, line: Line::at(0), request_line: None, lines: Vec::new() }
+    pub fn new(limits: HeadLimits) -> RequestParser {
+        RequestParser { limits, line: LineCursor::at(0), request_line: None, lines: Vec::new() }
     }
 
     /// Makes it ready for the next head. It keeps its memory.
     pub fn reset(&mut self) {
-        self.line = Line::at(0);
+        self.line = LineCursor::at(0);
         self.request_line = None;
         self.lines.clear();
     }
@@ -111,25 +111,25 @@ impl HeadParser {
     /// # Errors
     /// The first rule that is broken, and where.
     // HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<Progress, Fault> {
+    pub fn parse(&mut self, bytes: &[u8]) -> Result<Progress, LocatedError> {
         let mut line = self.line;
         while self.request_line.is_none() {
             line.read_words(bytes);
             let Some(end) = line.end(bytes)? else {
-                self.words_within_limits(line, bytes)?;
+                self.check_request_line_limits(line, bytes)?;
                 return self.unfinished(line, bytes);
             };
             // A robust server ignores at least one empty line before the request line (RFC 9112 §2.2). We accept exactly one.
             if end > 0 {
                 self.request_line(line, bytes.get(..end).unwrap_or_default())?;
             }
-            line = Line::at(end + 2);
+            line = LineCursor::at(end + 2);
         }
         self.field_lines(line, bytes)
     }
 
     /// Reads on in the field lines, and the empty line behind them.
-    fn field_lines(&mut self, mut line: Line, bytes: &[u8]) -> Result<Progress, Fault> {
+    fn field_lines(&mut self, mut line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         loop {
             line.read_name(bytes);
             let Some(end) = line.end(bytes)? else { return self.unfinished(line, bytes) };
@@ -137,34 +137,34 @@ impl HeadParser {
                 return self.complete(end + 2);
             }
             if self.lines.len() == self.limits.fields_max {
-                return Err(Malformed::TooManyFields.at(line.start));
+                return Err(ParseError::TooManyFields.with_offset(line.start));
             }
-            let Some(field) = FieldLine::parse(bytes, line.start..end, line.token_end) else {
-                return Err(field_line::fault(bytes, line.start..end, self.lines.len()));
+            let Some(field) = HeaderSpan::parse(bytes, line.start..end, line.token_end) else {
+                return Err(field_line::field_line_error(bytes, line.start..end, self.lines.len()));
             };
             self.lines.push(field);
-            line = Line::at(end + 2);
+            line = LineCursor::at(end + 2);
         }
     }
 
     /// The empty line has come that ends a head of so many bytes.
-    fn complete(&self, head_bytes: usize) -> Result<Progress, Fault> {
+    fn complete(&self, head_bytes: usize) -> Result<Progress, LocatedError> {
         if head_bytes > self.limits.head_bytes_max {
-            return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
+            return Err(ParseError::HeadTooLarge.with_offset(self.limits.head_bytes_max));
         }
         Ok(Progress::Complete(head_bytes))
     }
 
     /// No further complete line has come. Is there any hope that one will, within the limits?
-    fn unfinished(&mut self, line: Line, bytes: &[u8]) -> Result<Progress, Fault> {
+    fn unfinished(&mut self, line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         self.line = line;
         if bytes.len() >= self.limits.head_bytes_max {
-            return Err(Malformed::HeadTooLarge.at(self.limits.head_bytes_max));
+            return Err(ParseError::HeadTooLarge.with_offset(self.limits.head_bytes_max));
         }
         Ok(Progress::Partial)
     }
 
-    /// The head in `bytes`, which must be those that [`HeadParser::advance`] found complete; `None` before that.
+    /// The head in `bytes`, which must be those that [`RequestParser::parse`] found complete; `None` before that.
     pub fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<RequestHead<'a>> {
         let RequestLine { method, target: (start, end), version } = self.request_line?;
         let target = bytes.get(start..end)?;
@@ -172,7 +172,7 @@ impl HeadParser {
     }
 
     /// Method and version, once the request line has been read.
-    pub fn asked(&self) -> Option<(Method, Version)> {
+    pub fn method_and_version(&self) -> Option<(Method, Version)> {
         self.request_line.map(|line| (line.method, line.version))
     }
 
@@ -182,24 +182,24 @@ impl HeadParser {
     }
 
     /// Whether nothing but the empty line that is tolerated before a request line has come: an end of the connection here is clean.
-    pub fn is_before_request(&self, bytes: &[u8]) -> bool {
+    pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
     }
 
     /// Keeps the request line that ends where `bytes` do.
     // request-line = method SP request-target SP HTTP-version
-    fn request_line(&mut self, line: Line, bytes: &[u8]) -> Result<(), Fault> {
-        let Line { start, token_end, target_end, .. } = line;
+    fn request_line(&mut self, line: LineCursor, bytes: &[u8]) -> Result<(), LocatedError> {
+        let LineCursor { start, token_end, target_end, .. } = line;
         let target = (token_end + 1, target_end);
         let method_fits = start < token_end && token_end - start <= self.limits.method_bytes_max;
         let target_fits = target.0 < target.1 && target.1 - target.0 <= self.limits.target_bytes_max;
         let version = bytes.get(target_end..).and_then(|rest| version_of(rest.strip_prefix(b" ")?).ok());
         let (true, true, Some(version)) = (method_fits, target_fits, version) else {
-            return Err(self.fault_of_words(line, bytes));
+            return Err(self.request_line_error(line, bytes));
         };
-        let method = match Method::of_name(bytes.get(start..token_end).unwrap_or_default()) {
-            None => return Err(Malformed::UnknownMethod.at(start)),
-            Some(Method::Connect) => return Err(Malformed::Connect.at(start)),
+        let method = match Method::from_bytes(bytes.get(start..token_end).unwrap_or_default()) {
+            None => return Err(ParseError::UnknownMethod.with_offset(start)),
+            Some(Method::Connect) => return Err(ParseError::Connect.with_offset(start)),
             Some(method) => method,
         };
         self.request_line = Some(RequestLine { method, target, version });
@@ -208,40 +208,40 @@ impl HeadParser {
 
     /// What is wrong with a request line whose words are not as they should be.
     #[cold]
-    fn fault_of_words(&self, line: Line, bytes: &[u8]) -> Fault {
+    fn request_line_error(&self, line: LineCursor, bytes: &[u8]) -> LocatedError {
         let at = line.start;
         let text = bytes.get(at..).unwrap_or_default();
         if text.is_empty() {
-            return Malformed::EmptyLine.at(at);
+            return ParseError::EmptyLine.with_offset(at);
         }
-        if let Err(fault) = self.words_within_limits(line, bytes) {
+        if let Err(fault) = self.check_request_line_limits(line, bytes) {
             return fault;
         }
         let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
         let spaces = text.iter().filter(|&&b| b == b' ').count();
         let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
-            return Malformed::RequestLineWords.at(at + end_of_three_words(text));
+            return ParseError::RequestLineWords.with_offset(at + request_line_error_offset(text));
         };
         if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
-            return Malformed::MethodNotToken.at(at + bad);
+            return ParseError::MethodNotToken.with_offset(at + bad);
         }
         let target_at = at + method.len() + 1;
         if let Err(what) = version_of(version) {
-            return what.at(target_at + target.len() + 1);
+            return what.with_offset(target_at + target.len() + 1);
         }
-        match Method::of_name(method) {
-            None => return Malformed::UnknownMethod.at(at),
-            Some(Method::Connect) => return Malformed::Connect.at(at),
+        match Method::from_bytes(method) {
+            None => return ParseError::UnknownMethod.with_offset(at),
+            Some(Method::Connect) => return ParseError::Connect.with_offset(at),
             Some(_) => {}
         }
         let bad = target.iter().position(|&b| !is_target_byte(b)).unwrap_or(0);
-        let what = if target.get(bad) == Some(&b'#') { Malformed::Fragment } else { Malformed::TargetByte };
-        what.at(target_at + bad)
+        let what = if target.get(bad) == Some(&b'#') { ParseError::Fragment } else { ParseError::TargetByte };
+        what.with_offset(target_at + bad)
     }
 
     /// Whether method and target keep their limits, in a request line or in as much of it as has come: the answer must not depend on
     /// the pieces in which it comes.
-    fn words_within_limits(&self, line: Line, bytes: &[u8]) -> Result<(), Fault> {
+    fn check_request_line_limits(&self, line: LineCursor, bytes: &[u8]) -> Result<(), LocatedError> {
         let at = line.start;
         let word_end = |from: usize| {
             let rest = bytes.get(from..).unwrap_or_default();
@@ -250,34 +250,34 @@ impl HeadParser {
         // What has been read already is not read again.
         let method_end = word_end(line.token_end);
         if method_end > at + self.limits.method_bytes_max {
-            return Err(Malformed::UnknownMethod.at(at));
+            return Err(ParseError::UnknownMethod.with_offset(at));
         }
         let target_at = method_end + 1;
         if word_end(target_at.max(line.target_end)) > target_at + self.limits.target_bytes_max {
-            return Err(Malformed::TargetTooLong.at(target_at + self.limits.target_bytes_max));
+            return Err(ParseError::TargetTooLong.with_offset(target_at + self.limits.target_bytes_max));
         }
         Ok(())
     }
 }
 
-impl Line {
-    fn at(start: usize) -> Line {
-        Line { start, token_end: start, target_end: start, scanned: start }
+impl LineCursor {
+    fn at(start: usize) -> LineCursor {
+        LineCursor { start, token_end: start, target_end: start, scanned: start }
     }
 
     /// Reads on as far as it is the name of a field.
     #[inline(always)]
     fn read_name(&mut self, bytes: &[u8]) {
-        self.token_end = end_of_token(bytes, self.token_end);
+        self.token_end = skip_token(bytes, self.token_end);
         self.scanned = self.scanned.max(self.token_end);
     }
 
     /// Reads on as far as it is a method, a space and a target.
     #[inline(always)]
     fn read_words(&mut self, bytes: &[u8]) {
-        self.token_end = end_of_token(bytes, self.token_end);
+        self.token_end = skip_token(bytes, self.token_end);
         if bytes.get(self.token_end) == Some(&b' ') {
-            self.target_end = end_of_target(bytes, self.target_end.max(self.token_end + 1));
+            self.target_end = skip_target(bytes, self.target_end.max(self.token_end + 1));
         }
         self.scanned = self.scanned.max(self.token_end).max(self.target_end);
         // Nearly every request line goes on like this, and so up to its CR there is no control byte.
@@ -289,8 +289,8 @@ impl Line {
 
     /// Reads on up to the CRLF that ends it: the index of its CR, `None` if it has not come yet.
     #[inline(always)]
-    fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
-        let Some(at) = control_byte(bytes, self.scanned) else {
+    fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, LocatedError> {
+        let Some(at) = find_control_byte(bytes, self.scanned) else {
             self.scanned = bytes.len();
             return Ok(None);
         };
@@ -298,17 +298,17 @@ impl Line {
         match (bytes.get(at), bytes.get(at + 1)) {
             (Some(b'\r'), Some(b'\n')) => Ok(Some(at)),
             (Some(b'\r'), None) => Ok(None),
-            (Some(b'\r'), Some(_)) => Err(Malformed::BareCr.at(at)),
-            (Some(b'\n'), _) => Err(Malformed::BareLf.at(at)),
-            (Some(0), _) => Err(Malformed::Nul.at(at)),
-            _ => Err(Malformed::ControlByte.at(at)),
+            (Some(b'\r'), Some(_)) => Err(ParseError::BareCr.with_offset(at)),
+            (Some(b'\n'), _) => Err(ParseError::BareLf.with_offset(at)),
+            (Some(0), _) => Err(ParseError::Nul.with_offset(at)),
+            _ => Err(ParseError::ControlByte.with_offset(at)),
         }
     }
 }
 
 // HTTP-version = HTTP-name "/" DIGIT "." DIGIT
 // HTTP-name    = %x48.54.54.50 ; HTTP
-fn version_of(word: &[u8]) -> Result<Version, Malformed> {
+fn version_of(word: &[u8]) -> Result<Version, ParseError> {
     // As one word of eight bytes: a pattern would be compared byte by byte.
     if word == b"HTTP/1.1" {
         return Ok(Version::Http11);
@@ -319,10 +319,10 @@ fn version_of(word: &[u8]) -> Result<Version, Malformed> {
             if *major == b'1' {
                 Ok(Version::Http11)
             } else {
-                Err(Malformed::MajorVersion)
+                Err(ParseError::MajorVersion)
             }
         }
-        _ => Err(Malformed::Version),
+        _ => Err(ParseError::Version),
     }
 }
 
@@ -330,20 +330,20 @@ fn version_of(word: &[u8]) -> Result<Version, Malformed> {
 mod tests {
     use super::*;
 
-    fn parse(bytes: &[u8]) -> Result<Progress, Malformed> {
-        HeadParser::new(HeadLimits::default()).advance(bytes).map_err(|fault| fault.what)
+    fn parse(bytes: &[u8]) -> Result<Progress, ParseError> {
+        RequestParser::new(HeadLimits::default()).parse(bytes).map_err(|fault| fault.error)
     }
 
     #[test]
     fn every_prefix_of_a_head_is_partial() {
         let head = b"\r\nGET /a?b HTTP/1.1\r\nHost: a\r\nX:\t y \t\r\n\r\nrest";
         let complete = head.len() - 4;
-        let mut stepwise = HeadParser::new(HeadLimits::default());
+        let mut stepwise = RequestParser::new(HeadLimits::default());
         for end in 0..=head.len() {
             let want = if end < complete { Progress::Partial } else { Progress::Complete(complete) };
             assert_eq!(parse(&head[..end]), Ok(want), "{end} bytes at once");
             if end <= complete {
-                assert_eq!(stepwise.advance(&head[..end]), Ok(want), "{end} bytes, one at a time");
+                assert_eq!(stepwise.parse(&head[..end]), Ok(want), "{end} bytes, one at a time");
             }
         }
         let head = stepwise.head(head).unwrap();
@@ -354,23 +354,23 @@ mod tests {
     #[test]
     fn faults_point_at_their_byte() {
         for (input, what, at, why) in [
-            (&b"GET / HTTP/1.1\nHost: a"[..], Malformed::BareLf, 14, "LF alone"),
-            (b"GET / HTTP/1.1\r\r\n", Malformed::BareCr, 14, "CR CR LF"),
-            (b"GET / HTTP/1.1\r\nA: \0", Malformed::Nul, 19, "NUL in a value"),
-            (b"GET / HTTP/1.1\r\nA: \x7f", Malformed::ControlByte, 19, "DEL in a value"),
-            (b"\x16\x03\x01", Malformed::ControlByte, 0, "a TLS hello"),
-            (b"GET /\xc3 HTTP/1.1\r\n", Malformed::TargetByte, 5, "a byte above ASCII"),
-            (b"GET /a#b HTTP/1.1\r\n", Malformed::Fragment, 6, "a fragment"),
-            (b"G@T / HTTP/1.1\r\n", Malformed::MethodNotToken, 1, "not a token"),
-            (b"GET /\r\n", Malformed::RequestLineWords, 5, "two words end too early"),
-            (b"GET /a b HTTP/1.1\r\n", Malformed::RequestLineWords, 8, "a third space"),
-            (b"GET / HTTP/2.0\r\n", Malformed::MajorVersion, 6, "another major version"),
-            (b"GET / HTTP/1.1\r\nA b: c\r\n", Malformed::NameNotToken, 17, "a space in the name"),
-            (b"GET / HTTP/1.1\r\nA : c\r\n", Malformed::SpaceBeforeColon, 17, "a space behind the name"),
-            (b"GET / HTTP/1.1\r\nA: b\r\n c: d\r\n", Malformed::ObsFold, 22, "a folded line"),
+            (&b"GET / HTTP/1.1\nHost: a"[..], ParseError::BareLf, 14, "LF alone"),
+            (b"GET / HTTP/1.1\r\r\n", ParseError::BareCr, 14, "CR CR LF"),
+            (b"GET / HTTP/1.1\r\nA: \0", ParseError::Nul, 19, "NUL in a value"),
+            (b"GET / HTTP/1.1\r\nA: \x7f", ParseError::ControlByte, 19, "DEL in a value"),
+            (b"\x16\x03\x01", ParseError::ControlByte, 0, "a TLS hello"),
+            (b"GET /\xc3 HTTP/1.1\r\n", ParseError::TargetByte, 5, "a byte above ASCII"),
+            (b"GET /a#b HTTP/1.1\r\n", ParseError::Fragment, 6, "a fragment"),
+            (b"G@T / HTTP/1.1\r\n", ParseError::MethodNotToken, 1, "not a token"),
+            (b"GET /\r\n", ParseError::RequestLineWords, 5, "two words end too early"),
+            (b"GET /a b HTTP/1.1\r\n", ParseError::RequestLineWords, 8, "a third space"),
+            (b"GET / HTTP/2.0\r\n", ParseError::MajorVersion, 6, "another major version"),
+            (b"GET / HTTP/1.1\r\nA b: c\r\n", ParseError::NameNotToken, 17, "a space in the name"),
+            (b"GET / HTTP/1.1\r\nA : c\r\n", ParseError::SpaceBeforeColon, 17, "a space behind the name"),
+            (b"GET / HTTP/1.1\r\nA: b\r\n c: d\r\n", ParseError::ObsFold, 22, "a folded line"),
         ] {
-            let mut parser = HeadParser::new(HeadLimits::default());
-            assert_eq!(parser.advance(input), Err(what.at(at)), "{why}");
+            let mut parser = RequestParser::new(HeadLimits::default());
+            assert_eq!(parser.parse(input), Err(what.with_offset(at)), "{why}");
         }
     }
 
@@ -381,14 +381,14 @@ mod tests {
         let with_bytes = |n: usize| [b"GET / HTTP/1.1\r\na:", vec![b'b'; n - 22].as_slice(), b"\r\n\r\n"].concat();
         for (input, want, why) in [
             (with_target(8192), None, "target at its limit"),
-            (with_target(8193), Some(Malformed::TargetTooLong), "target one over"),
-            (with_target(9000)[..8300].to_vec(), Some(Malformed::TargetTooLong), "seen before the line ends"),
+            (with_target(8193), Some(ParseError::TargetTooLong), "target one over"),
+            (with_target(9000)[..8300].to_vec(), Some(ParseError::TargetTooLong), "seen before the line ends"),
             (with_fields(100), None, "as many fields as allowed"),
-            (with_fields(101), Some(Malformed::TooManyFields), "one more"),
+            (with_fields(101), Some(ParseError::TooManyFields), "one more"),
             (with_bytes(32_768), None, "a head at its limit"),
-            (with_bytes(32_769), Some(Malformed::HeadTooLarge), "one byte over"),
-            (with_bytes(40_000)[..32_768].to_vec(), Some(Malformed::HeadTooLarge), "seen before it ends"),
-            (vec![b'A'; 33], Some(Malformed::UnknownMethod), "no method is that long"),
+            (with_bytes(32_769), Some(ParseError::HeadTooLarge), "one byte over"),
+            (with_bytes(40_000)[..32_768].to_vec(), Some(ParseError::HeadTooLarge), "seen before it ends"),
+            (vec![b'A'; 33], Some(ParseError::UnknownMethod), "no method is that long"),
         ] {
             assert_eq!(parse(&input).err(), want, "{why}");
         }

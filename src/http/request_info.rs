@@ -1,17 +1,17 @@
 //! What does the head of a request say, taken together?
 
-use crate::http::error::{Fault, Malformed};
-use crate::http::framing::{self, Expectation, Framing};
+use crate::http::error::{LocatedError, ParseError};
+use crate::http::framing::{self, BodyLength, Expectation};
 use crate::http::request::RequestHead;
-use crate::http::target::Target;
+use crate::http::target::RequestTarget;
 
 /// All of a head that decides about the message as a whole.
 #[derive(Debug)]
-pub struct Understood<'a> {
+pub struct RequestInfo<'a> {
     /// Which resource is meant.
-    pub target: Target<'a>,
+    pub target: RequestTarget<'a>,
     /// How long the content is.
-    pub framing: Framing,
+    pub framing: BodyLength,
     /// Whether the client waits for leave to send it.
     pub expectation: Expectation,
 }
@@ -22,10 +22,10 @@ pub struct Understood<'a> {
 /// The first rule that is broken, and where.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn understand<'a>(head: &RequestHead<'a>) -> Result<Understood<'a>, Fault> {
-    let target = Target::parse(head)?;
-    let fault = |what: Malformed| what.at(framing::place(head, what));
-    let framing = framing::of_request(head).map_err(fault)?;
+pub fn validate<'a>(head: &RequestHead<'a>) -> Result<RequestInfo<'a>, LocatedError> {
+    let target = RequestTarget::parse(head)?;
+    let fault = |what: ParseError| what.with_offset(framing::error_offset(head, what));
+    let framing = framing::request_body_length(head).map_err(fault)?;
     let expectation = framing::expectation(head).map_err(fault)?;
-    Ok(Understood { target, framing, expectation })
+    Ok(RequestInfo { target, framing, expectation })
 }

@@ -1,15 +1,15 @@
 //! How is a response head spelled? (RFC 9112 §4)
 
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// What comes before the final response to a client that waits for leave to send its content (RFC 9110 §15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends the status line. We always answer as HTTP/1.1, whatever the request's minor version was (RFC 9110 §6.2).
 // status-line = HTTP-version SP status-code SP [ reason-phrase ]
-pub fn status_line(out: &mut Vec<u8>, status: Status) {
+pub fn write_status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    push_number(out, u64::from(status.code()));
+    push_number(out, u64::from(status.as_u16()));
     out.push(b' ');
     out.extend_from_slice(status.phrase().as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -17,7 +17,7 @@ pub fn status_line(out: &mut Vec<u8>, status: Status) {
 
 /// Appends one field line. A byte that could end the line, and with it split the response, becomes a space
 /// (RFC 9110 §5.5 says so of CR, LF and NUL).
-pub fn field_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     let start = out.len();
@@ -31,7 +31,7 @@ pub fn field_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// Appends a field line whose value is a number.
-pub fn number_line(out: &mut Vec<u8>, name: &str, value: u64) {
+pub fn write_header_u64(out: &mut Vec<u8>, name: &str, value: u64) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     push_number(out, value);
@@ -39,7 +39,7 @@ pub fn number_line(out: &mut Vec<u8>, name: &str, value: u64) {
 }
 
 /// Appends the empty line that ends a head.
-pub fn end_of_head(out: &mut Vec<u8>) {
+pub fn write_crlf(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
@@ -67,11 +67,11 @@ mod tests {
     #[test]
     fn bytes() {
         let mut out = Vec::new();
-        status_line(&mut out, Status::OK);
-        field_line(&mut out, "Location", b"/a\r\nSet-Cookie: x\0");
-        number_line(&mut out, "Content-Length", 0);
-        number_line(&mut out, "X", u64::MAX);
-        end_of_head(&mut out);
+        write_status_line(&mut out, StatusCode::OK);
+        write_header(&mut out, "Location", b"/a\r\nSet-Cookie: x\0");
+        write_header_u64(&mut out, "Content-Length", 0);
+        write_header_u64(&mut out, "X", u64::MAX);
+        write_crlf(&mut out);
         let want = "HTTP/1.1 200 OK\r\nLocation: /a  Set-Cookie: x \r\nContent-Length: 0\r\nX: 18446744073709551615\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), want, "a value cannot split the response");
     }

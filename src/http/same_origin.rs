@@ -18,11 +18,11 @@ pub enum AskingSite {
 
 /// Judges by what the browser says. `authority` is the one that was asked.
 pub fn asking_site(headers: &Headers<'_>, authority: Option<Authority<'_>>) -> AskingSite {
-    let is_own = match headers.all(name::SEC_FETCH_SITE).next() {
+    let is_own = match headers.get_all(name::SEC_FETCH_SITE).next() {
         // `same-site` is another port or another name beneath ours: that may be anybody.
-        Some(_) => matches!(headers.only(name::SEC_FETCH_SITE).map(trim_ows), Some(b"same-origin" | b"none")),
-        None => match headers.all(name::ORIGIN).next() {
-            Some(_) => headers.only(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority)),
+        Some(_) => matches!(headers.get_unique(name::SEC_FETCH_SITE).map(trim_ows), Some(b"same-origin" | b"none")),
+        None => match headers.get_all(name::ORIGIN).next() {
+            Some(_) => headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority)),
             None => true,
         },
     };
@@ -39,7 +39,7 @@ fn is_origin_of(origin: &[u8], authority: Option<Authority<'_>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{HeadLimits, HeadParser};
+    use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
     fn sites() {
@@ -73,8 +73,8 @@ mod tests {
         for (lines, want, why) in matrix {
             let lines = if lines.is_empty() { String::new() } else { format!("{lines}\r\n") };
             let bytes = format!("GET /echo HTTP/1.1\r\nHost: host.test:8000\r\n{lines}\r\n").into_bytes();
-            let mut parser = HeadParser::new(HeadLimits::default());
-            parser.advance(&bytes).unwrap();
+            let mut parser = RequestParser::new(HeadLimits::default());
+            parser.parse(&bytes).unwrap();
             let head = parser.head(&bytes).unwrap();
             assert_eq!(asking_site(&head.headers, Authority::parse(b"host.test:8000")), want, "{lines:?}: {why}");
         }

@@ -7,36 +7,36 @@ use crate::http::grammar::{is_target_byte, is_tchar};
 
 /// Where a byte may stand.
 #[derive(Clone, Copy)]
-struct Places {
+struct ByteClass {
     token: bool,
     target: bool,
 }
 
 /// What the grammar says of each byte.
-const PLACES: [Places; 256] = {
-    let mut table = [Places { token: false, target: false }; 256];
+const BYTE_CLASSES: [ByteClass; 256] = {
+    let mut table = [ByteClass { token: false, target: false }; 256];
     let (mut rest, mut byte) = (table.as_mut_slice(), 0_u8);
     while let Some((places, others)) = rest.split_first_mut() {
-        *places = Places { token: is_tchar(byte), target: is_target_byte(byte) };
+        *places = ByteClass { token: is_tchar(byte), target: is_target_byte(byte) };
         (rest, byte) = (others, byte.wrapping_add(1));
     }
     table
 };
 
 /// The position, at or after `from`, of the first byte that cannot be part of a token; the length of `bytes` if there is none.
-pub fn end_of_token(bytes: &[u8], from: usize) -> usize {
+pub fn skip_token(bytes: &[u8], from: usize) -> usize {
     first(bytes, from, |places| !places.token)
 }
 
 /// The position, at or after `from`, of the first byte that cannot be part of a target; the length of `bytes` if there is none.
-pub fn end_of_target(bytes: &[u8], from: usize) -> usize {
+pub fn skip_target(bytes: &[u8], from: usize) -> usize {
     first(bytes, from, |places| !places.target)
 }
 
 /// Eight bytes a step, so that the bounds are checked once for all of them.
 #[inline(always)]
-fn first(bytes: &[u8], from: usize, is_end: impl Fn(Places) -> bool) -> usize {
-    let ends = |&byte: &u8| PLACES.get(usize::from(byte)).is_some_and(|&places| is_end(places));
+fn first(bytes: &[u8], from: usize, is_end: impl Fn(ByteClass) -> bool) -> usize {
+    let ends = |&byte: &u8| BYTE_CLASSES.get(usize::from(byte)).is_some_and(|&places| is_end(places));
     let Some(mut rest) = bytes.get(from..) else { return from };
     let mut at = from;
     while let Some((word, others)) = rest.split_first_chunk::<8>() {
@@ -50,7 +50,7 @@ fn first(bytes: &[u8], from: usize, is_end: impl Fn(Places) -> bool) -> usize {
 
 /// The position, at or after `from`, of the first byte that no line may hold: a control byte other than a tab.
 #[inline(always)]
-pub fn control_byte(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn find_control_byte(bytes: &[u8], from: usize) -> Option<usize> {
     // An empty line, as at the end of every head: nothing need be searched.
     if bytes.get(from) == Some(&b'\r') {
         return Some(from);
@@ -80,7 +80,7 @@ fn below_space_or_del(bytes: &[u8], from: usize) -> Option<usize> {
         (at, rest) = (at + 16, others);
     }
     while let Some((word, others)) = rest.split_first_chunk::<8>() {
-        let marks = marks_below_space_or_del(u64::from_le_bytes(*word));
+        let marks = swar_control_mask(u64::from_le_bytes(*word));
         if marks != 0 {
             return usize::try_from(marks.trailing_zeros() / 8).ok().map(|offset| at + offset);
         }
@@ -93,7 +93,7 @@ fn below_space_or_del(bytes: &[u8], from: usize) -> Option<usize> {
 ///
 /// `x - 0x20` borrows into the high bit of a byte below 0x20, and `!x` keeps bytes above 0x7f out. A borrow can only
 /// reach the bytes above the first hit, so the lowest mark is always right.
-fn marks_below_space_or_del(word: u64) -> u64 {
+fn swar_control_mask(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let below = word.wrapping_sub(ONES * 0x20);
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn every_byte_at_every_place() {
-        everywhere(b'a', |b| !is_tchar(b), end_of_token);
-        everywhere(b'/', |b| !is_target_byte(b), end_of_target);
+        everywhere(b'a', |b| !is_tchar(b), skip_token);
+        everywhere(b'/', |b| !is_target_byte(b), skip_target);
         for good in [b'a', b'\t', 0x80, 0xff] {
-            everywhere(good, is_control, |bytes, from| control_byte(bytes, from).unwrap_or(bytes.len()));
+            everywhere(good, is_control, |bytes, from| find_control_byte(bytes, from).unwrap_or(bytes.len()));
         }
     }
 
     #[test]
     fn beyond_the_end_there_is_nothing() {
-        assert_eq!((end_of_token(b"ab", 2), end_of_target(b"ab", 2), control_byte(b"ab", 2)), (2, 2, None));
-        assert_eq!((end_of_token(b"ab", 3), end_of_target(b"ab", 3), control_byte(b"ab", 3)), (3, 3, None));
+        assert_eq!((skip_token(b"ab", 2), skip_target(b"ab", 2), find_control_byte(b"ab", 2)), (2, 2, None));
+        assert_eq!((skip_token(b"ab", 3), skip_target(b"ab", 3), find_control_byte(b"ab", 3)), (3, 3, None));
     }
 }

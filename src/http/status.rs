@@ -4,16 +4,16 @@ use std::fmt;
 
 /// A status code. Only the codes of the table can be made, so each has its phrase.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Status(u16);
+pub struct StatusCode(u16);
 
-/// Defines the constants of [`Status`] by a table: a name, the code, and the reason phrase.
+/// Defines the constants of [`StatusCode`] by a table: a name, the code, and the reason phrase.
 macro_rules! statuses {
     ($($name:ident, $code:literal, $phrase:literal;)*) => {
-        impl Status {
-            $(#[doc = $phrase] pub const $name: Status = Status($code);)*
+        impl StatusCode {
+            $(#[doc = $phrase] pub const $name: StatusCode = StatusCode($code);)*
 
             /// All that this server sends, in order.
-            pub const ALL: &[Status] = &[$(Status::$name,)*];
+            pub const ALL: &[StatusCode] = &[$(StatusCode::$name,)*];
 
             /// The reason phrase. Clients ignore it, people do not (RFC 9112 §4).
             pub fn phrase(self) -> &'static str {
@@ -53,19 +53,19 @@ statuses! {
     VERSION_NOT_SUPPORTED, 505, "HTTP Version Not Supported";
 }
 
-impl Status {
+impl StatusCode {
     /// The three digits.
-    pub fn code(self) -> u16 {
+    pub fn as_u16(self) -> u16 {
         self.0
     }
 
     /// Whether a response of this status never has content: 1xx, 204 and 304 (RFC 9112 §6.3, rule 1).
-    pub fn never_has_content(self) -> bool {
-        self.0 < 200 || self == Status::NO_CONTENT || self == Status::NOT_MODIFIED
+    pub fn forbids_body(self) -> bool {
+        self.0 < 200 || self == StatusCode::NO_CONTENT || self == StatusCode::NOT_MODIFIED
     }
 }
 
-impl fmt::Debug for Status {
+impl fmt::Debug for StatusCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.0, self.phrase())
     }
@@ -77,17 +77,20 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order_and_complete() {
-        assert!(Status::ALL.is_sorted_by_key(|status| status.code()));
-        assert!(Status::ALL.iter().all(|status| !status.phrase().is_empty()));
-        assert!(Status::ALL.windows(2).all(|two| two[0] != two[1]), "each code once");
+        assert!(StatusCode::ALL.is_sorted_by_key(|status| status.as_u16()));
+        assert!(StatusCode::ALL.iter().all(|status| !status.phrase().is_empty()));
+        assert!(StatusCode::ALL.windows(2).all(|two| two[0] != two[1]), "each code once");
     }
 
     #[test]
     fn content_or_not() {
-        for (status, want) in
-            [(Status::CONTINUE, true), (Status::OK, false), (Status::NO_CONTENT, true), (Status::NOT_MODIFIED, true)]
-        {
-            assert_eq!(status.never_has_content(), want, "{status:?}");
+        for (status, want) in [
+            (StatusCode::CONTINUE, true),
+            (StatusCode::OK, false),
+            (StatusCode::NO_CONTENT, true),
+            (StatusCode::NOT_MODIFIED, true),
+        ] {
+            assert_eq!(status.forbids_body(), want, "{status:?}");
         }
     }
 }

@@ -8,8 +8,8 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::http::error::{Fault, Malformed};
-use crate::http::grammar::{digits, hex_digit};
+use crate::http::error::{LocatedError, ParseError};
+use crate::http::grammar::{hex_value, parse_decimal};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
@@ -19,7 +19,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// In which of its forms the target came (RFC 9112 §3.2). The fourth, authority-form, is only for CONNECT, which we refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum TargetForm {
     /// `/path?query`
     Origin,
     /// `http://host/path?query`
@@ -39,9 +39,9 @@ pub struct Authority<'a> {
 
 /// A request target that has been understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target<'a> {
+pub struct RequestTarget<'a> {
     /// The form in which it came.
-    pub form: Form,
+    pub form: TargetForm,
     /// Who is asked: the authority of an absolute-form target, else that of Host. `None` only in HTTP/1.0.
     pub authority: Option<Authority<'a>>,
     /// What follows the first `?`, as it came.
@@ -49,41 +49,46 @@ pub struct Target<'a> {
     path: Cow<'a, [u8]>,
 }
 
-impl<'a> Target<'a> {
+impl<'a> RequestTarget<'a> {
     /// Reads the target of a head, and the Host that belongs to it.
     ///
     /// # Errors
     /// The rule that is broken, and where.
-    pub fn parse(head: &RequestHead<'a>) -> Result<Target<'a>, Fault> {
+    pub fn parse(head: &RequestHead<'a>) -> Result<RequestTarget<'a>, LocatedError> {
         let host = host(head)?;
-        let fault = |what: Malformed| what.at(head.target_at);
+        let fault = |what: ParseError| what.with_offset(head.target_at);
         match head.target {
             b"*" if head.method == Method::Options => {
-                Ok(Target { form: Form::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
+                Ok(RequestTarget { form: TargetForm::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
             }
-            target @ [b'/', ..] => Self::with_path(Form::Origin, host, target, head.target_at),
+            target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_at),
             target => {
-                let (scheme, rest) = split_once(target, b"://").ok_or(fault(Malformed::TargetForm))?;
+                let (scheme, rest) = split_once(target, b"://").ok_or(fault(ParseError::TargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-                    return Err(fault(Malformed::Scheme));
+                    return Err(fault(ParseError::Scheme));
                 }
                 let end = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(end);
                 // A server must ignore the Host it got and take the authority of the target instead (RFC 9112 §3.2.2).
-                let authority = Authority::parse(authority).ok_or(fault(Malformed::Authority))?;
+                let authority = Authority::parse(authority).ok_or(fault(ParseError::Authority))?;
                 let path_at = head.target_at + target.len() - path.len();
-                Self::with_path(Form::Absolute, Some(authority), path, path_at)
+                Self::with_path(TargetForm::Absolute, Some(authority), path, path_at)
             }
         }
     }
 
-    fn with_path(form: Form, authority: Option<Authority<'a>>, raw: &'a [u8], at: usize) -> Result<Target<'a>, Fault> {
+    fn with_path(
+        form: TargetForm,
+        authority: Option<Authority<'a>>,
+        raw: &'a [u8],
+        at: usize,
+    ) -> Result<RequestTarget<'a>, LocatedError> {
         let (path, query) = match split_once(raw, b"?") {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        let path = canonical(path).map_err(|fault| fault.what.at(at + fault.at))?;
-        Ok(Target { form, authority, query, path })
+        let path = normalize_path(path).map_err(|fault| fault.error.with_offset(at + fault.offset))?;
+        Ok(RequestTarget { form, authority, query, path })
     }
 
     /// The canonical path: decoded, beginning with `/`, without empty segments, `.` or `..`. A `/` at the end is kept: it asks
@@ -108,7 +113,7 @@ impl<'a> Target<'a> {
         let pairs = self.query.unwrap_or_default().split(|&b| b == b'&').filter(|pair| !pair.is_empty());
         pairs.map(|pair| {
             let (name, value) = split_once(pair, b"=").unwrap_or((pair, b""));
-            (form_decode(name), form_decode(value))
+            (decode_form_urlencoded(name), decode_form_urlencoded(value))
         })
     }
 }
@@ -138,7 +143,7 @@ impl<'a> Authority<'a> {
         // The grammar allows `host:` with no digits behind the colon.
         let port = match port {
             None | Some(b"") => None,
-            Some(port) => Some(u16::try_from(digits(port)?).ok()?),
+            Some(port) => Some(u16::try_from(parse_decimal(port)?).ok()?),
         };
         Some(Authority { host, port })
     }
@@ -151,19 +156,19 @@ fn is_name_byte(byte: u8) -> bool {
 }
 
 /// The one Host field, which a request in HTTP/1.1 must have (RFC 9112 §3.2).
-fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, Fault> {
-    let fault = |what: Malformed| what.at(head.headers.place(name::HOST).unwrap_or(head.target_at));
-    let mut hosts = head.headers.all(name::HOST);
+fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, LocatedError> {
+    let fault = |what: ParseError| what.with_offset(head.headers.value_offset(name::HOST).unwrap_or(head.target_at));
+    let mut hosts = head.headers.get_all(name::HOST);
     match (hosts.next(), hosts.next()) {
         (None, _) if head.version == Version::Http10 => Ok(None),
-        (None, _) => Err(fault(Malformed::NoHost)),
-        (Some(host), None) => Authority::parse(host).map(Some).ok_or(fault(Malformed::Host)),
-        (Some(_), Some(_)) => Err(fault(Malformed::TwoHosts)),
+        (None, _) => Err(fault(ParseError::NoHost)),
+        (Some(host), None) => Authority::parse(host).map(Some).ok_or(fault(ParseError::Host)),
+        (Some(_), Some(_)) => Err(fault(ParseError::TwoHosts)),
     }
 }
 
 /// Decodes a path and resolves its segments. A path that is canonical already is not copied. Faults are counted from its first byte.
-fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
+fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     if path.is_empty() {
         return Ok(Cow::Borrowed(b"/"));
     }
@@ -182,7 +187,7 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
         match &*segment {
             b"" | b"." => {}
             b".." => {
-                let parent = out.iter().rposition(|&b| b == b'/').ok_or(Malformed::AboveRoot.at(at))?;
+                let parent = out.iter().rposition(|&b| b == b'/').ok_or(ParseError::AboveRoot.with_offset(at))?;
                 out.truncate(parent);
             }
             name => {
@@ -199,7 +204,7 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
 
 /// Decodes one segment, once.
 // pct-encoded = "%" HEXDIG HEXDIG
-fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, Fault> {
+fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> {
     if !raw.contains(&b'%') {
         return Ok(Cow::Borrowed(raw));
     }
@@ -211,18 +216,18 @@ fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, Fault> {
             continue;
         }
         let percent_at = at + raw.len() - bytes.len() - 1;
-        let mut digit = || bytes.next().and_then(|&b| hex_digit(b)).ok_or(Malformed::Percent.at(percent_at));
+        let mut digit = || bytes.next().and_then(|&b| hex_value(b)).ok_or(ParseError::Percent.with_offset(percent_at));
         let (high, low) = (digit()?, digit()?);
         match high << 4 | low {
-            0 => return Err(Malformed::EncodedNul.at(percent_at)),
-            b'/' => return Err(Malformed::EncodedSlash.at(percent_at)),
+            0 => return Err(ParseError::EncodedNul.with_offset(percent_at)),
+            b'/' => return Err(ParseError::EncodedSlash.with_offset(percent_at)),
             decoded => out.push(decoded),
         }
     }
     Ok(Cow::Owned(out))
 }
 
-fn form_decode(bytes: &[u8]) -> Vec<u8> {
+fn decode_form_urlencoded(bytes: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = bytes.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     percent_encoding::percent_decode(&spaced).collect()
 }
@@ -250,20 +255,20 @@ mod tests {
             ("/a/b/..", Ok("/a/"), "so are two"),
             ("/a/../b", Ok("/b"), "up and down"),
             ("/a/%2e%2E/b", Ok("/b"), "the same, encoded"),
-            ("/..", Err(Malformed::AboveRoot), "above the root"),
-            ("/a/../../b", Err(Malformed::AboveRoot), "above the root on the way"),
+            ("/..", Err(ParseError::AboveRoot), "above the root"),
+            ("/a/../../b", Err(ParseError::AboveRoot), "above the root on the way"),
             ("/%61%20b", Ok("/a b"), "decoded"),
             ("/%252e", Ok("/%2e"), "once"),
             ("/.hidden", Ok("/.hidden"), "a dot file is no dot segment"),
             ("/...", Ok("/..."), "three dots are a name"),
-            ("/a%2fb", Err(Malformed::EncodedSlash), "slash"),
-            ("/a%00", Err(Malformed::EncodedNul), "NUL"),
-            ("/%", Err(Malformed::Percent), "nothing follows"),
-            ("/%4", Err(Malformed::Percent), "one digit"),
-            ("/%zz", Err(Malformed::Percent), "no digits"),
+            ("/a%2fb", Err(ParseError::EncodedSlash), "slash"),
+            ("/a%00", Err(ParseError::EncodedNul), "NUL"),
+            ("/%", Err(ParseError::Percent), "nothing follows"),
+            ("/%4", Err(ParseError::Percent), "one digit"),
+            ("/%zz", Err(ParseError::Percent), "no digits"),
         ] {
             let want = want.map(|path| Cow::Borrowed(path.as_bytes()));
-            assert_eq!(canonical(input.as_bytes()).map_err(|fault| fault.what), want, "{input}: {why}");
+            assert_eq!(normalize_path(input.as_bytes()).map_err(|fault| fault.error), want, "{input}: {why}");
         }
     }
 
@@ -298,20 +303,20 @@ mod tests {
     fn encoding_round_trips_every_byte() {
         for byte in (1..=255_u8).filter(|b| *b != b'/') {
             let path = [b'/', b'x', byte];
-            assert_eq!(canonical(encode_path(&path).as_bytes()).as_deref(), Ok(&path[..]), "{byte:#x}");
+            assert_eq!(normalize_path(encode_path(&path).as_bytes()).as_deref(), Ok(&path[..]), "{byte:#x}");
         }
     }
 
     #[test]
     fn faults_point_into_the_path() {
         for (path, what, at) in [
-            ("/a/%zz", Malformed::Percent, 3),
-            ("/a%2", Malformed::Percent, 2),
-            ("/%41%00", Malformed::EncodedNul, 4),
-            ("/a/b%2Fc", Malformed::EncodedSlash, 4),
-            ("/a/../../b", Malformed::AboveRoot, 6),
+            ("/a/%zz", ParseError::Percent, 3),
+            ("/a%2", ParseError::Percent, 2),
+            ("/%41%00", ParseError::EncodedNul, 4),
+            ("/a/b%2Fc", ParseError::EncodedSlash, 4),
+            ("/a/../../b", ParseError::AboveRoot, 6),
         ] {
-            assert_eq!(canonical(path.as_bytes()), Err(what.at(at)), "{path}");
+            assert_eq!(normalize_path(path.as_bytes()), Err(what.with_offset(at)), "{path}");
         }
     }
 }

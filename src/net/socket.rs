@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::http::peer::Peer;
+use crate::http::peer::PeerAddr;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -39,11 +39,11 @@ impl Listener {
     ///
     /// # Errors
     /// `WouldBlock` when there is none, and whatever else the system says.
-    pub fn accept(&self) -> io::Result<(Socket, Peer)> {
+    pub fn accept(&self) -> io::Result<(Socket, PeerAddr)> {
         match self {
             Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (Socket::Tcp(socket), peer.into())),
             #[cfg(unix)]
-            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::unix())),
+            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), PeerAddr::unix())),
         }
     }
 }

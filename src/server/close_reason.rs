@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::http::error::Malformed;
+use crate::http::error::ParseError;
 use crate::server::proxy_protocol::NoHeader;
 
 /// Every way in which a connection ends. It is logged, so that nobody has to guess.
@@ -20,7 +20,7 @@ pub enum Ended {
     /// A content was announced and did not arrive in time.
     ContentTimeout,
     /// What came was no proper message.
-    Malformed(Malformed),
+    Malformed(ParseError),
     /// It did not begin as every connection must that a balancer makes.
     NoProxyHeader(NoHeader),
     /// More content was left unread than is worth reading.
@@ -103,7 +103,7 @@ impl fmt::Display for Ended {
             Ended::Idle => f.write_str("no request came in time"),
             Ended::HeadTimeout => f.write_str("the head did not arrive in time"),
             Ended::ContentTimeout => f.write_str("the content did not arrive in time"),
-            Ended::Malformed(what) => f.write_str(what.text()),
+            Ended::Malformed(what) => f.write_str(what.message()),
             Ended::NoProxyHeader(NoHeader(why)) => write!(f, "no header of the PROXY protocol: {why}"),
             Ended::Unread => f.write_str("content was left unread"),
             Ended::Panicked => f.write_str("a handler panicked"),
@@ -127,7 +127,7 @@ mod tests {
             (Ended::Idle, "idle"),
             (Ended::HeadTimeout, "head_timeout"),
             (Ended::ContentTimeout, "content_timeout"),
-            (Ended::Malformed(Malformed::Nul), "malformed"),
+            (Ended::Malformed(ParseError::Nul), "malformed"),
             (Ended::NoProxyHeader(NoHeader("none")), "no_proxy_header"),
             (Ended::Unread, "unread"),
             (Ended::Panicked, "panicked"),

@@ -13,21 +13,21 @@ use crate::handlers::decision_trace::Notes;
 use crate::handlers::error_page;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
-use crate::http::error::{Fault, Malformed};
+use crate::http::error::{LocatedError, ParseError};
 use crate::http::forwarded::Client;
-use crate::http::framing::{self, Framing, Persistence};
+use crate::http::framing::{self, BodyLength, KeepAlive};
 use crate::http::method::Method;
-use crate::http::peer::Peer;
-use crate::http::request::{HeadParser, Progress, Version};
-use crate::http::request_info::understand;
-use crate::http::status::Status;
+use crate::http::peer::PeerAddr;
+use crate::http::request::{Progress, RequestParser, Version};
+use crate::http::request_info::validate;
+use crate::http::status::StatusCode;
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
 use crate::net::transport::Stream;
 use crate::server::close_reason::Ended;
 use crate::server::conn_state::Slot;
 use crate::server::delivery::{Asked, Delivered, Delivery, Flushing};
-use crate::server::exchange::{Asking, Outcome, Unanswered};
+use crate::server::exchange::{Asking, Exchange, Unanswered};
 use crate::server::proxy_header;
 use crate::server::response_framing::{self, Plan};
 use crate::server::response_writer::Outbox;
@@ -46,7 +46,7 @@ enum NoRequest {
     /// The connection ended, or must.
     Ended(Ended),
     /// What came is no request.
-    Fault(Fault),
+    Fault(LocatedError),
     /// A head was begun and not finished in time.
     TimedOut,
 }
@@ -57,9 +57,9 @@ struct Connection<'a, S> {
     slot: &'a Slot,
     stream: Deadline<S>,
     inbox: Inbox,
-    parser: HeadParser,
+    parser: RequestParser,
     outbox: Outbox,
-    outcome: Outcome,
+    outcome: Exchange,
     date: HttpDate,
     exchanges: u64,
     /// Where it is counted; `None` is nowhere.
@@ -70,7 +70,7 @@ struct Connection<'a, S> {
 ///
 /// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
 /// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
-pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended {
+pub fn serve<S: Stream>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) -> Ended {
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = connection.converse();
@@ -85,19 +85,19 @@ pub fn serve<S: Stream>(stream: S, peer: Peer, app: &App, slot: &Slot) -> Ended 
 
 impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
-    fn begin(stream: S, peer: Peer, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
+    fn begin(stream: S, peer: PeerAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
         let visit = app.metrics.as_ref().map(Metrics::visit);
         Box::new(Connection {
             app,
-            from: Client::direct(peer),
+            from: Client::from_peer(peer),
             slot,
             stream: Deadline::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
             inbox: Inbox::new(limits.head.head_bytes_max + 4),
-            parser: HeadParser::new(limits.head),
+            parser: RequestParser::new(limits.head),
             outbox: Outbox::default(),
-            outcome: Outcome::none(),
-            date: HttpDate::at(SystemTime::now()),
+            outcome: Exchange::none(),
+            date: HttpDate::new(SystemTime::now()),
             exchanges: 0,
             visit,
         })
@@ -138,7 +138,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let mut is_due = self.exchanges == 0;
         let mut is_waiting = false;
         loop {
-            match self.parser.advance(self.inbox.bytes()) {
+            match self.parser.parse(self.inbox.bytes()) {
                 Ok(Progress::Complete(length)) => return self.slot.active().map(|()| length).map_err(evicted),
                 Ok(Progress::Partial) => {}
                 Err(fault) => {
@@ -185,10 +185,10 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn end_of_input(&self) -> NoRequest {
         if self.slot.active().is_err() {
             NoRequest::Ended(Ended::Evicted)
-        } else if self.parser.is_before_request(self.inbox.bytes()) {
+        } else if self.parser.is_at_message_start(self.inbox.bytes()) {
             NoRequest::Ended(Ended::ByClient)
         } else {
-            NoRequest::Fault(Malformed::CutShort.at(self.inbox.bytes().len()))
+            NoRequest::Fault(ParseError::CutShort.with_offset(self.inbox.bytes().len()))
         }
     }
 
@@ -196,7 +196,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     fn time_is_over(&self) -> NoRequest {
         if self.slot.active().is_err() {
             NoRequest::Ended(Ended::Evicted)
-        } else if self.parser.is_before_request(self.inbox.bytes()) {
+        } else if self.parser.is_at_message_start(self.inbox.bytes()) {
             NoRequest::Ended(Ended::Idle)
         } else {
             NoRequest::TimedOut
@@ -218,10 +218,10 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn ask(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
         let bytes = self.inbox.bytes();
-        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(Malformed::CutShort))?;
-        let understood = understand(&head).map_err(|fault| {
+        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::CutShort))?;
+        let understood = validate(&head).map_err(|fault| {
             self.explain_fault(fault);
-            Unanswered::Malformed(fault.what)
+            Unanswered::Malformed(fault.error)
         })?;
         if let Some(explain) = &self.app.explain {
             let bytes = bytes.get(..head_bytes).unwrap_or_default();
@@ -231,7 +231,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         let (app, from) = (self.app, &self.from);
         let asking = Asking { app, from, head: &head, understood: &understood, notes: notes.as_deref() };
         let outcome = &mut self.outcome;
-        if understood.framing == Framing::None {
+        if understood.framing == BodyLength::None {
             asking.at_once(outcome);
         } else {
             // The client may wait for our earlier answers before it sends this content.
@@ -248,18 +248,18 @@ impl<'a, S: Stream> Connection<'a, S> {
     /// Sends an answer, and makes the inbox ready for the next request.
     #[inline(never)]
     fn reply(&mut self, head_bytes: usize, began: Instant) -> Next {
-        let Outcome { response, fate, used, surplus } = std::mem::replace(&mut self.outcome, Outcome::none());
+        let Exchange { response, fate, used, surplus } = std::mem::replace(&mut self.outcome, Exchange::none());
         if let Some(Ended::Lost(error)) = fate {
             return Next::Close(Ended::Lost(error));
         }
         let bytes = self.inbox.bytes();
-        let (method, version) = self.parser.asked().unzip();
+        let (method, version) = self.parser.method_and_version().unzip();
         let consumed = head_bytes + used;
         let nothing_follows = surplus.is_empty() && consumed == bytes.len();
-        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), Persistence::Persist);
+        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), KeepAlive::Yes);
         let closing = self.close_reason(fate, &plan);
         if closing.is_some() {
-            plan.persistence = Persistence::Close;
+            plan.persistence = KeepAlive::No;
         }
         let flushing = if nothing_follows || closing.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = self.delivery().send(response, plan, flushing);
@@ -278,14 +278,14 @@ impl<'a, S: Stream> Connection<'a, S> {
     /// the response's Connection field, the flush and the close all follow from what this returns.
     fn close_reason(&self, fate: Option<Ended>, plan: &Plan) -> Option<Ended> {
         let head = self.parser.head(self.inbox.bytes());
-        let is_asked = head.is_none_or(|head| framing::persistence(&head) == Persistence::Close);
+        let is_asked = head.is_none_or(|head| framing::keep_alive(&head) == KeepAlive::No);
         let asked = (is_asked || plan.needs_close()).then_some(Ended::AsAsked);
         fate.or(asked).or_else(|| self.app.stop.is_asked().then_some(Ended::Stopping))
     }
 
     /// Shows the byte that broke the message.
     #[inline(never)]
-    fn explain_fault(&self, fault: Fault) {
+    fn explain_fault(&self, fault: LocatedError) {
         if let Some(explain) = &self.app.explain {
             explain.refused(self.inbox.bytes(), fault);
         }
@@ -294,20 +294,20 @@ impl<'a, S: Stream> Connection<'a, S> {
     /// Answers a head that was begun and not finished in time.
     #[inline(never)]
     fn refuse_slow(&mut self) -> Next {
-        let response = Response::text(Status::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
+        let response = Response::text(StatusCode::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
         self.refuse(response, self.parser.method(), Ended::HeadTimeout)
     }
 
     /// Answers what is no head, in a line: what its fields say cannot be relied on.
     #[inline(never)]
-    fn refuse_fault(&mut self, fault: Fault) -> Next {
+    fn refuse_fault(&mut self, fault: LocatedError) -> Next {
         self.explain_fault(fault);
-        self.refuse(Response::malformed(fault.what), self.parser.method(), Ended::Malformed(fault.what))
+        self.refuse(Response::malformed(fault.error), self.parser.method(), Ended::Malformed(fault.error))
     }
 
     /// Answers a head that could be read and says what it must not, as its client reads answers.
     #[inline(never)]
-    fn refuse_head(&mut self, what: Malformed) -> Next {
+    fn refuse_head(&mut self, what: ParseError) -> Next {
         let head = self.parser.head(self.inbox.bytes());
         let response = head.map_or_else(|| Response::malformed(what), |head| error_page::malformed(what, &head.headers));
         self.refuse(response, self.parser.method(), Ended::Malformed(what))
@@ -318,7 +318,7 @@ impl<'a, S: Stream> Connection<'a, S> {
     #[inline(never)]
     fn refuse(&mut self, response: Response, method: Option<Method>, ended: Ended) -> Next {
         let began = Instant::now();
-        let plan = response_framing::plan(&response, method, Version::Http11, Persistence::Close);
+        let plan = response_framing::plan(&response, method, Version::Http11, KeepAlive::No);
         let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began, Some(&ended));
         let ended = sent.failed.unwrap_or(ended);

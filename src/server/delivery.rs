@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::handlers::app::App;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
-use crate::http::forwarded::{self, Client, Trusted};
-use crate::http::framing::Persistence;
+use crate::http::forwarded::{self, Client, TrustedProxies};
+use crate::http::framing::KeepAlive;
 use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
 use crate::server::close_reason::Ended;
@@ -57,7 +57,7 @@ pub struct Delivery<'a, S> {
 /// What came of it.
 pub struct Delivered {
     /// The status of what was sent.
-    pub status: Status,
+    pub status: StatusCode,
     /// Bytes of content that were sent, or gathered to be.
     bytes: u64,
     /// Why the connection is of no further use, if it is not.
@@ -97,7 +97,7 @@ impl<S: Stream> Delivery<'_, S> {
     /// Writes the head and what follows it, or gathers them; and says how many bytes stand before the content, from the beginning of
     /// the connection.
     fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
-        self.date.advance(SystemTime::now());
+        self.date.update(SystemTime::now());
         let head_from = self.outbox.bytes_mut().len();
         response_framing::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
         if let Some(explain) = self.explain {
@@ -111,9 +111,9 @@ impl<S: Stream> Delivery<'_, S> {
 
     /// Says that the answer failed.
     fn instead(&mut self, plan: Plan) -> Delivered {
-        let response = Response::text(Status::INTERNAL_SERVER_ERROR, "this could not be read to its end");
+        let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read to its end");
         let (status, length) = (response.status, response.body.length().unwrap_or(0));
-        let plan = Plan { delimiter: Delimiter::Length(length), persistence: Persistence::Close, ..plan };
+        let plan = Plan { delimiter: Delimiter::Length(length), persistence: KeepAlive::No, ..plan };
         let sent = self.attempt(response, plan).1.and_then(|_| self.outbox.flush(self.stream));
         Delivered { status, bytes: length, failed: Some(sent.err().map_or(Ended::BrokeOff, Ended::Lost)) }
     }
@@ -140,10 +140,10 @@ impl Delivered {
     }
 
     #[inline(never)]
-    fn log(&self, log: &AccessLog, asked: &Asked<'_>, trusted: &Trusted, date: &HttpDate) {
+    fn log(&self, log: &AccessLog, asked: &Asked<'_>, trusted: &TrustedProxies, date: &HttpDate) {
         let Delivered { status, bytes, .. } = *self;
         let headers = asked.head.map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
-        let client = forwarded::client(asked.from, &headers, trusted);
+        let client = forwarded::resolve_client(asked.from, &headers, trusted);
         log.note(&Line {
             client: client.peer.address,
             scheme: client.scheme,
@@ -152,8 +152,8 @@ impl Delivered {
             status,
             bytes,
             duration: asked.began.elapsed(),
-            referer: headers.first(name::REFERER),
-            user_agent: headers.first(name::USER_AGENT),
+            referer: headers.get(name::REFERER),
+            user_agent: headers.get(name::USER_AGENT),
         });
     }
 }

@@ -13,12 +13,12 @@ use crate::handlers::decision_trace::Notes;
 use crate::handlers::message::{Content, NoContent, Request, Response};
 use crate::handlers::outcome::Because;
 use crate::handlers::{self, error_page};
-use crate::http::error::Malformed;
+use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
 use crate::http::headers::Headers;
 use crate::http::request::RequestHead;
-use crate::http::request_info::Understood;
-use crate::http::status::Status;
+use crate::http::request_info::RequestInfo;
+use crate::http::status::StatusCode;
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
 use crate::server::close_reason::Ended;
@@ -34,14 +34,14 @@ pub struct Asking<'a> {
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// What it says.
-    pub understood: &'a Understood<'a>,
+    pub understood: &'a RequestInfo<'a>,
     /// Where decisions are noted, if anybody wants to know.
     pub notes: Option<&'a Notes>,
 }
 
 /// What came of it. It lives with the connection and is written to where it lies: handed from one function to the next, it would have a
 /// place on the stack of each.
-pub struct Outcome {
+pub struct Exchange {
     /// The answer.
     pub response: Response,
     /// Why this is the last exchange, if it is.
@@ -52,17 +52,17 @@ pub struct Outcome {
     pub surplus: Vec<u8>,
 }
 
-impl Outcome {
+impl Exchange {
     /// Nothing has come of anything yet.
-    pub fn none() -> Outcome {
-        Outcome { response: Response::new(Status::NO_CONTENT), fate: None, used: 0, surplus: Vec::new() }
+    pub fn none() -> Exchange {
+        Exchange { response: Response::new(StatusCode::NO_CONTENT), fate: None, used: 0, surplus: Vec::new() }
     }
 }
 
 /// Why there is no answer.
 pub enum Unanswered {
     /// The head says what it must not.
-    Malformed(Malformed),
+    Malformed(ParseError),
     /// The connection failed.
     Lost(io::Error),
     /// Someone else was given the seat before all of the request was here.
@@ -71,7 +71,7 @@ pub enum Unanswered {
 
 impl Asking<'_> {
     /// Asks for a request that has no content.
-    pub fn at_once(&self, outcome: &mut Outcome) {
+    pub fn at_once(&self, outcome: &mut Exchange) {
         self.route(&mut NoContent, outcome);
     }
 
@@ -87,9 +87,9 @@ impl Asking<'_> {
         stream: &mut Deadline<S>,
         slot: &Slot,
         early: &[u8],
-        outcome: &mut Outcome,
+        outcome: &mut Exchange,
     ) -> Result<(), Unanswered> {
-        let (Understood { framing, expectation, .. }, limits) = (self.understood, &self.app.config.limits);
+        let (RequestInfo { framing, expectation, .. }, limits) = (self.understood, &self.app.config.limits);
         let mut intake = Intake::new(stream, slot, early, *framing, *expectation, limits);
         self.route(&mut intake, outcome);
         let leftover = intake.drain(limits.drain_bytes_max);
@@ -103,14 +103,14 @@ impl Asking<'_> {
 
     /// Lets a route answer. A handler that panics costs one 500 and one connection.
     #[inline(never)]
-    fn route(&self, content: &mut dyn Content, outcome: &mut Outcome) {
+    fn route(&self, content: &mut dyn Content, outcome: &mut Exchange) {
         let Asking { app, from, head, understood, notes } = *self;
         let mut request = Request { from, head, target: &understood.target, framing: understood.framing, content, notes };
         let answer = AssertUnwindSafe(|| outcome.response = handlers::answer(&mut request, app, SystemTime::now()));
         if catch_unwind(answer).is_err() {
             error!("a handler panicked; the answer is 500");
             let why = "a fault of this server, which has been logged";
-            outcome.response = Response::text(Status::INTERNAL_SERVER_ERROR, why).because(Because::Panicked);
+            outcome.response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, why).because(Because::Panicked);
             outcome.fate = Some(Ended::Panicked);
         }
     }
@@ -127,7 +127,7 @@ fn replace(response: &mut Response, broken: Broken, headers: &Headers<'_>) -> En
         }
         Broken::TimedOut => {
             let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            *response = Response::text(Status::REQUEST_TIMEOUT, why).because(Because::LateContent);
+            *response = Response::text(StatusCode::REQUEST_TIMEOUT, why).because(Because::LateContent);
             Ended::ContentTimeout
         }
         Broken::Lost(error) => Ended::Lost(error),

@@ -9,11 +9,11 @@ use std::io::Write as _;
 use crate::handlers::decision_trace::Notes;
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Because;
-use crate::http::error::Fault;
-use crate::http::framing::{Expectation, Framing};
+use crate::http::error::LocatedError;
+use crate::http::framing::{BodyLength, Expectation};
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
-use crate::http::target::{Form, Target};
+use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::Ended;
 use crate::server::response_framing::Plan;
 use crate::telemetry::color::Ink;
@@ -34,15 +34,24 @@ impl Explain {
 
     /// A request was read and understood: its bytes, what was read in them, which resource is meant, how long the content is, and whether
     /// the client waits for leave to send it.
-    pub fn asked(&self, bytes: &[u8], head: &RequestHead<'_>, target: &Target<'_>, framing: Framing, expectation: Expectation) {
+    pub fn asked(
+        &self,
+        bytes: &[u8],
+        head: &RequestHead<'_>,
+        target: &RequestTarget<'_>,
+        framing: BodyLength,
+        expectation: Expectation,
+    ) {
         let mut page = Page::titled(self.ink, "a request");
         page.lines('<', bytes);
         page.says("method", &format_args!("{}: {}", head.method.name(), of_method(head.method)));
         let path = target.path().escape_ascii();
         let form = match target.form {
-            Form::Origin => "a path of this server (origin-form, RFC 9112 §3.2.1)",
-            Form::Absolute => "a whole URL, as proxies are asked; its host counts, not Host (absolute-form, RFC 9112 §3.2.2)",
-            Form::Asterisk => "the server as a whole (asterisk-form, RFC 9112 §3.2.4)",
+            TargetForm::Origin => "a path of this server (origin-form, RFC 9112 §3.2.1)",
+            TargetForm::Absolute => {
+                "a whole URL, as proxies are asked; its host counts, not Host (absolute-form, RFC 9112 §3.2.2)"
+            }
+            TargetForm::Asterisk => "the server as a whole (asterisk-form, RFC 9112 §3.2.4)",
         };
         page.says("target", &format_args!("{form}; decoded once and resolved, the path is {path}"));
         target.query_pairs().for_each(|(name, value)| {
@@ -59,11 +68,11 @@ impl Explain {
             page.says("field", &format_args!("{}: {}", name.escape_ascii(), crate::server::explain_text::of_request(name)));
         }
         match framing {
-            Framing::None => {
+            BodyLength::None => {
                 page.says("content", &"none: there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3, rule 7)")
             }
-            Framing::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
-            Framing::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
+            BodyLength::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
+            BodyLength::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
         }
         if expectation == Expectation::Continue {
             page.says("expects", &"leave to send it: 100 Continue, or a refusal at once (RFC 9110 §10.1.1)");
@@ -72,15 +81,15 @@ impl Explain {
     }
 
     /// What came is no request.
-    pub fn refused(&self, bytes: &[u8], fault: Fault) {
+    pub fn refused(&self, bytes: &[u8], fault: LocatedError) {
         let mut page = Page::titled(self.ink, "no request");
-        let crate::server::explain_bytes::Broken { lines, column } = crate::server::explain_bytes::broken(bytes, fault.at);
+        let crate::server::explain_bytes::Broken { lines, column } = crate::server::explain_bytes::broken(bytes, fault.offset);
         for line in lines {
             page.raw(&format_args!("< {line}"));
         }
         let caret = self.ink.paint("1;31", "^");
-        page.raw(&format_args!("  {:column$}{caret} byte {}", "", fault.at));
-        page.says("rule", &fault.what.text());
+        page.raw(&format_args!("  {:column$}{caret} byte {}", "", fault.offset));
+        page.says("rule", &fault.error.message());
         self.tell(page);
     }
 
@@ -108,7 +117,7 @@ impl Explain {
             }
             Because::BrokenContent(what) => {
                 page.says("why", &response.because.text());
-                page.says("rule", &what.text());
+                page.says("rule", &what.message());
             }
             because => page.says("why", &because.text()),
         }
@@ -116,7 +125,7 @@ impl Explain {
             "status",
             &format_args!(
                 "{} {}: {}",
-                response.status.code(),
+                response.status.as_u16(),
                 response.status.phrase(),
                 crate::server::explain_statuses::of_status(response.status)
             ),

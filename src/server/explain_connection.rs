@@ -64,14 +64,14 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::http::error::Malformed;
-    use crate::http::framing::Persistence;
+    use crate::http::error::ParseError;
+    use crate::http::framing::KeepAlive;
     use crate::server::proxy_protocol::NoHeader;
     use crate::server::response_framing::Sending;
 
     #[test]
     fn every_end_has_its_words() {
-        let plan = |delimiter, version| Plan { delimiter, sending: Sending::Content, persistence: Persistence::Close, version };
+        let plan = |delimiter, version| Plan { delimiter, sending: Sending::Content, persistence: KeepAlive::No, version };
         let usual = plan(Delimiter::Length(1), Version::Http11);
         for (plan, ended, want) in [
             (plan(Delimiter::Close, Version::Http10), Some(Ended::AsAsked), "the only way to say that the content is over"),
@@ -83,7 +83,7 @@ mod tests {
             (usual, Some(Ended::Idle), "--idle-timeout"),
             (usual, Some(Ended::HeadTimeout), "--head-timeout"),
             (usual, Some(Ended::ContentTimeout), "content was announced"),
-            (usual, Some(Ended::Malformed(Malformed::Nul)), "where the next request would begin"),
+            (usual, Some(Ended::Malformed(ParseError::Nul)), "where the next request would begin"),
             (usual, Some(Ended::Unread), "more content"),
             (usual, Some(Ended::Panicked), "a fault of this server"),
             (usual, Some(Ended::BrokeOff), "in the middle"),

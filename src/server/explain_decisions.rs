@@ -3,7 +3,7 @@
 use crate::handlers::decision_trace::Note;
 use crate::http::conditional::{Precondition, RangeUse, Validators};
 use crate::http::date::HttpDate;
-use crate::http::range::{ByteRange, Ranges};
+use crate::http::range::{ByteRange, RangeSet};
 
 /// A decision in words.
 pub fn sentence(note: &Note) -> String {
@@ -22,27 +22,27 @@ pub fn sentence(note: &Note) -> String {
 
 fn condition(field: &str, precondition: Precondition, validators: &Validators) -> String {
     let tag = validators.etag.as_ref().map_or_else(|| "has no tag".to_owned(), |etag| format!("is {etag}"));
-    let date = validators.last_modified.map_or_else(|| "at a time unknown".to_owned(), |time| HttpDate::at(time).into_text());
+    let date = validators.last_modified.map_or_else(|| "at a time unknown".to_owned(), |time| HttpDate::new(time).into_text());
     let outcome = match precondition {
-        Precondition::Proceed => "so the answer is what it would be without it",
+        Precondition::Passed => "so the answer is what it would be without it",
         Precondition::NotModified => "so the client has it already, and no content is sent",
         Precondition::Failed => "so nothing is done",
     };
     format!("{field} decides (RFC 9110 §13.2.2): this version {tag}, changed {date}; {outcome}")
 }
 
-fn resolved(ranges: &Ranges, length: u64) -> String {
+fn resolved(ranges: &RangeSet, length: u64) -> String {
     let bytes = |range: &ByteRange| format!("{} to {}", range.start, range.last());
     match ranges {
-        Ranges::Whole => {
+        RangeSet::Full => {
             "Range is malformed, of another unit, or asks for a byte twice: such a Range is ignored and all is sent (RFC 9110 §14.2)"
                 .to_owned()
         }
-        Ranges::Part(range) => format!("Range means bytes {}, of {length}, counted from 0 (RFC 9110 §14.1)", bytes(range)),
-        Ranges::Parts(ranges) => {
+        RangeSet::Single(range) => format!("Range means bytes {}, of {length}, counted from 0 (RFC 9110 §14.1)", bytes(range)),
+        RangeSet::Multiple(ranges) => {
             let parts: Vec<String> = ranges.iter().map(bytes).collect();
             format!("Range means bytes {}, of {length}: several parts in one content (RFC 9110 §14.6)", parts.join(" and "))
         }
-        Ranges::Unsatisfiable => format!("Range lies outside: there are {length} bytes, counted from 0 (RFC 9110 §15.5.17)"),
+        RangeSet::Unsatisfiable => format!("Range lies outside: there are {length} bytes, counted from 0 (RFC 9110 §15.5.17)"),
     }
 }

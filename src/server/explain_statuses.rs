@@ -1,6 +1,6 @@
 //! What does each status say?
 
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 const STATUSES: &[(u16, &str)] = &[
     (100, "the content may be sent now (RFC 9110 §15.2.1)"),
@@ -30,8 +30,8 @@ const STATUSES: &[(u16, &str)] = &[
 ];
 
 /// What a status says.
-pub fn of_status(status: Status) -> &'static str {
-    let known = STATUSES.iter().find(|(code, _)| *code == status.code());
+pub fn of_status(status: StatusCode) -> &'static str {
+    let known = STATUSES.iter().find(|(code, _)| *code == status.as_u16());
     known.map_or("no more than its phrase", |(_, says)| says)
 }
 
@@ -41,8 +41,8 @@ mod tests {
 
     #[test]
     fn every_status_that_is_sent_is_told() {
-        for status in Status::ALL {
-            assert!(STATUSES.iter().any(|(code, _)| *code == status.code()), "{}", status.code());
+        for status in StatusCode::ALL {
+            assert!(STATUSES.iter().any(|(code, _)| *code == status.as_u16()), "{}", status.as_u16());
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Bind;
-use crate::http::peer::Peer;
+use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::Stop;
 use crate::os::socket_activation::{self, Unfit};
@@ -204,7 +204,7 @@ impl Listeners {
 ///
 /// # Errors
 /// `WouldBlock` when there is none; others as [`Trouble`] sorts them.
-pub fn accept(listener: &Listener) -> io::Result<(Socket, Peer)> {
+pub fn accept(listener: &Listener) -> io::Result<(Socket, PeerAddr)> {
     let (socket, peer) = listener.accept()?;
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
         // Elsewhere a connection inherits the listener's mode, and not its options.

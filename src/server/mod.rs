@@ -33,7 +33,7 @@ use log::{info, warn};
 
 use crate::config::headers::CommonFields;
 use crate::handlers::app::App;
-use crate::http::peer::Peer;
+use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::Stop;
 use crate::os::systemd::State;
@@ -211,7 +211,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
     /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn take(&mut self, connection: Socket, peer: Peer, stop: &Stop) {
+    fn take(&mut self, connection: Socket, peer: PeerAddr, stop: &Stop) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
             match self.live.admit(connection, peer, Instant::now()) {

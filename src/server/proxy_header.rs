@@ -9,13 +9,13 @@ use log::warn;
 
 use crate::config::{Preface, Proxies};
 use crate::http::forwarded::{Client, Scheme};
-use crate::http::peer::Peer;
+use crate::http::peer::PeerAddr;
 use crate::net::deadline::Deadline;
 use crate::net::read_buffer::Inbox;
 use crate::net::transport::Stream;
 use crate::server::close_reason::Ended;
 use crate::server::conn_state::Slot;
-use crate::server::proxy_protocol::{NoHeader, Origin, Progress, Source, Transport, parse};
+use crate::server::proxy_protocol::{NoHeader, Origin, Progress, Source, TlsStatus, parse};
 
 /// Reads the header, if there has to be one; whose connection this is.
 ///
@@ -27,12 +27,12 @@ pub fn receive<S: Stream>(
     stream: &mut Deadline<S>,
     inbox: &mut Inbox,
     slot: &Slot,
-    peer: Peer,
+    peer: PeerAddr,
     proxies: &Proxies,
 ) -> Result<Client, Ended> {
     match proxies.preface {
-        Preface::None => return Ok(Client::direct(peer)),
-        Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.has(peer) => {}
+        Preface::None => return Ok(Client::from_peer(peer)),
+        Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.contains(peer) => {}
         Preface::ProxyProtocol => return Err(refused(peer, NoHeader("--trust-proxy does not name that address"))),
     }
     loop {
@@ -60,21 +60,21 @@ pub fn receive<S: Stream>(
     }
 }
 
-fn refused(peer: Peer, why: NoHeader) -> Ended {
+fn refused(peer: PeerAddr, why: NoHeader) -> Ended {
     let ended = Ended::NoProxyHeader(why);
     warn!("{peer} is closed: {ended}");
     ended
 }
 
-fn client(origin: Origin, balancer: Peer) -> Client {
+fn client(origin: Origin, balancer: PeerAddr) -> Client {
     let scheme = match origin.transport {
-        Transport::Unknown => None,
-        Transport::Clear => Some(Scheme::Http),
-        Transport::Tls => Some(Scheme::Https),
+        TlsStatus::Unknown => None,
+        TlsStatus::Clear => Some(Scheme::Http),
+        TlsStatus::Tls => Some(Scheme::Https),
     };
     match origin.source {
-        Source::Own => Client::direct(balancer),
-        Source::Tcp(address, port) => Client { peer: Peer::at(address, Some(port)), scheme },
-        Source::Unix => Client { peer: Peer::unix(), scheme },
+        Source::Own => Client::from_peer(balancer),
+        Source::Tcp(address, port) => Client { peer: PeerAddr::new(address, Some(port)), scheme },
+        Source::Unix => Client { peer: PeerAddr::unix(), scheme },
     }
 }

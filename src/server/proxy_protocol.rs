@@ -16,7 +16,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::http::grammar::digits;
+use crate::http::grammar::parse_decimal;
 
 /// The longest line of version 1: the specification says so, so that a receiver needs no larger buffer.
 const LINE_BYTES_MAX: usize = 107;
@@ -33,7 +33,7 @@ pub struct Origin {
     /// Who opened it.
     pub source: Source,
     /// How.
-    pub transport: Transport,
+    pub transport: TlsStatus,
 }
 
 /// Who opened a connection.
@@ -49,7 +49,7 @@ pub enum Source {
 
 /// What is known of TLS between client and balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub enum TlsStatus {
     /// Nothing.
     Unknown,
     /// There is none.
@@ -71,7 +71,7 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoHeader(pub &'static str);
 
-const UNKNOWN: Origin = Origin { source: Source::Own, transport: Transport::Unknown };
+const UNKNOWN: Origin = Origin { source: Source::Own, transport: TlsStatus::Unknown };
 
 /// Reads a header from the beginning of all that a connection has sent so far.
 ///
@@ -115,7 +115,7 @@ fn line(bytes: &[u8]) -> Result<Progress, NoHeader> {
     if words.next().is_some() {
         return Err(NoHeader("a line with more words than six"));
     }
-    let origin = Origin { source: Source::Tcp(source, source_port), transport: Transport::Unknown };
+    let origin = Origin { source: Source::Tcp(source, source_port), transport: TlsStatus::Unknown };
     Ok(Progress::Complete(origin, end + 2))
 }
 
@@ -130,7 +130,7 @@ fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
 /// Without zeros at its head: to some they mean octal digits, so the specification forbids them.
 fn port(word: &str) -> Option<u16> {
     let is_plain = word == "0" || !word.starts_with('0');
-    digits(word.as_bytes()).filter(|_| is_plain).and_then(|port| u16::try_from(port).ok())
+    parse_decimal(word.as_bytes()).filter(|_| is_plain).and_then(|port| u16::try_from(port).ok())
 }
 
 /// Version 2.
@@ -179,16 +179,16 @@ fn origin(family: u8, rest: &[u8]) -> Result<Origin, NoHeader> {
 
 /// What the additions say of TLS. Others are skipped.
 // addition = type (1) length (2) value; the value of type 0x20 begins with a byte whose lowest bit says that the client came with TLS
-fn transport(additions: &[u8]) -> Result<Transport, NoHeader> {
+fn transport(additions: &[u8]) -> Result<TlsStatus, NoHeader> {
     const TLS: u8 = 0x20;
-    let mut transport = Transport::Unknown;
+    let mut transport = TlsStatus::Unknown;
     let mut rest = additions;
     while !rest.is_empty() {
         let short = NoHeader("a block with an addition that is cut short");
         let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(short)?;
         let (value, next) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(short)?;
         if kind == TLS {
-            transport = if value.first().is_some_and(|bits| bits & 1 == 1) { Transport::Tls } else { Transport::Clear };
+            transport = if value.first().is_some_and(|bits| bits & 1 == 1) { TlsStatus::Tls } else { TlsStatus::Clear };
         }
         rest = next;
     }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     fn tcp(address: &str, port: u16) -> Origin {
-        Origin { source: Source::Tcp(address.parse().unwrap(), port), transport: Transport::Unknown }
+        Origin { source: Source::Tcp(address.parse().unwrap(), port), transport: TlsStatus::Unknown }
     }
 
     /// Everything before the last byte is partial, and so is everything that follows not part of it.
@@ -271,7 +271,7 @@ mod tests {
         let with = |additions: &[u8]| block(0x21, 0x11, &[&ipv4[..], additions].concat());
         let (tls, clear) = ([0x20, 0, 5, 0x07, 0, 0, 0, 0], [0x20, 0, 5, 0, 0, 0, 0, 0]);
         let v4 = tcp("192.0.2.1", 56324);
-        let unix = Origin { source: Source::Unix, transport: Transport::Unknown };
+        let unix = Origin { source: Source::Unix, transport: TlsStatus::Unknown };
         let (short, cut) = ("a block that is too short for its addresses", "a block with an addition that is cut short");
         let padding = |length: usize| [&[4], &u16::try_from(length).unwrap().to_be_bytes()[..], &vec![0; length]].concat();
         for (block, want, why) in [
@@ -281,9 +281,9 @@ mod tests {
             (block(0x21, 0x00, &[1, 2, 3]), Ok(UNKNOWN), "the balancer does not say"),
             (block(0x20, 0x00, &[]), Ok(UNKNOWN), "the balancer itself"),
             (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "what follows does not matter"),
-            (with(&tls), Ok(Origin { transport: Transport::Tls, ..v4 }), "with TLS"),
-            (with(&clear), Ok(Origin { transport: Transport::Clear, ..v4 }), "without"),
-            (with(&[&padding(3)[..], &tls].concat()), Ok(Origin { transport: Transport::Tls, ..v4 }), "after another addition"),
+            (with(&tls), Ok(Origin { transport: TlsStatus::Tls, ..v4 }), "with TLS"),
+            (with(&clear), Ok(Origin { transport: TlsStatus::Clear, ..v4 }), "without"),
+            (with(&[&padding(3)[..], &tls].concat()), Ok(Origin { transport: TlsStatus::Tls, ..v4 }), "after another addition"),
             (with(&[4, 0, 1]), Err(cut), "no value"),
             (with(&[4, 0]), Err(cut), "no length"),
             (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http::peer::Peer;
+use crate::http::peer::PeerAddr;
 use crate::net::socket::Socket;
 use crate::server::conn_state::{CONTENT, HEAD, IDLE, Slot};
 
@@ -31,7 +31,7 @@ pub struct Seat {
     /// Its socket: the only descriptor it has.
     pub socket: Socket,
     /// Who is at the other end.
-    pub peer: Peer,
+    pub peer: PeerAddr,
     place: AtomicUsize,
 }
 
@@ -76,7 +76,7 @@ impl Live {
     }
 
     /// Gives a connection a seat, if need be someone else's.
-    pub fn admit(&self, socket: Socket, peer: Peer, now: Instant) -> Admission<'_> {
+    pub fn admit(&self, socket: Socket, peer: PeerAddr, now: Instant) -> Admission<'_> {
         let mut seats = self.lock();
         if seats.len() >= self.seats_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
@@ -219,7 +219,7 @@ mod tests {
     fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
         let live = Live::new(3);
-        let nobody = Peer::unix();
+        let nobody = PeerAddr::unix();
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();

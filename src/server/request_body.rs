@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use crate::config::Limits;
 use crate::handlers::message::Content;
-use crate::http::chunked::Decoder;
-use crate::http::error::Malformed;
-use crate::http::framing::{Expectation, Framing};
+use crate::http::chunked::ChunkedDecoder;
+use crate::http::error::ParseError;
+use crate::http::framing::{BodyLength, Expectation};
 use crate::http::response;
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
@@ -23,7 +23,7 @@ const CHUNKED_PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub enum Broken {
     /// It is malformed, or stops in the middle.
-    Malformed(Malformed),
+    Malformed(ParseError),
     /// It took too long.
     TimedOut,
     /// The connection failed.
@@ -59,7 +59,7 @@ pub struct Intake<'a, S> {
 
 enum Rest {
     Length(u64),
-    Chunked(Box<Decoder>),
+    Chunked(Box<ChunkedDecoder>),
 }
 
 impl<'a, S: Stream> Intake<'a, S> {
@@ -69,14 +69,14 @@ impl<'a, S: Stream> Intake<'a, S> {
         stream: &'a mut Deadline<S>,
         slot: &'a Slot,
         early: &'a [u8],
-        framing: Framing,
+        framing: BodyLength,
         expectation: Expectation,
         limits: &'a Limits,
     ) -> Intake<'a, S> {
         let rest = match framing {
-            Framing::None => Rest::Length(0),
-            Framing::Length(length) => Rest::Length(length),
-            Framing::Chunked => Rest::Chunked(Box::default()),
+            BodyLength::None => Rest::Length(0),
+            BodyLength::Length(length) => Rest::Length(length),
+            BodyLength::Chunked => Rest::Chunked(Box::default()),
         };
         Intake {
             stream,
@@ -232,7 +232,7 @@ impl<S: Stream> Read for Intake<'_, S> {
             self.broken = Some(if let Some(Wrong(what)) = inner.and_then(|inner| inner.downcast_ref()) {
                 Broken::Malformed(*what)
             } else if inner.is_some_and(|inner| inner.is::<Cut>()) {
-                Broken::Malformed(Malformed::ContentCutShort)
+                Broken::Malformed(ParseError::ContentCutShort)
             } else if error.kind() == io::ErrorKind::TimedOut {
                 Broken::TimedOut
             } else {
@@ -257,17 +257,17 @@ struct Cut;
 
 /// The content is malformed.
 #[derive(Debug, Clone, Copy)]
-struct Wrong(Malformed);
+struct Wrong(ParseError);
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(Malformed::ContentCutShort.text())
+        f.write_str(ParseError::ContentCutShort.message())
     }
 }
 
 impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.text())
+        f.write_str(self.0.message())
     }
 }
 

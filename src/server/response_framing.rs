@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use crate::config::headers::CommonFields;
 use crate::handlers::message::{Body, Response};
 use crate::http::date::HttpDate;
-use crate::http::framing::Persistence;
+use crate::http::framing::KeepAlive;
 use crate::http::method::Method;
 use crate::http::request::Version;
-use crate::http::response::{end_of_head, field_line, number_line, status_line};
-use crate::http::status::Status;
+use crate::http::response::{write_crlf, write_header, write_header_u64, write_status_line};
+use crate::http::status::StatusCode;
 
 /// How the recipient will know where the content ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +44,16 @@ pub struct Plan {
     /// Whether it is sent.
     pub sending: Sending,
     /// What becomes of the connection.
-    pub persistence: Persistence,
+    pub persistence: KeepAlive,
     /// The version of the request: 1.0 must be told that the connection persists, 1.1 that it does not.
     pub version: Version,
 }
 
 /// Decides how a response is framed. `method` is `None` where the request could not be understood. Whether the connection persists is
 /// not decided here: [`Plan::needs_close`] says whether the framing allows it.
-pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: Persistence) -> Plan {
+pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: KeepAlive) -> Plan {
     let delimiter = match response.body.length() {
-        _ if response.status.never_has_content() => Delimiter::NoContent,
+        _ if response.status.forbids_body() => Delimiter::NoContent,
         Some(length) => Delimiter::Length(length),
         None if version == Version::Http10 => Delimiter::Close,
         None => Delimiter::Chunks,
@@ -75,34 +75,34 @@ impl Plan {
 
 /// Appends the whole head of a response to `out`.
 pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &CommonFields, date: &HttpDate) {
-    status_line(out, response.status);
-    field_line(out, "Date", date.as_str().as_bytes());
+    write_status_line(out, response.status);
+    write_header(out, "Date", date.as_str().as_bytes());
     out.extend_from_slice(common.lines());
     response.fields.spell(out);
-    if !response.status.never_has_content() {
+    if !response.status.forbids_body() {
         // A browser that guesses types can be made to run what was meant to be looked at.
-        field_line(out, "X-Content-Type-Options", b"nosniff");
+        write_header(out, "X-Content-Type-Options", b"nosniff");
     }
     match plan.delimiter {
-        Delimiter::Length(length) => number_line(out, "Content-Length", length),
-        Delimiter::Chunks => field_line(out, "Transfer-Encoding", b"chunked"),
+        Delimiter::Length(length) => write_header_u64(out, "Content-Length", length),
+        Delimiter::Chunks => write_header(out, "Transfer-Encoding", b"chunked"),
         Delimiter::NoContent | Delimiter::Close => {}
     }
     match (plan.persistence, plan.version) {
-        (Persistence::Close, _) => field_line(out, "Connection", b"close"),
-        (Persistence::Persist, Version::Http10) => field_line(out, "Connection", b"keep-alive"),
-        (Persistence::Persist, Version::Http11) => {}
+        (KeepAlive::No, _) => write_header(out, "Connection", b"close"),
+        (KeepAlive::Yes, Version::Http10) => write_header(out, "Connection", b"keep-alive"),
+        (KeepAlive::Yes, Version::Http11) => {}
     }
-    end_of_head(out);
+    write_crlf(out);
 }
 
 /// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
 pub fn unavailable(common: &CommonFields, now: SystemTime) -> Vec<u8> {
-    let mut response =
-        Response::text(Status::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second").with("Retry-After", "1");
-    let plan = plan(&response, None, Version::Http11, Persistence::Close);
+    let mut response = Response::text(StatusCode::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second")
+        .with("Retry-After", "1");
+    let plan = plan(&response, None, Version::Http11, KeepAlive::No);
     let mut out = Vec::new();
-    head(&mut out, &response, plan, common, &HttpDate::at(now));
+    head(&mut out, &response, plan, common, &HttpDate::new(now));
     if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
         out.extend_from_slice(&bytes);
     }
@@ -117,38 +117,38 @@ mod tests {
 
     #[test]
     fn framing_of_responses() {
-        use Persistence::Persist;
-        let stream = || Response::new(Status::OK).with_body(Body::Stream(Box::new(std::io::empty())));
-        let text = || Response::text(Status::OK, "x");
+        use KeepAlive::Yes;
+        let stream = || Response::new(StatusCode::OK).with_body(Body::Stream(Box::new(std::io::empty())));
+        let text = || Response::text(StatusCode::OK, "x");
         let length = text().body.length().unwrap();
         for (response, method, version, want, why) in [
-            (text(), Method::Get, Version::Http11, (Delimiter::Length(length), Sending::Content, Persist), "a text"),
-            (text(), Method::Head, Version::Http11, (Delimiter::Length(length), Sending::HeadOnly, Persist), "HEAD"),
+            (text(), Method::Get, Version::Http11, (Delimiter::Length(length), Sending::Content, Yes), "a text"),
+            (text(), Method::Head, Version::Http11, (Delimiter::Length(length), Sending::HeadOnly, Yes), "HEAD"),
             (
-                Response::new(Status::OK),
+                Response::new(StatusCode::OK),
                 Method::Get,
                 Version::Http11,
-                (Delimiter::Length(0), Sending::HeadOnly, Persist),
+                (Delimiter::Length(0), Sending::HeadOnly, Yes),
                 "empty",
             ),
             (
-                Response::new(Status::NO_CONTENT),
+                Response::new(StatusCode::NO_CONTENT),
                 Method::Options,
                 Version::Http11,
-                (Delimiter::NoContent, Sending::HeadOnly, Persist),
+                (Delimiter::NoContent, Sending::HeadOnly, Yes),
                 "204",
             ),
             (
-                Response::new(Status::NOT_MODIFIED),
+                Response::new(StatusCode::NOT_MODIFIED),
                 Method::Get,
                 Version::Http11,
-                (Delimiter::NoContent, Sending::HeadOnly, Persist),
+                (Delimiter::NoContent, Sending::HeadOnly, Yes),
                 "304",
             ),
-            (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, Persist), "a stream"),
-            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Persist), "a stream in 1.0"),
+            (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, Yes), "a stream"),
+            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Yes), "a stream in 1.0"),
         ] {
-            let plan = plan(&response, Some(method), version, Persist);
+            let plan = plan(&response, Some(method), version, Yes);
             assert_eq!((plan.delimiter, plan.sending, plan.persistence), want, "{why}");
             assert_eq!(plan.needs_close(), plan.delimiter == Delimiter::Close, "{why}");
         }
@@ -157,11 +157,13 @@ mod tests {
     #[test]
     fn a_head_is_these_bytes() {
         let body = Body::Bytes(b"404 Not Found: x\n".into());
-        let response =
-            Response::new(Status::NOT_FOUND).with("Content-Type", "text/plain; charset=utf-8").with("X-A", "b").with_body(body);
-        let date = HttpDate::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
+        let response = Response::new(StatusCode::NOT_FOUND)
+            .with("Content-Type", "text/plain; charset=utf-8")
+            .with("X-A", "b")
+            .with_body(body);
+        let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
-        let plan = plan(&response, Some(Method::Get), Version::Http10, Persistence::Persist);
+        let plan = plan(&response, Some(Method::Get), Version::Http10, KeepAlive::Yes);
         head(&mut out, &response, plan, &CommonFields::default(), &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\

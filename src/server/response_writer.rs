@@ -9,7 +9,7 @@ use crate::config::Limits;
 use crate::files::read_at::read_at;
 use crate::files::version::{Freshness, Stamp};
 use crate::handlers::message::{Body, OpenFile, Response, Slice, Source};
-use crate::http::chunked::{CHUNK_END, LAST, size_line};
+use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::net::deadline::Deadline;
 use crate::net::transport::Stream;
 use crate::server::file_buffer::{Piece, SMALL_BYTES};
@@ -263,9 +263,9 @@ fn stream<S: Stream>(
         };
         let bytes = piece.get(..count).unwrap_or_default();
         if how == Delimiter::Chunks {
-            outbox.bytes.extend_from_slice(size_line(count).as_bytes());
+            outbox.bytes.extend_from_slice(chunk_header(count).as_bytes());
             outbox.bytes.extend_from_slice(bytes);
-            outbox.bytes.extend_from_slice(CHUNK_END);
+            outbox.bytes.extend_from_slice(CRLF);
         } else {
             outbox.bytes.extend_from_slice(bytes);
         }
@@ -275,7 +275,7 @@ fn stream<S: Stream>(
         outbox.flush_above(GATHERED_BYTES, to)?;
     }
     if how == Delimiter::Chunks {
-        outbox.bytes.extend_from_slice(LAST);
+        outbox.bytes.extend_from_slice(LAST_CHUNK);
     }
     Ok(Sent::Whole(total))
 }
@@ -291,10 +291,10 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::http::framing::Persistence;
+    use crate::http::framing::KeepAlive;
     use crate::http::method::Method;
     use crate::http::request::Version;
-    use crate::http::status::Status;
+    use crate::http::status::StatusCode;
     use crate::net::memory::Scripted;
     use crate::server::response_framing;
 
@@ -308,9 +308,9 @@ mod tests {
             (&long, Version::Http11, &chunked, "two chunks"),
             (b"abc", Version::Http10, b"abc", "1.0 knows no chunks"),
         ] {
-            let mut response = Response::new(Status::OK);
+            let mut response = Response::new(StatusCode::OK);
             response.body = Body::Stream(Box::new(io::Cursor::new(source.to_vec())));
-            let plan = response_framing::plan(&response, Some(Method::Get), version, Persistence::Persist);
+            let plan = response_framing::plan(&response, Some(Method::Get), version, KeepAlive::Yes);
             let mut client = Scripted::default();
             let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox::default();

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::http::forwarded::Scheme;
-use crate::http::peer::Address;
+use crate::http::peer::PeerHost;
 use crate::http::response::push_number;
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 
 /// What of a request line is shown, in bytes. A line is for people; the longest target has 8 KiB.
 const REQUEST_BYTES_MAX: usize = 2048;
@@ -37,7 +37,7 @@ pub enum Format {
 /// One exchange.
 pub struct Line<'a> {
     /// Who asked.
-    pub client: Address,
+    pub client: PeerHost,
     /// By which protocol, if that is known: a proxy may have been asked by another than we are.
     pub scheme: Option<Scheme>,
     /// When the answer began: an HTTP date, of which the formats use the parts.
@@ -45,7 +45,7 @@ pub struct Line<'a> {
     /// The request line as it came, or as much as came of it.
     pub request: &'a [u8],
     /// The status of the answer.
-    pub status: Status,
+    pub status: StatusCode,
     /// Bytes of content sent.
     pub bytes: u64,
     /// From the last byte of the request's head to the last byte of the answer.
@@ -88,7 +88,7 @@ impl Line<'_> {
         }
         escape(out, self.request, REQUEST_BYTES_MAX, AS_BYTE);
         out.extend_from_slice(b"\" ");
-        push_number(out, u64::from(self.status.code()));
+        push_number(out, u64::from(self.status.as_u16()));
         out.push(b' ');
         push_number(out, self.bytes);
     }
@@ -112,7 +112,7 @@ impl Line<'_> {
             member(out, "request", Some(self.request), REQUEST_BYTES_MAX);
         }
         out.extend_from_slice(b",\"status\":");
-        push_number(out, u64::from(self.status.code()));
+        push_number(out, u64::from(self.status.as_u16()));
         out.extend_from_slice(b",\"bytes\":");
         push_number(out, self.bytes);
         out.extend_from_slice(b",\"seconds\":");
@@ -145,9 +145,9 @@ fn words(request: &[u8]) -> Option<[&[u8]; 3]> {
     words.next().is_none().then_some(three)
 }
 
-fn address(out: &mut Vec<u8>, address: Address) {
+fn address(out: &mut Vec<u8>, address: PeerHost) {
     match address {
-        Address::Ip(IpAddr::V4(address)) => {
+        PeerHost::Ip(IpAddr::V4(address)) => {
             for (index, octet) in address.octets().into_iter().enumerate() {
                 if index > 0 {
                     out.push(b'.');
@@ -156,7 +156,7 @@ fn address(out: &mut Vec<u8>, address: Address) {
             }
         }
         // Its shortest spelling is a science of its own (RFC 5952). A Vec takes whatever it is given.
-        Address::Ip(IpAddr::V6(_)) | Address::Unix => drop(write!(out, "{address}")),
+        PeerHost::Ip(IpAddr::V6(_)) | PeerHost::Unix => drop(write!(out, "{address}")),
     }
 }
 
@@ -225,11 +225,11 @@ mod tests {
     use super::*;
 
     const LINE: Line<'_> = Line {
-        client: Address::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+        client: PeerHost::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
         request: b"GET /a HTTP/1.1",
-        status: Status::OK,
+        status: StatusCode::OK,
         bytes: 12,
         duration: Duration::from_micros(1500),
         referer: None,
@@ -275,7 +275,7 @@ mod tests {
             (
                 Format::Json,
                 Line {
-                    client: Address::Ip("2001:db8::1".parse().unwrap()),
+                    client: PeerHost::Ip("2001:db8::1".parse().unwrap()),
                     scheme: Some(Scheme::Https),
                     user_agent: Some(b"c\xc3\xbc/1\t\x7f"),
                     ..LINE

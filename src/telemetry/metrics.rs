@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::http::status::Status;
+use crate::http::status::StatusCode;
 use crate::server::close_reason::Ended;
 use crate::telemetry::log_queue::LogWriter;
 use crate::telemetry::prometheus::Process;
@@ -101,8 +101,8 @@ impl Visit<'_> {
     /// Counts an exchange that took so long, after which the connection ends for that reason, if at all.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn exchange(&self, status: Status, fate: Option<&Ended>, took: Duration) {
-        let class = usize::from(status.code() / 100).checked_sub(2).and_then(|class| self.metrics.requests.get(class));
+    pub fn exchange(&self, status: StatusCode, fate: Option<&Ended>, took: Duration) {
+        let class = usize::from(status.as_u16() / 100).checked_sub(2).and_then(|class| self.metrics.requests.get(class));
         let bucket = BOUNDS_MICROS.iter().position(|bound| took <= Duration::from_micros(*bound)).unwrap_or(BOUNDS_MICROS.len());
         for count in class.into_iter().chain(self.metrics.durations.get(bucket)) {
             add(count, 1);
@@ -138,7 +138,7 @@ pub(crate) fn load(count: &AtomicU64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::error::Malformed;
+    use crate::http::error::ParseError;
     use crate::telemetry::log_queue::Losses;
 
     #[test]
@@ -150,11 +150,15 @@ mod tests {
         }
         metrics.refused();
         let (mut first, second, third) = (metrics.visit(), metrics.visit(), metrics.visit());
-        first.exchange(Status::NOT_MODIFIED, None, Duration::from_micros(25));
-        second.exchange(Status::OK, Some(&Ended::AsAsked), Duration::from_nanos(25_001));
-        second.exchange(Status::OK, None, Duration::from_secs(60));
-        third.exchange(Status::BAD_REQUEST, Some(&Ended::Malformed(Malformed::ChunkEnd)), Duration::from_nanos(60_000_000_001));
-        third.exchange(Status::CONTINUE, None, Duration::ZERO);
+        first.exchange(StatusCode::NOT_MODIFIED, None, Duration::from_micros(25));
+        second.exchange(StatusCode::OK, Some(&Ended::AsAsked), Duration::from_nanos(25_001));
+        second.exchange(StatusCode::OK, None, Duration::from_secs(60));
+        third.exchange(
+            StatusCode::BAD_REQUEST,
+            Some(&Ended::Malformed(ParseError::ChunkEnd)),
+            Duration::from_nanos(60_000_000_001),
+        );
+        third.exchange(StatusCode::CONTINUE, None, Duration::ZERO);
         first.moved(7, 100);
         first.moved(7, 101);
         first.ends(&Ended::Evicted);
