@@ -11,7 +11,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::http::peer::PeerAddr;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 use threadbare::telemetry::access_log::AccessLog;
@@ -25,7 +25,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// How often memory was asked for while one connection made so many requests.
 fn allocations(app: &App, request: &str, requests: usize) -> usize {
-    let mut client = Scripted::new(vec![request.as_bytes().to_vec(); requests]);
+    let mut client = MemoryTransport::new(vec![request.as_bytes().to_vec(); requests]);
     client.received.reserve_exact(requests * 4096);
     let (peer, slot) = (PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
     let region = Region::new(ALLOCATOR);

@@ -15,7 +15,7 @@ use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
@@ -53,7 +53,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Ink) -> String {
     )
     .unwrap();
     let app = App { explain: Some(Explain::new(log.clone(), ink)), ..App::new(config, opened, None) };
-    let mut client = Scripted::new([sent.to_vec()]);
+    let mut client = MemoryTransport::new([sent.to_vec()]);
     connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
     log.flush_for(Duration::from_secs(10));
     String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()

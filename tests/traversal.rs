@@ -12,7 +12,7 @@ use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 
@@ -58,7 +58,7 @@ fn served(options: &[&str]) -> Served {
 impl Served {
     fn get(&self, target: &str) -> Vec<u8> {
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let mut client = Scripted::new(vec![request.into_bytes()]);
+        let mut client = MemoryTransport::new(vec![request.into_bytes()]);
         connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &self.app, &Slot::new(Instant::now()));
         client.received
     }

@@ -12,7 +12,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
 use threadbare::http::peer::PeerAddr;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 
@@ -35,7 +35,7 @@ fn every_case_in_three_deliveries() {
     for case in &cases {
         let app = apps.entry(case.options.clone()).or_insert_with(|| app(&site, case));
         for (name, deliver) in DELIVERIES {
-            let mut client = Scripted::new(deliver(case.sent()));
+            let mut client = MemoryTransport::new(deliver(case.sent()));
             let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
             connection::serve(&mut client, peer, app, &Slot::new(Instant::now()));
             if let Err(report) = case.judge(&client.received) {

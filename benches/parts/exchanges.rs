@@ -15,7 +15,7 @@ use divan::counter::ItemsCount;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 
@@ -81,7 +81,7 @@ impl Drop for Folder {
 
 /// All that a client is sent which asks so many times.
 fn ask(app: &App, request: &[u8], times: usize) -> String {
-    let mut client = Scripted::asking(request.to_vec(), times);
+    let mut client = MemoryTransport::repeating(request.to_vec(), times);
     connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
     String::from_utf8(client.received).unwrap()
 }

@@ -11,7 +11,7 @@ use threadbare::handlers::app::App;
 use threadbare::cli::Cli;
 use threadbare::server::connection;
 use threadbare::server::conn_state::Slot;
-use threadbare::net::memory::Scripted;
+use threadbare::net::memory::MemoryTransport;
 use threadbare::http::peer::PeerAddr;
 use threadbare::files::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
@@ -74,7 +74,7 @@ fn methods(bytes: &[u8]) -> Vec<String> {
 fuzz_target!(|data: &[u8]| {
     let (cut, data) = choice(data);
     let step = if cut == 0 { data.len().max(1) } else { usize::from(cut) };
-    let mut client = Scripted::new(data.chunks(step).map(<[u8]>::to_vec));
+    let mut client = MemoryTransport::new(data.chunks(step).map(<[u8]>::to_vec));
     let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
     APP.with(|app| connection::serve(&mut client, peer, app, &Slot::new(Instant::now())));
 

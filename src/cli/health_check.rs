@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::config::{Bind, Config, Preface};
-use crate::net::deadline::Deadline;
+use crate::net::deadline::DeadlineStream;
 use crate::net::socket::Socket;
 use crate::server::listener::Place;
 
@@ -75,9 +75,9 @@ fn show(place: &Place) -> String {
 fn ask(place: &Place, preface: Preface) -> io::Result<String> {
     let socket = match place {
         Place::Address(address) => Socket::connect(address, PATIENCE)?,
-        Place::Path(path) => Socket::connect_at(path)?,
+        Place::Path(path) => Socket::connect_unix(path)?,
     };
-    let mut stream = Deadline::new(&socket, Instant::now(), PATIENCE, PATIENCE);
+    let mut stream = DeadlineStream::new(&socket, Instant::now(), PATIENCE, PATIENCE);
     if preface == Preface::ProxyProtocol {
         stream.write_all(FOR_ITSELF)?;
     }

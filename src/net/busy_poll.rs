@@ -16,83 +16,83 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::transport::Stream;
+use crate::net::transport::Transport;
 
 /// Looks before going to sleep. Measured with 16 and 64 busy connections, more found hardly anything.
-const LOOKS_MAX: u32 = 4;
+const POLLS_MAX: u32 = 4;
 /// Connections that look at the same time. With hundreds a look comes round too late: 256 and 512 were no faster, here or with 1,024 clients.
-const LOOKING_MAX: u32 = 96;
+const PERMITS_MAX: u32 = 96;
 /// A yield that takes longer than this, and longer than those who look as well may take meanwhile, gave the processor to another
 /// program, whose turn is two or three milliseconds.
 const YIELD_TIME_MAX: Duration = Duration::from_millis(1);
 /// What each of those may take: a small exchange, with room to spare.
 const EXCHANGE_TIME_MAX: Duration = Duration::from_micros(25);
 /// After looks in vain the connection goes to sleep at once so often, at the most, until it tries again.
-const SLEEPS_MAX: u32 = 64;
+const SKIPS_MAX: u32 = 64;
 
 /// How many look just now.
-static LOOKING: AtomicU32 = AtomicU32::new(0);
+static PERMITS: AtomicU32 = AtomicU32::new(0);
 
 /// What a connection has learnt about its client.
 #[derive(Debug, Default)]
-pub struct Eager {
+pub struct BusyPoll {
     /// So often it will go to sleep at once.
-    sleeps: u32,
+    skip: u32,
     /// How often it did the last time.
-    sleeps_last: u32,
+    last_skip: u32,
 }
 
 /// A look that counts among those of all connections.
-struct Looking {
+struct PollPermit {
     /// How many others there were.
     others: u32,
 }
 
-impl Looking {
-    fn begin() -> Option<Looking> {
-        let looking = Looking { others: LOOKING.fetch_add(1, Ordering::Relaxed) };
+impl PollPermit {
+    fn begin() -> Option<PollPermit> {
+        let looking = PollPermit { others: PERMITS.fetch_add(1, Ordering::Relaxed) };
         // Too many: dropping it takes it back.
-        (looking.others < LOOKING_MAX).then_some(looking)
+        (looking.others < PERMITS_MAX).then_some(looking)
     }
 }
 
-impl Drop for Looking {
+impl Drop for PollPermit {
     fn drop(&mut self) {
-        LOOKING.fetch_sub(1, Ordering::Relaxed);
+        PERMITS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Eager {
+impl BusyPoll {
     /// What has come after a few looks; `None` if that is nothing, or was not worth a look.
     ///
     /// # Errors
     /// What the connection fails with.
-    pub fn read<S: Stream>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if self.sleeps > 0 {
-            self.sleeps -= 1;
+    pub fn read<S: Transport>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.skip > 0 {
+            self.skip -= 1;
             return Ok(None);
         }
-        let Some(looking) = Looking::begin() else {
-            self.sleeps = SLEEPS_MAX;
+        let Some(looking) = PollPermit::begin() else {
+            self.skip = SKIPS_MAX;
             return Ok(None);
         };
         let yield_time_max = YIELD_TIME_MAX + EXCHANGE_TIME_MAX * looking.others;
         let mut before = Instant::now();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..POLLS_MAX {
             thread::yield_now();
             let after = Instant::now();
-            if let Some(count) = stream.read_now(buffer)? {
-                self.sleeps_last = 0;
+            if let Some(count) = stream.try_read(buffer)? {
+                self.last_skip = 0;
                 return Ok(Some(count));
             }
             if after - before > yield_time_max {
-                self.sleeps_last = SLEEPS_MAX;
+                self.last_skip = SKIPS_MAX;
                 break;
             }
             before = after;
         }
-        self.sleeps_last = (self.sleeps_last * 2).clamp(1, SLEEPS_MAX);
-        self.sleeps = self.sleeps_last;
+        self.last_skip = (self.last_skip * 2).clamp(1, SKIPS_MAX);
+        self.skip = self.last_skip;
         Ok(None)
     }
 }
@@ -109,18 +109,18 @@ mod tests {
         looks: u32,
     }
 
-    impl Stream for Client {
+    impl Transport for Client {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
-        fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
             self.looks += 1;
             Ok((self.looks == self.comes_at).then_some(1))
         }
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
-        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+        fn write_vectored(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
             self.write(first)
         }
         fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
@@ -129,14 +129,14 @@ mod tests {
         fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
             Ok(())
         }
-        fn close_write(&mut self) {}
+        fn shutdown_write(&mut self) {}
         fn reset_on_close(&mut self) {}
-        fn limit_send_queue(&mut self, _: usize) {}
+        fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
     /// Looks, for so many requests in a row, of a client that is never there in time.
     fn looks_in_vain(requests: u32) -> u32 {
-        let (mut eager, mut client) = (Eager::default(), Client { comes_at: 0, looks: 0 });
+        let (mut eager, mut client) = (BusyPoll::default(), Client { comes_at: 0, looks: 0 });
         for _ in 0..requests {
             assert_eq!(eager.read(&mut client, &mut [0]).unwrap(), None);
         }
@@ -145,31 +145,31 @@ mod tests {
 
     #[test]
     fn a_slow_client_is_looked_for_less_and_less() {
-        assert!((1..=LOOKS_MAX).contains(&looks_in_vain(1)), "a few times at first");
-        assert!(looks_in_vain(2) <= LOOKS_MAX, "then not at all, once");
+        assert!((1..=POLLS_MAX).contains(&looks_in_vain(1)), "a few times at first");
+        assert!(looks_in_vain(2) <= POLLS_MAX, "then not at all, once");
         // 1 + 2 + 4 + ... + 64 requests without a look, then one of 65.
-        assert!(looks_in_vain(10_000) <= LOOKS_MAX * (8 + 10_000 / 65), "and at last for one request of 65");
+        assert!(looks_in_vain(10_000) <= POLLS_MAX * (8 + 10_000 / 65), "and at last for one request of 65");
     }
 
     #[test]
     fn a_quick_client_is_looked_for_each_time() {
-        for comes_at in 1..=LOOKS_MAX {
-            let mut eager = Eager::default();
+        for comes_at in 1..=POLLS_MAX {
+            let mut eager = BusyPoll::default();
             for _ in 0..100 {
                 // A busy machine may take the processor away in the middle: then it sleeps, and that is right.
                 let found = eager.read(&mut Client { comes_at, looks: 0 }, &mut [0]).unwrap();
-                assert!(found == Some(1) || eager.sleeps > 0);
-                eager.sleeps = 0;
+                assert!(found == Some(1) || eager.skip > 0);
+                eager.skip = 0;
             }
         }
     }
 
     #[test]
     fn only_so_many_look_and_each_that_ends_makes_room() {
-        let looking: Vec<Looking> = std::iter::from_fn(Looking::begin).collect();
-        assert!(looking.len() <= usize::try_from(LOOKING_MAX).unwrap());
-        assert_eq!(Eager::default().read(&mut Client { comes_at: 1, looks: 0 }, &mut [0]).unwrap(), None, "one too many");
+        let looking: Vec<PollPermit> = std::iter::from_fn(PollPermit::begin).collect();
+        assert!(looking.len() <= usize::try_from(PERMITS_MAX).unwrap());
+        assert_eq!(BusyPoll::default().read(&mut Client { comes_at: 1, looks: 0 }, &mut [0]).unwrap(), None, "one too many");
         drop(looking);
-        assert!(Looking::begin().is_some());
+        assert!(PollPermit::begin().is_some());
     }
 }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use log::trace;
 
-use crate::net::busy_poll::Eager;
-use crate::net::transport::Stream;
+use crate::net::busy_poll::BusyPoll;
+use crate::net::transport::Transport;
 
 /// No timeout below this is set: zero would mean "for ever", and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -27,14 +27,14 @@ const WRITE_TICK: Duration = Duration::from_millis(250);
 
 /// A connection whose every read and write is bounded in time.
 #[derive(Debug)]
-pub struct Deadline<S> {
+pub struct DeadlineStream<S> {
     stream: S,
     reading: Phase,
     writing: Phase,
     progress_time_max: Duration,
     received: u64,
     written: u64,
-    eager: Eager,
+    busy_poll: BusyPoll,
 }
 
 /// One total, and what of it the socket has been told.
@@ -43,16 +43,16 @@ struct Phase {
     begun: Instant,
     limit: Duration,
     first_call: bool,
-    told: Duration,
+    applied_timeout: Duration,
 }
 
-impl<S: Stream> Deadline<S> {
+impl<S: Transport> DeadlineStream<S> {
     /// A connection that begins with reading for at most `read_time_max`, and in which a write may stand still for at most
     /// `progress_time_max`.
-    pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> Deadline<S> {
-        let phase = |limit| Phase { begun: now, limit, first_call: true, told: Duration::ZERO };
+    pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> DeadlineStream<S> {
+        let phase = |limit| Phase { begun: now, limit, first_call: true, applied_timeout: Duration::ZERO };
         let (reading, writing) = (phase(read_time_max), phase(progress_time_max));
-        Deadline { stream, reading, writing, progress_time_max, received: 0, written: 0, eager: Eager::default() }
+        DeadlineStream { stream, reading, writing, progress_time_max, received: 0, written: 0, busy_poll: BusyPoll::default() }
     }
 
     /// From `now` on, all reads together may take `limit`.
@@ -82,10 +82,10 @@ impl<S: Stream> Deadline<S> {
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let now = self.reading.now();
-            let timeout = self.reading.left_at(now)?;
-            if timeout != self.reading.told {
+            let timeout = self.reading.remaining(now)?;
+            if timeout != self.reading.applied_timeout {
                 self.stream.set_read_timeout(timeout)?;
-                self.reading.told = timeout;
+                self.reading.applied_timeout = timeout;
             }
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -99,12 +99,12 @@ impl<S: Stream> Deadline<S> {
         }
     }
 
-    /// Reads what comes within the time that it takes to look a few times, if it seems worth while; see [`Eager`]. `None` otherwise.
+    /// Reads what comes within the time that it takes to look a few times, if it seems worth while; see [`BusyPoll`]. `None` otherwise.
     ///
     /// # Errors
     /// Whatever the connection fails with.
-    pub fn read_soon(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let count = self.eager.read(&mut self.stream, buffer)?;
+    pub fn poll_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let count = self.busy_poll.read(&mut self.stream, buffer)?;
         if let Some(count) = count {
             trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
             self.received += u64::try_from(count).unwrap_or(0);
@@ -117,29 +117,29 @@ impl<S: Stream> Deadline<S> {
     /// # Errors
     /// `TimedOut` when the phase's time is over or nothing moved for too long, and whatever the connection fails with.
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_both(bytes, &[])
+        self.write_all_vectored(bytes, &[])
     }
 
     /// Writes all of `first`, and then all of `second`, together as far as the system takes them so.
     ///
     /// # Errors
     /// The same.
-    pub fn write_both(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+    pub fn write_all_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
         let (mut first, mut second) = (first, second);
         let mut moved = None;
         while !first.is_empty() || !second.is_empty() {
             let now = self.writing.now();
             let stalled = moved.map_or(Duration::ZERO, |moved| now.saturating_duration_since(moved));
             let patience = self.progress_time_max.saturating_sub(stalled).max(TIMEOUT_MIN);
-            let timeout = self.writing.left_at(now)?.min(WRITE_TICK).min(patience);
-            if timeout != self.writing.told {
+            let timeout = self.writing.remaining(now)?.min(WRITE_TICK).min(patience);
+            if timeout != self.writing.applied_timeout {
                 self.stream.set_write_timeout(timeout)?;
-                self.writing.told = timeout;
+                self.writing.applied_timeout = timeout;
             }
             let piece = |bytes| <[u8]>::get(bytes, ..PIECE_BYTES_MAX).unwrap_or(bytes);
             let result = match (first, second) {
                 (one, []) | ([], one) => self.stream.write(piece(one)),
-                (first, second) => self.stream.write_two(first, piece(second)),
+                (first, second) => self.stream.write_vectored(first, piece(second)),
             };
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -178,10 +178,10 @@ impl<S: Stream> Deadline<S> {
     /// still sends, until it ends, `limit` is over, or `bytes_max` have come. Closing at once with unread bytes would reset the
     /// connection, and the reset may overtake our answer on its way to the client.
     pub fn linger(&mut self, now: Instant, limit: Duration, bytes_max: u64) {
-        self.stream.close_write();
+        self.stream.shutdown_write();
         self.begin_reading(now, limit);
         // Most clients end their side at once.
-        match Eager::default().read(&mut self.stream, &mut [0]) {
+        match BusyPoll::default().read(&mut self.stream, &mut [0]) {
             Ok(Some(0)) | Err(_) => return,
             Ok(Some(_)) => self.received += 1,
             Ok(None) => {}
@@ -196,12 +196,12 @@ impl<S: Stream> Deadline<S> {
         }
     }
 
-    /// See [`Stream::limit_send_queue`].
-    pub fn limit_send_queue(&mut self, bytes: usize) {
-        self.stream.limit_send_queue(bytes);
+    /// See [`Transport::set_send_buffer_size`].
+    pub fn set_send_buffer_size(&mut self, bytes: usize) {
+        self.stream.set_send_buffer_size(bytes);
     }
 
-    /// Makes the close of this connection visible as a failure. See [`Stream::reset_on_close`].
+    /// Makes the close of this connection visible as a failure. See [`Transport::reset_on_close`].
     pub fn reset_on_close(&mut self) {
         self.stream.reset_on_close();
     }
@@ -220,7 +220,7 @@ impl Phase {
     }
 
     /// What a call that begins `now` may take.
-    fn left_at(&self, now: Instant) -> io::Result<Duration> {
+    fn remaining(&self, now: Instant) -> io::Result<Duration> {
         let left = self.limit.saturating_sub(now.saturating_duration_since(self.begun));
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(TIMEOUT_MIN)) }
     }
@@ -246,18 +246,18 @@ mod tests {
         told: Vec<Duration>,
     }
 
-    impl Stream for Slow {
+    impl Transport for Slow {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             buffer[0] = b'x';
             Ok(1)
         }
-        fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
             Ok(None)
         }
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len().min(1000))
         }
-        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+        fn write_vectored(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
             self.write(first)
         }
         fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
@@ -268,19 +268,19 @@ mod tests {
             self.told.push(limit);
             Ok(())
         }
-        fn close_write(&mut self) {}
+        fn shutdown_write(&mut self) {}
         fn reset_on_close(&mut self) {}
-        fn limit_send_queue(&mut self, _: usize) {}
+        fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
     /// Takes so many bytes a write; 0 is a timeout.
     struct Ticks<'a>(&'a [usize]);
 
-    impl Stream for Ticks<'_> {
+    impl Transport for Ticks<'_> {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
-        fn read_now(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
             Ok(None)
         }
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -288,7 +288,7 @@ mod tests {
             self.0 = rest;
             if count == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(count) }
         }
-        fn write_two(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+        fn write_vectored(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
             self.write(first)
         }
         fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
@@ -297,15 +297,15 @@ mod tests {
         fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
             Ok(())
         }
-        fn close_write(&mut self) {}
+        fn shutdown_write(&mut self) {}
         fn reset_on_close(&mut self) {}
-        fn limit_send_queue(&mut self, _: usize) {}
+        fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
     #[test]
     fn the_first_read_of_a_phase_sets_no_timeout_twice() {
         let idle = Duration::from_secs(15);
-        let mut deadline = Deadline::new(Slow::default(), Instant::now(), idle, idle);
+        let mut deadline = DeadlineStream::new(Slow::default(), Instant::now(), idle, idle);
         for _ in 0..100 {
             deadline.begin_reading(Instant::now(), idle);
             deadline.read(&mut [0]).unwrap();
@@ -317,7 +317,7 @@ mod tests {
     fn later_reads_get_what_is_left() {
         let limit = Duration::from_secs(10);
         let begun = Instant::now().checked_sub(Duration::from_secs(7)).unwrap();
-        let mut deadline = Deadline::new(Slow::default(), begun, limit, limit);
+        let mut deadline = DeadlineStream::new(Slow::default(), begun, limit, limit);
         deadline.read(&mut [0]).unwrap();
         deadline.read(&mut [0]).unwrap();
         assert!(deadline.stream.told[1] <= Duration::from_secs(3), "the time that has passed counts");
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_write_waits_a_tick_at_a_time_and_ends_with_its_total() {
         let total = Duration::from_secs(99);
-        let mut deadline = Deadline::new(Slow::default(), Instant::now(), total, total);
+        let mut deadline = DeadlineStream::new(Slow::default(), Instant::now(), total, total);
         deadline.begin_writing(Instant::now(), total);
         deadline.write_all(&[0; 5000]).unwrap();
         assert_eq!(deadline.stream.told, [WRITE_TICK], "told once");
@@ -350,7 +350,7 @@ mod tests {
             (&[60, 30, 0, 0, 10], 10, true, "some has moved just now"),
         ];
         for (takes, seconds, is_whole, why) in cases {
-            let mut deadline = Deadline::new(Ticks(takes), Instant::now(), total, progress);
+            let mut deadline = DeadlineStream::new(Ticks(takes), Instant::now(), total, progress);
             deadline.begin_writing(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), total);
             let outcome = deadline.write_all(&[0; 100]);
             assert_eq!(outcome.is_ok(), is_whole, "{why}: {outcome:?}");

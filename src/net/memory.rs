@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use crate::net::transport::Stream;
+use crate::net::transport::Transport;
 
 /// A client that sends what it was given, piece by piece, then ends its side, and keeps all that it is sent.
 #[derive(Debug, Default)]
-pub struct Scripted {
+pub struct MemoryTransport {
     pieces: VecDeque<Vec<u8>>,
     /// So much of the first piece has been sent.
     sent: usize,
@@ -18,20 +18,20 @@ pub struct Scripted {
     pub received: Vec<u8>,
 }
 
-impl Scripted {
+impl MemoryTransport {
     /// A client that sends these pieces: each read sees at most one of them.
-    pub fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Scripted {
-        Scripted { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), ..Scripted::default() }
+    pub fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> MemoryTransport {
+        MemoryTransport { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), ..MemoryTransport::default() }
     }
 
     /// A client that sends the same request so many times.
-    pub fn asking(request: Vec<u8>, times: usize) -> Scripted {
-        Scripted { again: times.saturating_sub(1), ..Scripted::new([request]) }
+    pub fn repeating(request: Vec<u8>, times: usize) -> MemoryTransport {
+        MemoryTransport { again: times.saturating_sub(1), ..MemoryTransport::new([request]) }
     }
 }
 
 /// By reference, so that whoever made it can look at what it received.
-impl Stream for &mut Scripted {
+impl Transport for &mut MemoryTransport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(mut rest) = self.pieces.front().and_then(|piece| piece.get(self.sent..)) else { return Ok(0) };
         let count = rest.read(buffer)?;
@@ -46,7 +46,7 @@ impl Stream for &mut Scripted {
         Ok(count)
     }
 
-    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         self.read(buffer).map(Some)
     }
 
@@ -55,7 +55,7 @@ impl Stream for &mut Scripted {
         Ok(bytes.len())
     }
 
-    fn write_two(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
         Ok(self.write(first)? + self.write(second)?)
     }
 
@@ -67,9 +67,9 @@ impl Stream for &mut Scripted {
         Ok(())
     }
 
-    fn close_write(&mut self) {}
+    fn shutdown_write(&mut self) {}
 
     fn reset_on_close(&mut self) {}
 
-    fn limit_send_queue(&mut self, _: usize) {}
+    fn set_send_buffer_size(&mut self, _: usize) {}
 }

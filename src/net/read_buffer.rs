@@ -4,27 +4,27 @@
 
 use std::io;
 
-use crate::net::deadline::Deadline;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::transport::Transport;
 
 /// What a connection begins with: a short request fits, and ten thousand of them are 5 MiB.
-const BYTES_AT_FIRST: usize = 512;
+const INITIAL_CAPACITY: usize = 512;
 /// What a waiting connection keeps at most. A browser that has sent a kilobyte of fields sends as many again.
-const BYTES_AT_REST_MAX: usize = 2048;
+const IDLE_CAPACITY_MAX: usize = 2048;
 
 /// Bytes received but not yet consumed. It grows with a head that needs it, up to a maximum.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct ReadBuffer {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     bytes_max: usize,
 }
 
-impl Inbox {
+impl ReadBuffer {
     /// An empty one that will hold at most `bytes_max`.
-    pub fn new(bytes_max: usize) -> Inbox {
-        Inbox { buffer: vec![0; BYTES_AT_FIRST.min(bytes_max)], start: 0, end: 0, bytes_max }
+    pub fn new(bytes_max: usize) -> ReadBuffer {
+        ReadBuffer { buffer: vec![0; INITIAL_CAPACITY.min(bytes_max)], start: 0, end: 0, bytes_max }
     }
 
     /// What is there, oldest first.
@@ -41,7 +41,7 @@ impl Inbox {
     ///
     /// # Errors
     /// What the connection fails with; `OutOfMemory` if the inbox is full, which a caller that keeps the limits of a head never sees.
-    pub fn fill<S: Stream>(&mut self, from: &mut Deadline<S>) -> io::Result<usize> {
+    pub fn fill<S: Transport>(&mut self, from: &mut DeadlineStream<S>) -> io::Result<usize> {
         if self.end == self.buffer.len() {
             self.make_room()?;
         }
@@ -54,11 +54,11 @@ impl Inbox {
     ///
     /// # Errors
     /// The same.
-    pub fn fill_soon<S: Stream>(&mut self, from: &mut Deadline<S>) -> io::Result<Option<usize>> {
+    pub fn try_fill<S: Transport>(&mut self, from: &mut DeadlineStream<S>) -> io::Result<Option<usize>> {
         if self.end == self.buffer.len() {
             self.make_room()?;
         }
-        let count = from.read_soon(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        let count = from.poll_read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
         self.end += count.unwrap_or(0);
         Ok(count)
     }
@@ -73,7 +73,7 @@ impl Inbox {
     }
 
     /// Puts bytes back that were read beyond the content of a request: they are the beginning of the next.
-    pub fn put_back(&mut self, bytes: &[u8]) {
+    pub fn unread(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -81,14 +81,14 @@ impl Inbox {
         all.extend_from_slice(bytes);
         self.start = 0;
         self.end = all.len();
-        all.resize(all.len().max(BYTES_AT_FIRST), 0);
+        all.resize(all.len().max(INITIAL_CAPACITY), 0);
         self.buffer = all;
     }
 
     /// Gives memory back that only a large head needed: a waiting connection should hold next to nothing.
-    pub fn rest(&mut self) {
-        if self.is_empty() && self.buffer.len() > BYTES_AT_REST_MAX {
-            self.buffer.truncate(BYTES_AT_FIRST.min(self.bytes_max));
+    pub fn shrink(&mut self) {
+        if self.is_empty() && self.buffer.len() > IDLE_CAPACITY_MAX {
+            self.buffer.truncate(INITIAL_CAPACITY.min(self.bytes_max));
             self.buffer.shrink_to_fit();
         }
     }
@@ -112,15 +112,15 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::net::memory::Scripted;
+    use crate::net::memory::MemoryTransport;
 
     #[test]
     fn it_grows_moves_and_rests() {
         let limit = Duration::from_secs(1);
         let bytes: Vec<u8> = (0..5000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
-        let mut client = Scripted::new([bytes.clone()]);
-        let mut from = Deadline::new(&mut client, Instant::now(), limit, limit);
-        let mut inbox = Inbox::new(4096);
+        let mut client = MemoryTransport::new([bytes.clone()]);
+        let mut from = DeadlineStream::new(&mut client, Instant::now(), limit, limit);
+        let mut inbox = ReadBuffer::new(4096);
         while inbox.bytes().len() < 4096 {
             inbox.fill(&mut from).unwrap();
         }
@@ -128,17 +128,17 @@ mod tests {
         inbox.consume(4000);
         inbox.fill(&mut from).unwrap();
         assert_eq!(inbox.bytes(), &bytes[4000..5000], "what was left, and what came");
-        inbox.put_back(b"next");
+        inbox.unread(b"next");
         inbox.consume(1000);
         assert_eq!(inbox.bytes(), b"next");
         inbox.consume(100);
         for (length, kept, why) in [
-            (BYTES_AT_REST_MAX, BYTES_AT_REST_MAX, "it will be needed again"),
-            (BYTES_AT_REST_MAX + 1, BYTES_AT_FIRST, "too much for one who waits"),
+            (IDLE_CAPACITY_MAX, IDLE_CAPACITY_MAX, "it will be needed again"),
+            (IDLE_CAPACITY_MAX + 1, INITIAL_CAPACITY, "too much for one who waits"),
         ] {
-            inbox.put_back(&vec![0; length]);
+            inbox.unread(&vec![0; length]);
             inbox.consume(length);
-            inbox.rest();
+            inbox.shrink();
             assert!(inbox.is_empty() && inbox.buffer.len() == kept, "{why}");
         }
     }

@@ -62,7 +62,7 @@ impl Socket {
     /// # Errors
     /// What the system says; `Unsupported` where it has no such sockets.
     #[cfg(unix)]
-    pub fn connect_at(path: &Path) -> io::Result<Socket> {
+    pub fn connect_unix(path: &Path) -> io::Result<Socket> {
         UnixStream::connect(path).map(Socket::Unix)
     }
 
@@ -71,7 +71,7 @@ impl Socket {
     /// # Errors
     /// Always `Unsupported`.
     #[cfg(not(unix))]
-    pub fn connect_at(_: &Path) -> io::Result<Socket> {
+    pub fn connect_unix(_: &Path) -> io::Result<Socket> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

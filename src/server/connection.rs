@@ -21,9 +21,9 @@ use crate::http::peer::PeerAddr;
 use crate::http::request::{Progress, RequestParser, Version};
 use crate::http::request_info::validate;
 use crate::http::status::StatusCode;
-use crate::net::deadline::Deadline;
-use crate::net::read_buffer::Inbox;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::read_buffer::ReadBuffer;
+use crate::net::transport::Transport;
 use crate::server::close_reason::Ended;
 use crate::server::conn_state::Slot;
 use crate::server::delivery::{Asked, Delivered, Delivery, Flushing};
@@ -55,8 +55,8 @@ struct Connection<'a, S> {
     app: &'a App,
     from: Client,
     slot: &'a Slot,
-    stream: Deadline<S>,
-    inbox: Inbox,
+    stream: DeadlineStream<S>,
+    inbox: ReadBuffer,
     parser: RequestParser,
     outbox: Outbox,
     outcome: Exchange,
@@ -70,7 +70,7 @@ struct Connection<'a, S> {
 ///
 /// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
 /// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
-pub fn serve<S: Stream>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) -> Ended {
+pub fn serve<S: Transport>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) -> Ended {
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = connection.converse();
@@ -83,7 +83,7 @@ pub fn serve<S: Stream>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) -> En
     ended
 }
 
-impl<'a, S: Stream> Connection<'a, S> {
+impl<'a, S: Transport> Connection<'a, S> {
     #[inline(never)]
     fn begin(stream: S, peer: PeerAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
@@ -92,8 +92,8 @@ impl<'a, S: Stream> Connection<'a, S> {
             app,
             from: Client::from_peer(peer),
             slot,
-            stream: Deadline::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
-            inbox: Inbox::new(limits.head.head_bytes_max + 4),
+            stream: DeadlineStream::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
+            inbox: ReadBuffer::new(limits.head.head_bytes_max + 4),
             parser: RequestParser::new(limits.head),
             outbox: Outbox::default(),
             outcome: Exchange::none(),
@@ -160,7 +160,7 @@ impl<'a, S: Stream> Connection<'a, S> {
                     }
                 } else {
                     is_waiting = true;
-                    self.inbox.rest();
+                    self.inbox.shrink();
                     self.outbox.rest();
                     self.slot.idle(now).map_err(evicted)?;
                     self.stream.begin_reading(now, limits.idle_time_max);
@@ -178,7 +178,7 @@ impl<'a, S: Stream> Connection<'a, S> {
 
     /// The next request of a busy client may be here before we could go to sleep.
     fn fill_soon(&mut self) -> Result<Option<usize>, NoRequest> {
-        self.inbox.fill_soon(&mut self.stream).map_err(|error| NoRequest::Ended(Ended::Lost(error)))
+        self.inbox.try_fill(&mut self.stream).map_err(|error| NoRequest::Ended(Ended::Lost(error)))
     }
 
     /// The client has closed its side, or we have been evicted, which looks the same.
@@ -266,7 +266,7 @@ impl<'a, S: Stream> Connection<'a, S> {
         self.note(&sent, began, closing.as_ref());
         self.exchanges += 1;
         self.inbox.consume(consumed);
-        self.inbox.put_back(&surplus);
+        self.inbox.unread(&surplus);
         let next = sent.failed.or(closing).map_or(Next::Request, Next::Close);
         if let Some(explain) = &self.app.explain {
             explain.then(plan, if let Next::Close(ended) = &next { Some(ended) } else { None });

@@ -16,8 +16,8 @@ use crate::http::framing::KeepAlive;
 use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
-use crate::net::deadline::Deadline;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::transport::Transport;
 use crate::server::close_reason::Ended;
 use crate::server::explain::Explain;
 use crate::server::response_framing::{self, Delimiter, Plan};
@@ -43,7 +43,7 @@ pub enum Flushing {
 /// What sending an answer needs.
 pub struct Delivery<'a, S> {
     /// Where to.
-    pub stream: &'a mut Deadline<S>,
+    pub stream: &'a mut DeadlineStream<S>,
     /// By which way.
     pub outbox: &'a mut Outbox,
     /// The clock that is put into it.
@@ -64,7 +64,7 @@ pub struct Delivered {
     pub failed: Option<Ended>,
 }
 
-impl<S: Stream> Delivery<'_, S> {
+impl<S: Transport> Delivery<'_, S> {
     /// Sends a response as planned. One that turns out to be impossible is replaced by a 500 as long as no byte of it has left;
     /// after that, only breaking the connection tells the client.
     pub fn send(mut self, response: Response, plan: Plan, flushing: Flushing) -> Delivered {

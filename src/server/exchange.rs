@@ -19,8 +19,8 @@ use crate::http::headers::Headers;
 use crate::http::request::RequestHead;
 use crate::http::request_info::RequestInfo;
 use crate::http::status::StatusCode;
-use crate::net::deadline::Deadline;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::transport::Transport;
 use crate::server::close_reason::Ended;
 use crate::server::conn_state::{Evicted, Slot};
 use crate::server::request_body::{Broken, Intake, Leftover};
@@ -82,9 +82,9 @@ impl Asking<'_> {
     /// The connection was evicted while content was awaited.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn with_content<S: Stream>(
+    pub fn with_content<S: Transport>(
         &self,
-        stream: &mut Deadline<S>,
+        stream: &mut DeadlineStream<S>,
         slot: &Slot,
         early: &[u8],
         outcome: &mut Exchange,

@@ -10,9 +10,9 @@ use log::warn;
 use crate::config::{Preface, Proxies};
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::peer::PeerAddr;
-use crate::net::deadline::Deadline;
-use crate::net::read_buffer::Inbox;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::read_buffer::ReadBuffer;
+use crate::net::transport::Transport;
 use crate::server::close_reason::Ended;
 use crate::server::conn_state::Slot;
 use crate::server::proxy_protocol::{NoHeader, Origin, Progress, Source, TlsStatus, parse};
@@ -23,9 +23,9 @@ use crate::server::proxy_protocol::{NoHeader, Origin, Progress, Source, TlsStatu
 /// Why it must end.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn receive<S: Stream>(
-    stream: &mut Deadline<S>,
-    inbox: &mut Inbox,
+pub fn receive<S: Transport>(
+    stream: &mut DeadlineStream<S>,
+    inbox: &mut ReadBuffer,
     slot: &Slot,
     peer: PeerAddr,
     proxies: &Proxies,

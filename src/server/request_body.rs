@@ -12,8 +12,8 @@ use crate::http::chunked::ChunkedDecoder;
 use crate::http::error::ParseError;
 use crate::http::framing::{BodyLength, Expectation};
 use crate::http::response;
-use crate::net::deadline::Deadline;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::transport::Transport;
 use crate::server::conn_state::{Evicted, Slot};
 
 /// What is read from the connection at once while chunks are taken apart.
@@ -41,7 +41,7 @@ pub enum Leftover {
 
 /// The content of one request.
 pub struct Intake<'a, S> {
-    stream: &'a mut Deadline<S>,
+    stream: &'a mut DeadlineStream<S>,
     slot: &'a Slot,
     /// What came together with the head.
     early: &'a [u8],
@@ -62,11 +62,11 @@ enum Rest {
     Chunked(Box<ChunkedDecoder>),
 }
 
-impl<'a, S: Stream> Intake<'a, S> {
+impl<'a, S: Transport> Intake<'a, S> {
     /// The content that `framing` delimits; `early` is what follows the head in the inbox. While more of it is awaited the connection
     /// may be evicted, as while a head is: a request begins to count when all of it is here.
     pub fn new(
-        stream: &'a mut Deadline<S>,
+        stream: &'a mut DeadlineStream<S>,
         slot: &'a Slot,
         early: &'a [u8],
         framing: BodyLength,
@@ -208,7 +208,7 @@ impl<'a, S: Stream> Intake<'a, S> {
     }
 }
 
-impl<S: Stream> Read for Intake<'_, S> {
+impl<S: Transport> Read for Intake<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.broken.is_some() {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -243,7 +243,7 @@ impl<S: Stream> Read for Intake<'_, S> {
     }
 }
 
-impl<S: Stream> Content for Intake<'_, S> {
+impl<S: Transport> Content for Intake<'_, S> {
     fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
         if let Rest::Chunked(decoder) = &self.rest {
             decoder.trailers().for_each(|(name, value)| each(name, value));

@@ -10,8 +10,8 @@ use crate::files::read_at::read_at;
 use crate::files::version::{Freshness, Stamp};
 use crate::handlers::message::{Body, OpenFile, Response, Slice, Source};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
-use crate::net::deadline::Deadline;
-use crate::net::transport::Stream;
+use crate::net::deadline::DeadlineStream;
+use crate::net::transport::Transport;
 use crate::server::file_buffer::{Piece, SMALL_BYTES};
 use crate::server::response_framing::{Delimiter, Plan, Sending};
 
@@ -51,7 +51,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Whatever the connection fails with.
-    pub fn flush<S: Stream>(&mut self, to: &mut Deadline<S>) -> io::Result<()> {
+    pub fn flush<S: Transport>(&mut self, to: &mut DeadlineStream<S>) -> io::Result<()> {
         if self.bytes.is_empty() {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Outbox {
         }
     }
 
-    fn flush_above<S: Stream>(&mut self, limit: usize, to: &mut Deadline<S>) -> io::Result<()> {
+    fn flush_above<S: Transport>(&mut self, limit: usize, to: &mut DeadlineStream<S>) -> io::Result<()> {
         if self.bytes.len() >= limit { self.flush(to) } else { Ok(()) }
     }
 }
@@ -93,9 +93,9 @@ pub enum Sent {
 ///
 /// # Errors
 /// Whatever the connection fails with.
-pub fn content<S: Stream>(
+pub fn content<S: Transport>(
     outbox: &mut Outbox,
-    to: &mut Deadline<S>,
+    to: &mut DeadlineStream<S>,
     response: &mut Response,
     plan: Plan,
     limits: &Limits,
@@ -128,7 +128,12 @@ pub fn content<S: Stream>(
 }
 
 /// Sends a part of a representation through the outbox.
-fn source_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, source: &Source, slice: Slice) -> io::Result<Sent> {
+fn source_slice<S: Transport>(
+    outbox: &mut Outbox,
+    to: &mut DeadlineStream<S>,
+    source: &Source,
+    slice: Slice,
+) -> io::Result<Sent> {
     match source {
         Source::Kept(kept) => {
             let bytes = kept.part(slice.start, slice.length);
@@ -136,7 +141,7 @@ fn source_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, source: &S
                 outbox.bytes.extend_from_slice(bytes);
                 outbox.flush_above(GATHERED_BYTES, to)?;
             } else {
-                to.write_both(&outbox.bytes, bytes)?;
+                to.write_all_vectored(&outbox.bytes, bytes)?;
                 outbox.bytes.clear();
             }
             Ok(Sent::Whole(slice.length))
@@ -148,10 +153,10 @@ fn source_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, source: &S
 /// Sends a part of a file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn file_slice<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, open: &OpenFile, slice: Slice) -> io::Result<Sent> {
+fn file_slice<S: Transport>(outbox: &mut Outbox, to: &mut DeadlineStream<S>, open: &OpenFile, slice: Slice) -> io::Result<Sent> {
     let mut piece = Piece::of(slice.length);
     if let Some(bytes) = piece.send_queue_bytes_max() {
-        to.limit_send_queue(bytes);
+        to.set_send_buffer_size(bytes);
     }
     let mut reading = Reading { open, at: slice.start, left: slice.length };
     let result = match piece.large() {
@@ -174,7 +179,11 @@ enum Trouble {
 }
 
 /// Reads pieces into the outbox, behind what waits there, and sends it whenever it is full.
-fn in_small_pieces<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, reading: &mut Reading<'_>) -> Result<(), Trouble> {
+fn in_small_pieces<S: Transport>(
+    outbox: &mut Outbox,
+    to: &mut DeadlineStream<S>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Trouble> {
     while reading.left > 0 {
         // The answers before this one, or its head, may have filled it.
         outbox.flush_above(SMALL_BYTES, to).map_err(Trouble::Connection)?;
@@ -190,9 +199,9 @@ fn in_small_pieces<S: Stream>(outbox: &mut Outbox, to: &mut Deadline<S>, reading
 }
 
 /// Reads pieces into a large buffer, the first behind what waits in the outbox, and sends each.
-fn in_large_pieces<S: Stream>(
+fn in_large_pieces<S: Transport>(
     outbox: &mut Outbox,
-    to: &mut Deadline<S>,
+    to: &mut DeadlineStream<S>,
     reading: &mut Reading<'_>,
     buffer: &mut [u8],
 ) -> Result<(), Trouble> {
@@ -245,9 +254,9 @@ fn changed(open: &OpenFile) -> Freshness {
 }
 
 /// Sends a stream, in chunks or up to the close.
-fn stream<S: Stream>(
+fn stream<S: Transport>(
     outbox: &mut Outbox,
-    to: &mut Deadline<S>,
+    to: &mut DeadlineStream<S>,
     mut source: Box<dyn Read + Send>,
     how: Delimiter,
     limits: &Limits,
@@ -295,7 +304,7 @@ mod tests {
     use crate::http::method::Method;
     use crate::http::request::Version;
     use crate::http::status::StatusCode;
-    use crate::net::memory::Scripted;
+    use crate::net::memory::MemoryTransport;
     use crate::server::response_framing;
 
     #[test]
@@ -311,8 +320,8 @@ mod tests {
             let mut response = Response::new(StatusCode::OK);
             response.body = Body::Stream(Box::new(io::Cursor::new(source.to_vec())));
             let plan = response_framing::plan(&response, Some(Method::Get), version, KeepAlive::Yes);
-            let mut client = Scripted::default();
-            let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
+            let mut client = MemoryTransport::default();
+            let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox::default();
             content(&mut outbox, &mut to, &mut response, plan, &Limits::default()).unwrap();
             outbox.flush(&mut to).unwrap();
@@ -326,8 +335,8 @@ mod tests {
         File::create(&path).unwrap().write_all(&[b'x'; 1000]).unwrap();
         let full = SMALL_BYTES;
         for waiting in [0, 1, full - 1001, full - 1000, full - 1, full, full + 1] {
-            let mut client = Scripted::default();
-            let mut to = Deadline::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
+            let mut client = MemoryTransport::default();
+            let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
             let stamp = Stamp::of(&file.metadata().unwrap());
