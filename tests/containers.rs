@@ -61,7 +61,7 @@ fn words(variables: &[(String, String)]) -> Vec<String> {
 /// How long a server takes to end, at most: it drains, then finishes what it has begun.
 fn time_to_end(variables: &[(String, String)]) -> Duration {
     let drain = variables.iter().rfind(|(name, _)| name == "THREADBARE_DRAIN").expect("THREADBARE_DRAIN");
-    Duration::from_secs(drain.1.parse().unwrap()) + Limits::default().grace_time_max
+    Duration::from_secs(drain.1.parse().unwrap()) + Limits::default().shutdown_timeout
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, UNIX_EPOCH};
 
 use divan::Bencher;
-use threadbare::config::headers::CommonFields;
+use threadbare::config::headers::DefaultHeaders;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
 use threadbare::http::framing::KeepAlive;
@@ -21,7 +21,7 @@ pub fn encode() -> impl FnMut() {
         .with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         .with("Accept-Ranges", "bytes")
         .with("Cache-Control", "no-cache");
-    let (mut out, common) = (Vec::new(), CommonFields::default());
+    let (mut out, common) = (Vec::new(), DefaultHeaders::default());
     move || {
         out.clear();
         let response = black_box(&response);

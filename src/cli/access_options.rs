@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::config::cache_policy::Sharing;
-use crate::config::{Bind, Hosts, Sandbox};
+use crate::config::{AllowedHosts, Bind, Sandbox};
 use crate::handlers::credentials::{self, Auth};
 use crate::http::target::Authority;
 
@@ -51,12 +51,12 @@ fn auth_entry(text: &str) -> Result<String, &'static str> {
 
 impl Guests {
     /// By which names we are asked on these addresses. Where others can reach us, they do so by names that we do not know.
-    pub fn hosts(&self, bind: &Bind) -> Hosts {
+    pub fn hosts(&self, bind: &Bind) -> AllowedHosts {
         let any = self.allow_host.iter().any(|name| name == "*");
         if any || (!bind.is_loopback() && self.allow_host.is_empty()) {
-            Hosts::Any
+            AllowedHosts::Any
         } else {
-            Hosts::Own { also: self.allow_host.clone() }
+            AllowedHosts::Local { extra: self.allow_host.clone() }
         }
     }
 

@@ -14,8 +14,8 @@ pub fn limits() -> [(&'static str, String); 6] {
     [
         ("target", format!("{} bytes (414)", limits.head.target_bytes_max)),
         ("head", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
-        ("head in", format!("{} s (408)", limits.head_time_max.as_secs())),
-        ("next request in", format!("{} s, then the connection closes", limits.idle_time_max.as_secs())),
+        ("head in", format!("{} s (408)", limits.header_timeout.as_secs())),
+        ("next request in", format!("{} s, then the connection closes", limits.keep_alive_timeout.as_secs())),
         ("content of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
         ("connections", format!("{}; then the oldest idle one makes room", limits.connections_max)),
     ]

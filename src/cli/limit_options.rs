@@ -24,11 +24,11 @@ pub struct Bounds {
     pub max_connections: u32,
 
     /// How long a request head may take in all
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_time_max.as_secs(), value_parser = seconds(), env = "THREADBARE_HEAD_TIMEOUT")]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().header_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_HEAD_TIMEOUT")]
     pub head_timeout: u64,
 
     /// How long a connection may wait for its next request
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle_time_max.as_secs(), value_parser = seconds(), env = "THREADBARE_IDLE_TIMEOUT")]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().keep_alive_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_IDLE_TIMEOUT")]
     pub idle_timeout: u64,
 
     /// Small files that are kept in memory, in MiB; 0 is none
@@ -36,7 +36,7 @@ pub struct Bounds {
     pub cache_memory: u32,
 
     /// How long requests in flight may take to finish after the first signal
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().grace_time_max.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400), env = "THREADBARE_GRACE")]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().shutdown_timeout.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(..=86_400), env = "THREADBARE_GRACE")]
     pub grace: u64,
 }
 
@@ -54,10 +54,10 @@ impl Bounds {
     pub fn limits(&self) -> Limits {
         Limits {
             connections_max: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
-            head_time_max: Duration::from_secs(self.head_timeout),
-            idle_time_max: Duration::from_secs(self.idle_timeout),
+            header_timeout: Duration::from_secs(self.head_timeout),
+            keep_alive_timeout: Duration::from_secs(self.idle_timeout),
             cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(0).saturating_mul(MEBIBYTE),
-            grace_time_max: Duration::from_secs(self.grace),
+            shutdown_timeout: Duration::from_secs(self.grace),
             ..Limits::default()
         }
     }

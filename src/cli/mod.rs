@@ -147,7 +147,7 @@ pub fn command() -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Bind, Hosts};
+    use crate::config::{AllowedHosts, Bind};
 
     #[test]
     fn the_definitions_are_consistent() {
@@ -161,14 +161,14 @@ mod tests {
         assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
         assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));
         assert_eq!(config("threadbare --index a --index b").unwrap().index, ["a", "b"]);
-        let own = |also: &[&str]| Hosts::Own { also: also.iter().map(ToString::to_string).collect() };
+        let own = |also: &[&str]| AllowedHosts::Local { extra: also.iter().map(ToString::to_string).collect() };
         for (words, hosts, why) in [
             ("threadbare", own(&[]), "only this machine can reach it"),
             ("threadbare -b 127.0.0.2 -b ::1", own(&[]), "both are this machine"),
-            ("threadbare -b ::1 -b 192.0.2.1", Hosts::Any, "one of them is not"),
-            ("threadbare --lan", Hosts::Any, "by names that we do not know"),
+            ("threadbare -b ::1 -b 192.0.2.1", AllowedHosts::Any, "one of them is not"),
+            ("threadbare --lan", AllowedHosts::Any, "by names that we do not know"),
             ("threadbare --lan --allow-host a.test", own(&["a.test"]), "but for those we know now"),
-            ("threadbare --allow-host a.test --allow-host *", Hosts::Any, "any is any"),
+            ("threadbare --allow-host a.test --allow-host *", AllowedHosts::Any, "any is any"),
         ] {
             assert_eq!(config(words).unwrap().hosts, hosts, "{words}: {why}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use crate::config::{Preface, Proxies};
+use crate::config::{Preface, ProxyConfig};
 use crate::http::forwarded::{IpNet, TrustedProxies};
 
 /// What a proxy or a balancer in front is to us.
@@ -27,8 +27,8 @@ pub struct BehindProxies {
 
 impl BehindProxies {
     /// What they are to us.
-    pub fn proxies(&self) -> Proxies {
+    pub fn proxies(&self) -> ProxyConfig {
         let preface = if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None };
-        Proxies { trusted: TrustedProxies::new(self.trust_proxy.clone()), preface, drain_time: Duration::from_secs(self.drain) }
+        ProxyConfig { trusted: TrustedProxies::new(self.trust_proxy.clone()), preface, drain: Duration::from_secs(self.drain) }
     }
 }

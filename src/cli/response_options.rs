@@ -3,10 +3,10 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::config::cache_policy::{Caching, Sharing};
+use crate::config::cache_policy::{CachePolicy, Sharing};
 use crate::config::glob::Glob;
-use crate::config::headers::{CommonField, CommonFields};
-use crate::config::{Cors, Tagging, Typing};
+use crate::config::headers::{DefaultHeader, DefaultHeaders};
+use crate::config::{Cors, EtagSource, MimeTypes};
 use crate::files::content_hash::CAN_HASH;
 use crate::http::grammar::is_token;
 use crate::http::origin::{self, AllowedOrigins, EXPOSED};
@@ -36,8 +36,8 @@ pub struct Answers {
     pub etag: Etag,
 
     /// A field for every answer ('X-Frame-Options: DENY'); Cache-Control is for files alone; may be given more than once
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = CommonField::parse, allow_hyphen_values = true, env = "THREADBARE_HEADER", value_delimiter = '\n')]
-    pub header: Vec<CommonField>,
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = DefaultHeader::parse, allow_hyphen_values = true, env = "THREADBARE_HEADER", value_delimiter = '\n')]
+    pub header: Vec<DefaultHeader>,
 
     /// Let pages of that site (scheme://host or scheme://host:port) read the answers, also with passwords that the browser keeps;
     /// without ORIGIN, those of all sites, never with these; may be given more than once
@@ -93,24 +93,24 @@ fn charset(text: &str) -> Result<String, &'static str> {
 
 impl Answers {
     /// Of which media types files are.
-    pub fn typing(&self) -> Typing {
+    pub fn typing(&self) -> MimeTypes {
         // Of two types for one extension, the last one typed is meant.
         let own = self.mime.iter().rev().cloned().collect();
-        Typing { own, charset: Some(self.charset.clone()).filter(|name| name != "none") }
+        MimeTypes { overrides: own, charset: Some(self.charset.clone()).filter(|name| name != "none") }
     }
 
     /// How long caches may use files without asking. What was typed as a field says it for all files that never change under their name.
-    pub fn caching(&self, sharing: Sharing) -> Caching {
-        let caching = Caching::for_seconds(self.cache.unwrap_or(0), self.immutable.clone(), sharing);
+    pub fn caching(&self, sharing: Sharing) -> CachePolicy {
+        let caching = CachePolicy::for_seconds(self.cache.unwrap_or(0), self.immutable.clone(), sharing);
         let typed: Vec<&str> = self.typed_caching().collect();
-        if typed.is_empty() { caching } else { Caching { otherwise: typed.join(", ").into(), ..caching } }
+        if typed.is_empty() { caching } else { CachePolicy { default: typed.join(", ").into(), ..caching } }
     }
 
     /// By what two versions of a file are told apart.
-    pub fn tagging(&self) -> Tagging {
+    pub fn tagging(&self) -> EtagSource {
         match self.etag {
-            Etag::Mtime => Tagging::ByTime,
-            Etag::Content => Tagging::ByContent,
+            Etag::Mtime => EtagSource::Mtime,
+            Etag::Content => EtagSource::Content,
         }
     }
 
@@ -134,15 +134,15 @@ impl Answers {
     }
 
     /// Fields for every answer, as they were typed.
-    fn given(&self) -> Vec<CommonField> {
+    fn given(&self) -> Vec<DefaultHeader> {
         self.header.iter().filter(|field| !field.is(CACHE_CONTROL)).cloned().collect()
     }
 
     /// What every answer carries.
-    pub fn common(&self) -> CommonFields {
+    pub fn common(&self) -> DefaultHeaders {
         let open = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
         let is_open = self.cors().is_some_and(|cors| cors.origins == AllowedOrigins::Any);
-        CommonFields::new(&self.given(), if is_open { &open } else { &[] })
+        DefaultHeaders::new(&self.given(), if is_open { &open } else { &[] })
     }
 
     /// The pages of which other sites may read our answers.

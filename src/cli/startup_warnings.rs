@@ -2,7 +2,7 @@
 
 use log::Level;
 
-use crate::config::{Fallback, Hosts, Precompressed, Preface};
+use crate::config::{AllowedHosts, Fallback, Precompressed, Preface};
 use crate::handlers::app::App;
 use crate::os::sandbox::Confined;
 
@@ -31,7 +31,7 @@ pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Ad
         say(Level::Warn, "running as root; for ports below 1024 use socket activation, setcap cap_net_bind_service or setpriv");
     }
     let is_reachable = !app.config.bind.is_loopback();
-    if is_reachable && app.config.hosts == Hosts::Any {
+    if is_reachable && app.config.hosts == AllowedHosts::Any {
         say(Level::Info, "reachable by any name; --allow-host NAME accepts only localhost, addresses and that name");
     }
     if is_reachable && app.config.proxies.preface == Preface::ProxyProtocol && app.config.proxies.trusted.is_empty() {

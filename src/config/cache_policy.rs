@@ -18,35 +18,35 @@ pub enum Sharing {
 
 /// What Cache-Control says of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caching {
+pub struct CachePolicy {
     /// Of most of them.
-    pub otherwise: Cow<'static, str>,
+    pub default: Cow<'static, str>,
     /// Of those whose content never changes under their name: these.
     pub immutable: Vec<Glob>,
     /// Who may keep them.
     pub sharing: Sharing,
 }
 
-impl Caching {
+impl CachePolicy {
     /// A cache must ask each time, whatever it is.
-    pub const ALWAYS_ASK: Caching =
-        Caching { otherwise: Cow::Borrowed("no-cache"), immutable: Vec::new(), sharing: Sharing::Public };
+    pub const ALWAYS_ASK: CachePolicy =
+        CachePolicy { default: Cow::Borrowed("no-cache"), immutable: Vec::new(), sharing: Sharing::Public };
 
     /// So many seconds for most files, and for ever for those.
-    pub fn for_seconds(seconds: u32, immutable: Vec<Glob>, sharing: Sharing) -> Caching {
+    pub fn for_seconds(seconds: u32, immutable: Vec<Glob>, sharing: Sharing) -> CachePolicy {
         let otherwise = match (seconds, sharing) {
             (0, _) => Cow::Borrowed("no-cache"),
             (_, Sharing::Public) => format!("max-age={seconds}").into(),
             (_, Sharing::Private) => format!("private, max-age={seconds}").into(),
         };
-        Caching { otherwise, immutable, sharing }
+        CachePolicy { default: otherwise, immutable, sharing }
     }
 
     /// The value of Cache-Control for the file of that path, beneath the root.
-    pub fn of_path(&self, path: &[u8]) -> Cow<'static, str> {
+    pub fn header_for(&self, path: &[u8]) -> Cow<'static, str> {
         let is_immutable = self.immutable.iter().any(|glob| glob.matches(path));
         match (is_immutable, self.sharing) {
-            (false, _) => self.otherwise.clone(),
+            (false, _) => self.default.clone(),
             // A year is how "for ever" is written.
             (true, Sharing::Public) => "public, max-age=31536000, immutable".into(),
             (true, Sharing::Private) => "private, max-age=31536000, immutable".into(),
@@ -72,9 +72,9 @@ mod tests {
             (60, Public, "x/logo.svg", "public, max-age=31536000, immutable", "the second pattern"),
         ] {
             let globs = vec![Glob::parse("a/*.js").unwrap(), Glob::parse("*.svg").unwrap()];
-            let caching = Caching::for_seconds(seconds, globs, sharing);
-            assert_eq!(caching.of_path(path.as_bytes()), want, "{path}: {why}");
+            let caching = CachePolicy::for_seconds(seconds, globs, sharing);
+            assert_eq!(caching.header_for(path.as_bytes()), want, "{path}: {why}");
         }
-        assert_eq!(Caching::ALWAYS_ASK, Caching::for_seconds(0, Vec::new(), Public));
+        assert_eq!(CachePolicy::ALWAYS_ASK, CachePolicy::for_seconds(0, Vec::new(), Public));
     }
 }

@@ -8,7 +8,7 @@ use crate::http::response::write_header;
 
 /// A field that is added to every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommonField {
+pub struct DefaultHeader {
     /// Its name.
     pub name: String,
     /// Its value.
@@ -16,7 +16,7 @@ pub struct CommonField {
 }
 
 /// Fields that are not for everybody to set, and why. Names are in lower case.
-const OWNED: &[(&[&str], &str)] = &[
+const RESERVED_HEADERS: &[(&[&str], &str)] = &[
     (
         &[
             "connection",
@@ -47,13 +47,13 @@ const OWNED: &[(&[&str], &str)] = &[
 /// The fields that `--cors` is about begin like this.
 const ACCESS_CONTROL: &str = "access-control-";
 
-impl CommonField {
+impl DefaultHeader {
     /// Reads a field as a person writes it: `Name: value`.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
     // field-line = field-name ":" OWS field-value OWS
-    pub fn parse(text: &str) -> Result<CommonField, String> {
+    pub fn parse(text: &str) -> Result<DefaultHeader, String> {
         let (name, value) = text.split_once(':').ok_or("write 'Name: value'")?;
         let value = std::str::from_utf8(trim_ows(value.as_bytes())).unwrap_or_default();
         if !is_token(name.as_bytes()) {
@@ -63,13 +63,13 @@ impl CommonField {
             return Err("a value is one line: no line ends and no control characters".to_owned());
         }
         let lower = name.to_ascii_lowercase();
-        if let Some((_, why)) = OWNED.iter().find(|(names, _)| names.contains(&&*lower)) {
+        if let Some((_, why)) = RESERVED_HEADERS.iter().find(|(names, _)| names.contains(&&*lower)) {
             return Err(format!("{name} is not yours to set: {why}"));
         }
         if lower.starts_with(ACCESS_CONTROL) {
             return Err(format!("{name} is not yours to set: --cors does, and answers what browsers ask before"));
         }
-        Ok(CommonField { name: name.to_owned(), value: value.to_owned() })
+        Ok(DefaultHeader { name: name.to_owned(), value: value.to_owned() })
     }
 
     /// Whether it has that name.
@@ -80,19 +80,19 @@ impl CommonField {
 
 /// The field lines that every response carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommonFields {
+pub struct DefaultHeaders {
     lines: Vec<u8>,
 }
 
-impl Default for CommonFields {
-    fn default() -> CommonFields {
-        CommonFields::new(&[], &[])
+impl Default for DefaultHeaders {
+    fn default() -> DefaultHeaders {
+        DefaultHeaders::new(&[], &[])
     }
 }
 
-impl CommonFields {
+impl DefaultHeaders {
     /// Spells them. `given` may say who we are instead of us.
-    pub fn new(given: &[CommonField], others: &[(&str, &str)]) -> CommonFields {
+    pub fn new(given: &[DefaultHeader], others: &[(&str, &str)]) -> DefaultHeaders {
         let mut lines = Vec::new();
         let mut add = |name: &str, value: &str| {
             if !given.iter().any(|field| field.is(name)) {
@@ -106,7 +106,7 @@ impl CommonFields {
         for field in given {
             write_header(&mut lines, &field.name, field.value.as_bytes());
         }
-        CommonFields { lines }
+        DefaultHeaders { lines }
     }
 
     /// The lines, each with its CRLF.
@@ -152,7 +152,7 @@ mod tests {
             ("Content-Type: text/html", Err("--mime"), "of a file, with another flag"),
             ("Access-Control-Allow-Origin: *", Err("--cors"), "with another flag"),
         ] {
-            match (CommonField::parse(text), want) {
+            match (DefaultHeader::parse(text), want) {
                 (Ok(field), Ok(want)) => assert_eq!((&*field.name, &*field.value), want, "{why}"),
                 (Err(got), Err(want)) => assert!(got.contains(want), "{why}: {got}"),
                 (got, want) => panic!("{text:?}: {why}: {got:?} instead of {want:?}"),
@@ -162,9 +162,10 @@ mod tests {
 
     #[test]
     fn lines() {
-        let field = |text| CommonField::parse(text).unwrap();
-        let spelled =
-            |given: &[CommonField], others: &[(&str, &str)]| String::from_utf8(CommonFields::new(given, others).lines).unwrap();
+        let field = |text| DefaultHeader::parse(text).unwrap();
+        let spelled = |given: &[DefaultHeader], others: &[(&str, &str)]| {
+            String::from_utf8(DefaultHeaders::new(given, others).lines).unwrap()
+        };
         assert_eq!(spelled(&[], &[]), "Server: threadbare\r\n");
         assert_eq!(spelled(&[], &[("X-O", "1")]), "Server: threadbare\r\nX-O: 1\r\n");
         let given = [field("Set-Cookie: a=b"), field("Set-Cookie: c=d"), field("server: me")];

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::cache_policy::Caching;
-use crate::config::headers::CommonFields;
+use crate::config::cache_policy::CachePolicy;
+use crate::config::headers::DefaultHeaders;
 use crate::http::forwarded::TrustedProxies;
 use crate::http::headers::Headers;
 use crate::http::negotiation::AcceptedCodings;
@@ -38,7 +38,7 @@ pub struct Config {
     /// Whether links that leave the root are followed.
     pub symlinks: Symlinks,
     /// By which names we are asked.
-    pub hosts: Hosts,
+    pub hosts: AllowedHosts,
     /// Whether the kernel holds us to what we need.
     pub sandbox: Sandbox,
     /// Whether the built-in routes answer.
@@ -48,17 +48,17 @@ pub struct Config {
     /// What is sent to who goes to a page that is not there.
     pub fallback: Fallback,
     /// Of which media types files are.
-    pub typing: Typing,
+    pub typing: MimeTypes,
     /// How long caches may use them without asking.
-    pub caching: Caching,
+    pub caching: CachePolicy,
     /// By what two versions of one are told apart.
-    pub tagging: Tagging,
+    pub tagging: EtagSource,
     /// What every response carries.
-    pub common: CommonFields,
+    pub common: DefaultHeaders,
     /// The pages of which other sites may read our answers; `None`: of none.
     pub cors: Option<Cors>,
     /// Who stands before us.
-    pub proxies: Proxies,
+    pub proxies: ProxyConfig,
     /// The limits.
     pub limits: Limits,
 }
@@ -114,13 +114,13 @@ pub enum Symlinks {
 
 /// By which names we are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hosts {
+pub enum AllowedHosts {
     /// By any.
     Any,
     /// By `localhost`, an address, and these.
-    Own {
+    Local {
         /// Names that were given by `--allow-host`.
-        also: Vec<String>,
+        extra: Vec<String>,
     },
 }
 
@@ -155,27 +155,27 @@ pub struct Cors {
 
 /// Of which media types files are, where somebody knows better than the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typing {
+pub struct MimeTypes {
     /// Extensions in lower case, and the types of files that have them.
-    pub own: Vec<(String, String)>,
+    pub overrides: Vec<(String, String)>,
     /// In which charset texts are. `None` says nothing about it.
     pub charset: Option<String>,
 }
 
-impl Default for Typing {
-    fn default() -> Typing {
-        Typing { own: Vec::new(), charset: Some("utf-8".to_owned()) }
+impl Default for MimeTypes {
+    fn default() -> MimeTypes {
+        MimeTypes { overrides: Vec::new(), charset: Some("utf-8".to_owned()) }
     }
 }
 
 /// By what two versions of one file are told apart (RFC 9110 §8.8.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tagging {
+pub enum EtagSource {
     /// By its length and the time of its last change: looking costs nothing.
     #[default]
-    ByTime,
+    Mtime,
     /// By a hash of its content: it has to be read once, and is the same wherever the content is, whatever the clocks say.
-    ByContent,
+    Content,
 }
 
 /// Whether a file may have others beside it that hold the same in another coding.
@@ -208,13 +208,13 @@ pub enum Fallback {
 
 /// What a proxy or a balancer in front is to us.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies {
+pub struct ProxyConfig {
     /// Whose word counts when it is said for whom a request is.
     pub trusted: TrustedProxies,
     /// What every connection begins with.
     pub preface: Preface,
     /// How long newcomers are still served after the first signal: a balancer needs so long to see that others must take them.
-    pub drain_time: Duration,
+    pub drain: Duration,
 }
 
 /// What a connection begins with.
@@ -244,21 +244,21 @@ pub struct Limits {
     /// Live connections. Each costs a thread and about 10 KiB; the machine's own limits may lower it.
     pub connections_max: usize,
     /// How long a request head may take in all, from accept or from its first byte. 10 s: Apache allows 20 to 40.
-    pub head_time_max: Duration,
+    pub header_timeout: Duration,
     /// How long a connection may wait for its next request. 15 s: long enough for a person who reads a page, short enough for
     /// a server with many of them.
-    pub idle_time_max: Duration,
+    pub keep_alive_timeout: Duration,
     /// How long content may take beyond what its length allows for.
     pub content_time_base: Duration,
     /// How long a response may take beyond what its length allows for.
     pub response_time_base: Duration,
     /// The slowest client that is served, in bytes a second: 1 KiB/s is a modem of 1990. Content and responses may take their base
     /// time and their length at this rate, all together.
-    pub rate_bytes_per_sec_min: u64,
+    pub min_rate_bytes_per_sec: u64,
     /// How long a response may go without any progress. 10 s: a sleeping laptop loses its download and resumes by a range.
-    pub progress_time_max: Duration,
+    pub stall_timeout: Duration,
     /// How long we listen after our last byte, so that the client gets to read it (RFC 9112 §9.6).
-    pub linger_time_max: Duration,
+    pub linger_timeout: Duration,
     /// How many bytes we throw away while we listen so.
     pub linger_bytes_max: u64,
     /// How much content that nobody has read is taken in to save the connection. 64 KiB is cheaper than a new connection.
@@ -268,7 +268,7 @@ pub struct Limits {
     /// Small files that are kept in memory, in bytes. 64 MiB hold a site of ten thousand pages.
     pub cache_bytes_max: usize,
     /// How long requests in flight are given to finish after the first signal.
-    pub grace_time_max: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -276,25 +276,25 @@ impl Default for Limits {
         Limits {
             head: HeadLimits::default(),
             connections_max: 4096,
-            head_time_max: Duration::from_secs(10),
-            idle_time_max: Duration::from_secs(15),
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(15),
             content_time_base: Duration::from_secs(20),
             response_time_base: Duration::from_secs(20),
-            rate_bytes_per_sec_min: 1024,
-            progress_time_max: Duration::from_secs(10),
-            linger_time_max: Duration::from_secs(2),
+            min_rate_bytes_per_sec: 1024,
+            stall_timeout: Duration::from_secs(10),
+            linger_timeout: Duration::from_secs(2),
             linger_bytes_max: 64 * 1024 * 1024,
             drain_bytes_max: 64 * 1024,
             echo_bytes_max: 1024 * 1024,
             cache_bytes_max: 64 * 1024 * 1024,
-            grace_time_max: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }
 
 impl Limits {
     /// How long `bytes` may take in all, beyond a base time.
-    pub fn time_for(&self, base: Duration, bytes: u64) -> Duration {
-        base.saturating_add(Duration::from_secs(bytes / self.rate_bytes_per_sec_min.max(1)))
+    pub fn timeout_for(&self, base: Duration, bytes: u64) -> Duration {
+        base.saturating_add(Duration::from_secs(bytes / self.min_rate_bytes_per_sec.max(1)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::Typing;
+use crate::config::MimeTypes;
 
 /// Extensions whose type `mime_guess` has wrong, has without its charset, or is asked for so often that it is better looked up
 /// here. Text is UTF-8 today, unless `--charset` says otherwise; XML says itself what it is.
@@ -51,9 +51,9 @@ const UNKNOWN: &str = "application/octet-stream";
 const UTF_8: &str = "; charset=utf-8";
 
 /// The media type of a file of that name.
-pub fn of_name(name: &[u8], typing: &Typing) -> Cow<'static, str> {
+pub fn of_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
     let Some(extension) = extension(name) else { return UNKNOWN.into() };
-    if let Some((_, media_type)) = typing.own.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
+    if let Some((_, media_type)) = typing.overrides.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
         let lacks_charset = media_type.starts_with("text/") && !media_type.to_ascii_lowercase().contains("charset=");
         return match &typing.charset {
             Some(charset) if lacks_charset => format!("{media_type}; charset={charset}").into(),
@@ -115,14 +115,14 @@ mod tests {
             (b"x.\xff", UNKNOWN),
             (b"", UNKNOWN),
         ] {
-            assert_eq!(of_name(name, &Typing::default()), want, "{}", name.escape_ascii());
+            assert_eq!(of_name(name, &MimeTypes::default()), want, "{}", name.escape_ascii());
         }
     }
 
     #[test]
     fn each_row_is_reached_and_each_text_has_its_charset() {
         for (extension, media_type) in TYPES {
-            assert_eq!(of_name(format!("x.{extension}").as_bytes(), &Typing::default()), *media_type);
+            assert_eq!(of_name(format!("x.{extension}").as_bytes(), &MimeTypes::default()), *media_type);
             assert_eq!(media_type.starts_with("text/"), media_type.ends_with("; charset=utf-8"), "{extension}");
         }
     }
@@ -149,7 +149,7 @@ mod tests {
             ("a.json", Some("latin1"), "application/json", "no text"),
             ("a", Some("latin1"), UNKNOWN, "no extension"),
         ] {
-            let typing = Typing { own: own.clone(), charset: charset.map(str::to_owned) };
+            let typing = MimeTypes { overrides: own.clone(), charset: charset.map(str::to_owned) };
             assert_eq!(of_name(name.as_bytes(), &typing), want, "{name}: {why}");
         }
     }

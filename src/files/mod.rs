@@ -23,8 +23,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::config::cache_policy::Caching;
-use crate::config::{Config, Hidden, Listing, Precompressed, Sandbox, Tagging, Typing};
+use crate::config::cache_policy::CachePolicy;
+use crate::config::{Config, EtagSource, Hidden, Listing, MimeTypes, Precompressed, Sandbox};
 use crate::files::representation::Choice;
 use cache::Cache;
 use content_hash::Digests;
@@ -38,10 +38,10 @@ pub struct Site {
     index: Vec<String>,
     listing: Listing,
     hidden: Hidden,
-    typing: Typing,
-    caching: Caching,
+    typing: MimeTypes,
+    caching: CachePolicy,
     choice: Choice,
-    tagging: Tagging,
+    tagging: EtagSource,
     digests: Digests,
     cache: Cache,
 }
@@ -112,11 +112,11 @@ pub(crate) mod scratch {
     use std::{env, fs, process};
 
     use super::Site;
-    use crate::config::cache_policy::Caching;
-    use crate::config::headers::CommonFields;
+    use crate::config::cache_policy::CachePolicy;
+    use crate::config::headers::DefaultHeaders;
     use crate::config::{
-        Bind, Config, Fallback, Hidden, Hosts, Limits, Listing, Precompressed, Proxies, Routes, Sandbox, Symlinks, Tagging,
-        Typing,
+        AllowedHosts, Bind, Config, EtagSource, Fallback, Hidden, Limits, Listing, MimeTypes, Precompressed, ProxyConfig, Routes,
+        Sandbox, Symlinks,
     };
 
     pub(crate) struct Scratch {
@@ -163,17 +163,17 @@ pub(crate) mod scratch {
                 listing: Listing::Shown,
                 hidden: Hidden::NotFound,
                 symlinks: Symlinks::Within,
-                hosts: Hosts::Any,
+                hosts: AllowedHosts::Any,
                 sandbox: Sandbox::Off,
                 routes: Routes::On,
-                typing: Typing::default(),
-                caching: Caching::ALWAYS_ASK,
-                tagging: Tagging::ByTime,
-                common: CommonFields::default(),
+                typing: MimeTypes::default(),
+                caching: CachePolicy::ALWAYS_ASK,
+                tagging: EtagSource::Mtime,
+                common: DefaultHeaders::default(),
                 cors: None,
                 precompressed: Precompressed::Off,
                 fallback: Fallback::None,
-                proxies: Proxies::default(),
+                proxies: ProxyConfig::default(),
                 limits: Limits::default(),
             };
             change(&mut config);

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::Tagging;
+use crate::config::EtagSource;
 use crate::files::representation::{Description, Kept, Representation};
 use crate::files::root::{Opened, Root};
 use crate::files::version::Stamp;
@@ -153,13 +153,13 @@ fn describe(site: &Site, open: OpenFile, place: &Place<'_>, now: SystemTime) -> 
     let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
     let description = Description {
         media_type: media_type::of_name(name, &site.typing),
-        cache_control: site.caching.of_path(place.path),
+        cache_control: site.caching.header_for(place.path),
         coding: place.coding,
         choice: site.choice,
     };
     let digest = match site.tagging {
-        Tagging::ByTime => None,
-        Tagging::ByContent => site.digests.of(&open.file, &open.stamp),
+        EtagSource::Mtime => None,
+        EtagSource::Content => site.digests.of(&open.file, &open.stamp),
     };
     let representation = Representation::of(&open.stamp, digest.as_ref(), description, now);
     Box::new(FoundFile { open, representation })

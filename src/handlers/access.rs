@@ -3,7 +3,7 @@
 //! In this order: whoever asks for a name that is none of ours, whoever does not say who they are where that is asked for, and pages
 //! of other sites that ask for what they should not see. None of the answers holds a byte of the site.
 
-use crate::config::Hosts;
+use crate::config::AllowedHosts;
 use crate::handlers::app::App;
 use crate::handlers::credentials::Verdict;
 use crate::handlers::message::{Request, Response};
@@ -16,7 +16,7 @@ use crate::http::status::StatusCode;
 // None of these is inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
 pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
-    let Hosts::Own { also } = &app.config.hosts else { return None };
+    let AllowedHosts::Local { extra: also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
     let host = request.target.authority?.host;
     let is_ours = host::is_local_host(host) || also.iter().any(|name| host::host_matches(host, name));

@@ -1,7 +1,7 @@
 //! What is said to pages of other sites? (Fetch §3.3)
 //!
 //! With `--cors` each answer says who may read it, also those that refuse: a script should get to see its 404. Where everybody may, that
-//! is the same in all answers and one of [`CommonFields`](crate::config::headers::CommonFields); here is what depends on who asks.
+//! is the same in all answers and one of [`DefaultHeaders`](crate::config::headers::DefaultHeaders); here is what depends on who asks.
 
 use crate::config::Cors;
 use crate::handlers::message::{Request, Response};

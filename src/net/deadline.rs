@@ -31,7 +31,7 @@ pub struct DeadlineStream<S> {
     stream: S,
     reading: Phase,
     writing: Phase,
-    progress_time_max: Duration,
+    stall_timeout: Duration,
     received: u64,
     written: u64,
     busy_poll: BusyPoll,
@@ -48,11 +48,11 @@ struct Phase {
 
 impl<S: Transport> DeadlineStream<S> {
     /// A connection that begins with reading for at most `read_time_max`, and in which a write may stand still for at most
-    /// `progress_time_max`.
-    pub fn new(stream: S, now: Instant, read_time_max: Duration, progress_time_max: Duration) -> DeadlineStream<S> {
+    /// `stall_timeout`.
+    pub fn new(stream: S, now: Instant, read_time_max: Duration, stall_timeout: Duration) -> DeadlineStream<S> {
         let phase = |limit| Phase { begun: now, limit, first_call: true, applied_timeout: Duration::ZERO };
-        let (reading, writing) = (phase(read_time_max), phase(progress_time_max));
-        DeadlineStream { stream, reading, writing, progress_time_max, received: 0, written: 0, busy_poll: BusyPoll::default() }
+        let (reading, writing) = (phase(read_time_max), phase(stall_timeout));
+        DeadlineStream { stream, reading, writing, stall_timeout, received: 0, written: 0, busy_poll: BusyPoll::default() }
     }
 
     /// From `now` on, all reads together may take `limit`.
@@ -130,7 +130,7 @@ impl<S: Transport> DeadlineStream<S> {
         while !first.is_empty() || !second.is_empty() {
             let now = self.writing.now();
             let stalled = moved.map_or(Duration::ZERO, |moved| now.saturating_duration_since(moved));
-            let patience = self.progress_time_max.saturating_sub(stalled).max(TIMEOUT_MIN);
+            let patience = self.stall_timeout.saturating_sub(stalled).max(TIMEOUT_MIN);
             let timeout = self.writing.remaining(now)?.min(WRITE_TICK).min(patience);
             if timeout != self.writing.applied_timeout {
                 self.stream.set_write_timeout(timeout)?;
@@ -154,7 +154,7 @@ impl<S: Transport> DeadlineStream<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if moved.get_or_insert(now).elapsed() >= self.progress_time_max {
+                    if moved.get_or_insert(now).elapsed() >= self.stall_timeout {
                         return Err(io::ErrorKind::TimedOut.into());
                     }
                 }

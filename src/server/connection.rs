@@ -92,7 +92,7 @@ impl<'a, S: Transport> Connection<'a, S> {
             app,
             from: Client::from_peer(peer),
             slot,
-            stream: DeadlineStream::new(stream, Instant::now(), limits.head_time_max, limits.progress_time_max),
+            stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.stall_timeout),
             inbox: ReadBuffer::new(limits.head.head_bytes_max + 4),
             parser: RequestParser::new(limits.head),
             outbox: Outbox::default(),
@@ -152,7 +152,7 @@ impl<'a, S: Transport> Connection<'a, S> {
                 if is_waiting || !self.inbox.is_empty() {
                     is_due = true;
                     self.slot.head(now).map_err(evicted)?;
-                    self.stream.begin_reading(now, limits.head_time_max);
+                    self.stream.begin_reading(now, limits.header_timeout);
                 } else if let Some(count) = self.fill_soon()? {
                     match count {
                         0 => return Err(self.end_of_input()),
@@ -163,7 +163,7 @@ impl<'a, S: Transport> Connection<'a, S> {
                     self.inbox.shrink();
                     self.outbox.rest();
                     self.slot.idle(now).map_err(evicted)?;
-                    self.stream.begin_reading(now, limits.idle_time_max);
+                    self.stream.begin_reading(now, limits.keep_alive_timeout);
                 }
             }
             match self.inbox.fill(&mut self.stream) {
@@ -354,7 +354,7 @@ impl<'a, S: Transport> Connection<'a, S> {
         }
         let now = Instant::now();
         if (ended.client_may_still_send() || !self.inbox.is_empty()) && !ended.is_lost() && self.slot.idle(now).is_ok() {
-            self.stream.linger(now, limits.linger_time_max, limits.linger_bytes_max);
+            self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }
     }
 }

@@ -105,7 +105,7 @@ impl<S: Transport> Delivery<'_, S> {
         }
         let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
-        self.stream.begin_writing(Instant::now(), self.config.limits.time_for(self.config.limits.response_time_base, length));
+        self.stream.begin_writing(Instant::now(), self.config.limits.timeout_for(self.config.limits.response_time_base, length));
         (content_from, response_writer::content(self.outbox, self.stream, &mut response, plan, &self.config.limits))
     }
 

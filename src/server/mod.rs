@@ -31,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 
-use crate::config::headers::CommonFields;
+use crate::config::headers::DefaultHeaders;
 use crate::handlers::app::App;
 use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
@@ -96,7 +96,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
         door.receive(&listeners, &app.stop, None);
         app.stop.is_heard();
         app.notify.say(State::Stopping);
-        let drain_time = app.config.proxies.drain_time;
+        let drain_time = app.config.proxies.drain;
         if !drain_time.is_zero() {
             info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());
             // What wakes us when we are asked to stop has done so, and would not let us wait any more.
@@ -124,7 +124,7 @@ fn drain(live: &Live, app: &App) -> Stopped {
         live.evict_waiting(now, IDLE_AGE_WHEN_STOPPING, HEAD_AGE_WHEN_STOPPING);
         match live.wait_for_one_to_leave(Duration::from_millis(20)) {
             0 => return Stopped::Drained,
-            left if began.elapsed() >= app.config.limits.grace_time_max => return Stopped::Cut(left),
+            left if began.elapsed() >= app.config.limits.shutdown_timeout => return Stopped::Cut(left),
             _ => {}
         }
     }
@@ -132,7 +132,7 @@ fn drain(live: &Live, app: &App) -> Stopped {
 
 /// Where connections come in.
 struct Door<'door, 'scope, 'env, 'live: 'scope> {
-    common: &'door CommonFields,
+    common: &'door DefaultHeaders,
     /// Where is counted who comes; `None` is nowhere.
     metrics: Option<&'door Metrics>,
     live: &'live Live,

@@ -7,7 +7,7 @@ use std::io;
 
 use log::warn;
 
-use crate::config::{Preface, Proxies};
+use crate::config::{Preface, ProxyConfig};
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::peer::PeerAddr;
 use crate::net::deadline::DeadlineStream;
@@ -28,7 +28,7 @@ pub fn receive<S: Transport>(
     inbox: &mut ReadBuffer,
     slot: &Slot,
     peer: PeerAddr,
-    proxies: &Proxies,
+    proxies: &ProxyConfig,
 ) -> Result<Client, Ended> {
     match proxies.preface {
         Preface::None => return Ok(Client::from_peer(peer)),

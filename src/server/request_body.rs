@@ -150,7 +150,7 @@ impl<'a, S: Transport> Intake<'a, S> {
         let now = Instant::now();
         self.slot.content(now).map_err(|Evicted| io::ErrorKind::ConnectionAborted)?;
         let length = if let Rest::Length(left) = self.rest { left } else { 0 };
-        let time_max = self.limits.time_for(self.limits.content_time_base, length);
+        let time_max = self.limits.timeout_for(self.limits.content_time_base, length);
         self.stream.begin_reading(now, time_max);
         if self.expectation == Expectation::Continue {
             self.stream.begin_writing(now, time_max);
@@ -179,7 +179,7 @@ impl<'a, S: Transport> Intake<'a, S> {
     fn read_late(&mut self) -> io::Result<()> {
         self.begin()?;
         self.late.resize(CHUNKED_PIECE_BYTES, 0);
-        self.stream.extend_reading(self.limits.time_for(self.limits.content_time_base, self.received));
+        self.stream.extend_reading(self.limits.timeout_for(self.limits.content_time_base, self.received));
         let count = self.stream.read(&mut self.late)?;
         self.late_used = 0;
         self.late_end = count;

@@ -1,11 +1,11 @@
 //! What does every response carry? (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6)
 //!
 //! A handler decides what is answered; this decides how it is framed, and adds the fields that all responses have. A field for
-//! all responses is one line in [`head`], or in [`CommonFields`] if it is known before the first request.
+//! all responses is one line in [`head`], or in [`DefaultHeaders`] if it is known before the first request.
 
 use std::time::SystemTime;
 
-use crate::config::headers::CommonFields;
+use crate::config::headers::DefaultHeaders;
 use crate::handlers::message::{Body, Response};
 use crate::http::date::HttpDate;
 use crate::http::framing::KeepAlive;
@@ -74,7 +74,7 @@ impl Plan {
 }
 
 /// Appends the whole head of a response to `out`.
-pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &CommonFields, date: &HttpDate) {
+pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &DefaultHeaders, date: &HttpDate) {
     write_status_line(out, response.status);
     write_header(out, "Date", date.as_str().as_bytes());
     out.extend_from_slice(common.lines());
@@ -97,7 +97,7 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &CommonF
 }
 
 /// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
-pub fn unavailable(common: &CommonFields, now: SystemTime) -> Vec<u8> {
+pub fn unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
     let mut response = Response::text(StatusCode::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second")
         .with("Retry-After", "1");
     let plan = plan(&response, None, Version::Http11, KeepAlive::No);
@@ -164,7 +164,7 @@ mod tests {
         let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
         let plan = plan(&response, Some(Method::Get), Version::Http10, KeepAlive::Yes);
-        head(&mut out, &response, plan, &CommonFields::default(), &date);
+        head(&mut out, &response, plan, &DefaultHeaders::default(), &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\
                     Connection: keep-alive\r\n\r\n";

@@ -280,7 +280,7 @@ fn stream<S: Transport>(
         }
         total += length_of(bytes);
         // Nobody knew its length: the time for it grows with what there turns out to be.
-        to.extend_writing(limits.time_for(limits.response_time_base, total));
+        to.extend_writing(limits.timeout_for(limits.response_time_base, total));
         outbox.flush_above(GATHERED_BYTES, to)?;
     }
     if how == Delimiter::Chunks {
