@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 use rustix::process::{Pid, Signal, kill_process};
-use threadbare::os::signals::Stop;
+use threadbare::os::signals::ShutdownSignal;
 
 /// Connections, unless another number is given.
 const CONNECTIONS: usize = 16;
@@ -54,7 +54,7 @@ struct Errand {
     address: SocketAddr,
     target: String,
     content: Vec<u8>,
-    stop: Stop,
+    stop: ShutdownSignal,
 }
 
 fn main() -> ExitCode {
@@ -81,8 +81,8 @@ fn run(words: Vec<String>) -> Outcome<bool> {
     let tally = match restarts {
         None => {
             let (address, target) = (word("ADDRESS")?.parse()?, word("TARGET")?);
-            let stop = Stop::on_signals()?;
-            stop.only_ask();
+            let stop = ShutdownSignal::on_signals()?;
+            stop.enable_graceful();
             let errand = Errand::begin(address, target, stop)?;
             drive(&errand, connections, || Ok(()))?
         }
@@ -105,7 +105,7 @@ fn run(words: Vec<String>) -> Outcome<bool> {
 /// Starts a server again and again while it is asked, with a socket that is always the same.
 fn hand_over(target: String, command: &[String], connections: usize, count: usize) -> Outcome<Tally> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let (address, stop) = (listener.local_addr()?, Stop::default());
+    let (address, stop) = (listener.local_addr()?, ShutdownSignal::default());
     let mut server = start(command, &listener)?;
     let errand = Errand::begin(address, target, stop)?;
     let tally = drive(&errand, connections, || {
@@ -140,7 +140,7 @@ fn end(server: &mut Child) -> Outcome<()> {
 /// Has all connections ask until `until` is done and nobody wants more.
 fn drive(errand: &Errand, connections: usize, until: impl FnOnce() -> Outcome<()>) -> Outcome<Tally> {
     let (all, ended) = (Mutex::new(Tally::default()), std::sync::atomic::AtomicBool::new(false));
-    let is_over = || errand.stop.is_asked() || ended.load(std::sync::atomic::Ordering::Relaxed);
+    let is_over = || errand.stop.is_requested() || ended.load(std::sync::atomic::Ordering::Relaxed);
     thread::scope(|scope| {
         for _ in 0..connections {
             scope.spawn(|| {
@@ -152,7 +152,7 @@ fn drive(errand: &Errand, connections: usize, until: impl FnOnce() -> Outcome<()
         }
         let done = until();
         // Without anything to do in between, it is the signal that ends it.
-        if errand.stop.wake().is_none() || done.is_err() {
+        if errand.stop.wake_fd().is_none() || done.is_err() {
             ended.store(true, std::sync::atomic::Ordering::Relaxed);
         }
         done
@@ -173,7 +173,7 @@ impl Tally {
 
 impl Errand {
     /// Asks once, to know what the answer is.
-    fn begin(address: SocketAddr, target: String, stop: Stop) -> Outcome<Errand> {
+    fn begin(address: SocketAddr, target: String, stop: ShutdownSignal) -> Outcome<Errand> {
         let mut errand = Errand { address, target, content: Vec::new(), stop };
         errand.content = errand.ask(&mut errand.connect()?)?.0;
         Ok(errand)

@@ -22,8 +22,8 @@ use threadbare::cli::{browser, health_check, interfaces, qr, startup_warnings};
 use threadbare::config::Bind;
 use threadbare::files::Site;
 use threadbare::handlers::app::App;
-use threadbare::os::signals::Stop;
-use threadbare::os::systemd::{Notify, State};
+use threadbare::os::signals::ShutdownSignal;
+use threadbare::os::systemd::{SdNotify, State};
 use threadbare::os::{limits, sandbox, sighup};
 use threadbare::server::explain::Explain;
 use threadbare::server::listener::{CannotListen, Listeners, Place};
@@ -59,7 +59,7 @@ fn ask(cli: &Cli) -> Result<(), String> {
 
 fn run(cli: &Cli) -> Result<(), String> {
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
-    let stop = Stop::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
     let auth = cli.guests.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
@@ -72,7 +72,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         }
         None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
     };
-    let capacity = limits::of_machine(config.limits.connections_max);
+    let capacity = limits::detect(config.limits.connections_max);
     let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
     let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
@@ -85,7 +85,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     };
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     let access_log = cli.talk.access_log().open(config.sandbox)?;
-    let notify = Notify::from_environment();
+    let notify = SdNotify::from_environment();
     let process = cli.talk.metrics.then(Process::open);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
@@ -97,12 +97,12 @@ fn run(cli: &Cli) -> Result<(), String> {
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     // Whoever reads that we serve may ask us to stop.
-    stop.only_ask();
+    stop.enable_graceful();
     announce(&welcome, &cli.talk);
     if let Some(asked) = browser {
         asked.look_after();
     }
-    if let Some(limit) = capacity.lowered_by {
+    if let Some(limit) = capacity.limited_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
     if let Some(advice) = cli.talk.advice() {
@@ -123,7 +123,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         std::process::exit(0);
     };
     heed_hangups(&app).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
-    app.notify.say(State::Ready);
+    app.notify.notify(State::Ready);
     server::run(listeners, &app, capacity.connections_max, &cut);
     log::info!("stopped");
     write_last_lines(&app, &log);
@@ -133,13 +133,13 @@ fn run(cli: &Cli) -> Result<(), String> {
 /// Has SIGHUP open the log file anew, if there is one; whoever started us may want to know when that is done.
 fn heed_hangups(app: &App) -> io::Result<()> {
     let (reopening, notify) = (app.access_log.as_ref().and_then(AccessLog::reopening), app.notify.clone());
-    if reopening.is_none() && !notify.is_heard() {
+    if reopening.is_none() && !notify.is_connected() {
         return Ok(());
     }
-    sighup::on_hangup(move || {
-        notify.say(State::Reloading);
+    sighup::on_sighup(move || {
+        notify.notify(State::Reloading);
         reopening.iter().for_each(Reopening::ask);
-        notify.say(State::Ready);
+        notify.notify(State::Ready);
     })
 }
 

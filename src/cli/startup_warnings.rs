@@ -4,7 +4,7 @@ use log::Level;
 
 use crate::config::{AllowedHosts, Fallback, Precompressed, Preface};
 use crate::handlers::app::App;
-use crate::os::sandbox::Confined;
+use crate::os::sandbox::SandboxStatus;
 
 /// One line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub struct Advice {
 }
 
 /// Everything worth saying about this start.
-pub fn of(app: &App, confined: &Confined, has_password_in_sight: bool) -> Vec<Advice> {
+pub fn of(app: &App, confined: &SandboxStatus, has_password_in_sight: bool) -> Vec<Advice> {
     let mut all = Vec::new();
     let mut say = |level, text: &str| all.push(Advice { level, text: text.to_owned() });
     match confined {
-        Confined::Said(text) => say(Level::Info, &format!("sandbox: {text}")),
-        Confined::Unwanted => say(Level::Info, "sandbox: off"),
+        SandboxStatus::Active(text) => say(Level::Info, &format!("sandbox: {text}")),
+        SandboxStatus::Disabled => say(Level::Info, "sandbox: off"),
     }
-    if let Some(trouble) = app.notify.trouble() {
+    if let Some(trouble) = app.notify.error() {
         say(Level::Warn, &format!("{trouble}; nobody is told that this server is ready"));
     }
     #[cfg(unix)]

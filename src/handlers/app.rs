@@ -3,8 +3,8 @@
 use crate::config::Config;
 use crate::files::Site;
 use crate::handlers::credentials::Auth;
-use crate::os::signals::Stop;
-use crate::os::systemd::Notify;
+use crate::os::signals::ShutdownSignal;
+use crate::os::systemd::SdNotify;
 use crate::server::explain::Explain;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
@@ -18,7 +18,7 @@ pub struct App {
     /// Who may see it; `None` is everybody.
     pub auth: Option<Auth>,
     /// Whether we are asked to stop.
-    pub stop: Stop,
+    pub stop: ShutdownSignal,
     /// Where exchanges are noted; `None` is nowhere.
     pub access_log: Option<AccessLog>,
     /// To whom each exchange is explained; `None` is nobody.
@@ -26,13 +26,13 @@ pub struct App {
     /// Where what happens is counted; `None` is nowhere.
     pub metrics: Option<Metrics>,
     /// Who is told how we are.
-    pub notify: Notify,
+    pub notify: SdNotify,
 }
 
 impl App {
     /// What a request may always look at. The rest is as if nobody had asked for it: no access log, and no end.
     pub fn new(config: Config, site: Site, auth: Option<Auth>) -> App {
-        let notify = Notify::default();
-        App { config, site, auth, stop: Stop::default(), access_log: None, explain: None, metrics: None, notify }
+        let notify = SdNotify::default();
+        App { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
     }
 }

@@ -33,7 +33,7 @@ pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
 /// `ok`, unless the server is shutting down or has nothing to serve: then a load balancer should send its clients elsewhere.
 pub fn health(_: &mut Request<'_>, app: &App) -> Response {
     let (status, text) = match app.site.check() {
-        _ if app.stop.is_asked() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+        _ if app.stop.is_requested() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
     };

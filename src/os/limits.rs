@@ -19,47 +19,47 @@ const THREADS_RESERVED: u64 = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Where it comes from, for the person who may want to raise it.
-    pub origin: &'static str,
+    pub source: &'static str,
     /// So many connections it allows.
     pub connections: u64,
 }
 
 /// How many connections are served, and which limit lowered the number that was wished for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capacity {
+pub struct ConnectionLimit {
     /// The cap.
     pub connections_max: usize,
     /// What it is due to; `None` if it is what was wished for.
-    pub lowered_by: Option<&'static str>,
+    pub limited_by: Option<&'static str>,
 }
 
 /// The capacity of this machine, at most `wanted`. Raises the soft limit of descriptors to the hard one first.
-pub fn of_machine(wanted: usize) -> Capacity {
+pub fn detect(wanted: usize) -> ConnectionLimit {
     within(wanted, &limits())
 }
 
 /// The least of what is wanted and all limits; never less than one connection.
-fn within(wanted: usize, limits: &[Limit]) -> Capacity {
+fn within(wanted: usize, limits: &[Limit]) -> ConnectionLimit {
     let least = limits.iter().min_by_key(|limit| limit.connections);
-    match least.map(|limit| (usize::try_from(limit.connections).unwrap_or(usize::MAX), limit.origin)) {
+    match least.map(|limit| (usize::try_from(limit.connections).unwrap_or(usize::MAX), limit.source)) {
         Some((connections, origin)) if connections < wanted => {
-            Capacity { connections_max: connections.max(1), lowered_by: Some(origin) }
+            ConnectionLimit { connections_max: connections.max(1), limited_by: Some(origin) }
         }
-        _ => Capacity { connections_max: wanted.max(1), lowered_by: None },
+        _ => ConnectionLimit { connections_max: wanted.max(1), limited_by: None },
     }
 }
 
 fn of_descriptors(descriptors: u64) -> Limit {
     // A quarter is left for the files that are being sent.
-    Limit { origin: "the limit of open files (ulimit -n)", connections: descriptors.saturating_sub(DESCRIPTORS_RESERVED) / 4 * 3 }
+    Limit { source: "the limit of open files (ulimit -n)", connections: descriptors.saturating_sub(DESCRIPTORS_RESERVED) / 4 * 3 }
 }
 
 fn of_maps(maps: u64) -> Limit {
-    Limit { origin: "vm.max_map_count", connections: maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_THREAD }
+    Limit { source: "vm.max_map_count", connections: maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_THREAD }
 }
 
 fn of_threads(origin: &'static str, threads: u64) -> Limit {
-    Limit { origin, connections: threads.saturating_sub(THREADS_RESERVED) }
+    Limit { source: origin, connections: threads.saturating_sub(THREADS_RESERVED) }
 }
 
 #[cfg(unix)]
@@ -109,7 +109,7 @@ mod tests {
             (4096, vec![of_threads("x", 10)], 1, Some("x"), "there is always room for one"),
             (0, vec![], 1, None, "even if none is wished for"),
         ] {
-            assert_eq!(within(wanted, &limits), Capacity { connections_max, lowered_by }, "{why}");
+            assert_eq!(within(wanted, &limits), ConnectionLimit { connections_max, limited_by: lowered_by }, "{why}");
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::config::Sandbox;
 
 /// How far the kernel went along.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Confined {
+pub enum SandboxStatus {
     /// All the way, or as far as it can; in words for the log.
-    Said(String),
+    Active(String),
     /// Not at all, because nobody wants it.
-    Unwanted,
+    Disabled,
 }
 
 /// Gives all rights up but to read beneath a directory, which is `/` where links may lead anywhere, and to remove files in
@@ -31,24 +31,24 @@ pub fn confine(
     wanted: Sandbox,
     (handle, directory): (impl std::os::fd::AsFd, PathBuf),
     socket_directories: &[PathBuf],
-) -> Result<Confined, String> {
+) -> Result<SandboxStatus, String> {
     use std::os::fd::AsFd;
 
     use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
-        return Ok(Confined::Unwanted);
+        return Ok(SandboxStatus::Disabled);
     }
     let reading = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
     let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
         let removing = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
-        give_up_all_but(removing.chain([reading])).map_err(|error| error.to_string())
+        restrict_to(removing.chain([reading])).map_err(|error| error.to_string())
     });
     let said = match status {
         Ok(RulesetStatus::FullyEnforced) => {
             let removes = if socket_directories.is_empty() { "" } else { ", removing files in the directory of its socket" };
             let directory = directory.display();
-            return Ok(Confined::Said(format!(
+            return Ok(SandboxStatus::Active(format!(
                 "the kernel allows reading beneath '{directory}'{removes}, and nothing else (Landlock)"
             )));
         }
@@ -56,7 +56,7 @@ pub fn confine(
         Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
         Err(error) => format!("Landlock failed: {error}"),
     };
-    if wanted == Sandbox::Require { Err(said) } else { Ok(Confined::Said(format!("not wholly confined: {said}"))) }
+    if wanted == Sandbox::Require { Err(said) } else { Ok(SandboxStatus::Active(format!("not wholly confined: {said}"))) }
 }
 
 /// Gives all rights of this thread up but to write in a directory, and to make files there: it keeps a log.
@@ -64,13 +64,13 @@ pub fn confine(
 /// # Errors
 /// Only with [`Sandbox::Require`]: why not all of it could be had.
 #[cfg(target_os = "linux")]
-pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
+pub fn allow_write(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
     use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
     let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
-    match give_up_all_but([PathBeneath::new(directory, AccessFs::WriteFile | AccessFs::MakeReg)]) {
+    match restrict_to([PathBeneath::new(directory, AccessFs::WriteFile | AccessFs::MakeReg)]) {
         Err(error) if wanted == Sandbox::Require => Err(format!("cannot do --sandbox=require: Landlock failed: {error}")),
         Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
             Err("cannot do --sandbox=require: this kernel has no Landlock, or not all of it".to_owned())
@@ -81,7 +81,7 @@ pub fn confine_to_writing_in(wanted: Sandbox, directory: &std::path::Path) -> Re
 
 /// Has the kernel take all rights from this thread, and from those that it starts, but those of these rules.
 #[cfg(target_os = "linux")]
-fn give_up_all_but<D: std::os::fd::AsFd>(
+fn restrict_to<D: std::os::fd::AsFd>(
     rules: impl IntoIterator<Item = landlock::PathBeneath<D>>,
 ) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
     use landlock::{
@@ -103,10 +103,10 @@ fn give_up_all_but<D: std::os::fd::AsFd>(
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<Confined, String> {
+pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<SandboxStatus, String> {
     match wanted {
-        Sandbox::Off => Ok(Confined::Unwanted),
-        Sandbox::Auto => Ok(Confined::Said("not confined: this system has no Landlock".into())),
+        Sandbox::Off => Ok(SandboxStatus::Unwanted),
+        Sandbox::Auto => Ok(SandboxStatus::Said("not confined: this system has no Landlock".into())),
         Sandbox::Require => Err("this system has no Landlock".into()),
     }
 }
@@ -116,6 +116,6 @@ pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<Con
 /// # Errors
 /// None: [`confine`] says no already.
 #[cfg(not(target_os = "linux"))]
-pub fn confine_to_writing_in(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
+pub fn allow_write(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::thread::Builder;
 /// # Errors
 /// When the system does not take the handler, or no thread can be started.
 #[cfg(unix)]
-pub fn on_hangup(mut then: impl FnMut() + Send + 'static) -> io::Result<()> {
+pub fn on_sighup(mut then: impl FnMut() + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::SIGHUP;
     use signal_hook::iterator::Signals;
     let mut signals = Signals::new([SIGHUP])?;
@@ -27,6 +27,6 @@ pub fn on_hangup(mut then: impl FnMut() + Send + 'static) -> io::Result<()> {
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn on_hangup(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+pub fn on_sighup(_: impl FnMut() + Send + 'static) -> io::Result<()> {
     Ok(())
 }

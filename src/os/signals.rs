@@ -13,31 +13,31 @@ use std::time::Duration;
 use log::info;
 
 /// What a shell says of a process that SIGINT ended: 128 + 2.
-pub const ENDED_AT_ONCE: i32 = 130;
+pub const EXIT_FORCED: i32 = 130;
 /// Signals that come within so long of the first are the same wish, told twice: `timeout` sends its signal to the process and to the
 /// group that it is in, and what runs a script passes on what the terminal has sent to all.
-const SAME_WISH_TIME: Duration = Duration::from_millis(500);
+const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// The wish to stop.
 #[derive(Clone, Debug, Default)]
-pub struct Stop {
-    asked: Arc<AtomicBool>,
+pub struct ShutdownSignal {
+    requested: Arc<AtomicBool>,
     /// Whether a signal ends the process, and does not ask.
-    at_once: Arc<AtomicBool>,
+    forced: Arc<AtomicBool>,
     #[cfg(unix)]
-    wake: Option<Arc<std::os::unix::net::UnixStream>>,
+    wake_fd: Option<Arc<std::os::unix::net::UnixStream>>,
 }
 
-impl Stop {
-    /// Stops on SIGINT and SIGTERM: at once, until [`Stop::only_ask`].
+impl ShutdownSignal {
+    /// Stops on SIGINT and SIGTERM: at once, until [`ShutdownSignal::enable_graceful`].
     ///
     /// # Errors
     /// When the system does not take the handlers.
-    pub fn on_signals() -> io::Result<Stop> {
+    pub fn on_signals() -> io::Result<ShutdownSignal> {
         use signal_hook::consts::{SIGINT, SIGTERM};
         let (asked, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, ENDED_AT_ONCE, Arc::clone(&at_once))?;
+            signal_hook::flag::register_conditional_shutdown(signal, EXIT_FORCED, Arc::clone(&at_once))?;
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
         #[cfg(unix)]
@@ -46,38 +46,38 @@ impl Stop {
             for signal in [SIGINT, SIGTERM] {
                 signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
             }
-            Ok(Stop { asked, at_once, wake: Some(Arc::new(wake)) })
+            Ok(ShutdownSignal { requested: asked, forced: at_once, wake_fd: Some(Arc::new(wake)) })
         }
         #[cfg(not(unix))]
-        Ok(Stop { asked, at_once })
+        Ok(ShutdownSignal { asked, at_once })
     }
 
     /// From here on there is something to finish: the next signal only asks.
-    pub fn only_ask(&self) {
-        self.at_once.store(false, Ordering::SeqCst);
+    pub fn enable_graceful(&self) {
+        self.forced.store(false, Ordering::SeqCst);
     }
 
     /// We have heard the wish. Whoever utters it once more, and not just twice, wants us to end at once.
-    pub fn is_heard(&self) {
-        let at_once = Arc::clone(&self.at_once);
+    pub fn arm_second_signal(&self) {
+        let at_once = Arc::clone(&self.forced);
         let arm = move || {
-            thread::sleep(SAME_WISH_TIME);
+            thread::sleep(SIGNAL_DEBOUNCE);
             at_once.store(true, Ordering::SeqCst);
             info!("still at it; another signal ends it at once");
         };
         if Builder::new().name("second-signal".into()).stack_size(64 * 1024).spawn(arm).is_err() {
-            self.at_once.store(true, Ordering::SeqCst);
+            self.forced.store(true, Ordering::SeqCst);
         }
     }
 
     /// Whether we are asked to.
-    pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+    pub fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
     }
 
     /// What becomes readable when we are.
     #[cfg(unix)]
-    pub fn wake(&self) -> Option<&std::os::unix::net::UnixStream> {
-        self.wake.as_deref()
+    pub fn wake_fd(&self) -> Option<&std::os::unix::net::UnixStream> {
+        self.wake_fd.as_deref()
     }
 }

@@ -10,13 +10,13 @@ use crate::net::socket::Listener;
 
 /// What was handed over, and is nothing that connections come from.
 #[derive(Debug)]
-pub struct Unfit {
+pub struct SocketActivationError {
     /// Which of them: the first is 1.
     number: usize,
     why: &'static str,
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for SocketActivationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on what was handed over as number {} (LISTEN_FDS): {}", self.number, self.why)
     }
@@ -26,9 +26,9 @@ impl fmt::Display for Unfit {
 ///
 /// # Errors
 /// The first that is no socket of ours.
-pub fn sockets() -> Result<Vec<Listener>, Unfit> {
+pub fn sockets() -> Result<Vec<Listener>, SocketActivationError> {
     let mut from = ListenFd::from_env();
-    (0..from.len()).map(|index| take(&mut from, index).map_err(|why| Unfit { number: index + 1, why })).collect()
+    (0..from.len()).map(|index| take(&mut from, index).map_err(|why| SocketActivationError { number: index + 1, why })).collect()
 }
 
 fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {

@@ -22,41 +22,41 @@ pub enum State {
 
 /// The way to whoever wants to know.
 #[derive(Clone, Debug, Default)]
-pub struct Notify {
+pub struct SdNotify {
     #[cfg(unix)]
     socket: Option<std::sync::Arc<std::os::unix::net::UnixDatagram>>,
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
-impl Notify {
+impl SdNotify {
     /// To the one whom the environment names, if it names one.
-    pub fn from_environment() -> Notify {
+    pub fn from_environment() -> SdNotify {
         match env::var_os(VARIABLE) {
-            Some(name) if !name.is_empty() => Notify::to(&name),
-            _ => Notify::default(),
+            Some(name) if !name.is_empty() => SdNotify::to(&name),
+            _ => SdNotify::default(),
         }
     }
 
     #[cfg(unix)]
-    fn to(name: &std::ffi::OsStr) -> Notify {
+    fn to(name: &std::ffi::OsStr) -> SdNotify {
         match connect(name) {
-            Ok(socket) => Notify { socket: Some(socket.into()), trouble: None },
-            Err(error) => Notify { socket: None, trouble: Some(format!("cannot reach ${VARIABLE}: {error}")) },
+            Ok(socket) => SdNotify { socket: Some(socket.into()), error: None },
+            Err(error) => SdNotify { socket: None, error: Some(format!("cannot reach ${VARIABLE}: {error}")) },
         }
     }
 
     #[cfg(not(unix))]
-    fn to(_: &std::ffi::OsStr) -> Notify {
-        Notify { trouble: Some(format!("${VARIABLE} is not known on this system")) }
+    fn to(_: &std::ffi::OsStr) -> SdNotify {
+        SdNotify { trouble: Some(format!("${VARIABLE} is not known on this system")) }
     }
 
     /// Why somebody wants to know and cannot be told.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
     }
 
     /// Whether somebody is told.
-    pub fn is_heard(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         #[cfg(unix)]
         return self.socket.is_some();
         #[cfg(not(unix))]
@@ -64,7 +64,7 @@ impl Notify {
     }
 
     /// Tells it, without ever waiting: one who does not listen has not asked.
-    pub fn say(&self, state: State) {
+    pub fn notify(&self, state: State) {
         #[cfg(unix)]
         if let Some(socket) = &self.socket {
             let _ = socket.send(words(state).as_bytes());

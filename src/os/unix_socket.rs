@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 
 /// The file of a socket that this process has bound. It is removed with this value, unless another has taken its place.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SocketFile {
+pub struct UnixSocketFile {
     /// Where it is.
     pub path: PathBuf,
     device: u64,
@@ -28,7 +28,7 @@ pub struct SocketFile {
 ///
 /// # Errors
 /// `AddrInUse` where somebody listens already, `AlreadyExists` where there is something else than a socket, and what the system says.
-pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, SocketFile)> {
+pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, UnixSocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = new_socket()?;
     match bind(&socket, &address) {
@@ -38,7 +38,7 @@ pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, SocketFile)>
         }
         result => result?,
     }
-    let file = SocketFile::at(path)?;
+    let file = UnixSocketFile::at(path)?;
     listen(&socket, backlog)?;
     Ok((UnixListener::from(socket), file))
 }
@@ -69,15 +69,15 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     }
 }
 
-impl SocketFile {
-    fn at(path: &Path) -> io::Result<SocketFile> {
+impl UnixSocketFile {
+    fn at(path: &Path) -> io::Result<UnixSocketFile> {
         let path = std::path::absolute(path)?;
         let (device, inode, created) = identity(&path)?;
-        Ok(SocketFile { path, device, inode, created })
+        Ok(UnixSocketFile { path, device, inode, created })
     }
 }
 
-impl Drop for SocketFile {
+impl Drop for UnixSocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|now| now == (self.device, self.inode, self.created)) {
             // A file that cannot be removed is replaced by the next process that listens there.

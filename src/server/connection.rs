@@ -280,7 +280,7 @@ impl<'a, S: Transport> Connection<'a, S> {
         let head = self.parser.head(self.inbox.bytes());
         let is_asked = head.is_none_or(|head| framing::keep_alive(&head) == KeepAlive::No);
         let asked = (is_asked || plan.needs_close()).then_some(Ended::AsAsked);
-        fate.or(asked).or_else(|| self.app.stop.is_asked().then_some(Ended::Stopping))
+        fate.or(asked).or_else(|| self.app.stop.is_requested().then_some(Ended::Stopping))
     }
 
     /// Shows the byte that broke the message.

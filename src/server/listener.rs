@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::config::Bind;
 use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
-use crate::os::signals::Stop;
-use crate::os::socket_activation::{self, Unfit};
+use crate::os::signals::ShutdownSignal;
+use crate::os::socket_activation::{self, SocketActivationError};
 #[cfg(unix)]
-use crate::os::unix_socket::{self, SocketFile};
+use crate::os::unix_socket::{self, UnixSocketFile};
 
 /// Connections that wait for us in the kernel. The standard library's 128 overflow when a few hundred clients come at once, and
 /// those that do not fit try again only after a second.
@@ -30,7 +30,7 @@ pub struct Listeners {
     /// The files of sockets that this process has bound. They are removed with this value, first the files and then the sockets: no
     /// successor finds a file at which nobody listens.
     #[cfg(unix)]
-    files: Vec<SocketFile>,
+    files: Vec<UnixSocketFile>,
     sockets: Vec<Listener>,
 }
 
@@ -78,7 +78,7 @@ impl Listeners {
     ///
     /// # Errors
     /// One of them cannot be used.
-    pub fn handed_over() -> Result<Option<Listeners>, Unfit> {
+    pub fn handed_over() -> Result<Option<Listeners>, SocketActivationError> {
         let sockets = socket_activation::sockets()?;
         for socket in &sockets {
             match socket {
@@ -175,27 +175,27 @@ impl Listeners {
     /// # Errors
     /// What the system says; a caller that goes on after a pause does no harm.
     #[cfg(unix)]
-    pub fn wait(&self, stop: &Stop, limit: Option<Duration>) -> io::Result<()> {
+    pub fn wait(&self, stop: &ShutdownSignal, limit: Option<Duration>) -> io::Result<()> {
         let sockets = self.sockets.iter().map(std::os::fd::AsFd::as_fd);
-        wait_for(sockets.chain(stop.wake().map(std::os::fd::AsFd::as_fd)), limit)
+        wait_for(sockets.chain(stop.wake_fd().map(std::os::fd::AsFd::as_fd)), limit)
     }
 
     /// Waits until someone asks to stop, or the time is over.
     #[cfg(unix)]
-    pub fn pause(stop: &Stop, limit: Duration) {
-        let _ = wait_for(stop.wake().map(std::os::fd::AsFd::as_fd).into_iter(), Some(limit));
+    pub fn pause(stop: &ShutdownSignal, limit: Duration) {
+        let _ = wait_for(stop.wake_fd().map(std::os::fd::AsFd::as_fd).into_iter(), Some(limit));
     }
 
     /// Waits a moment: without `poll` we look again every 20 ms.
     #[cfg(not(unix))]
-    pub fn wait(&self, _: &Stop, _: Option<Duration>) -> io::Result<()> {
+    pub fn wait(&self, _: &ShutdownSignal, _: Option<Duration>) -> io::Result<()> {
         std::thread::sleep(Duration::from_millis(20));
         Ok(())
     }
 
     /// Waits for that time.
     #[cfg(not(unix))]
-    pub fn pause(_: &Stop, limit: Duration) {
+    pub fn pause(_: &ShutdownSignal, limit: Duration) {
         std::thread::sleep(limit);
     }
 }

@@ -35,7 +35,7 @@ use crate::config::headers::DefaultHeaders;
 use crate::handlers::app::App;
 use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
-use crate::os::signals::Stop;
+use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::State;
 use crate::server::listener::{Listeners, Trouble, accept};
 use crate::server::registry::{Admission, Admitted, Live};
@@ -94,13 +94,13 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
             looks: 0,
         };
         door.receive(&listeners, &app.stop, None);
-        app.stop.is_heard();
-        app.notify.say(State::Stopping);
+        app.stop.arm_second_signal();
+        app.notify.notify(State::Stopping);
         let drain_time = app.config.proxies.drain;
         if !drain_time.is_zero() {
             info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());
             // What wakes us when we are asked to stop has done so, and would not let us wait any more.
-            door.receive(&listeners, &Stop::default(), Instant::now().checked_add(drain_time));
+            door.receive(&listeners, &ShutdownSignal::default(), Instant::now().checked_add(drain_time));
         }
         info!("stopping: {} connections to finish", live.count());
         // What waits in the kernel's queue has been promised an answer.
@@ -157,11 +157,11 @@ enum Turn {
 
 impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     /// Takes connections until someone asks to stop, or that time has come.
-    fn receive(&mut self, listeners: &Listeners, stop: &Stop, until: Option<Instant>) {
+    fn receive(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
         loop {
             let now = Instant::now();
             let left = until.map(|until| until.saturating_duration_since(now));
-            if stop.is_asked() || left == Some(Duration::ZERO) {
+            if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
             let turn = self.accept_from(listeners.sockets(), stop);
@@ -177,7 +177,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Takes what waits at each listener, up to a turn's worth.
-    fn accept_from(&mut self, sockets: &[Listener], stop: &Stop) -> Turn {
+    fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal) -> Turn {
         let mut turn = Turn::Quiet;
         for socket in sockets {
             let mut left = TURN;
@@ -211,7 +211,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
     /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn take(&mut self, connection: Socket, peer: PeerAddr, stop: &Stop) {
+    fn take(&mut self, connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
             match self.live.admit(connection, peer, Instant::now()) {
@@ -279,7 +279,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Waits a little, and each time in a row twice as long.
-    fn pause(&mut self, stop: &Stop) {
+    fn pause(&mut self, stop: &ShutdownSignal) {
         Listeners::pause(stop, self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }

@@ -84,7 +84,7 @@ impl Destination {
         let (renewal, directory) = (file.renewal(), file.directory());
         let writable = directory.clone();
         let confined = move || {
-            sandbox::confine_to_writing_in(wanted, &writable).map_err(io::Error::other)?;
+            sandbox::allow_write(wanted, &writable).map_err(io::Error::other)?;
             Ok(file)
         };
         let writer = LogWriter::start(confined, Losses::InTheProgramLog).map_err(cannot)?;
