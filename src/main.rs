@@ -28,9 +28,9 @@ use threadbare::os::{limits, sandbox, sighup};
 use threadbare::server::explain::Explain;
 use threadbare::server::listener::{CannotListen, Listeners, Place};
 use threadbare::server::{self, Stopped};
-use threadbare::telemetry::access_log::{AccessLog, Reopening};
-use threadbare::telemetry::color::Ink;
-use threadbare::telemetry::log_queue::{LogWriter, Losses};
+use threadbare::telemetry::access_log::{AccessLog, ReopenHandle};
+use threadbare::telemetry::color::Color;
+use threadbare::telemetry::log_queue::{LogQueue, Losses};
 use threadbare::telemetry::logging;
 use threadbare::telemetry::metrics::Metrics;
 use threadbare::telemetry::prometheus::Process;
@@ -81,7 +81,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         listening: &listening,
         paths: &paths,
         machine: &machine,
-        ink: Ink::of(&io::stdout()),
+        ink: Color::of(&io::stdout()),
     };
     let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
     let access_log = cli.talk.access_log().open(config.sandbox)?;
@@ -92,7 +92,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let confined = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let no_log = |error: io::Error| format!("cannot start the log: {error}");
-    let log = LogWriter::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;
+    let log = LogQueue::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;
     logging::start(cli.talk.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
@@ -109,7 +109,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         log::warn!("{advice}");
     }
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
-    let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Ink::of(&io::stderr())));
+    let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
     let metrics = process.map(|process| Metrics::new(process, log.clone()));
     let app = App { stop, access_log, explain, metrics, notify, ..App::new(config, site, auth) };
     for warning in startup_warnings::of(&app, &confined, !cli.guests.auth.is_empty()) {
@@ -138,16 +138,16 @@ fn heed_hangups(app: &App) -> io::Result<()> {
     }
     sighup::on_sighup(move || {
         notify.notify(State::Reloading);
-        reopening.iter().for_each(Reopening::ask);
+        reopening.iter().for_each(ReopenHandle::ask);
         notify.notify(State::Ready);
     })
 }
 
-fn write_last_lines(app: &App, log: &LogWriter) {
+fn write_last_lines(app: &App, log: &LogQueue) {
     if let Some(access_log) = &app.access_log {
-        access_log.flush_for(LAST_LINES);
+        access_log.flush_timeout(LAST_LINES);
     }
-    log.flush_for(LAST_LINES);
+    log.flush_timeout(LAST_LINES);
 }
 
 /// Says where we are, on standard output.

@@ -15,8 +15,8 @@ use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 use threadbare::telemetry::access_log::AccessLog;
-use threadbare::telemetry::log_format::Format;
-use threadbare::telemetry::log_queue::{LogWriter, Losses};
+use threadbare::telemetry::log_format::LogFormat;
+use threadbare::telemetry::log_queue::{LogQueue, Losses};
 use threadbare::telemetry::metrics::Metrics;
 use threadbare::telemetry::prometheus::Process;
 
@@ -57,7 +57,7 @@ fn a_kept_file_is_sent_without_allocating() {
         assert_eq!(few, many, "{why}: a thousand requests more, and not one allocation more");
     }
     // Nor does counting cost any.
-    let program_log = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+    let program_log = LogQueue::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
     app.metrics = Some(Metrics::new(Process::open(), program_log));
     for request in [plain, index, known, same] {
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
@@ -66,12 +66,12 @@ fn a_kept_file_is_sent_without_allocating() {
     let told = app.metrics.as_ref().unwrap().write(0);
     assert!(told.contains("threadbare_requests_total{code=\"2xx\"} 3600\n"), "three times 1,200 of them were 200: {told}");
     // A line in the log costs none either, once both buffers of the queue have grown.
-    for format in [Format::Common, Format::Combined, Format::Json] {
-        let writer = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+    for format in [LogFormat::Common, LogFormat::Combined, LogFormat::Json] {
+        let writer = LogQueue::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
         app.access_log = Some(AccessLog::new(format, writer));
         let allocated = || {
             let count = allocations(&app, plain, 1100);
-            app.access_log.as_ref().unwrap().flush_for(Duration::from_secs(10));
+            app.access_log.as_ref().unwrap().flush_timeout(Duration::from_secs(10));
             count
         };
         let many: Vec<usize> = (0..5).map(|_| allocated()).collect();

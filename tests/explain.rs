@@ -19,8 +19,8 @@ use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
-use threadbare::telemetry::color::Ink;
-use threadbare::telemetry::log_queue::{LogWriter, Losses};
+use threadbare::telemetry::color::Color;
+use threadbare::telemetry::log_queue::{LogQueue, Losses};
 
 /// What is another one each time.
 const CHANGES: &[&str] = &["> Date: <any>\\r\\n", "> Content-Type: multipart/byteranges; boundary=<any>\\r\\n"];
@@ -39,12 +39,12 @@ impl Write for Sink {
 }
 
 /// What is told of a connection on which these bytes come.
-fn told(site: &TestSite, sent: &[u8], ink: Ink) -> String {
+fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
     let cli = Cli::from_words(["threadbare", "--quiet", site.root().to_str().unwrap()]).unwrap();
     let config = cli.config();
     let opened = Site::open(&config).unwrap();
     let sink = Sink::default();
-    let log = LogWriter::start(
+    let log = LogQueue::start(
         {
             let sink = sink.clone();
             move || Ok(sink)
@@ -55,7 +55,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Ink) -> String {
     let app = App { explain: Some(Explain::new(log.clone(), ink)), ..App::new(config, opened, None) };
     let mut client = MemoryTransport::new([sent.to_vec()]);
     connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
-    log.flush_for(Duration::from_secs(10));
+    log.flush_timeout(Duration::from_secs(10));
     String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
 }
 
@@ -88,7 +88,7 @@ fn each_case_is_told_as_it_is_written() {
         for case in text.split("\n## ").skip(1) {
             cases += 1;
             let name = case.lines().next().unwrap();
-            let got = told(&site, &bytes(block(case, "send")), Ink::Plain);
+            let got = told(&site, &bytes(block(case, "send")), Color::Plain);
             let want = block(case, "explained");
             let same = got.lines().count() == want.lines().count() && got.lines().zip(want.lines()).all(|(g, w)| is_like(g, w));
             if !same && std::env::var_os("UPDATE_EXPLAIN").is_some() {
@@ -116,7 +116,7 @@ fn each_case_is_told_as_it_is_written() {
 fn colours_are_for_terminals_and_secrets_for_nobody() {
     let site = TestSite::new();
     let sent = b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic c2VjcmV0\r\nCookie: secret=1\r\n\r\n";
-    let (plain, coloured) = (told(&site, sent, Ink::Plain), told(&site, sent, Ink::Coloured));
+    let (plain, coloured) = (told(&site, sent, Color::Plain), told(&site, sent, Color::Coloured));
     assert!(!plain.contains('\x1b') && coloured.contains("\x1b[1m") && coloured.contains("\x1b[36m"));
     assert!(!plain.contains("c2VjcmV0") && !plain.contains("secret"), "{plain}");
     assert!(plain.contains("< Authorization: (not shown)"), "{plain}");
@@ -132,7 +132,7 @@ fn secrets_are_not_told_where_a_message_is_broken_either() {
         "Proxy-Authorization: TELLTALE\n",
     ] {
         let sent = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
-        let told = told(&site, sent.as_bytes(), Ink::Plain);
+        let told = told(&site, sent.as_bytes(), Color::Plain);
         assert!(told.contains("(not shown)") && told.contains("^ byte ") && !told.contains("TELLTALE"), "{told}");
     }
 }
@@ -147,7 +147,7 @@ fn no_byte_of_a_client_reaches_the_terminal_as_it_is() {
         b"GET /%1b%5b2J?%1b%07=%9b HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nX-Y: \xc3\xbc\xff\r\n\r\n".to_vec(),
     ] {
-        let told = told(&site, &sent, Ink::Plain).replace(['\n', '\u{a7}'], "");
+        let told = told(&site, &sent, Color::Plain).replace(['\n', '\u{a7}'], "");
         assert!(told.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{told:?}");
     }
 }

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::telemetry::log_format::{Format, Line};
+use threadbare::telemetry::log_format::{LogFormat, AccessRecord};
 use threadbare::http::peer::PeerHost;
 use threadbare::http::status::StatusCode;
 
 fuzz_target!(|request: &[u8]| {
-    let line = Line {
+    let line = AccessRecord {
         client: PeerHost::Ip(IpAddr::from([127, 0, 0, 1])),
         scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -22,17 +22,17 @@ fuzz_target!(|request: &[u8]| {
         referer: Some(request),
         user_agent: Some(request),
     };
-    for format in [Format::Common, Format::Combined, Format::Json] {
+    for format in [LogFormat::Common, LogFormat::Combined, LogFormat::Json] {
         let mut written = Vec::new();
         line.write(format, &mut written);
         let text = written.strip_suffix(b"\n").expect("the end of the line");
         assert!(text.iter().all(|byte| (0x20..0x7f).contains(byte)));
         assert!(text.len() < 6 * 4096 + 300);
         let (want, strings) = match format {
-            Format::Common => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 0.000003"[..], 1),
-            Format::Combined => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 \"\" \"\""[..], 3),
+            LogFormat::Common => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 0.000003"[..], 1),
+            LogFormat::Combined => (&b"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"\" 200 7 \"\" \"\""[..], 3),
             // How many there are depends on the words of the request line.
-            Format::Json => continue,
+            LogFormat::Json => continue,
         };
         let (outside, found) = without_strings(text);
         assert_eq!((outside.as_slice(), found), (want, strings), "a quote that is not ours stands alone");

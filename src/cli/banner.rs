@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::telemetry::color::Ink;
+use crate::telemetry::color::Color;
 
 /// How addresses look: bold, since they are what is looked for.
 const URL_STYLE: &str = "1;36";
@@ -22,7 +22,7 @@ pub struct Welcome<'a> {
     /// The addresses of the machine that others may know, the best first.
     pub machine: &'a [IpAddr],
     /// Whether it may be coloured.
-    pub ink: Ink,
+    pub ink: Color,
 }
 
 impl Welcome<'_> {
@@ -31,13 +31,13 @@ impl Welcome<'_> {
         let mut out = String::new();
         let served = printable(self.served);
         for address in self.listening {
-            out.push_str(&format!("serving {served} at {}\n", self.ink.paint(URL_STYLE, &url(*address))));
+            out.push_str(&format!("serving {served} at {}\n", self.ink.style(URL_STYLE, &url(*address))));
         }
         for path in self.paths {
-            out.push_str(&format!("serving {served} at {}\n", self.ink.paint(URL_STYLE, &format!("unix:{}", printable(path)))));
+            out.push_str(&format!("serving {served} at {}\n", self.ink.style(URL_STYLE, &format!("unix:{}", printable(path)))));
         }
         for address in self.elsewhere() {
-            out.push_str(&format!("  in the network: {}\n", self.ink.paint(URL_STYLE, &url(address))));
+            out.push_str(&format!("  in the network: {}\n", self.ink.style(URL_STYLE, &url(address))));
         }
         out
     }
@@ -116,7 +116,7 @@ mod tests {
             (&["0.0.0.0:80"], &[], "serving /srv at http://0.0.0.0:80/\n", None, "http://localhost:80/"),
         ] {
             let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
-            let welcome = Welcome { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Ink::Plain };
+            let welcome = Welcome { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Color::Plain };
             assert_eq!(welcome.lines(), lines);
             assert_eq!(welcome.for_others().as_deref(), others, "{lines}");
             assert_eq!(welcome.for_this_machine().as_deref(), Some(this_machine), "{lines}");

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::config::Verbosity;
 use crate::telemetry::access_log::Destination;
-use crate::telemetry::log_format::Format;
+use crate::telemetry::log_format::LogFormat;
 
 /// What the program says while it runs.
 #[derive(Debug, Args)]
@@ -72,11 +72,11 @@ impl Talk {
     }
 
     /// How its lines are spelled.
-    pub fn log_format(&self) -> Format {
+    pub fn log_format(&self) -> LogFormat {
         match self.log_format {
-            LogFormatOption::Common => Format::Common,
-            LogFormatOption::Combined => Format::Combined,
-            LogFormatOption::Json => Format::Json,
+            LogFormatOption::Common => LogFormat::Common,
+            LogFormatOption::Combined => LogFormat::Combined,
+            LogFormatOption::Json => LogFormat::Json,
         }
     }
 

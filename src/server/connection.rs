@@ -31,7 +31,7 @@ use crate::server::exchange::{Asking, Exchange, Unanswered};
 use crate::server::proxy_header;
 use crate::server::response_framing::{self, Plan};
 use crate::server::response_writer::Outbox;
-use crate::telemetry::metrics::{Metrics, Visit};
+use crate::telemetry::metrics::{ConnectionMetrics, Metrics};
 
 /// What comes after an exchange.
 enum Next {
@@ -63,7 +63,7 @@ struct Connection<'a, S> {
     date: HttpDate,
     exchanges: u64,
     /// Where it is counted; `None` is nowhere.
-    visit: Option<Visit<'a>>,
+    visit: Option<ConnectionMetrics<'a>>,
 }
 
 /// Serves one connection to its end.
@@ -77,7 +77,7 @@ pub fn serve<S: Transport>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) ->
     connection.close(&ended);
     if let Some(visit) = &mut connection.visit {
         visit.moved(connection.stream.received(), connection.stream.written());
-        visit.ends(&ended);
+        visit.set_close_reason(&ended);
     }
     debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
     ended
@@ -87,7 +87,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     #[inline(never)]
     fn begin(stream: S, peer: PeerAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
-        let visit = app.metrics.as_ref().map(Metrics::visit);
+        let visit = app.metrics.as_ref().map(Metrics::connection);
         Box::new(Connection {
             app,
             from: Client::from_peer(peer),

@@ -23,7 +23,7 @@ use crate::server::explain::Explain;
 use crate::server::response_framing::{self, Delimiter, Plan};
 use crate::server::response_writer::{self, Outbox, Sent};
 use crate::telemetry::access_log::AccessLog;
-use crate::telemetry::log_format::Line;
+use crate::telemetry::log_format::AccessRecord;
 
 /// Everything up to the end of the first line that is not empty: for the log.
 fn request_line(bytes: &[u8]) -> &[u8] {
@@ -144,7 +144,7 @@ impl Delivered {
         let Delivered { status, bytes, .. } = *self;
         let headers = asked.head.map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
         let client = forwarded::resolve_client(asked.from, &headers, trusted);
-        log.note(&Line {
+        log.note(&AccessRecord {
             client: client.peer.address,
             scheme: client.scheme,
             date: date.as_str(),

@@ -16,19 +16,19 @@ use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::Ended;
 use crate::server::response_framing::Plan;
-use crate::telemetry::color::Ink;
-use crate::telemetry::log_queue::LogWriter;
+use crate::telemetry::color::Color;
+use crate::telemetry::log_queue::LogQueue;
 
 /// Tells what happens on each connection.
 #[derive(Clone, Debug)]
 pub struct Explain {
-    log: LogWriter,
-    ink: Ink,
+    log: LogQueue,
+    ink: Color,
 }
 
 impl Explain {
     /// Tells it through that queue, which never holds anybody up.
-    pub fn new(log: LogWriter, ink: Ink) -> Explain {
+    pub fn new(log: LogQueue, ink: Color) -> Explain {
         Explain { log, ink }
     }
 
@@ -87,7 +87,7 @@ impl Explain {
         for line in lines {
             page.raw(&format_args!("< {line}"));
         }
-        let caret = self.ink.paint("1;31", "^");
+        let caret = self.ink.style("1;31", "^");
         page.raw(&format_args!("  {:column$}{caret} byte {}", "", fault.offset));
         page.says("rule", &fault.error.message());
         self.tell(page);
@@ -156,13 +156,13 @@ impl Explain {
 
 /// What is told at once.
 struct Page {
-    ink: Ink,
+    ink: Color,
     text: String,
 }
 
 impl Page {
-    fn titled(ink: Ink, title: &str) -> Page {
-        Page { ink, text: format!("{}\n", ink.paint("1", &format!("-- {title} --"))) }
+    fn titled(ink: Color, title: &str) -> Page {
+        Page { ink, text: format!("{}\n", ink.style("1", &format!("-- {title} --"))) }
     }
 
     fn raw(&mut self, line: &dyn fmt::Display) {
@@ -171,7 +171,7 @@ impl Page {
     }
 
     fn says(&mut self, word: &str, what: &dyn fmt::Display) {
-        let word = self.ink.paint("36", &format!("{word:<8}"));
+        let word = self.ink.style("36", &format!("{word:<8}"));
         let _ = writeln!(self.text, "  {word} {what}");
     }
 

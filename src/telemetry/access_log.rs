@@ -11,9 +11,9 @@ use log::{Level, log_enabled};
 
 use crate::config::Sandbox;
 use crate::os::sandbox;
-use crate::telemetry::log_file::{LogFile, Renewal};
-use crate::telemetry::log_format::{Format, Line};
-use crate::telemetry::log_queue::{LogWriter, Losses};
+use crate::telemetry::log_file::{ReopenFlag, ReopenableFile};
+use crate::telemetry::log_format::{AccessRecord, LogFormat};
+use crate::telemetry::log_queue::{LogQueue, Losses};
 use crate::telemetry::logging::ACCESS;
 
 /// Where lines shall go.
@@ -29,7 +29,7 @@ pub enum Destination {
 
 /// A destination that is open, and to which nothing is written yet.
 #[derive(Debug)]
-pub enum Opened {
+pub enum OpenedLog {
     /// Whatever the program's own log is.
     ProgramLog,
     /// Standard output.
@@ -37,9 +37,9 @@ pub enum Opened {
     /// A file.
     File {
         /// The thread that writes to it.
-        writer: LogWriter,
+        writer: LogQueue,
         /// How it is asked for a new one.
-        renewal: Renewal,
+        renewal: ReopenFlag,
         /// In which directory it is.
         directory: PathBuf,
     },
@@ -48,23 +48,23 @@ pub enum Opened {
 /// The access log.
 #[derive(Debug)]
 pub struct AccessLog {
-    format: Format,
-    writer: LogWriter,
+    format: LogFormat,
+    writer: LogQueue,
     file: Option<File>,
 }
 
 /// The file that it is written to.
 #[derive(Clone, Debug)]
 struct File {
-    renewal: Renewal,
+    renewal: ReopenFlag,
     directory: PathBuf,
 }
 
 /// How it is asked for a new file.
 #[derive(Debug)]
-pub struct Reopening {
-    renewal: Renewal,
-    writer: LogWriter,
+pub struct ReopenHandle {
+    renewal: ReopenFlag,
+    writer: LogQueue,
 }
 
 impl Destination {
@@ -73,37 +73,37 @@ impl Destination {
     ///
     /// # Errors
     /// What is wrong, and the way out.
-    pub fn open(self, wanted: Sandbox) -> Result<Opened, String> {
+    pub fn open(self, wanted: Sandbox) -> Result<OpenedLog, String> {
         let path = match self {
-            Destination::ProgramLog => return Ok(Opened::ProgramLog),
-            Destination::Stdout => return Ok(Opened::Stdout),
+            Destination::ProgramLog => return Ok(OpenedLog::ProgramLog),
+            Destination::Stdout => return Ok(OpenedLog::Stdout),
             Destination::File(path) => path,
         };
         let cannot = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
-        let file = LogFile::append_to(&path).map_err(cannot)?;
+        let file = ReopenableFile::append_to(&path).map_err(cannot)?;
         let (renewal, directory) = (file.renewal(), file.directory());
         let writable = directory.clone();
         let confined = move || {
             sandbox::allow_write(wanted, &writable).map_err(io::Error::other)?;
             Ok(file)
         };
-        let writer = LogWriter::start(confined, Losses::InTheProgramLog).map_err(cannot)?;
-        Ok(Opened::File { writer, renewal, directory })
+        let writer = LogQueue::start(confined, Losses::InTheProgramLog).map_err(cannot)?;
+        Ok(OpenedLog::File { writer, renewal, directory })
     }
 }
 
-impl Opened {
+impl OpenedLog {
     /// Starts the access log; `None` if `RUST_LOG` wants none.
     ///
     /// # Errors
     /// When the thread for it cannot be started.
-    pub fn start(self, format: Format, program_log: &LogWriter) -> io::Result<Option<AccessLog>> {
+    pub fn start(self, format: LogFormat, program_log: &LogQueue) -> io::Result<Option<AccessLog>> {
         let mut file = None;
         let writer = match self {
             _ if !log_enabled!(target: ACCESS, Level::Info) => return Ok(None),
-            Opened::ProgramLog => program_log.clone(),
-            Opened::Stdout => LogWriter::start(|| Ok(io::stdout()), Losses::InTheProgramLog)?,
-            Opened::File { writer, renewal, directory } => {
+            OpenedLog::ProgramLog => program_log.clone(),
+            OpenedLog::Stdout => LogQueue::start(|| Ok(io::stdout()), Losses::InTheProgramLog)?,
+            OpenedLog::File { writer, renewal, directory } => {
                 file = Some(File { renewal, directory });
                 writer
             }
@@ -114,18 +114,18 @@ impl Opened {
 
 impl AccessLog {
     /// One whose lines go wherever that writes them.
-    pub fn new(format: Format, writer: LogWriter) -> AccessLog {
+    pub fn new(format: LogFormat, writer: LogQueue) -> AccessLog {
         AccessLog { format, writer, file: None }
     }
 
     /// Notes an exchange.
-    pub fn note(&self, line: &Line<'_>) {
+    pub fn note(&self, line: &AccessRecord<'_>) {
         self.writer.append(|bytes| line.write(self.format, bytes));
     }
 
     /// How many of its lines were lost; `None` if they go where the program writes what it says, and are counted there.
-    pub fn lost_beside(&self, program_log: &LogWriter) -> Option<u64> {
-        (!self.writer.is(program_log)).then(|| self.writer.lost())
+    pub fn lost_beside(&self, program_log: &LogQueue) -> Option<u64> {
+        (!self.writer.same_queue(program_log)).then(|| self.writer.dropped_lines())
     }
 
     /// Whether it is a file somewhere beneath that directory.
@@ -134,18 +134,18 @@ impl AccessLog {
     }
 
     /// How it is asked for a new file; `None` where it has none.
-    pub fn reopening(&self) -> Option<Reopening> {
+    pub fn reopening(&self) -> Option<ReopenHandle> {
         let renewal = self.file.as_ref()?.renewal.clone();
-        Some(Reopening { renewal, writer: self.writer.clone() })
+        Some(ReopenHandle { renewal, writer: self.writer.clone() })
     }
 
     /// Waits until all lines are written, but not longer than `limit`.
-    pub fn flush_for(&self, limit: Duration) {
-        self.writer.flush_for(limit);
+    pub fn flush_timeout(&self, limit: Duration) {
+        self.writer.flush_timeout(limit);
     }
 }
 
-impl Reopening {
+impl ReopenHandle {
     /// Asks for it. The thread that writes the lines does it at once.
     pub fn ask(&self) {
         self.renewal.ask();

@@ -5,31 +5,31 @@ use std::io::IsTerminal;
 
 /// Whether what is written may be coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub enum Color {
     /// It goes to a terminal that shows colours, and nobody objects.
     Coloured,
     /// It goes somewhere else, or somebody objects.
     Plain,
 }
 
-impl Ink {
+impl Color {
     /// Of a stream, in the environment of this process: `NO_COLOR` (no-color.org) objects if it is not empty, and so does a terminal that
     /// calls itself dumb.
-    pub fn of(stream: &impl IsTerminal) -> Ink {
+    pub fn of(stream: &impl IsTerminal) -> Color {
         let variable = |name| std::env::var_os(name);
-        Ink::decide(stream.is_terminal(), variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+        Color::decide(stream.is_terminal(), variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
     }
 
-    fn decide(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Ink {
+    fn decide(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Color {
         let objects = no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|term| term == "dumb");
-        if is_terminal && !objects { Ink::Coloured } else { Ink::Plain }
+        if is_terminal && !objects { Color::Coloured } else { Color::Plain }
     }
 
     /// A text between two escape sequences: `1` is bold, `36` is cyan (ECMA-48 §8.3.117).
-    pub fn paint(self, style: &str, text: &str) -> String {
+    pub fn style(self, style: &str, text: &str) -> String {
         match self {
-            Ink::Coloured => format!("\x1b[{style}m{text}\x1b[0m"),
-            Ink::Plain => text.to_owned(),
+            Color::Coloured => format!("\x1b[{style}m{text}\x1b[0m"),
+            Color::Plain => text.to_owned(),
         }
     }
 }
@@ -41,15 +41,15 @@ mod tests {
     #[test]
     fn who_objects() {
         for (is_terminal, no_color, term, want, why) in [
-            (true, None, Some("xterm"), Ink::Coloured, "a terminal"),
-            (true, None, None, Ink::Coloured, "one that does not say which"),
-            (false, None, Some("xterm"), Ink::Plain, "a pipe or a file"),
-            (true, Some("1"), Some("xterm"), Ink::Plain, "NO_COLOR"),
-            (true, Some(""), Some("xterm"), Ink::Coloured, "NO_COLOR that is empty says nothing"),
-            (true, None, Some("dumb"), Ink::Plain, "a terminal that can only show text"),
+            (true, None, Some("xterm"), Color::Coloured, "a terminal"),
+            (true, None, None, Color::Coloured, "one that does not say which"),
+            (false, None, Some("xterm"), Color::Plain, "a pipe or a file"),
+            (true, Some("1"), Some("xterm"), Color::Plain, "NO_COLOR"),
+            (true, Some(""), Some("xterm"), Color::Coloured, "NO_COLOR that is empty says nothing"),
+            (true, None, Some("dumb"), Color::Plain, "a terminal that can only show text"),
         ] {
-            assert_eq!(Ink::decide(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new)), want, "{why}");
+            assert_eq!(Color::decide(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new)), want, "{why}");
         }
-        assert_eq!((Ink::Coloured.paint("1", "a"), Ink::Plain.paint("1", "a")), ("\x1b[1ma\x1b[0m".into(), "a".into()));
+        assert_eq!((Color::Coloured.style("1", "a"), Color::Plain.style("1", "a")), ("\x1b[1ma\x1b[0m".into(), "a".into()));
     }
 }

@@ -13,7 +13,7 @@ use log::{info, warn};
 
 /// A file that is opened anew when that is asked for: by [`Write::flush`], so that it never happens within a line.
 #[derive(Debug)]
-pub struct LogFile {
+pub struct ReopenableFile {
     path: PathBuf,
     file: File,
     is_asked: Arc<AtomicBool>,
@@ -21,28 +21,28 @@ pub struct LogFile {
 
 /// The wish that a file be opened anew.
 #[derive(Clone, Debug)]
-pub struct Renewal(Arc<AtomicBool>);
+pub struct ReopenFlag(Arc<AtomicBool>);
 
-impl Renewal {
+impl ReopenFlag {
     /// Asks for it: the next flush does it.
     pub fn ask(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-impl LogFile {
+impl ReopenableFile {
     /// Opens the file to append to it, or makes it.
     ///
     /// # Errors
     /// What the system says.
-    pub fn append_to(path: &Path) -> io::Result<LogFile> {
+    pub fn append_to(path: &Path) -> io::Result<ReopenableFile> {
         let path = std::path::absolute(path)?;
-        Ok(LogFile { file: open(&path)?, path, is_asked: Arc::default() })
+        Ok(ReopenableFile { file: open(&path)?, path, is_asked: Arc::default() })
     }
 
     /// By which it is asked for a new file.
-    pub fn renewal(&self) -> Renewal {
-        Renewal(Arc::clone(&self.is_asked))
+    pub fn renewal(&self) -> ReopenFlag {
+        ReopenFlag(Arc::clone(&self.is_asked))
     }
 
     /// The directory in which the file is, and a new one would be.
@@ -71,7 +71,7 @@ impl LogFile {
     }
 }
 
-impl Write for LogFile {
+impl Write for ReopenableFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }

@@ -19,13 +19,13 @@ const REQUEST_BYTES_MAX: usize = 2048;
 const FIELD_BYTES_MAX: usize = 1024;
 
 /// How a byte that cannot be shown begins, where people read it; its two hexadecimal digits follow.
-const AS_BYTE: &[u8] = b"\\x";
+const HEX_ESCAPE: &[u8] = b"\\x";
 /// The same in JSON. Every byte is one character, as in ISO 8859-1: whoever reads the line back gets the bytes that came.
-const AS_CODE_POINT: &[u8] = b"\\u00";
+const JSON_ESCAPE: &[u8] = b"\\u00";
 
 /// How lines are spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// The Common Log Format, and the seconds that the exchange took.
     Common,
     /// What Apache and nginx call combined, to the byte: programs that read logs know it.
@@ -35,7 +35,7 @@ pub enum Format {
 }
 
 /// One exchange.
-pub struct Line<'a> {
+pub struct AccessRecord<'a> {
     /// Who asked.
     pub client: PeerHost,
     /// By which protocol, if that is known: a proxy may have been asked by another than we are.
@@ -56,24 +56,24 @@ pub struct Line<'a> {
     pub user_agent: Option<&'a [u8]>,
 }
 
-impl Line<'_> {
+impl AccessRecord<'_> {
     /// Appends the line, with its end of line.
-    pub fn write(&self, format: Format, out: &mut Vec<u8>) {
+    pub fn write(&self, format: LogFormat, out: &mut Vec<u8>) {
         match format {
-            Format::Common => {
+            LogFormat::Common => {
                 self.common(out);
                 out.push(b' ');
                 seconds(out, self.duration);
             }
-            Format::Combined => {
+            LogFormat::Combined => {
                 self.common(out);
                 for field in [self.referer, self.user_agent] {
                     out.extend_from_slice(b" \"");
-                    escape(out, field.unwrap_or(b"-"), FIELD_BYTES_MAX, AS_BYTE);
+                    escape(out, field.unwrap_or(b"-"), FIELD_BYTES_MAX, HEX_ESCAPE);
                     out.push(b'"');
                 }
             }
-            Format::Json => self.json(out),
+            LogFormat::Json => self.json(out),
         }
         out.push(b'\n');
     }
@@ -86,7 +86,7 @@ impl Line<'_> {
         for part in [day, "/", month, "/", year, ":", time, " +0000] \""] {
             out.extend_from_slice(part.as_bytes());
         }
-        escape(out, self.request, REQUEST_BYTES_MAX, AS_BYTE);
+        escape(out, self.request, REQUEST_BYTES_MAX, HEX_ESCAPE);
         out.extend_from_slice(b"\" ");
         push_number(out, u64::from(self.status.as_u16()));
         out.push(b' ');
@@ -131,7 +131,7 @@ fn member(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>, bytes_max: usize)
     match value {
         Some(value) => {
             out.push(b'"');
-            escape(out, value, bytes_max, AS_CODE_POINT);
+            escape(out, value, bytes_max, JSON_ESCAPE);
             out.push(b'"');
         }
         None => out.extend_from_slice(b"null"),
@@ -224,7 +224,7 @@ fn hex(digit: u8) -> u8 {
 mod tests {
     use super::*;
 
-    const LINE: Line<'_> = Line {
+    const LINE: AccessRecord<'_> = AccessRecord {
         client: PeerHost::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         scheme: None,
         date: "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -236,7 +236,7 @@ mod tests {
         user_agent: None,
     };
 
-    fn written(line: &Line<'_>, format: Format) -> String {
+    fn written(line: &AccessRecord<'_>, format: LogFormat) -> String {
         let mut out = Vec::new();
         line.write(format, &mut out);
         String::from_utf8(out).unwrap()
@@ -245,36 +245,36 @@ mod tests {
     #[test]
     fn lines() {
         let odd = b"GET /\x1b]0;\"\\\r\n\xff HTTP/1.1";
-        let named = Line { referer: Some(b"http://a/\"b"), user_agent: Some(b"c\xc3\xbc/1"), ..LINE };
-        let no_request = Line { request: b"\x16\x03\x01 \"", ..LINE };
+        let named = AccessRecord { referer: Some(b"http://a/\"b"), user_agent: Some(b"c\xc3\xbc/1"), ..LINE };
+        let no_request = AccessRecord { request: b"\x16\x03\x01 \"", ..LINE };
         for (format, line, want, why) in [
             (
-                Format::Common,
+                LogFormat::Common,
                 LINE,
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 0.001500"#,
                 "with its duration",
             ),
             (
-                Format::Common,
-                Line { request: odd, ..LINE },
+                LogFormat::Common,
+                AccessRecord { request: odd, ..LINE },
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /\x1b]0;\"\\\x0d\x0a\xff HTTP/1.1" 200 12 0.001500"#,
                 "any bytes",
             ),
             (
-                Format::Combined,
+                LogFormat::Combined,
                 LINE,
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-" "-""#,
                 "who said neither",
             ),
             (
-                Format::Combined,
+                LogFormat::Combined,
                 named,
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "http://a/\"b" "c\xc3\xbc/1""#,
                 "who said both",
             ),
             (
-                Format::Json,
-                Line {
+                LogFormat::Json,
+                AccessRecord {
                     client: PeerHost::Ip("2001:db8::1".parse().unwrap()),
                     scheme: Some(Scheme::Https),
                     user_agent: Some(b"c\xc3\xbc/1\t\x7f"),
@@ -287,7 +287,7 @@ mod tests {
                 "an object",
             ),
             (
-                Format::Json,
+                LogFormat::Json,
                 no_request,
                 concat!(
                     r#"{"time":"1994-11-06T08:49:37Z","client":"127.0.0.1","scheme":null,"method":null,"target":null,"version":null,"#,
@@ -303,8 +303,8 @@ mod tests {
     #[test]
     fn any_byte_is_one_printable_line_with_an_end() {
         let all: Vec<u8> = (0..=255).cycle().take(3000).collect();
-        let line = Line { date: "", request: &all, referer: Some(&all), user_agent: Some(&all), ..LINE };
-        for format in [Format::Common, Format::Combined, Format::Json] {
+        let line = AccessRecord { date: "", request: &all, referer: Some(&all), user_agent: Some(&all), ..LINE };
+        for format in [LogFormat::Common, LogFormat::Combined, LogFormat::Json] {
             let text = written(&line, format);
             let text = text.strip_suffix('\n').unwrap();
             assert!(text.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{text}");

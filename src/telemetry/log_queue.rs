@@ -18,16 +18,16 @@ use log::warn;
 /// What waits to be written, in bytes, but for the last line: some ten thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// After the first line the writer waits this long for others: waking it for each would cost more than the request.
-const GATHERING: Duration = Duration::from_millis(20);
+const BATCH_DELAY: Duration = Duration::from_millis(20);
 /// When nothing has come for this long, buffers that a flood has made large are given back.
-const QUIET: Duration = Duration::from_secs(5);
+const IDLE_SHRINK: Duration = Duration::from_secs(5);
 /// What they may hold then, both together.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// The end of the queue that lines are put into. It never blocks and never fails.
 #[derive(Clone, Debug)]
-pub struct LogWriter {
-    queue: Arc<Queue>,
+pub struct LogQueue {
+    queue: Arc<Shared>,
 }
 
 /// Where it is said that lines were lost.
@@ -40,7 +40,7 @@ pub enum Losses {
 }
 
 #[derive(Debug)]
-struct Queue {
+struct Shared {
     /// Guards the lines, while one is appended or all are taken out.
     lines: Mutex<Lines>,
     filled: Condvar,
@@ -59,15 +59,15 @@ struct Lines {
     is_woken: bool,
 }
 
-impl LogWriter {
+impl LogQueue {
     /// Starts the thread that writes to the destination, which it makes itself: so it may give up rights first that others keep. It is not
-    /// waited for at the end: a destination that blocks would hold up the exit; [`LogWriter::flush_for`] gives it a chance.
+    /// waited for at the end: a destination that blocks would hold up the exit; [`LogQueue::flush_timeout`] gives it a chance.
     ///
     /// # Errors
     /// When no thread can be started, or it cannot make its destination.
-    pub fn start<D: Write>(make: impl FnOnce() -> io::Result<D> + Send + 'static, losses: Losses) -> io::Result<LogWriter> {
+    pub fn start<D: Write>(make: impl FnOnce() -> io::Result<D> + Send + 'static, losses: Losses) -> io::Result<LogQueue> {
         let lines = Mutex::new(Lines::default());
-        let queue = Arc::new(Queue { lines, filled: Condvar::new(), emptied: Condvar::new(), losses });
+        let queue = Arc::new(Shared { lines, filled: Condvar::new(), emptied: Condvar::new(), losses });
         let writers = Arc::clone(&queue);
         let (ready, is_ready) = sync_channel(1);
         let life = move || match make() {
@@ -79,7 +79,7 @@ impl LogWriter {
         };
         Builder::new().name("log".into()).stack_size(64 * 1024).spawn(life)?;
         is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-        Ok(LogWriter { queue })
+        Ok(LogQueue { queue })
     }
 
     /// Puts into the queue what `write` appends: whole lines. Nothing is made that would be thrown away.
@@ -98,24 +98,24 @@ impl LogWriter {
         }
     }
 
-    /// Has the destination flushed although there may be no line to write: see [`LogFile`](crate::telemetry::log_file::LogFile).
+    /// Has the destination flushed although there may be no line to write: see [`ReopenableFile`](crate::telemetry::log_file::ReopenableFile).
     pub fn wake(&self) {
         self.queue.lock().is_woken = true;
         self.queue.filled.notify_one();
     }
 
     /// Whether both put their lines into the same queue.
-    pub fn is(&self, other: &LogWriter) -> bool {
+    pub fn same_queue(&self, other: &LogQueue) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)
     }
 
     /// How many lines were lost since the beginning.
-    pub fn lost(&self) -> u64 {
+    pub fn dropped_lines(&self) -> u64 {
         self.queue.lock().lost
     }
 
     /// Waits until all lines are written, but not longer than `limit`.
-    pub fn flush_for(&self, limit: Duration) {
+    pub fn flush_timeout(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut lines = self.queue.lock();
         while lines.is_writing || !lines.bytes.is_empty() {
@@ -127,7 +127,7 @@ impl LogWriter {
 }
 
 /// One call is one line: `env_logger` writes each record with a single `write_all`.
-impl Write for LogWriter {
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.append(|bytes| bytes.extend_from_slice(line));
         Ok(line.len())
@@ -138,9 +138,9 @@ impl Write for LogWriter {
     }
 }
 
-impl Queue {
+impl Shared {
     fn write_on<D: Write>(&self, destination: D) {
-        let mut pen = Pen { destination, losses: self.losses, is_within_line: false, failing: None };
+        let mut pen = Writer { destination, losses: self.losses, is_within_line: false, failing: None };
         let mut bytes = Vec::new();
         loop {
             let mut lines = self.next(&mut bytes);
@@ -170,7 +170,7 @@ impl Queue {
                 lines = self.filled.wait(lines).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let (woken, waited) = self.filled.wait_timeout(lines, QUIET).unwrap_or_else(PoisonError::into_inner);
+            let (woken, waited) = self.filled.wait_timeout(lines, IDLE_SHRINK).unwrap_or_else(PoisonError::into_inner);
             lines = woken;
             if waited.timed_out() && lines.bytes.is_empty() {
                 lines.bytes = Vec::new();
@@ -179,7 +179,7 @@ impl Queue {
         }
         if !lines.is_woken {
             // Others gather meanwhile; whoever flushes wakes us early.
-            lines = self.filled.wait_timeout(lines, GATHERING).unwrap_or_else(PoisonError::into_inner).0;
+            lines = self.filled.wait_timeout(lines, BATCH_DELAY).unwrap_or_else(PoisonError::into_inner).0;
         }
         lines
     }
@@ -190,7 +190,7 @@ impl Queue {
 }
 
 /// What writes to the destination, and how that went the last time.
-struct Pen<D> {
+struct Writer<D> {
     destination: D,
     losses: Losses,
     /// The last attempt broke off within a line.
@@ -199,7 +199,7 @@ struct Pen<D> {
     failing: Option<u64>,
 }
 
-impl<D: Write> Pen<D> {
+impl<D: Write> Writer<D> {
     fn say_dropped(&self, dropped: u64, bytes: &mut Vec<u8>) {
         match self.losses {
             _ if dropped == 0 => {}
@@ -283,7 +283,7 @@ mod tests {
     fn a_stuck_destination_costs_lines_and_no_time_and_the_count_is_exact() {
         let (open, gate) = channel();
         let (sink, written) = channel();
-        let mut log = LogWriter::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
+        let mut log = LogQueue::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
         let line = [b'x'; 1023].iter().copied().chain([b'\n']).collect::<Vec<u8>>();
         let total = 5000;
         for _ in 0..total {
@@ -292,7 +292,7 @@ mod tests {
         drop(open);
         let mut text = Vec::new();
         log.write_all(b"").unwrap();
-        log.flush_for(Duration::from_secs(10));
+        log.flush_timeout(Duration::from_secs(10));
         while let Ok(bytes) = written.try_recv() {
             text.extend_from_slice(&bytes);
         }
@@ -331,7 +331,7 @@ mod tests {
             (&[5, 0, 0], 2, "one\nt", "and then all fails"),
         ] {
             let destination = Fails(takes, Vec::new());
-            let mut pen = Pen { destination, losses: Losses::AmongTheLines, is_within_line: false, failing: None };
+            let mut pen = Writer { destination, losses: Losses::AmongTheLines, is_within_line: false, failing: None };
             assert_eq!(pen.write(b"one\ntwo\n") + pen.write(b"three\n"), lost, "{why}");
             assert_eq!(String::from_utf8(pen.destination.1).unwrap(), left, "{why}");
         }
@@ -341,7 +341,7 @@ mod tests {
     fn once_it_is_warm_a_line_needs_no_memory() {
         let (open, gate) = channel();
         let (sink, written) = channel();
-        let log = LogWriter::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
+        let log = LogQueue::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
         let mut room = Vec::new();
         for _ in 0..6 {
             for _ in 0..100 {
@@ -350,7 +350,7 @@ mod tests {
             room.push(log.queue.lock().bytes.capacity());
             open.send(()).unwrap();
             written.recv_timeout(Duration::from_secs(10)).unwrap();
-            log.flush_for(Duration::from_secs(10));
+            log.flush_timeout(Duration::from_secs(10));
         }
         assert!(room[2..].iter().all(|bytes| room[..2].contains(bytes)), "two buffers take turns: {room:?}");
     }

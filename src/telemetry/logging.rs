@@ -6,13 +6,13 @@ use env_logger::{Builder, Target};
 use log::Level;
 
 use crate::config::Verbosity;
-use crate::telemetry::log_queue::LogWriter;
+use crate::telemetry::log_queue::LogQueue;
 
 /// The log target by which `RUST_LOG` speaks of the access log: `access=off` is silence. Its lines have a way of their own.
 pub const ACCESS: &str = "access";
 
 /// Starts the log. `RUST_LOG` adds to what the command line asked for, and wins where both speak.
-pub fn start(verbosity: Verbosity, writer: LogWriter) {
+pub fn start(verbosity: Verbosity, writer: LogQueue) {
     let started = Builder::new()
         .filter_level(log::LevelFilter::Warn)
         .filter_module("threadbare", verbosity.level)

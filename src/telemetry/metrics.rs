@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::http::status::StatusCode;
 use crate::server::close_reason::Ended;
-use crate::telemetry::log_queue::LogWriter;
+use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::prometheus::Process;
 
 /// The classes of status codes that a response can have.
@@ -38,12 +38,12 @@ pub struct Metrics {
     pub(crate) malformed: AtomicU64,
     pub(crate) started: SystemTime,
     pub(crate) process: Process,
-    pub(crate) program_log: LogWriter,
+    pub(crate) program_log: LogQueue,
 }
 
 impl Metrics {
     /// Counts that begin at 0.
-    pub fn new(process: Process, program_log: LogWriter) -> Metrics {
+    pub fn new(process: Process, program_log: LogQueue) -> Metrics {
         Metrics {
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -61,7 +61,7 @@ impl Metrics {
     }
 
     /// Where the program writes its log.
-    pub fn program_log(&self) -> &LogWriter {
+    pub fn program_log(&self) -> &LogQueue {
         &self.program_log
     }
 
@@ -76,21 +76,21 @@ impl Metrics {
     }
 
     /// Begins to count what happens on a connection that is served.
-    pub fn visit(&self) -> Visit<'_> {
-        Visit { metrics: self, moved: (0, 0), end: Ended::Panicked.index() }
+    pub fn connection(&self) -> ConnectionMetrics<'_> {
+        ConnectionMetrics { metrics: self, moved: (0, 0), end: Ended::Panicked.index() }
     }
 }
 
 /// One connection, from its first byte to its end. The end is counted when this is dropped, also while the thread panics.
 #[derive(Debug)]
-pub struct Visit<'a> {
+pub struct ConnectionMetrics<'a> {
     metrics: &'a Metrics,
     /// How many of its bytes have been counted, received and sent.
     moved: (u64, u64),
     end: usize,
 }
 
-impl Visit<'_> {
+impl ConnectionMetrics<'_> {
     /// Counts the bytes that have moved since the last call. Both numbers are totals of the connection.
     pub fn moved(&mut self, received: u64, sent: u64) {
         let (received_before, sent_before) = std::mem::replace(&mut self.moved, (received, sent));
@@ -114,12 +114,12 @@ impl Visit<'_> {
     }
 
     /// Sets the reason that is counted when the connection ends.
-    pub fn ends(&mut self, ended: &Ended) {
+    pub fn set_close_reason(&mut self, ended: &Ended) {
         self.end = ended.index();
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for ConnectionMetrics<'_> {
     fn drop(&mut self) {
         if let Some(count) = self.metrics.ended.get(self.end) {
             add(count, 1);
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn what_happens_is_counted() {
-        let log = LogWriter::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+        let log = LogQueue::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
         let metrics = Metrics::new(Process::default(), log);
         for _ in 0..4 {
             metrics.accepted();
         }
         metrics.refused();
-        let (mut first, second, third) = (metrics.visit(), metrics.visit(), metrics.visit());
+        let (mut first, second, third) = (metrics.connection(), metrics.connection(), metrics.connection());
         first.exchange(StatusCode::NOT_MODIFIED, None, Duration::from_micros(25));
         second.exchange(StatusCode::OK, Some(&Ended::AsAsked), Duration::from_nanos(25_001));
         second.exchange(StatusCode::OK, None, Duration::from_secs(60));
@@ -161,7 +161,7 @@ mod tests {
         third.exchange(StatusCode::CONTINUE, None, Duration::ZERO);
         first.moved(7, 100);
         first.moved(7, 101);
-        first.ends(&Ended::Evicted);
+        first.set_close_reason(&Ended::Evicted);
         drop(first);
         drop(second);
         let text = metrics.write(5);

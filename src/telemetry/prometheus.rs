@@ -32,7 +32,7 @@ impl Metrics {
         let help = "Messages that were refused since they break a rule of HTTP.";
         out.single("counter", "threadbare_malformed_requests_total", help, &load(&self.malformed));
         let help = "Log lines that were dropped because the log is not written fast enough, or that could not be written.";
-        let lost = [("program", self.program_log.lost()), ("access", access_lines_lost)];
+        let lost = [("program", self.program_log.dropped_lines()), ("access", access_lines_lost)];
         out.labelled("counter", "threadbare_log_lines_lost_total", help, "log", &lost);
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         out.single("gauge", "process_start_time_seconds", "When the program started, in seconds since 1970.", &started);
