@@ -17,7 +17,7 @@ use threadbare::config::Routes;
 use threadbare::handlers::message::{Body, Content, Request};
 use threadbare::http::peer::PeerAddr;
 use threadbare::http::forwarded::Client;
-use threadbare::files::lookup::{Found, lookup};
+use threadbare::files::lookup::{Resource, lookup};
 use threadbare::files::Site;
 use threadbare::handlers::listing;
 use threadbare::http::framing::BodyLength;
@@ -86,7 +86,7 @@ fuzz_target!(|data: &[u8]| {
                 notes: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Found::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {
+                Resource::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },

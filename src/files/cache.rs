@@ -2,7 +2,7 @@
 //!
 //! Opening, reading and closing a small file costs more than sending it. So its bytes are kept, together with the head fields that go
 //! before them, and sent again for as long as a look at the path shows the same file: inode, length, both times, and no link on the
-//! way ([`Root::is_still`]). Every use looks. So the first request after a change sees it, and a file that is moved away, hidden
+//! way ([`Root::is_unchanged`]). Every use looks. So the first request after a change sees it, and a file that is moved away, hidden
 //! behind a link or no longer readable is not sent from memory.
 //!
 //! One thing a look cannot show: a program that writes through a shared memory map changes bytes long before the times of the file. The
@@ -17,9 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::files::read_at::read_exact_at;
-use crate::files::representation::{Kept, Representation};
+use crate::files::representation::{CachedFile, Representation};
 use crate::files::root::Root;
-use crate::files::version::Stamp;
+use crate::files::version::FileVersion;
 
 /// Larger files are read each time. Sending one from memory spares one copy of two; beyond this, other things cost more.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -33,11 +33,11 @@ const SHARDS: usize = 16;
 const ENTRY_BYTES: usize = 512;
 
 /// What a key ends in if the file is there in another role than under its own name. No path holds a NUL.
-pub const OTHER_ROLE: &[u8] = b"\0";
+pub const VARIANT_SUFFIX: &[u8] = b"\0";
 
 /// The path that is looked at, of a file that is kept under that key: the same, but for its role.
-pub fn path_of(key: &[u8]) -> &[u8] {
-    key.strip_suffix(OTHER_ROLE).unwrap_or(key)
+pub fn file_path_of_key(key: &[u8]) -> &[u8] {
+    key.strip_suffix(VARIANT_SUFFIX).unwrap_or(key)
 }
 
 /// Small files in memory, the least recently used first to go.
@@ -61,12 +61,12 @@ struct Table {
     entries: HashMap<Box<[u8]>, Entry>,
     bytes: usize,
     /// Insertions so far: the clock by which uses are compared. It stands still while all is found, so that finding writes nothing.
-    turn: u64,
+    clock: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    kept: Arc<Kept>,
+    kept: Arc<CachedFile>,
     used: AtomicU64,
 }
 
@@ -79,17 +79,17 @@ impl Cache {
     }
 
     /// The file under that key, if it is here and still the one that lies there.
-    pub fn find(&self, root: &Root, key: &[u8]) -> Option<Arc<Kept>> {
+    pub fn get(&self, root: &Root, key: &[u8]) -> Option<Arc<CachedFile>> {
         let shard = self.shard(key)?;
         let kept = {
             let table = shard.table.read().unwrap_or_else(PoisonError::into_inner);
             let entry = table.entries.get(key)?;
-            if entry.used.load(Ordering::Relaxed) != table.turn {
-                entry.used.store(table.turn, Ordering::Relaxed);
+            if entry.used.load(Ordering::Relaxed) != table.clock {
+                entry.used.store(table.clock, Ordering::Relaxed);
             }
             Arc::clone(&entry.kept)
         };
-        if root.is_still(path_of(key), &kept.stamp) {
+        if root.is_unchanged(file_path_of_key(key), &kept.stamp) {
             return Some(kept);
         }
         shard.remove(key);
@@ -100,26 +100,26 @@ impl Cache {
     /// stands at its beginning, and there again where nothing comes of it.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn keep(&self, root: &Root, key: &[u8], open: &Opened<'_>, now: SystemTime) -> Option<Arc<Kept>> {
-        let Opened { file, stamp, representation } = open;
-        if stamp.length > FILE_BYTES_MAX || !stamp.is_settled(now) || self.shard_bytes_max == 0 {
+    pub fn insert(&self, root: &Root, key: &[u8], open: &OpenedFile<'_>, now: SystemTime) -> Option<Arc<CachedFile>> {
+        let OpenedFile { file, stamp, representation } = open;
+        if stamp.length > FILE_BYTES_MAX || !stamp.is_stable(now) || self.shard_bytes_max == 0 {
             return None;
         }
-        if stamp.length > AT_ONCE_BYTES_MAX && !self.was_asked(key) {
+        if stamp.length > AT_ONCE_BYTES_MAX && !self.second_request(key) {
             return None;
         }
         let content = read(file, stamp.length)?;
         // What was read is what lies there, and was all the time: the stamp is older than the reading, and this is later.
-        if !root.is_still(path_of(key), stamp) {
+        if !root.is_unchanged(file_path_of_key(key), stamp) {
             return None;
         }
-        let kept = Arc::new(Kept::new((*representation).clone(), **stamp, content));
+        let kept = Arc::new(CachedFile::new((*representation).clone(), **stamp, content));
         self.shard(key)?.insert(key, &kept, self.shard_bytes_max);
         Some(kept)
     }
 
     /// Whether that was asked for before, lately; it has been now.
-    fn was_asked(&self, key: &[u8]) -> bool {
+    fn second_request(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let place = usize::try_from(hash % ASKED_ONCE.try_into().unwrap_or(1)).ok().and_then(|place| self.asked.get(place));
         place.is_some_and(|place| place.swap(hash, Ordering::Relaxed) == hash)
@@ -132,11 +132,11 @@ impl Cache {
 }
 
 /// A file that was just opened.
-pub struct Opened<'a> {
+pub struct OpenedFile<'a> {
     /// The open file.
     pub file: &'a File,
     /// Which version of it.
-    pub stamp: &'a Stamp,
+    pub stamp: &'a FileVersion,
     /// What is said about it.
     pub representation: &'a Representation,
 }
@@ -149,7 +149,7 @@ fn read(file: &File, length: u64) -> Option<Vec<u8>> {
 }
 
 impl Shard {
-    fn insert(&self, path: &[u8], kept: &Arc<Kept>, bytes_max: usize) {
+    fn insert(&self, path: &[u8], kept: &Arc<CachedFile>, bytes_max: usize) {
         let bytes = cost(path, kept);
         if bytes > bytes_max {
             return;
@@ -157,9 +157,9 @@ impl Shard {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         table.remove(path);
         table.make_room(bytes_max - bytes);
-        table.turn += 1;
+        table.clock += 1;
         table.bytes += bytes;
-        let used = AtomicU64::new(table.turn);
+        let used = AtomicU64::new(table.clock);
         table.entries.insert(path.into(), Entry { kept: Arc::clone(kept), used });
     }
 
@@ -195,8 +195,8 @@ impl Table {
 }
 
 /// What an entry takes, in bytes.
-fn cost(path: &[u8], kept: &Kept) -> usize {
-    path.len() + kept.content.len() + kept.fields.len() + kept.fields_not_modified.len() + ENTRY_BYTES
+fn cost(path: &[u8], kept: &CachedFile) -> usize {
+    path.len() + kept.content.len() + kept.headers_200.len() + kept.headers_304.len() + ENTRY_BYTES
 }
 
 #[cfg(all(test, unix))]
@@ -206,16 +206,16 @@ mod tests {
 
     use super::*;
     use crate::config::Symlinks;
-    use crate::files::representation::Description;
+    use crate::files::representation::FileMetadata;
     use crate::files::root;
     use crate::files::scratch::Scratch;
 
     /// Opens the file and offers it to the cache, `later` after now.
-    fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<Kept>> {
+    fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<CachedFile>> {
         let Ok(root::Opened::File(file, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
         let now = SystemTime::now() + later;
-        let representation = Representation::of(&stamp, None, Description::of_type("text/plain"), now);
-        cache.keep(root, path.as_bytes(), &Opened { file: &file, stamp: &stamp, representation: &representation }, now)
+        let representation = Representation::of(&stamp, None, FileMetadata::of_type("text/plain"), now);
+        cache.insert(root, path.as_bytes(), &OpenedFile { file: &file, stamp: &stamp, representation: &representation }, now)
     }
 
     const LATER: Duration = Duration::from_secs(3);
@@ -233,17 +233,17 @@ mod tests {
         assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too many");
         assert!(offer(&cache, &root, "small", LATER).is_none(), "not the first time");
         assert!(offer(&cache, &root, "small", LATER).is_some());
-        assert!(cache.find(&root, b"small").is_none(), "more than a part of the cache takes");
+        assert!(cache.get(&root, b"small").is_none(), "more than a part of the cache takes");
         assert!(offer(&cache, &root, "d/x", LATER).is_some());
-        assert_eq!(&*cache.find(&root, b"d/x").unwrap().content, b"d/x");
-        assert!(cache.find(&root, b"d").is_none() && cache.find(&root, b"x").is_none(), "other names");
+        assert_eq!(&*cache.get(&root, b"d/x").unwrap().content, b"d/x");
+        assert!(cache.get(&root, b"d").is_none() && cache.get(&root, b"x").is_none(), "other names");
         fs::write(at("d/x"), "new").unwrap();
-        assert!(cache.find(&root, b"d/x").is_none(), "it changed");
+        assert!(cache.get(&root, b"d/x").is_none(), "it changed");
         assert!(cache.shards.iter().all(|shard| shard.table.read().unwrap().entries.is_empty()), "and is forgotten");
         assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "a cache of no size");
         let cache = Cache::new(SHARDS * 2 * limit);
         assert!(offer(&cache, &root, "small", LATER).is_none() && offer(&cache, &root, "small", LATER).is_some());
-        assert!(cache.find(&root, b"small").is_some(), "the largest that is kept");
+        assert!(cache.get(&root, b"small").is_some(), "the largest that is kept");
         fs::write(at("x"), vec![b'x'; 64 * 1024]).unwrap();
         assert!(offer(&cache, &root, "x", LATER).is_some(), "the largest that is kept at once");
     }
@@ -259,12 +259,12 @@ mod tests {
         let cache = Cache { shards: vec![Shard::default()].into(), shard_bytes_max: 10 * each, ..Cache::new(0) };
         for (count, name) in names.iter().enumerate() {
             assert!(offer(&cache, &root, name, LATER).is_some());
-            assert!(cache.find(&root, b"0").is_some(), "used after each, still here after {name}");
+            assert!(cache.get(&root, b"0").is_some(), "used after each, still here after {name}");
             let table = cache.shards[0].table.read().unwrap();
             assert!(table.bytes <= cache.shard_bytes_max, "never more than allowed");
             assert!(table.entries.contains_key(name.as_bytes()), "the newest is here");
             assert!(count < 10 || table.entries.len() >= 8, "no more go than must");
         }
-        assert!(cache.find(&root, b"1").is_none(), "used once, long ago");
+        assert!(cache.get(&root, b"1").is_none(), "used once, long ago");
     }
 }

@@ -10,8 +10,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::files::representation::Digest;
-use crate::files::version::{Freshness, Stamp};
+use crate::files::representation::ContentHash;
+use crate::files::version::{FileVersion, Freshness};
 
 /// Larger files are told apart by their times as ever. A client waits for its first byte until all of the file has been read: less than
 /// two seconds for so many bytes that are in memory already.
@@ -31,31 +31,31 @@ pub const CAN_HASH: bool = false;
 
 /// What is known of versions of files.
 #[derive(Debug, Default)]
-pub struct Digests {
+pub struct ContentHashes {
     /// Guards the table, for a look-up or an insertion. Nothing is read under it.
-    known: RwLock<HashMap<Stamp, Digest>>,
+    known: RwLock<HashMap<FileVersion, ContentHash>>,
     /// One is held while a file is read; which, is a matter of its stamp.
     reading: [Mutex<()>; READERS_MAX],
     hasher: RandomState,
 }
 
-impl Digests {
+impl ContentHashes {
     /// The hash of an open file with that stamp; `None` if it is too large or cannot be read. The place where the next read begins does
     /// not move.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn of(&self, file: &File, stamp: &Stamp) -> Option<Digest> {
+    pub fn of(&self, file: &File, stamp: &FileVersion) -> Option<ContentHash> {
         if stamp.length > FILE_BYTES_MAX {
             return None;
         }
         self.known(stamp).or_else(|| self.read(file, stamp))
     }
 
-    fn known(&self, stamp: &Stamp) -> Option<Digest> {
+    fn known(&self, stamp: &FileVersion) -> Option<ContentHash> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(stamp).cloned()
     }
 
-    fn read(&self, file: &File, stamp: &Stamp) -> Option<Digest> {
+    fn read(&self, file: &File, stamp: &FileVersion) -> Option<ContentHash> {
         let place = self.hasher.hash_one(stamp) % u64::try_from(READERS_MAX).ok()?;
         let reading = self.reading.get(usize::try_from(place).ok()?)?;
         let _reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,8 +65,8 @@ impl Digests {
         let began = SystemTime::now();
         let digest = hash(file, stamp.length)?;
         // What may have changed meanwhile, or might still change unseen, is read anew the next time.
-        let later = Stamp::of(&file.metadata().ok()?);
-        if stamp.is_settled(began) && stamp.compare(&later) == Freshness::Same {
+        let later = FileVersion::of(&file.metadata().ok()?);
+        if stamp.is_stable(began) && stamp.compare(&later) == Freshness::Same {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= REMEMBERED_MAX {
                 known.clear();
@@ -79,7 +79,7 @@ impl Digests {
 
 /// The first 160 bits of the SHA-256 of so many bytes: nobody finds two files that share them.
 #[cfg(feature = "content-tags")]
-fn hash(file: &File, length: u64) -> Option<Digest> {
+fn hash(file: &File, length: u64) -> Option<ContentHash> {
     use std::fmt::Write;
 
     use sha2::{Digest as _, Sha256};
@@ -101,12 +101,12 @@ fn hash(file: &File, length: u64) -> Option<Digest> {
         // A String takes whatever it is given.
         let _ = write!(text, "{byte:02x}");
     }
-    Some(Digest(text.into()))
+    Some(ContentHash(text.into()))
 }
 
 /// A build that cannot hash does not start with `--etag content`.
 #[cfg(not(feature = "content-tags"))]
-fn hash(_: &File, _: u64) -> Option<Digest> {
+fn hash(_: &File, _: u64) -> Option<ContentHash> {
     None
 }
 
@@ -118,9 +118,9 @@ mod tests {
     use super::*;
     use crate::files::scratch::Scratch;
 
-    fn stamp_of(file: &File) -> Stamp {
+    fn stamp_of(file: &File) -> FileVersion {
         let Ok(metadata) = file.metadata() else { panic!("an open file has metadata") };
-        Stamp::of(&metadata)
+        FileVersion::of(&metadata)
     }
 
     #[test]
@@ -136,15 +136,15 @@ mod tests {
         ] {
             fs::write(&path, content).unwrap();
             let file = File::open(&path).unwrap();
-            assert_eq!(&*Digests::default().of(&file, &stamp_of(&file)).unwrap().0, want, "{why}");
+            assert_eq!(&*ContentHashes::default().of(&file, &stamp_of(&file)).unwrap().0, want, "{why}");
         }
     }
 
     #[test]
     fn a_version_is_read_once_and_the_next_one_again() {
         let scratch = Scratch::with(&["old", "young"]);
-        let digests = Digests::default();
-        let remembered = |stamp: &Stamp| digests.known(stamp).is_some();
+        let digests = ContentHashes::default();
+        let remembered = |stamp: &FileVersion| digests.known(stamp).is_some();
         let young = File::open(scratch.path().join("young")).unwrap();
         let stamp = stamp_of(&young);
         digests.of(&young, &stamp).unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 
 use crate::config::Symlinks;
-use crate::files::open_error::as_seen_outside;
+use crate::files::open_error::sanitize_error;
 use crate::files::root::{self, Readable, Root};
 
 /// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.
@@ -100,7 +100,7 @@ impl CurrentRoot {
         }
         let now = match Root::open(&self.path, self.symlinks) {
             Ok(root) => Ok(Arc::new(root)),
-            Err(error) => match as_seen_outside(error) {
+            Err(error) => match sanitize_error(error) {
                 // Too many open files, or no memory: it will pass.
                 error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return,
                 error => Err(self.root_error(&error, held.as_ref().err())),

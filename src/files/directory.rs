@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::files::lookup::Directory;
 use crate::files::readme::Readme;
-use crate::files::root::{Entry, Kind, Name};
-use crate::files::sort_order::Order;
+use crate::files::root::{DirectoryEntry, EntryKind, Name};
+use crate::files::sort_order::SortOrder;
 
 /// Names in one listing. A longer directory is refused: a client that copies or deletes accordingly would take a cut listing for a whole one.
 pub const NAMES_MAX: usize = 200_000;
@@ -85,15 +85,15 @@ impl Drop for HeldBytes {
 /// A directory that is to be shown: all its names, in order. What they name is looked at only as the listing is sent, so that a long one
 /// starts at once and holds little.
 #[derive(Debug)]
-pub struct Contents {
+pub struct DirectoryListing {
     /// Its canonical path, with a slash at the end.
     pub path: Vec<u8>,
     /// In which order its names stand.
-    pub order: Order,
+    pub order: SortOrder,
     /// Its names.
     pub names: Vec<Name>,
     /// What has been shown so far.
-    pub tally: Tally,
+    pub tally: ListingTotals,
     /// What it says about itself.
     pub readme: Option<Readme>,
     directory: Directory,
@@ -102,7 +102,7 @@ pub struct Contents {
 
 /// How much there is in a directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ListingTotals {
     /// How many directories.
     pub directories: u64,
     /// How many files.
@@ -111,12 +111,12 @@ pub struct Tally {
     pub bytes: u64,
 }
 
-impl Tally {
+impl ListingTotals {
     /// Counts one more.
-    pub fn add(&mut self, entry: &Entry) {
+    pub fn add(&mut self, entry: &DirectoryEntry) {
         match entry.kind {
-            Kind::Directory => self.directories += 1,
-            Kind::File => {
+            EntryKind::Directory => self.directories += 1,
+            EntryKind::File => {
                 self.files += 1;
                 self.bytes = self.bytes.saturating_add(entry.length);
             }
@@ -124,12 +124,12 @@ impl Tally {
     }
 }
 
-impl Contents {
+impl DirectoryListing {
     /// Reads the names of a directory, all of them.
     ///
     /// # Errors
     /// It cannot be read; `FileTooLarge` where there are more than `names_max`; `ResourceBusy` where others take too much memory for too long.
-    pub fn of(directory: Directory, path: &[u8], order: Order, names_max: usize) -> io::Result<Contents> {
+    pub fn of(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
         let mut names = Vec::new();
         let mut permit = None;
         for name in directory.names()? {
@@ -141,19 +141,19 @@ impl Contents {
             names.push(name?);
         }
         let names = order.sort(names, |name| directory.entry(&name.bytes))?;
-        Ok(Contents {
+        Ok(DirectoryListing {
             path: path.to_vec(),
             order,
             _held: permit.map(|_| HeldBytes::new(&names)),
             names,
-            tally: Tally::default(),
+            tally: ListingTotals::default(),
             readme: None,
             directory,
         })
     }
 
     /// Adds what the directory says about itself.
-    pub fn with_readme(mut self) -> Contents {
+    pub fn with_readme(mut self) -> DirectoryListing {
         self.readme = Readme::of(&self.directory, &self.names);
         self
     }
@@ -162,7 +162,7 @@ impl Contents {
     ///
     /// # Errors
     /// It cannot be looked at, though it is there.
-    pub fn entry(&self, name: &Name) -> io::Result<Option<Entry>> {
+    pub fn entry(&self, name: &Name) -> io::Result<Option<DirectoryEntry>> {
         self.directory.entry(&name.bytes)
     }
 
@@ -178,24 +178,24 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::config::Hidden;
-    use crate::files::lookup::{Found, lookup};
+    use crate::files::lookup::{Resource, lookup};
     use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, RequestParser};
     use crate::http::target::RequestTarget;
 
     /// What is in a directory, at most so many names of it.
-    pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> Contents {
+    pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> DirectoryListing {
         contents_up_to(scratch, path, hidden, 1000).unwrap()
     }
 
-    fn contents_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<Contents> {
+    fn contents_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<DirectoryListing> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
-        let Found::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
-        Ok(Contents::of(directory, target.path(), Order::asked(&target), names_max)?.with_readme())
+        let Resource::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
+        Ok(DirectoryListing::of(directory, target.path(), SortOrder::asked(&target), names_max)?.with_readme())
     }
 
     #[test]
@@ -204,7 +204,7 @@ pub(crate) mod tests {
         let permit = ReadPermit::wait(WAIT_TIME_MAX).unwrap();
         assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "one is being read");
         drop(permit);
-        let name = |length| Name { bytes: vec![b'x'; length].into(), kind: Kind::File, is_link: false };
+        let name = |length| Name { bytes: vec![b'x'; length].into(), kind: EntryKind::File, is_link: false };
         let held = HeldBytes::new(&[name(HELD_BYTES_MAX)]);
         assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "others take all");
         drop(held);
@@ -238,10 +238,10 @@ pub(crate) mod tests {
             assert_eq!(got, want, "{path}: {why}");
         }
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024)).unwrap();
-        assert!(!contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap().is_cut, "just short enough");
+        assert!(!contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap().truncated, "just short enough");
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024 + 1)).unwrap();
         let readme = contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap();
-        assert!(readme.is_cut && readme.text.len() == 64 * 1024);
+        assert!(readme.truncated && readme.text.len() == 64 * 1024);
     }
 
     #[cfg(unix)]

@@ -11,29 +11,29 @@ use std::time::SystemTime;
 use crate::config::{Hidden, Listing};
 use crate::files::Site;
 use crate::files::current::RootError;
-use crate::files::regular::{self, Form, FoundFile, Lies};
-use crate::files::representation::Kept;
-use crate::files::root::{self, Entry, Name, Opened, Root, join};
+use crate::files::regular::{self, FileForm, FoundFile, Lies};
+use crate::files::representation::CachedFile;
+use crate::files::root::{self, DirectoryEntry, Name, Opened, Root, join};
 use crate::http::negotiation::AcceptedCodings;
 use crate::http::target::RequestTarget;
 
 /// What a path means.
 #[derive(Debug)]
-pub enum Found {
+pub enum Resource {
     /// This file.
     File(Box<FoundFile>),
     /// This file, which is in memory.
-    Kept(Arc<Kept>),
+    Kept(Arc<CachedFile>),
     /// A file, but in no form that the client accepts.
     Unacceptable,
     /// This directory, which has no index and may be listed.
     Directory(Directory),
     /// A directory under the name of a file: its own name is this, ready for Location.
-    Redirect(String),
+    MovedPermanently(String),
     /// Nothing.
-    Missing,
+    NotFound,
     /// There is something, but it cannot be opened.
-    Failed(io::Error),
+    Error(io::Error),
     /// Nothing can be served at the moment, whatever its path.
     Unavailable(RootError),
 }
@@ -43,23 +43,23 @@ pub enum Found {
 pub struct Directory {
     root: Arc<Root>,
     hidden: Hidden,
-    directory: root::Directory,
+    directory: root::RootDirectory,
 }
 
 /// Looks a path up. `codings` is `None` where there is one form of each file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
-    let Some(path) = target.path().strip_prefix(b"/") else { return Found::Missing };
+pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
+    let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
     let root = match site.current.get() {
         Ok(root) => root,
-        Err(why) => return Found::Unavailable(why),
+        Err(why) => return Resource::Unavailable(why),
     };
     match lookup_beneath(site, &root, path, target, codings, now) {
         // Beneath a directory that was removed nothing is found; what ROOT names now may have it.
-        Found::Missing if root.is_removed() => match site.current.get_now() {
+        Resource::NotFound if root.is_removed() => match site.current.get_now() {
             Ok(root) => lookup_beneath(site, &root, path, target, codings, now),
-            Err(why) => Found::Unavailable(why),
+            Err(why) => Resource::Unavailable(why),
         },
         found => found,
     }
@@ -72,13 +72,13 @@ fn lookup_beneath(
     target: &RequestTarget<'_>,
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
-) -> Found {
-    if let Some(only) = root.only_file() {
+) -> Resource {
+    if let Some(only) = root.single_file() {
         // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, root, only, target, codings, now) } else { Found::Missing };
+        return if path.is_empty() || path == only { open(site, root, only, target, codings, now) } else { Resource::NotFound };
     }
     if is_hidden(site, target) {
-        return Found::Missing;
+        return Resource::NotFound;
     }
     match path.strip_suffix(b"/") {
         Some(path) => directory(site, root, path, codings, now),
@@ -92,32 +92,32 @@ const MISSING_PAGE: &[u8] = b"404.html";
 
 /// Looks for the page that stands for what is missing, as it is.
 #[inline(never)]
-pub fn missing_page(site: &Site, now: SystemTime) -> Found {
-    let Ok(root) = site.current.get() else { return Found::Missing };
-    if root.only_file().is_some() {
-        return Found::Missing;
+pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
+    let Ok(root) = site.current.get() else { return Resource::NotFound };
+    if root.single_file().is_some() {
+        return Resource::NotFound;
     }
-    regular::at(site, &root, MISSING_PAGE, None, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
+    regular::at(site, &root, MISSING_PAGE, None, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
 }
 
 /// Looks for the page that an application begins with: the index of the root, or the one file that there is.
 #[inline(never)]
-pub fn start_page(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
-    let Ok(root) = site.current.get() else { return Found::Missing };
-    match root.only_file() {
+pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
+    let Ok(root) = site.current.get() else { return Resource::NotFound };
+    match root.single_file() {
         Some(only) => {
-            regular::at(site, &root, only, codings, now).map_or_else(not_opened, |lies| found(lies).unwrap_or(Found::Missing))
+            regular::at(site, &root, only, codings, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
         }
-        None => index(site, &root, b"", codings, now).unwrap_or(Found::Missing),
+        None => index(site, &root, b"", codings, now).unwrap_or(Resource::NotFound),
     }
 }
 
 /// What that means; `None` for a directory.
-fn found(lies: Lies) -> Option<Found> {
+fn found(lies: Lies) -> Option<Resource> {
     match lies {
-        Lies::File(Form::Open(file)) => Some(Found::File(file)),
-        Lies::File(Form::Kept(kept)) => Some(Found::Kept(kept)),
-        Lies::Unacceptable => Some(Found::Unacceptable),
+        Lies::File(FileForm::Open(file)) => Some(Resource::File(file)),
+        Lies::File(FileForm::Kept(kept)) => Some(Resource::Kept(kept)),
+        Lies::Unacceptable => Some(Resource::Unacceptable),
         Lies::Directory => None,
     }
 }
@@ -143,27 +143,27 @@ fn open(
     target: &RequestTarget<'_>,
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
-) -> Found {
+) -> Resource {
     match regular::kept(site, root, path, codings) {
-        Some(kept) => Found::Kept(kept),
-        None => open_unkept(site, root, path, target, codings, now),
+        Some(kept) => Resource::Kept(kept),
+        None => open_from_disk(site, root, path, target, codings, now),
     }
 }
 
 /// The same for what is not in memory, or has several forms.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn open_unkept(
+fn open_from_disk(
     site: &Site,
     root: &Root,
     path: &[u8],
     target: &RequestTarget<'_>,
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
-) -> Found {
+) -> Resource {
     match regular::at(site, root, path, codings, now) {
-        Ok(lies) => found(lies).unwrap_or_else(|| Found::Redirect(with_slash(target))),
-        Err(error) => not_opened(error),
+        Ok(lies) => found(lies).unwrap_or_else(|| Resource::MovedPermanently(with_slash(target))),
+        Err(error) => open_error(error),
     }
 }
 
@@ -177,13 +177,13 @@ fn with_slash(target: &RequestTarget<'_>) -> String {
 
 /// The index of a directory, if it has one, or what keeps us from knowing.
 #[inline]
-fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Found> {
+fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
     for name in &site.index {
         let path = join(path, name.as_bytes());
         if let Some(kept) = regular::kept(site, root, &path, codings) {
-            return Some(Found::Kept(kept));
+            return Some(Resource::Kept(kept));
         }
-        if let Some(found) = index_unkept(site, root, &path, codings, now) {
+        if let Some(found) = index_from_disk(site, root, &path, codings, now) {
             return Some(found);
         }
     }
@@ -192,48 +192,54 @@ fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings
 
 /// What lies there may be an index: a file, or what keeps us from knowing.
 #[inline(never)]
-fn index_unkept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Found> {
+fn index_from_disk(
+    site: &Site,
+    root: &Root,
+    path: &[u8],
+    codings: Option<&AcceptedCodings>,
+    now: SystemTime,
+) -> Option<Resource> {
     match regular::at(site, root, path, codings, now) {
         Ok(lies) => found(lies),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Found::Failed(error)),
+        Err(error) => Some(Resource::Error(error)),
     }
 }
 
 /// A path with a slash at its end, which has been cut off.
 #[inline(never)]
-fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Found {
+fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     // The index first: most directories have one, and then one open is all it takes.
     if let Some(found) = index(site, root, path, codings, now) {
         return found;
     }
     // A listing of what ROOT named half a second ago would not be taken for that.
     match site.current.get_now() {
-        Ok(current) if Arc::ptr_eq(&current, root) => listed(site, root, path),
-        Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| listed(site, &current, path)),
-        Err(why) => Found::Unavailable(why),
+        Ok(current) if Arc::ptr_eq(&current, root) => directory_listing(site, root, path),
+        Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| directory_listing(site, &current, path)),
+        Err(why) => Resource::Unavailable(why),
     }
 }
 
 /// A directory without an index.
 #[inline(never)]
-fn listed(site: &Site, root: &Arc<Root>, path: &[u8]) -> Found {
+fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
     if site.listing == Listing::NotFound {
-        return Found::Missing;
+        return Resource::NotFound;
     }
     match root.open_beneath(path) {
         Ok(Opened::Directory(directory)) => {
-            Found::Directory(Directory { root: Arc::clone(root), hidden: site.hidden, directory })
+            Resource::Directory(Directory { root: Arc::clone(root), hidden: site.hidden, directory })
         }
         // The links in its pages would lead beneath a file.
-        Ok(Opened::File(..)) => Found::Missing,
-        Err(error) => not_opened(error),
+        Ok(Opened::File(..)) => Resource::NotFound,
+        Err(error) => open_error(error),
     }
 }
 
 #[inline(never)]
-fn not_opened(error: io::Error) -> Found {
-    if error.kind() == io::ErrorKind::NotFound { Found::Missing } else { Found::Failed(error) }
+fn open_error(error: io::Error) -> Resource {
+    if error.kind() == io::ErrorKind::NotFound { Resource::NotFound } else { Resource::Error(error) }
 }
 
 impl Directory {
@@ -250,7 +256,7 @@ impl Directory {
     ///
     /// # Errors
     /// It cannot be looked at, though it is there.
-    pub fn entry(&self, name: &[u8]) -> io::Result<Option<Entry>> {
+    pub fn entry(&self, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
         self.root.entry(&self.directory, name)
     }
 
@@ -283,19 +289,19 @@ mod tests {
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         match lookup(site, &RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), None, SystemTime::now()) {
-            Found::File(mut found) => {
+            Resource::File(mut found) => {
                 let mut content = String::new();
                 found.open.file.read_to_string(&mut content).unwrap();
                 assert_eq!(found.representation.length, u64::try_from(content.len()).unwrap());
                 content
             }
-            Found::Kept(_) => panic!("these files are too young to be kept"),
-            Found::Directory(_) => "list".to_owned(),
-            Found::Redirect(location) => format!("to {location}"),
-            Found::Missing => "-".to_owned(),
-            Found::Unacceptable => "in no form".to_owned(),
-            Found::Failed(error) => error.to_string(),
-            Found::Unavailable(why) => format!("{why:?}"),
+            Resource::Kept(_) => panic!("these files are too young to be kept"),
+            Resource::Directory(_) => "list".to_owned(),
+            Resource::MovedPermanently(location) => format!("to {location}"),
+            Resource::NotFound => "-".to_owned(),
+            Resource::Unacceptable => "in no form".to_owned(),
+            Resource::Error(error) => error.to_string(),
+            Resource::Unavailable(why) => format!("{why:?}"),
         }
     }
 
@@ -380,14 +386,14 @@ mod tests {
         link("../secret", "root/out");
         link("store/v1", "latest.css");
         let site = scratch.site("root", |_| ());
-        let Found::File(found) = lookup_at(&site, b"/d/") else { panic!("no index") };
+        let Resource::File(found) = lookup_at(&site, b"/d/") else { panic!("no index") };
         assert_eq!(
             (found.representation.length, &*found.representation.media_type),
             (6, "text/html; charset=utf-8"),
             "an index may lie elsewhere in the root"
         );
         assert_eq!(look(&site, "/out"), "-");
-        let Found::File(found) = lookup_at(&scratch.site("latest.css", |_| ()), b"/latest.css") else { panic!("no file") };
+        let Resource::File(found) = lookup_at(&scratch.site("latest.css", |_| ()), b"/latest.css") else { panic!("no file") };
         assert_eq!(
             &*found.representation.media_type, "text/css; charset=utf-8",
             "one file, through a link: it has the name that was given"
@@ -395,7 +401,7 @@ mod tests {
     }
 
     #[cfg(unix)]
-    fn lookup_at(site: &Site, path: &[u8]) -> Found {
+    fn lookup_at(site: &Site, path: &[u8]) -> Resource {
         let head = [b"GET ", path, b" HTTP/1.0\r\n\r\n"].concat();
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(&head).unwrap();

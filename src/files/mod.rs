@@ -27,7 +27,7 @@ use crate::config::cache_policy::CachePolicy;
 use crate::config::{Config, EtagSource, Hidden, Listing, MimeTypes, Precompressed, Sandbox};
 use crate::files::representation::Choice;
 use cache::Cache;
-use content_hash::Digests;
+use content_hash::ContentHashes;
 use current::{CurrentRoot, RootError};
 
 /// What is served.
@@ -42,7 +42,7 @@ pub struct Site {
     caching: CachePolicy,
     choice: Choice,
     tagging: EtagSource,
-    digests: Digests,
+    digests: ContentHashes,
     cache: Cache,
 }
 
@@ -67,7 +67,7 @@ impl Site {
                 Precompressed::On => Choice::ByCoding,
             },
             tagging: config.tagging,
-            digests: Digests::default(),
+            digests: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
         })
     }
@@ -90,12 +90,12 @@ impl Site {
 
     /// Whether there is a page that an application begins with.
     pub fn has_start_page(&self) -> bool {
-        matches!(lookup::start_page(self, None, SystemTime::now()), lookup::Found::File(_) | lookup::Found::Kept(_))
+        matches!(lookup::fallback_index(self, None, SystemTime::now()), lookup::Resource::File(_) | lookup::Resource::Kept(_))
     }
 
     /// Whether one file is served, and nothing beside it.
     pub fn is_one_file(&self) -> bool {
-        self.current.get().is_ok_and(|root| root.only_file().is_some())
+        self.current.get().is_ok_and(|root| root.single_file().is_some())
     }
 
     /// Where it is, for the person who started the program.

@@ -5,20 +5,20 @@ use std::io;
 /// An error of opening or reading, as far as a client may know it: `NotFound` also for what leads out of the root.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn as_seen_outside(error: io::Error) -> io::Error {
+pub fn sanitize_error(error: io::Error) -> io::Error {
     use io::ErrorKind as K;
     match error.kind() {
         // No system call said this: it is how an attempt to leave the root is reported.
         K::PermissionDenied if error.raw_os_error().is_none() => K::NotFound.into(),
         // Another way to say so; a file where a directory should be; a name that is too long; a NUL.
         K::CrossesDevices | K::NotADirectory | K::InvalidFilename | K::InvalidInput => K::NotFound.into(),
-        _ => by_number(error),
+        _ => map_errno(error),
     }
 }
 
 /// The same for errors that have a number but no kind.
 #[cfg(unix)]
-fn by_number(error: io::Error) -> io::Error {
+fn map_errno(error: io::Error) -> io::Error {
     use rustix::io::Errno;
     match Errno::from_io_error(&error) {
         // Links in a circle; a socket, or a device that is not there.
@@ -31,7 +31,7 @@ fn by_number(error: io::Error) -> io::Error {
 
 /// The same for errors that have a number but no kind: none that we know of.
 #[cfg(not(unix))]
-fn by_number(error: io::Error) -> io::Error {
+fn map_errno(error: io::Error) -> io::Error {
     error
 }
 
@@ -58,9 +58,9 @@ mod tests {
             (E::NFILE.into(), K::ResourceBusy, "the system's"),
             (E::NOMEM.into(), K::OutOfMemory, "no memory"),
         ] {
-            assert_eq!(as_seen_outside(error).kind(), want, "{why}");
+            assert_eq!(sanitize_error(error).kind(), want, "{why}");
         }
         let error = rustix::io::Errno::IO.into();
-        assert_eq!(as_seen_outside(error).raw_os_error(), Some(E::IO.raw_os_error()), "anything else stays");
+        assert_eq!(sanitize_error(error).raw_os_error(), Some(E::IO.raw_os_error()), "anything else stays");
     }
 }

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use crate::files::lookup::Directory;
-use crate::files::root::{Kind, Name};
+use crate::files::root::{EntryKind, Name};
 
 /// What is shown of one: more is a book, and has a link.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -22,14 +22,14 @@ pub struct Readme {
     /// Its beginning. What is not UTF-8, and what would control the page and not be seen, has become U+FFFD.
     pub text: String,
     /// Whether there is more of it.
-    pub is_cut: bool,
+    pub truncated: bool,
 }
 
 impl Readme {
     /// The README of a directory that has these names; `None` if there is none, or it cannot be read.
     pub fn of(directory: &Directory, names: &[Name]) -> Option<Readme> {
         let named = |name: &&str| names.iter().find(|entry| entry.bytes.eq_ignore_ascii_case(name.as_bytes()));
-        let entry = NAMES.iter().find_map(named).filter(|entry| entry.kind == Kind::File)?;
+        let entry = NAMES.iter().find_map(named).filter(|entry| entry.kind == EntryKind::File)?;
         let mut bytes = Vec::new();
         directory.open_file(&entry.bytes)?.take(BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
         let is_cut = u64::try_from(bytes.len()).is_ok_and(|length| length > BYTES_MAX);
@@ -38,7 +38,7 @@ impl Readme {
         }
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).replace("\r\n", "\n");
         let is_unseen = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
-        Some(Readme { name: entry.bytes.to_vec(), text: text.replace(is_unseen, "\u{fffd}"), is_cut })
+        Some(Readme { name: entry.bytes.to_vec(), text: text.replace(is_unseen, "\u{fffd}"), truncated: is_cut })
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::EtagSource;
-use crate::files::representation::{Description, Kept, Representation};
+use crate::files::representation::{CachedFile, FileMetadata, Representation};
 use crate::files::root::{Opened, Root};
-use crate::files::version::Stamp;
+use crate::files::version::FileVersion;
 use crate::files::{Site, cache, media_type};
 use crate::handlers::message::OpenFile;
 use crate::http::negotiation::{AcceptedCodings, ContentCoding, Identity};
@@ -21,7 +21,7 @@ use crate::http::negotiation::{AcceptedCodings, ContentCoding, Identity};
 #[derive(Debug)]
 pub enum Lies {
     /// A file.
-    File(Form),
+    File(FileForm),
     /// A file, but in no form that the client accepts.
     Unacceptable,
     /// A directory.
@@ -30,11 +30,11 @@ pub enum Lies {
 
 /// A file in the form in which it is sent.
 #[derive(Debug)]
-pub enum Form {
+pub enum FileForm {
     /// It is open.
     Open(Box<FoundFile>),
     /// It is in memory.
-    Kept(Arc<Kept>),
+    Kept(Arc<CachedFile>),
 }
 
 /// A file that was found and is open.
@@ -46,20 +46,20 @@ pub struct FoundFile {
     pub representation: Representation,
 }
 
-impl Form {
-    fn stamp(&self) -> &Stamp {
+impl FileForm {
+    fn stamp(&self) -> &FileVersion {
         match self {
-            Form::Open(found) => &found.open.stamp,
-            Form::Kept(kept) => &kept.stamp,
+            FileForm::Open(found) => &found.open.stamp,
+            FileForm::Kept(kept) => &kept.stamp,
         }
     }
 }
 
 /// The file at a path beneath the root, if it is in memory and has no other forms.
 #[inline]
-pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>) -> Option<Arc<Kept>> {
+pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>) -> Option<Arc<CachedFile>> {
     match codings {
-        None => site.cache.find(root, path),
+        None => site.cache.get(root, path),
         Some(_) => None,
     }
 }
@@ -69,8 +69,8 @@ pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodi
 /// # Errors
 /// As [`Root::open_beneath`](crate::files::root::Root::open_beneath).
 pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> io::Result<Lies> {
-    let lies = match site.cache.find(root, path) {
-        Some(kept) => Lies::File(Form::Kept(kept)),
+    let lies = match site.cache.get(root, path) {
+        Some(kept) => Lies::File(FileForm::Kept(kept)),
         None => unkept(site, root, path, now)?,
     };
     match (lies, codings) {
@@ -84,13 +84,15 @@ pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCoding
 #[inline(never)]
 fn unkept(site: &Site, root: &Root, path: &[u8], now: SystemTime) -> io::Result<Lies> {
     match root.open_beneath(path)? {
-        Opened::File(file, stamp) => Ok(Lies::File(form(site, root, file, stamp, &Place { path, coding: None, key: path }, now))),
+        Opened::File(file, stamp) => {
+            Ok(Lies::File(form(site, root, file, stamp, &ServedPath { path, coding: None, key: path }, now)))
+        }
         Opened::Directory(_) => Ok(Lies::Directory),
     }
 }
 
 /// A file that is looked for.
-struct Place<'a> {
+struct ServedPath<'a> {
     /// The path of the file that was asked for.
     path: &'a [u8],
     /// In which coding it is looked for.
@@ -102,7 +104,7 @@ struct Place<'a> {
 /// The best form of a file for that client.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &AcceptedCodings, now: SystemTime) -> Lies {
+fn chosen(site: &Site, root: &Root, path: &[u8], plain: FileForm, codings: &AcceptedCodings, now: SystemTime) -> Lies {
     for coding in codings.preferred.into_iter().flatten() {
         if let Some(form) = coded(site, root, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
             return Lies::File(form);
@@ -115,14 +117,16 @@ fn chosen(site: &Site, root: &Root, path: &[u8], plain: Form, codings: &Accepted
 }
 
 /// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.
-fn coded(site: &Site, root: &Root, path: &[u8], coding: ContentCoding, now: SystemTime) -> Option<Form> {
+fn coded(site: &Site, root: &Root, path: &[u8], coding: ContentCoding, now: SystemTime) -> Option<FileForm> {
     // One and the same file has other fields when it is asked for by its own name, so that is another key.
-    let key = [path, coding.suffix().as_bytes(), cache::OTHER_ROLE].concat();
-    if let Some(kept) = site.cache.find(root, &key) {
-        return Some(Form::Kept(kept));
+    let key = [path, coding.suffix().as_bytes(), cache::VARIANT_SUFFIX].concat();
+    if let Some(kept) = site.cache.get(root, &key) {
+        return Some(FileForm::Kept(kept));
     }
-    match root.open_beneath(cache::path_of(&key)).ok()? {
-        Opened::File(file, stamp) => Some(form(site, root, file, stamp, &Place { path, coding: Some(coding), key: &key }, now)),
+    match root.open_beneath(cache::file_path_of_key(&key)).ok()? {
+        Opened::File(file, stamp) => {
+            Some(form(site, root, file, stamp, &ServedPath { path, coding: Some(coding), key: &key }, now))
+        }
         Opened::Directory(_) => None,
     }
 }
@@ -130,28 +134,28 @@ fn coded(site: &Site, root: &Root, path: &[u8], coding: ContentCoding, now: Syst
 /// Whether a coded file can have been made of this version: it is not older. Tools that compress or copy give both the same time, so that
 /// must do; only a file that is written again within the same step of the clock (4 ms) passes for the one that was compressed. Without
 /// times nobody can tell.
-fn is_of_version(coded: &Stamp, plain: &Stamp) -> bool {
+fn is_of_version(coded: &FileVersion, plain: &FileVersion) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
 }
 
 /// A file that has just been opened; from memory, if it can be kept there.
 #[inline(never)]
-fn form(site: &Site, root: &Root, file: File, stamp: Stamp, place: &Place<'_>, now: SystemTime) -> Form {
+fn form(site: &Site, root: &Root, file: File, stamp: FileVersion, place: &ServedPath<'_>, now: SystemTime) -> FileForm {
     let found = describe(site, OpenFile { file, stamp }, place, now);
     let FoundFile { open: OpenFile { file, stamp }, representation } = &*found;
-    let opened = cache::Opened { file, stamp, representation };
-    match site.cache.keep(root, place.key, &opened, now) {
-        Some(kept) => Form::Kept(kept),
-        None => Form::Open(found),
+    let opened = cache::OpenedFile { file, stamp, representation };
+    match site.cache.insert(root, place.key, &opened, now) {
+        Some(kept) => FileForm::Kept(kept),
+        None => FileForm::Open(found),
     }
 }
 
 /// The same file, and what is said about it.
 // Not inlined: the file is read on a stack without this.
 #[inline(never)]
-fn describe(site: &Site, open: OpenFile, place: &Place<'_>, now: SystemTime) -> Box<FoundFile> {
+fn describe(site: &Site, open: OpenFile, place: &ServedPath<'_>, now: SystemTime) -> Box<FoundFile> {
     let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    let description = Description {
+    let description = FileMetadata {
         media_type: media_type::of_name(name, &site.typing),
         cache_control: site.caching.header_for(place.path),
         coding: place.coding,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::files::version::Stamp;
+use crate::files::version::FileVersion;
 use crate::handlers::response_headers::Fields;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
@@ -46,7 +46,7 @@ pub enum Choice {
 
 /// What is said of a file because of its path and of nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
+pub struct FileMetadata {
     /// Its media type.
     pub media_type: Cow<'static, str>,
     /// How long a cache may use it without asking.
@@ -59,35 +59,35 @@ pub struct Description {
 
 /// A hash of the content of a file, in hexadecimal digits: two files with the same one are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest(pub Arc<str>);
+pub struct ContentHash(pub Arc<str>);
 
 /// A representation that is in memory with all that is sent of it.
 #[derive(Debug)]
-pub struct Kept {
+pub struct CachedFile {
     /// What is said about it.
     pub representation: Representation,
     /// Which version of the file it is.
-    pub stamp: Stamp,
+    pub stamp: FileVersion,
     /// The field lines of an answer that carries all of it.
-    pub fields: Arc<[u8]>,
+    pub headers_200: Arc<[u8]>,
     /// The field lines of an answer that says that the client has it already.
-    pub fields_not_modified: Arc<[u8]>,
+    pub headers_304: Arc<[u8]>,
     /// Its bytes.
     pub content: Box<[u8]>,
 }
 
-impl Description {
+impl FileMetadata {
     /// A file of that media type, of which nothing else is known.
     #[cfg(test)]
-    pub(crate) fn of_type(media_type: &'static str) -> Description {
-        Description { media_type: media_type.into(), cache_control: "no-cache".into(), coding: None, choice: Choice::None }
+    pub(crate) fn of_type(media_type: &'static str) -> FileMetadata {
+        FileMetadata { media_type: media_type.into(), cache_control: "no-cache".into(), coding: None, choice: Choice::None }
     }
 }
 
 impl Representation {
     /// What is true at the time of the request of a file with that stamp, and with that hash if its content has been looked at.
-    pub fn of(stamp: &Stamp, digest: Option<&Digest>, description: Description, now: SystemTime) -> Representation {
-        let Description { media_type, cache_control, coding, choice } = description;
+    pub fn of(stamp: &FileVersion, digest: Option<&ContentHash>, description: FileMetadata, now: SystemTime) -> Representation {
+        let FileMetadata { media_type, cache_control, coding, choice } = description;
         let length = stamp.length;
         let validators = match (digest, stamp.modified) {
             // Who asks for hashes does not trust the times: they may differ between copies, or be the same for all versions. Last-Modified
@@ -105,7 +105,7 @@ impl Representation {
     }
 
     /// The fields of an answer that carries all of it.
-    pub fn fields(&self) -> Fields {
+    pub fn headers_200(&self) -> Fields {
         let mut fields = Fields::default();
         fields.push("Content-Type", self.media_type.clone());
         self.push_common(&mut fields);
@@ -124,7 +124,7 @@ impl Representation {
     }
 
     /// The fields of an answer that says that the client has it already (RFC 9110 §15.4.5).
-    pub fn fields_not_modified(&self) -> Fields {
+    pub fn headers_304(&self) -> Fields {
         let mut fields = Fields::default();
         self.push_validators(&mut fields);
         fields.push("Cache-Control", self.cache_control.clone());
@@ -152,11 +152,11 @@ impl Choice {
     }
 }
 
-impl Kept {
+impl CachedFile {
     /// A representation of that version of a file, with its content and all that is sent before it.
-    pub fn new(representation: Representation, stamp: Stamp, content: Vec<u8>) -> Kept {
-        let (fields, fields_not_modified) = (representation.fields().spelled(), representation.fields_not_modified().spelled());
-        Kept { representation, stamp, fields, fields_not_modified, content: content.into() }
+    pub fn new(representation: Representation, stamp: FileVersion, content: Vec<u8>) -> CachedFile {
+        let (fields, fields_not_modified) = (representation.headers_200().spelled(), representation.headers_304().spelled());
+        CachedFile { representation, stamp, headers_200: fields, headers_304: fields_not_modified, content: content.into() }
     }
 
     /// So many of its bytes, from that one on, as far as it has them.
@@ -190,7 +190,7 @@ fn etag(length: u64, modified: SystemTime, coding: Option<ContentCoding>, now: S
 
 /// The tag of a file whose content has been looked at. What has just changed may change again between the look and the sending, so
 /// the same rule makes it weak.
-fn etag_of_content(digest: &Digest, modified: Option<SystemTime>, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
+fn etag_of_content(digest: &ContentHash, modified: Option<SystemTime>, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
     let mut opaque = String::with_capacity(OPAQUE_BYTES_MAX);
     opaque.push_str(&digest.0);
     push_coding(&mut opaque, coding);
@@ -244,7 +244,7 @@ mod tests {
         }
         let coded = etag(255, after(784_111_777, 1), Some(ContentCoding::Brotli), UNIX_EPOCH + NOW);
         assert_eq!(coded.to_string(), "\"ff-ae1b981bc490a01-br\"", "the same in another coding");
-        let digest = Digest("0a1b".into());
+        let digest = ContentHash("0a1b".into());
         for (modified, coding, tag, why) in [
             (Some(after(784_111_777, 1)), None, "\"0a1b\"", "its time is not in it"),
             (Some(after(1_699_999_999, 501)), None, "W/\"0a1b\"", "younger than a second"),

@@ -14,10 +14,10 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::config::Symlinks;
-use crate::files::open_error::as_seen_outside;
-use crate::files::unchanged::is_still;
-use crate::files::version::Stamp;
-use crate::files::windows_name::windows_trap;
+use crate::files::open_error::sanitize_error;
+use crate::files::unchanged::is_unchanged;
+use crate::files::version::FileVersion;
+use crate::files::windows_name::is_reserved_windows_name;
 
 /// The root of what is served.
 #[derive(Debug)]
@@ -25,11 +25,11 @@ pub struct Root {
     handle: Dir,
     /// The root of all, where links may lead anywhere.
     #[cfg(unix)]
-    everything: Option<File>,
+    fs_root: Option<File>,
     /// Where it lies.
     place: PathBuf,
     symlinks: Symlinks,
-    only: Option<OnlyFile>,
+    single_file: Option<SingleFile>,
 }
 
 /// Where ROOT leads: a directory, and the one file in it if ROOT is a file.
@@ -49,7 +49,7 @@ pub type Readable = ();
 
 /// The one file that is served, beneath the directory that it lies in.
 #[derive(Debug)]
-struct OnlyFile {
+struct SingleFile {
     /// The name that was given: a link's own.
     shown: Vec<u8>,
     /// The name that is opened: what the link leads to.
@@ -60,14 +60,14 @@ struct OnlyFile {
 #[derive(Debug)]
 pub enum Opened {
     /// A regular file, and which one its handle says it is.
-    File(File, Stamp),
+    File(File, FileVersion),
     /// A directory.
-    Directory(Directory),
+    Directory(RootDirectory),
 }
 
 /// An open directory.
 #[derive(Debug)]
-pub struct Directory {
+pub struct RootDirectory {
     handle: Dir,
     path: Vec<u8>,
 }
@@ -78,16 +78,16 @@ pub struct Name {
     /// The name: any bytes but a slash and NUL.
     pub bytes: Box<[u8]>,
     /// What it names, links followed.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Whether the name itself is a symbolic link.
     pub is_link: bool,
 }
 
 /// What a directory holds under one name.
 #[derive(Debug)]
-pub struct Entry {
+pub struct DirectoryEntry {
     /// What it is, links followed.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Whether the name itself is a symbolic link.
     pub is_link: bool,
     /// Its length in bytes.
@@ -98,14 +98,14 @@ pub struct Entry {
 
 /// What an entry names. Nothing else is served, so nothing else is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryKind {
     /// A directory.
     Directory,
     /// A regular file.
     File,
 }
 
-impl Directory {
+impl RootDirectory {
     /// Where it is beneath the root.
     pub fn path(&self) -> &[u8] {
         &self.path
@@ -126,19 +126,19 @@ impl Root {
         let Place { directory: place, only } = resolve(path)?;
         let only = match (only, path.file_name()) {
             (None, _) => None,
-            (Some(beneath), Some(shown)) => Some(OnlyFile { shown: shown.as_encoded_bytes().to_vec(), beneath }),
+            (Some(beneath), Some(shown)) => Some(SingleFile { shown: shown.as_encoded_bytes().to_vec(), beneath }),
             (Some(_), None) => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let root = Root {
             handle: Dir::open_ambient_dir(&place, ambient_authority())?,
             #[cfg(unix)]
-            everything: if symlinks == Symlinks::Followed { Some(File::open("/")?) } else { None },
+            fs_root: if symlinks == Symlinks::Followed { Some(File::open("/")?) } else { None },
             place,
             symlinks,
-            only,
+            single_file: only,
         };
         // The handle on the root may lack the right to read it: better to say so now than to every client.
-        root.open_beneath(root.only_file().unwrap_or_default())?;
+        root.open_beneath(root.single_file().unwrap_or_default())?;
         Ok(root)
     }
 
@@ -150,7 +150,7 @@ impl Root {
             (Ok(open), Ok(named)) => (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
             _ => false,
         };
-        is_same_directory && self.only.as_ref().map(|only| &only.beneath) == place.only.as_ref()
+        is_same_directory && self.single_file.as_ref().map(|only| &only.beneath) == place.only.as_ref()
     }
 
     /// Whether this is where a path leads. A directory that is open cannot be replaced there.
@@ -165,7 +165,7 @@ impl Root {
     /// There are too many open files.
     #[cfg(unix)]
     pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
-        match &self.everything {
+        match &self.fs_root {
             Some(everything) => Ok((everything.try_clone()?, "/".into())),
             None => Ok((self.handle.try_clone().map(Dir::into_std_file)?, self.place.clone())),
         }
@@ -183,7 +183,7 @@ impl Root {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
         use std::path::Component;
-        let Some(parent) = self.place.parent().filter(|_| self.symlinks == Symlinks::Within && self.only.is_none()) else {
+        let Some(parent) = self.place.parent().filter(|_| self.symlinks == Symlinks::Within && self.single_file.is_none()) else {
             return self.readable();
         };
         let holds_home =
@@ -221,8 +221,8 @@ impl Root {
     }
 
     /// The name of the one file that is served; `None` if it is a directory.
-    pub fn only_file(&self) -> Option<&[u8]> {
-        self.only.as_ref().map(|only| &*only.shown)
+    pub fn single_file(&self) -> Option<&[u8]> {
+        self.single_file.as_ref().map(|only| &*only.shown)
     }
 
     /// Opens what has that path: segments with a slash between them, or nothing for the root itself. It never waits, not even for
@@ -232,25 +232,25 @@ impl Root {
     /// `NotFound` for what does not exist, cannot exist, leads out of the root, or is no file and no directory;
     /// `PermissionDenied` for what we may not read; `ResourceBusy` if there are too many open files; or anything else.
     pub fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
-        let beneath = match &self.only {
+        let beneath = match &self.single_file {
             Some(only) if only.shown == path => &*only.beneath,
             Some(_) => return Err(io::ErrorKind::NotFound.into()),
             None => beneath(path)?,
         };
-        let file = self.open_any(beneath).map_err(as_seen_outside)?;
+        let file = self.open_any(beneath).map_err(sanitize_error)?;
         opened(file, path)
     }
 
     /// Whether that path leads, without any link that this server would not follow, to the very version of a file that the stamp was
     /// taken of. It opens nothing. `false` where that cannot be told.
     #[inline]
-    pub fn is_still(&self, path: &[u8], stamp: &Stamp) -> bool {
-        match &self.only {
+    pub fn is_unchanged(&self, path: &[u8], stamp: &FileVersion) -> bool {
+        match &self.single_file {
             Some(only) if only.shown == path => {
-                is_still(&self.handle, only.beneath.as_os_str().as_encoded_bytes(), self.symlinks, stamp)
+                is_unchanged(&self.handle, only.beneath.as_os_str().as_encoded_bytes(), self.symlinks, stamp)
             }
             Some(_) => false,
-            None => is_still(&self.handle, path, self.symlinks, stamp),
+            None => is_unchanged(&self.handle, path, self.symlinks, stamp),
         }
     }
 
@@ -259,26 +259,26 @@ impl Root {
     ///
     /// # Errors
     /// The directory cannot be read, to its beginning or to its end.
-    pub fn names<'a>(&'a self, directory: &'a Directory) -> io::Result<impl Iterator<Item = io::Result<Name>> + 'a> {
+    pub fn names<'a>(&'a self, directory: &'a RootDirectory) -> io::Result<impl Iterator<Item = io::Result<Name>> + 'a> {
         // Names can be read without the right to look behind them: then each would seem to be gone.
-        directory.handle.metadata(".").map_err(as_seen_outside)?;
-        let entries = directory.handle.entries().map_err(as_seen_outside)?;
+        directory.handle.metadata(".").map_err(sanitize_error)?;
+        let entries = directory.handle.entries().map_err(sanitize_error)?;
         let names =
-            entries.filter_map(|entry| entry.map_err(as_seen_outside).and_then(|entry| self.name(directory, &entry)).transpose());
+            entries.filter_map(|entry| entry.map_err(sanitize_error).and_then(|entry| self.name(directory, &entry)).transpose());
         // A directory that is removed ends early, or has no entries.
         let end = std::iter::once_with(|| if directory.is_removed() { Err(io::ErrorKind::NotFound.into()) } else { Ok(None) });
         Ok(names.chain(end.filter_map(Result::transpose)))
     }
 
-    fn name(&self, directory: &Directory, entry: &DirEntry) -> io::Result<Option<Name>> {
+    fn name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
         let bytes: Box<[u8]> = entry.file_name().as_encoded_bytes().into();
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: Kind::Directory, is_link: false })),
-            Ok(kind) if kind.is_file() => Ok(Some(Name { bytes, kind: Kind::File, is_link: false })),
+            Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: EntryKind::Directory, is_link: false })),
+            Ok(kind) if kind.is_file() => Ok(Some(Name { bytes, kind: EntryKind::File, is_link: false })),
             // A link, what cannot be served, or a file system that does not tell.
             _ => {
                 let entry = self.entry(directory, &bytes)?;
-                Ok(entry.map(|Entry { kind, is_link, .. }| Name { bytes, kind, is_link }))
+                Ok(entry.map(|DirectoryEntry { kind, is_link, .. }| Name { bytes, kind, is_link }))
             }
         }
     }
@@ -287,7 +287,7 @@ impl Root {
     ///
     /// # Errors
     /// It cannot be looked at, though it is there.
-    pub fn entry(&self, directory: &Directory, name: &[u8]) -> io::Result<Option<Entry>> {
+    pub fn entry(&self, directory: &RootDirectory, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
         let os_name = os_name(name)?;
         let mut looked = directory.handle.symlink_metadata(os_name);
         let is_link = looked.as_ref().is_ok_and(Metadata::is_symlink);
@@ -296,21 +296,21 @@ impl Root {
             let path = join(&directory.path, name);
             looked = beneath(&path).and_then(|path| retried(|| self.metadata(path)));
         }
-        let metadata = match looked.map_err(as_seen_outside) {
+        let metadata = match looked.map_err(sanitize_error) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if is_link && error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
             Err(error) => return Err(error),
         };
         let kind = if metadata.is_dir() {
-            Kind::Directory
+            EntryKind::Directory
         } else if metadata.is_file() {
-            Kind::File
+            EntryKind::File
         } else {
             return Ok(None);
         };
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
-        Ok(Some(Entry { kind, is_link, length: metadata.len(), modified }))
+        Ok(Some(DirectoryEntry { kind, is_link, length: metadata.len(), modified }))
     }
 }
 
@@ -335,9 +335,9 @@ pub fn resolve(path: &Path) -> io::Result<Place> {
 fn opened(file: File, path: &[u8]) -> io::Result<Opened> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
-        Ok(Opened::File(file, Stamp::of(&metadata)))
+        Ok(Opened::File(file, FileVersion::of(&metadata)))
     } else if metadata.is_dir() {
-        Ok(Opened::Directory(Directory { handle: Dir::from_std_file(file), path: path.to_vec() }))
+        Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
     } else {
         Err(io::ErrorKind::NotFound.into())
     }
@@ -456,7 +456,7 @@ fn beneath(path: &[u8]) -> io::Result<&Path> {
     if path.is_empty() {
         return Ok(Path::new("."));
     }
-    if cfg!(windows) && path.split(|&b| b == b'/').any(windows_trap) {
+    if cfg!(windows) && path.split(|&b| b == b'/').any(is_reserved_windows_name) {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(Path::new(os_name(path)?))
@@ -499,12 +499,12 @@ mod tests {
         let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
         let long = "x".repeat(300);
         for (path, want, why) in [
-            ("", Ok(Kind::Directory), "the root itself"),
-            ("a", Ok(Kind::File), "a file"),
-            ("d", Ok(Kind::Directory), "a directory"),
-            ("d/b", Ok(Kind::File), "a file in it"),
-            ("d/up", Ok(Kind::File), "a link up, but not out"),
-            ("directory/b", Ok(Kind::File), "through a link"),
+            ("", Ok(EntryKind::Directory), "the root itself"),
+            ("a", Ok(EntryKind::File), "a file"),
+            ("d", Ok(EntryKind::Directory), "a directory"),
+            ("d/b", Ok(EntryKind::File), "a file in it"),
+            ("d/up", Ok(EntryKind::File), "a link up, but not out"),
+            ("directory/b", Ok(EntryKind::File), "through a link"),
             ("out", Err(()), "a link out"),
             ("d/out", Err(()), "a link out from below"),
             ("absolute", Err(()), "an absolute link, even to the inside"),
@@ -521,8 +521,8 @@ mod tests {
             (&long, Err(()), "a long name"),
         ] {
             let kind = root.open_beneath(path.as_bytes()).map(|opened| match opened {
-                Opened::File(..) => Kind::File,
-                Opened::Directory(_) => Kind::Directory,
+                Opened::File(..) => EntryKind::File,
+                Opened::Directory(_) => EntryKind::Directory,
             });
             assert_eq!(kind.map_err(|error| error.kind()), want.map_err(|()| io::ErrorKind::NotFound), "{path:?}: {why}");
         }
@@ -537,9 +537,9 @@ mod tests {
     fn roots() {
         let scratch = Scratch::with(&["d/a", "d/b"]);
         let directory = Root::open(&scratch.path().join("d"), Symlinks::Within).unwrap();
-        assert_eq!(directory.only_file(), None);
+        assert_eq!(directory.single_file(), None);
         let file = Root::open(&scratch.path().join("d/a"), Symlinks::Within).unwrap();
-        assert_eq!(file.only_file(), Some(&b"a"[..]));
+        assert_eq!(file.single_file(), Some(&b"a"[..]));
         assert!(file.open_beneath(b"a").is_ok());
         assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
         for none in ["x", "d/a/x"] {

@@ -6,12 +6,12 @@ use std::cmp::Ordering;
 use std::io;
 use std::time::SystemTime;
 
-use crate::files::root::{Entry, Name};
+use crate::files::root::{DirectoryEntry, Name};
 use crate::http::target::RequestTarget;
 
 /// What a listing is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
+pub enum SortKey {
     /// By name, as people count and without case.
     Name,
     /// By length.
@@ -31,22 +31,22 @@ pub enum Direction {
 
 /// The order of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct SortOrder {
     /// What counts.
-    pub column: Column,
+    pub column: SortKey,
     /// Which end comes first.
     pub direction: Direction,
 }
 
-impl Order {
+impl SortOrder {
     /// What the query asks for. What it does not say, or says in words that we do not know, is by name from A on.
-    pub fn asked(target: &RequestTarget<'_>) -> Order {
-        let mut order = Order { column: Column::Name, direction: Direction::Ascending };
+    pub fn asked(target: &RequestTarget<'_>) -> SortOrder {
+        let mut order = SortOrder { column: SortKey::Name, direction: Direction::Ascending };
         for (name, value) in target.query_pairs() {
             match (&*name, &*value) {
-                (b"sort", b"name") => order.column = Column::Name,
-                (b"sort", b"size") => order.column = Column::Size,
-                (b"sort", b"time") => order.column = Column::Time,
+                (b"sort", b"name") => order.column = SortKey::Name,
+                (b"sort", b"size") => order.column = SortKey::Size,
+                (b"sort", b"time") => order.column = SortKey::Time,
                 (b"order", b"asc") => order.direction = Direction::Ascending,
                 (b"order", b"desc") => order.direction = Direction::Descending,
                 _ => {}
@@ -59,35 +59,35 @@ impl Order {
     pub fn query(self) -> &'static str {
         use Direction::{Ascending, Descending};
         match (self.column, self.direction) {
-            (Column::Name, Ascending) => "",
-            (Column::Name, Descending) => "?sort=name&order=desc",
-            (Column::Size, Ascending) => "?sort=size&order=asc",
-            (Column::Size, Descending) => "?sort=size&order=desc",
-            (Column::Time, Ascending) => "?sort=time&order=asc",
-            (Column::Time, Descending) => "?sort=time&order=desc",
+            (SortKey::Name, Ascending) => "",
+            (SortKey::Name, Descending) => "?sort=name&order=desc",
+            (SortKey::Size, Ascending) => "?sort=size&order=asc",
+            (SortKey::Size, Descending) => "?sort=size&order=desc",
+            (SortKey::Time, Ascending) => "?sort=time&order=asc",
+            (SortKey::Time, Descending) => "?sort=time&order=desc",
         }
     }
 
     /// The order that comes next for whoever asks for that column: the other way round if it is this one already, and else the one that
     /// people look for, A or the largest or the newest first.
-    pub fn next(self, column: Column) -> Order {
+    pub fn toggled(self, column: SortKey) -> SortOrder {
         let direction = match (column == self.column, self.direction, column) {
-            (true, Direction::Descending, _) | (false, _, Column::Name) => Direction::Ascending,
-            (true, Direction::Ascending, _) | (false, _, Column::Size | Column::Time) => Direction::Descending,
+            (true, Direction::Descending, _) | (false, _, SortKey::Name) => Direction::Ascending,
+            (true, Direction::Ascending, _) | (false, _, SortKey::Size | SortKey::Time) => Direction::Descending,
         };
-        Order { column, direction }
+        SortOrder { column, direction }
     }
 
     /// Puts names into this order. Equal ones stand by name. By size or time they are looked at first, and those that are gone left out.
     ///
     /// # Errors
     /// What `look` fails with.
-    pub fn sort(self, names: Vec<Name>, look: impl Fn(&Name) -> io::Result<Option<Entry>>) -> io::Result<Vec<Name>> {
+    pub fn sort(self, names: Vec<Name>, look: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
         let mut keyed = Vec::with_capacity(names.len());
         for name in names {
             let (length, modified) = match self.column {
-                Column::Name => (0, None),
-                Column::Size | Column::Time => match look(&name)? {
+                SortKey::Name => (0, None),
+                SortKey::Size | SortKey::Time => match look(&name)? {
                     Some(entry) => (entry.length, entry.modified),
                     None => continue,
                 },
@@ -97,9 +97,9 @@ impl Order {
         keyed.sort_unstable_by(|a, b| {
             let by_name = natural(&a.folded, &b.folded).then_with(|| a.name.bytes.cmp(&b.name.bytes));
             let by_column = match self.column {
-                Column::Name => by_name,
-                Column::Size => a.length.cmp(&b.length),
-                Column::Time => a.modified.cmp(&b.modified),
+                SortKey::Name => by_name,
+                SortKey::Size => a.length.cmp(&b.length),
+                SortKey::Time => a.modified.cmp(&b.modified),
             };
             let directed = match self.direction {
                 Direction::Ascending => by_column,
@@ -162,7 +162,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::files::root::Kind;
+    use crate::files::root::EntryKind;
     use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
@@ -178,49 +178,49 @@ mod tests {
 
     #[test]
     fn queries_ask_for_what_they_say() {
-        use Column::{Name, Size, Time};
         use Direction::{Ascending, Descending};
+        use SortKey::{Name, Size, Time};
         for column in [Name, Size, Time] {
             for direction in [Ascending, Descending] {
-                let order = Order { column, direction };
+                let order = SortOrder { column, direction };
                 let bytes = format!("GET /{} HTTP/1.0\r\n\r\n", order.query()).into_bytes();
                 let mut parser = RequestParser::new(HeadLimits::default());
                 parser.parse(&bytes).unwrap();
-                assert_eq!(Order::asked(&RequestTarget::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
-                assert_eq!(order.next(column).next(column), order, "twice the same is there and back");
+                assert_eq!(SortOrder::asked(&RequestTarget::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
+                assert_eq!(order.toggled(column).toggled(column), order, "twice the same is there and back");
             }
         }
-        let by_name = Order { column: Name, direction: Ascending };
-        assert_eq!(by_name.next(Size), Order { column: Size, direction: Descending }, "the largest first");
-        assert_eq!(by_name.next(Size).next(Name), by_name, "but A first");
+        let by_name = SortOrder { column: Name, direction: Ascending };
+        assert_eq!(by_name.toggled(Size), SortOrder { column: Size, direction: Descending }, "the largest first");
+        assert_eq!(by_name.toggled(Size).toggled(Name), by_name, "but A first");
     }
 
     #[test]
     fn by_each_column_and_back() {
-        use Column::{Size, Time};
         use Direction::{Ascending, Descending};
+        use SortKey::{Size, Time};
         for (column, direction, want) in [
-            (Column::Name, Ascending, &["d", "a", "B", "c", "gone"][..]),
-            (Column::Name, Descending, &["d", "gone", "c", "B", "a"]),
+            (SortKey::Name, Ascending, &["d", "a", "B", "c", "gone"][..]),
+            (SortKey::Name, Descending, &["d", "gone", "c", "B", "a"]),
             (Size, Ascending, &["d", "B", "a", "c"]),
             (Size, Descending, &["d", "a", "c", "B"]),
             (Time, Ascending, &["d", "c", "a", "B"]),
             (Time, Descending, &["d", "B", "a", "c"]),
         ] {
             let rows = [
-                ("c", Kind::File, 2, 1),
-                ("a", Kind::File, 2, 2),
-                ("gone", Kind::File, 0, 0),
-                ("B", Kind::File, 1, 3),
-                ("d", Kind::Directory, 9, 9),
+                ("c", EntryKind::File, 2, 1),
+                ("a", EntryKind::File, 2, 2),
+                ("gone", EntryKind::File, 0, 0),
+                ("B", EntryKind::File, 1, 3),
+                ("d", EntryKind::Directory, 9, 9),
             ];
             let names = rows.iter().map(|row| Name { bytes: row.0.as_bytes().into(), kind: row.1, is_link: false }).collect();
             let look = |name: &Name| {
                 let &(_, kind, length, seconds) = rows.iter().find(|row| row.0.as_bytes() == &*name.bytes).unwrap();
                 let modified = Some(UNIX_EPOCH + Duration::from_secs(seconds));
-                Ok((&*name.bytes != b"gone").then_some(Entry { kind, is_link: false, length, modified }))
+                Ok((&*name.bytes != b"gone").then_some(DirectoryEntry { kind, is_link: false, length, modified }))
             };
-            let sorted = Order { column, direction }.sort(names, look).unwrap();
+            let sorted = SortOrder { column, direction }.sort(names, look).unwrap();
             let names: Vec<_> = sorted.iter().map(|name| String::from_utf8_lossy(&name.bytes).into_owned()).collect();
             assert_eq!(names, want, "{column:?} {direction:?}");
         }

@@ -7,13 +7,13 @@
 use cap_std::fs::Dir;
 
 use crate::config::Symlinks;
-use crate::files::version::Stamp;
+use crate::files::version::FileVersion;
 
 /// Whether `path`, from `root` on, leads to the version of a regular file that the stamp was taken of. Where links may not leave the
 /// root, none may be on the way: a path with links is opened each time, for only opening can tell where they lead.
 #[cfg(unix)]
 #[inline]
-pub fn is_still(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &Stamp) -> bool {
+pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &FileVersion) -> bool {
     use rustix::fs::FileType;
     if symlinks == Symlinks::Within {
         for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
@@ -24,7 +24,7 @@ pub fn is_still(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &Stamp) -> b
             }
         }
     }
-    at(root, path, symlinks, &|stat| Stamp::of_regular(stat).is_some_and(|now| now == *stamp))
+    at(root, path, symlinks, &|stat| FileVersion::of_regular(stat).is_some_and(|now| now == *stamp))
 }
 
 /// Whether what lies at that path is as it should be.
@@ -42,7 +42,7 @@ fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(&rustix::fs::
 
 /// Elsewhere a file cannot be told from another so surely that its content could be sent unread.
 #[cfg(not(unix))]
-pub fn is_still(_: &Dir, _: &[u8], _: Symlinks, _: &Stamp) -> bool {
+pub fn is_unchanged(_: &Dir, _: &[u8], _: Symlinks, _: &FileVersion) -> bool {
     false
 }
 
@@ -103,7 +103,7 @@ mod tests {
             let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
             let Ok(Opened::File(_, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
             change(scratch.path());
-            assert_eq!(root.is_still(path.as_bytes(), &stamp), want, "{why}");
+            assert_eq!(root.is_unchanged(path.as_bytes(), &stamp), want, "{why}");
         }
     }
 }

@@ -11,12 +11,12 @@ const STEP_NANOS_MAX: i64 = 2_000_000_000;
 
 /// What identifies one version of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Stamp {
+pub struct FileVersion {
     /// Length in bytes.
     pub length: u64,
     /// When its content last changed, as far as the file system says.
     pub modified: Option<SystemTime>,
-    identity: Identity,
+    identity: InodeId,
 }
 
 /// What two stamps of one open file show.
@@ -30,7 +30,7 @@ pub enum Freshness {
 
 /// Inode, and when it last changed in any way. Only Unix tells; elsewhere length and modification time must do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Identity {
+struct InodeId {
     device: u64,
     inode: u64,
     changed_secs: i64,
@@ -38,11 +38,11 @@ struct Identity {
     links: u64,
 }
 
-impl Stamp {
+impl FileVersion {
     /// Whether what was announced of an open file can still be sent, by a stamp taken later: it must not be shorter, and at the same
     /// length its modification time must be the same. A file that has grown, such as a log or a recording, still holds the announced
     /// bytes. A change of status alone (mode, owner, links, name) says nothing about them.
-    pub fn compare(&self, later: &Stamp) -> Freshness {
+    pub fn compare(&self, later: &FileVersion) -> Freshness {
         if later.length > self.length || later.length == self.length && later.modified == self.modified {
             Freshness::Same
         } else {
@@ -53,8 +53,8 @@ impl Stamp {
     /// Whether the file system would have shown any later change by `now`. Times are counted in steps, of two seconds at the most: a
     /// file that changed within the present step may change again and look the same. The status change counts, which nobody can
     /// set back. Only Unix tells it: elsewhere no file is ever settled.
-    pub fn is_settled(&self, now: SystemTime) -> bool {
-        let Identity { inode, changed_secs, changed_nanos, .. } = self.identity;
+    pub fn is_stable(&self, now: SystemTime) -> bool {
+        let InodeId { inode, changed_secs, changed_nanos, .. } = self.identity;
         let now = now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_nanos()).ok());
         let changed = changed_secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(changed_nanos));
         let age = now.zip(changed).map_or(0, |(now, changed)| now.saturating_sub(changed));
@@ -63,7 +63,7 @@ impl Stamp {
 
     /// The stamp of what a path leads to, its own links not followed; `None` for what is no regular file.
     #[cfg(unix)]
-    pub fn of_regular(stat: &rustix::fs::Stat) -> Option<Stamp> {
+    pub fn of_regular(stat: &rustix::fs::Stat) -> Option<FileVersion> {
         use std::time::Duration;
         let length = u64::try_from(stat.st_size).ok()?;
         let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
@@ -73,19 +73,19 @@ impl Stamp {
                 .checked_sub(Duration::from_secs(stat.st_mtime.unsigned_abs()))
                 .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
         };
-        let identity = Identity {
+        let identity = InodeId {
             device: number(stat.st_dev)?,
             inode: stat.st_ino,
             changed_secs: stat.st_ctime,
             changed_nanos: i64::try_from(stat.st_ctime_nsec).ok()?,
             links: number(stat.st_nlink)?,
         };
-        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(Stamp { length, modified, identity })
+        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(FileVersion { length, modified, identity })
     }
 
     /// The stamp of an open file.
-    pub fn of(metadata: &Metadata) -> Stamp {
-        Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
+    pub fn of(metadata: &Metadata) -> FileVersion {
+        FileVersion { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
 }
 
@@ -97,9 +97,9 @@ fn number(of_any_width: impl TryInto<u64>) -> Option<u64> {
 }
 
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Identity {
+fn identity(metadata: &Metadata) -> InodeId {
     use std::os::unix::fs::MetadataExt;
-    Identity {
+    InodeId {
         device: metadata.dev(),
         inode: metadata.ino(),
         changed_secs: metadata.ctime(),
@@ -109,8 +109,8 @@ fn identity(metadata: &Metadata) -> Identity {
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {
-    Identity::default()
+fn identity(_: &Metadata) -> InodeId {
+    InodeId::default()
 }
 
 #[cfg(test)]
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn what_counts_as_a_change() {
-        let stamp = Stamp {
+        let stamp = FileVersion {
             length: 1,
             modified: Some(SystemTime::UNIX_EPOCH),
-            identity: Identity { device: 1, inode: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
+            identity: InodeId { device: 1, inode: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
         };
-        let with = |change: &dyn Fn(&mut Stamp)| {
+        let with = |change: &dyn Fn(&mut FileVersion)| {
             let mut later = stamp;
             change(&mut later);
             stamp.compare(&later)
@@ -137,7 +137,7 @@ mod tests {
             (2, 0, false, "changed in the future"),
         ] {
             let now = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);
-            assert_eq!(stamp.is_settled(now), want, "{why}");
+            assert_eq!(stamp.is_stable(now), want, "{why}");
         }
         for (later, want, why) in [
             (with(&|_| {}), Freshness::Same, "nothing"),

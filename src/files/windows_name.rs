@@ -4,7 +4,7 @@
 
 /// Whether Windows would take a segment for something else than a file of that name: a device, a stream, a path of its own, or
 /// the same file under a second name, past a rule about the first.
-pub fn windows_trap(segment: &[u8]) -> bool {
+pub fn is_reserved_windows_name(segment: &[u8]) -> bool {
     /// Devices, in every directory and with every extension.
     const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
     /// Devices that have a number.
@@ -75,7 +75,7 @@ mod tests {
             ("PROGRA~1", true),
             ("longna~12.txt", true),
         ] {
-            assert_eq!(windows_trap(segment.as_bytes()), want, "{segment:?}");
+            assert_eq!(is_reserved_windows_name(segment.as_bytes()), want, "{segment:?}");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use crate::files::lookup::{Found, missing_page};
+use crate::files::lookup::{Resource, error_document_404};
 use crate::files::representation::Representation;
 use crate::handlers::app::App;
 use crate::handlers::html;
@@ -20,15 +20,15 @@ use crate::http::status::StatusCode;
 #[inline(never)]
 pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
     if accept::accepts(&request.head.headers, "text/html") {
-        match missing_page(&app.site, now) {
-            Found::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
-            Found::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
-            Found::Unacceptable
-            | Found::Directory(_)
-            | Found::Redirect(_)
-            | Found::Missing
-            | Found::Failed(_)
-            | Found::Unavailable(_) => {}
+        match error_document_404(&app.site, now) {
+            Resource::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
+            Resource::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
+            Resource::Unacceptable
+            | Resource::Directory(_)
+            | Resource::MovedPermanently(_)
+            | Resource::NotFound
+            | Resource::Error(_)
+            | Resource::Unavailable(_) => {}
         }
     }
     Response::text(StatusCode::NOT_FOUND, "nothing here has that name")

@@ -4,9 +4,9 @@
 
 use std::io;
 
-use crate::files::directory::{Contents, NAMES_MAX};
+use crate::files::directory::{DirectoryListing, NAMES_MAX};
 use crate::files::lookup::Directory;
-use crate::files::sort_order::Order;
+use crate::files::sort_order::SortOrder;
 use crate::handlers::listing_html::PAGE;
 use crate::handlers::listing_json::JSON;
 use crate::handlers::listing_text::TEXT;
@@ -30,7 +30,7 @@ pub fn answer(directory: Directory, request: &Request<'_>) -> Response {
 
 fn answer_to(directory: Directory, request: &Request<'_>) -> io::Result<Response> {
     let target = request.target;
-    let contents = Contents::of(directory, target.path(), Order::asked(target), NAMES_MAX)?;
+    let contents = DirectoryListing::of(directory, target.path(), SortOrder::asked(target), NAMES_MAX)?;
     let form = match accept::choose_listing(&request.head.headers) {
         Format::Html => return Ok(page::response(StatusCode::OK, PAGE.body(contents.with_readme())?)),
         Format::Text => &TEXT,

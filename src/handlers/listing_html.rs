@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use crate::files::directory::{Contents, Tally};
-use crate::files::root::{Entry, Kind, Name};
-use crate::files::sort_order::{Column, Direction};
+use crate::files::directory::{DirectoryListing, ListingTotals};
+use crate::files::root::{DirectoryEntry, EntryKind, Name};
+use crate::files::sort_order::{Direction, SortKey};
 use crate::handlers::html;
 use crate::handlers::human_format::{Grouped, Moment, Size};
 use crate::handlers::listing_stream::Form;
@@ -21,7 +21,7 @@ const FILTERED_MIN: usize = 10;
 pub const PAGE: Form = Form { media_type: "text/html; charset=utf-8", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
-fn begin(out: &mut String, contents: &Contents) {
+fn begin(out: &mut String, contents: &DirectoryListing) {
     page::begin(out, &contents.path);
     breadcrumb(out, contents);
     out.push_str("<main>\n<h1 class=\"unseen\" id=\"path\">");
@@ -36,7 +36,7 @@ fn begin(out: &mut String, contents: &Contents) {
         return;
     }
     out.push_str("<table aria-labelledby=\"path\">\n<thead>\n<tr>");
-    for (column, says) in [(Column::Name, "Name"), (Column::Size, "Size"), (Column::Time, "Changed<span> (UTC)</span>")] {
+    for (column, says) in [(SortKey::Name, "Name"), (SortKey::Size, "Size"), (SortKey::Time, "Changed<span> (UTC)</span>")] {
         column_head(out, contents, column, says);
     }
     out.push_str("</tr>\n</thead>\n<tbody>\n");
@@ -50,7 +50,7 @@ fn begin(out: &mut String, contents: &Contents) {
 }
 
 /// Where this is: a link for each directory above.
-fn breadcrumb(out: &mut String, contents: &Contents) {
+fn breadcrumb(out: &mut String, contents: &DirectoryListing) {
     let query = html::escape(contents.order.query());
     let segments: Vec<&[u8]> = contents.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
@@ -75,13 +75,13 @@ fn breadcrumb(out: &mut String, contents: &Contents) {
 }
 
 /// Whether there is nothing to show, not even a way up.
-fn has_no_table(contents: &Contents) -> bool {
+fn has_no_table(contents: &DirectoryListing) -> bool {
     contents.names.is_empty() && contents.path == b"/"
 }
 
 /// How much there is, in a line below the rows: only then is it known.
-fn tally(out: &mut String, contents: &Contents) {
-    let Tally { directories, files, bytes } = contents.tally;
+fn tally(out: &mut String, contents: &DirectoryListing) {
+    let ListingTotals { directories, files, bytes } = contents.tally;
     let count = |number: u64, one: &str, many: &str| format!("{} {}", Grouped(number), if number == 1 { one } else { many });
     let parts = [
         (directories > 0).then(|| count(directories, "directory", "directories")),
@@ -94,23 +94,23 @@ fn tally(out: &mut String, contents: &Contents) {
 }
 
 /// The head of a column: a link that sorts by it, and the other way round where it is sorted by already.
-fn column_head(out: &mut String, contents: &Contents, column: Column, says: &str) {
+fn column_head(out: &mut String, contents: &DirectoryListing, column: SortKey, says: &str) {
     let order = contents.order;
     let state = match (order.column == column, order.direction) {
         (false, _) => "",
         (true, Direction::Ascending) => " aria-sort=\"ascending\"",
         (true, Direction::Descending) => " aria-sort=\"descending\"",
     };
-    let query = order.next(column).query();
+    let query = order.toggled(column).query();
     // An empty query would be this page again, whatever it is sorted by.
     let href = if query.is_empty() { "./".into() } else { html::escape(query) };
     let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{says}</a></th>");
 }
 
-fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
+fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
     let (class, slash, query) = match entry.kind {
-        Kind::Directory => (" class=\"d\"", "/", html::escape(contents.order.query())),
-        Kind::File => ("", "", "".into()),
+        EntryKind::Directory => (" class=\"d\"", "/", html::escape(contents.order.query())),
+        EntryKind::File => ("", "", "".into()),
     };
     // `./` keeps a name with a colon from being read as a scheme (RFC 3986 §4.2).
     let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"./{}{slash}{query}\"><bdi>", encode_path(&name.bytes));
@@ -120,7 +120,7 @@ fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
         out.push_str("<span class=\"link\">symlink</span>");
     }
     out.push_str("</th><td>");
-    if entry.kind == Kind::File {
+    if entry.kind == EntryKind::File {
         let bytes = entry.length;
         let unit = if bytes == 1 { "byte" } else { "bytes" };
         let _ = write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", Grouped(bytes), Size(bytes));
@@ -133,7 +133,7 @@ fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
     out.push_str("</td></tr>\n");
 }
 
-fn end(out: &mut String, contents: &Contents) {
+fn end(out: &mut String, contents: &DirectoryListing) {
     if !has_no_table(contents) {
         out.push_str("</tbody>\n</table>\n");
     }
@@ -144,7 +144,7 @@ fn end(out: &mut String, contents: &Contents) {
         html::show(out, &readme.name);
         // The line end that HTML ignores there, so that the first of the text is not ignored.
         let _ = writeln!(out, "</a></h2>\n<pre>\n{text}</pre>");
-        if readme.is_cut {
+        if readme.truncated {
             let _ = writeln!(out, "<p class=\"quiet\">This is its beginning. <a href=\"{href}\">All of it</a></p>");
         }
         out.push_str("</section>\n");

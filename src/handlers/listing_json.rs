@@ -4,8 +4,8 @@
 
 use std::fmt::Write;
 
-use crate::files::directory::{Contents, Tally};
-use crate::files::root::{Entry, Kind, Name};
+use crate::files::directory::{DirectoryListing, ListingTotals};
+use crate::files::root::{DirectoryEntry, EntryKind, Name};
 use crate::handlers::human_format::Moment;
 use crate::handlers::json::Json;
 use crate::handlers::listing_stream::Form;
@@ -15,25 +15,25 @@ use crate::http::target::encode_path;
 pub const JSON: Form = Form { media_type: "application/json", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
-fn begin(out: &mut String, contents: &Contents) {
+fn begin(out: &mut String, contents: &DirectoryListing) {
     let _ = write!(out, "{{\"path\":{},\"entries\":[", Json(&String::from_utf8_lossy(&contents.path)));
 }
 
-fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
+fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
     let (kind, slash) = match entry.kind {
-        Kind::Directory => ("directory", "/"),
-        Kind::File => ("file", ""),
+        EntryKind::Directory => ("directory", "/"),
+        EntryKind::File => ("file", ""),
     };
     let size = match entry.kind {
-        Kind::Directory => "null".to_owned(),
-        Kind::File => entry.length.to_string(),
+        EntryKind::Directory => "null".to_owned(),
+        EntryKind::File => entry.length.to_string(),
     };
     let modified = entry.modified.and_then(Moment::of);
     let modified = modified.map(|moment| format!("\"{}T{}Z\"", moment.date(), moment.clock_with_seconds()));
     let _ = write!(
         out,
         "{}\n{{\"name\":{},\"href\":\"./{}{slash}\",\"type\":\"{kind}\",\"size\":{size},\"modified\":{},\"symlink\":{}}}",
-        if contents.tally == Tally::default() { "" } else { "," },
+        if contents.tally == ListingTotals::default() { "" } else { "," },
         Json(&String::from_utf8_lossy(&name.bytes)),
         encode_path(&name.bytes),
         modified.as_deref().unwrap_or("null"),
@@ -41,7 +41,7 @@ fn row(out: &mut String, contents: &Contents, name: &Name, entry: &Entry) {
     );
 }
 
-fn end(out: &mut String, _: &Contents) {
+fn end(out: &mut String, _: &DirectoryListing) {
     // Only a whole listing gets here.
     out.push_str("\n],\"complete\":true}\n");
 }

@@ -6,8 +6,8 @@
 
 use std::io::{self, Read};
 
-use crate::files::directory::Contents;
-use crate::files::root::{Entry, Name};
+use crate::files::directory::DirectoryListing;
+use crate::files::root::{DirectoryEntry, Name};
 use crate::handlers::message::Body;
 
 /// A listing up to this many bytes is made at once.
@@ -20,11 +20,11 @@ pub struct Form {
     /// Its media type.
     pub media_type: &'static str,
     /// What comes first.
-    pub begin: fn(&mut String, &Contents),
+    pub begin: fn(&mut String, &DirectoryListing),
     /// What stands for an entry.
-    pub row: fn(&mut String, &Contents, &Name, &Entry),
+    pub row: fn(&mut String, &DirectoryListing, &Name, &DirectoryEntry),
     /// What comes last.
-    pub end: fn(&mut String, &Contents),
+    pub end: fn(&mut String, &DirectoryListing),
 }
 
 impl Form {
@@ -32,7 +32,7 @@ impl Form {
     ///
     /// # Errors
     /// One of the first entries cannot be looked at.
-    pub fn body(&'static self, contents: Contents) -> io::Result<Body> {
+    pub fn body(&'static self, contents: DirectoryListing) -> io::Result<Body> {
         let mut rows = Rows { form: self, contents, next: Next::Beginning, piece: String::new(), taken: 0 };
         rows.make(WHOLE_BYTES_MAX)?;
         Ok(match rows.next {
@@ -52,7 +52,7 @@ enum Next {
 
 struct Rows {
     form: &'static Form,
-    contents: Contents,
+    contents: DirectoryListing,
     next: Next,
     piece: String,
     /// How many bytes of the piece have been read.

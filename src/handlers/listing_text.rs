@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use crate::files::directory::Contents;
-use crate::files::root::{Entry, Kind, Name};
+use crate::files::directory::DirectoryListing;
+use crate::files::root::{DirectoryEntry, EntryKind, Name};
 use crate::handlers::human_format::{Moment, Size};
 use crate::handlers::listing_stream::Form;
 
@@ -14,24 +14,24 @@ use crate::handlers::listing_stream::Form;
 pub const TEXT: Form = Form { media_type: "text/plain; charset=utf-8", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
-fn begin(out: &mut String, contents: &Contents) {
+fn begin(out: &mut String, contents: &DirectoryListing) {
     if contents.names.is_empty() {
         out.push_str("this directory is empty\n");
     }
 }
 
-fn row(out: &mut String, _: &Contents, name: &Name, entry: &Entry) {
+fn row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
     let time = entry.modified.and_then(Moment::of).map(|moment| format!("{} {}", moment.date(), moment.clock()));
     let (size, slash) = match entry.kind {
-        Kind::Directory => ("-".to_owned(), "/"),
-        Kind::File => (Size(entry.length).to_string(), ""),
+        EntryKind::Directory => ("-".to_owned(), "/"),
+        EntryKind::File => (Size(entry.length).to_string(), ""),
     };
     let _ = write!(out, "{:<16}  {size:>8}  ", time.as_deref().unwrap_or("-"));
     show(out, &name.bytes);
     let _ = writeln!(out, "{slash}{}", if entry.is_link { "  (symlink)" } else { "" });
 }
 
-fn end(_: &mut String, _: &Contents) {}
+fn end(_: &mut String, _: &DirectoryListing) {}
 
 /// A name without anything that would move the cursor, colour the terminal or turn the line around.
 fn show(out: &mut String, name: &[u8]) {

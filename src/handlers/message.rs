@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::files::representation::Kept;
-use crate::files::version::Stamp;
+use crate::files::representation::CachedFile;
+use crate::files::version::FileVersion;
 use crate::handlers::decision_trace::{Note, Notes};
 use crate::handlers::outcome::Because;
 use crate::handlers::response_headers::Fields;
@@ -104,7 +104,7 @@ pub enum Source {
     /// An open file. It is sent only as long as it is the one that the stamp was taken of.
     Open(Box<OpenFile>),
     /// Memory.
-    Kept(Arc<Kept>),
+    Kept(Arc<CachedFile>),
 }
 
 /// A file that was found and is open.
@@ -113,7 +113,7 @@ pub struct OpenFile {
     /// The open file.
     pub file: File,
     /// Which version of it, when its length was looked up.
-    pub stamp: Stamp,
+    pub stamp: FileVersion,
 }
 
 /// One part of a multipart content: what stands before it, and which bytes of the representation it is.

@@ -30,7 +30,7 @@ pub mod test_routes;
 use std::time::SystemTime;
 
 use crate::config::{Fallback, Routes};
-use crate::files::lookup::{Found, lookup, start_page};
+use crate::files::lookup::{Resource, fallback_index, lookup};
 use crate::handlers::app::App;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Because;
@@ -209,7 +209,7 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
     let reads = matches!(request.head.method, Method::Get | Method::Head);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         // What is asked for most often is answered on a shallow stack.
-        Found::Kept(kept) if reads => static_file::answer_kept(kept, request).because(Because::Kept),
+        Resource::Kept(kept) if reads => static_file::answer_kept(kept, request).because(Because::Kept),
         found => answer_found(found, request, app, now),
     }
 }
@@ -242,33 +242,33 @@ fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
 /// Answers a request for what its path means.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn answer_found(found: Found, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
+fn answer_found(found: Resource, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
     match found {
-        Found::Kept(kept) => {
+        Resource::Kept(kept) => {
             unless_refused(request, READ, |request| static_file::answer_kept(kept, request)).because(Because::Kept)
         }
-        Found::File(file) => {
+        Resource::File(file) => {
             unless_refused(request, READ, |request| static_file::answer(*file, request)).because(Because::Opened)
         }
-        Found::Unacceptable => {
+        Resource::Unacceptable => {
             unless_refused(request, READ, |_| static_file::answer_unacceptable()).because(Because::Unacceptable)
         }
-        Found::Directory(directory) => {
+        Resource::Directory(directory) => {
             unless_refused(request, READ, |request| listing::answer(directory, request)).because(Because::Directory)
         }
-        Found::Redirect(location) => unless_refused(request, READ, |_| {
+        Resource::MovedPermanently(location) => unless_refused(request, READ, |_| {
             Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
         })
         .because(Because::NoSlash),
-        Found::Failed(error) => Response::failed(&error).because(Because::Failed),
+        Resource::Error(error) => Response::failed(&error).because(Because::Failed),
         // No file has that name now, but one may have it soon: only the routes about the server itself answer.
-        Found::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
+        Resource::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
             Some(route) => answer_route(route, request, app),
             None => {
                 Response::text(StatusCode::SERVICE_UNAVAILABLE, why.message()).with("Retry-After", "1").because(Because::Failed)
             }
         },
-        Found::Missing => match route(request, app) {
+        Resource::NotFound => match route(request, app) {
             Some(route) => answer_route(route, request, app),
             None => match application(request, app, now) {
                 Some(response) => response.because(Because::Application),
@@ -286,12 +286,12 @@ fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Resp
         return None;
     }
     let codings = app.config.precompressed.codings(headers);
-    let response = match start_page(&app.site, codings.as_ref(), now) {
-        Found::Kept(kept) => static_file::answer_kept(kept, request),
-        Found::File(file) => static_file::answer(*file, request),
-        Found::Unacceptable => static_file::answer_unacceptable(),
-        Found::Failed(error) => Response::failed(&error),
-        Found::Directory(_) | Found::Redirect(_) | Found::Missing | Found::Unavailable(_) => return None,
+    let response = match fallback_index(&app.site, codings.as_ref(), now) {
+        Resource::Kept(kept) => static_file::answer_kept(kept, request),
+        Resource::File(file) => static_file::answer(*file, request),
+        Resource::Unacceptable => static_file::answer_unacceptable(),
+        Resource::Error(error) => Response::failed(&error),
+        Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
     };
     // Whoever names no HTML is told that there is nothing.
     Some(response.with("Vary", "Accept"))
@@ -303,7 +303,7 @@ fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now:
     match route(request, app) {
         Some(route)
             if route.open_to == OpenTo::Everybody
-                && matches!(lookup(&app.site, request.target, None, now), Found::Missing | Found::Unavailable(_)) =>
+                && matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_)) =>
         {
             answer_route(route, request, app)
         }

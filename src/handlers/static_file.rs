@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::files::regular::FoundFile;
-use crate::files::representation::{Kept, Representation};
+use crate::files::representation::{CachedFile, Representation};
 use crate::handlers::decision_trace::Note;
 use crate::handlers::message::{Body, Part, Parts, Request, Response, Slice, Source};
 use crate::handlers::response_headers::Fields;
@@ -21,21 +21,21 @@ use crate::http::status::StatusCode;
 #[inline(never)]
 pub fn answer(found: FoundFile, request: &Request<'_>) -> Response {
     match wanted(&found.representation, request) {
-        Wanted::Whole => whole(found.representation.fields(), Source::Open(Box::new(found.open)), found.representation.length),
+        Wanted::Whole => {
+            whole(found.representation.headers_200(), Source::Open(Box::new(found.open)), found.representation.length)
+        }
         other => answer_other(other, &found.representation, Source::Open(Box::new(found.open))),
     }
 }
 
 /// Answers GET or HEAD of a file that is in memory.
-pub fn answer_kept(kept: Arc<Kept>, request: &Request<'_>) -> Response {
+pub fn answer_kept(kept: Arc<CachedFile>, request: &Request<'_>) -> Response {
     match wanted(&kept.representation, request) {
         Wanted::Whole => {
-            let (fields, length) = (Fields::prepared(&kept.fields), kept.representation.length);
+            let (fields, length) = (Fields::prepared(&kept.headers_200), kept.representation.length);
             whole(fields, Source::Kept(kept), length)
         }
-        Wanted::Nothing => {
-            Response { fields: Fields::prepared(&kept.fields_not_modified), ..Response::new(StatusCode::NOT_MODIFIED) }
-        }
+        Wanted::Nothing => Response { fields: Fields::prepared(&kept.headers_304), ..Response::new(StatusCode::NOT_MODIFIED) },
         other => {
             let representation = kept.representation.clone();
             answer_other(other, &representation, Source::Kept(kept))
@@ -110,8 +110,8 @@ fn whole(fields: Fields, source: Source, length: u64) -> Response {
 #[inline(never)]
 fn answer_other(wanted: Wanted, representation: &Representation, source: Source) -> Response {
     match wanted {
-        Wanted::Whole => whole(representation.fields(), source, representation.length),
-        Wanted::Nothing => Response { fields: representation.fields_not_modified(), ..Response::new(StatusCode::NOT_MODIFIED) },
+        Wanted::Whole => whole(representation.headers_200(), source, representation.length),
+        Wanted::Nothing => Response { fields: representation.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
         Wanted::Another => {
             let mut response =
                 Response::text(StatusCode::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
@@ -181,9 +181,9 @@ mod tests {
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::*;
-    use crate::files::representation::Description;
+    use crate::files::representation::FileMetadata;
     use crate::files::scratch::Scratch;
-    use crate::files::version::Stamp;
+    use crate::files::version::FileVersion;
     use crate::handlers::message::{NoContent, OpenFile};
     use crate::http::forwarded::Client;
     use crate::http::framing::BodyLength;
@@ -198,7 +198,7 @@ mod tests {
         fs::write(&path, "0123456789").unwrap();
         let file = File::options().append(true).read(true).open(path).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
-        let stamp = Stamp::of(&file.metadata().unwrap());
+        let stamp = FileVersion::of(&file.metadata().unwrap());
         let head = format!("{method} /ten.txt HTTP/1.0\r\n{}\r\n", lines.iter().map(|l| format!("{l}\r\n")).collect::<String>());
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
@@ -213,8 +213,8 @@ mod tests {
             notes: None,
         };
         let representation =
-            Representation::of(&stamp, None, Description::of_type("text/plain; charset=utf-8"), SystemTime::now());
-        let kept = Kept::new(representation.clone(), stamp, b"0123456789".to_vec());
+            Representation::of(&stamp, None, FileMetadata::of_type("text/plain; charset=utf-8"), SystemTime::now());
+        let kept = CachedFile::new(representation.clone(), stamp, b"0123456789".to_vec());
         let found = FoundFile { open: OpenFile { file, stamp }, representation };
         [answer(found, &request), answer_kept(Arc::new(kept), &request)]
     }

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use crate::config::Limits;
 use crate::files::read_at::read_at;
-use crate::files::version::{Freshness, Stamp};
+use crate::files::version::{FileVersion, Freshness};
 use crate::handlers::message::{Body, OpenFile, Response, Slice, Source};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::net::deadline::DeadlineStream;
@@ -250,7 +250,7 @@ impl Reading<'_> {
 
 /// Whether the file is still the one it was.
 fn changed(open: &OpenFile) -> Freshness {
-    open.file.metadata().map_or(Freshness::Changed, |now| open.stamp.compare(&Stamp::of(&now)))
+    open.file.metadata().map_or(Freshness::Changed, |now| open.stamp.compare(&FileVersion::of(&now)))
 }
 
 /// Sends a stream, in chunks or up to the close.
@@ -339,7 +339,7 @@ mod tests {
             let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
-            let stamp = Stamp::of(&file.metadata().unwrap());
+            let stamp = FileVersion::of(&file.metadata().unwrap());
             let slice = Slice { start: 1, length: 999 };
             let sent = file_slice(&mut outbox, &mut to, &OpenFile { file, stamp }, slice).unwrap();
             assert!(matches!(sent, Sent::Whole(999)), "behind {waiting} bytes: {sent:?}");
