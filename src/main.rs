@@ -21,7 +21,7 @@ use threadbare::cli::output_options::Talk;
 use threadbare::cli::{browser, health_check, interfaces, qr, startup_warnings};
 use threadbare::config::Bind;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::os::signals::ShutdownSignal;
 use threadbare::os::systemd::{SdNotify, State};
 use threadbare::os::{limits, sandbox, sighup};
@@ -111,7 +111,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
     let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
     let metrics = process.map(|process| Metrics::new(process, log.clone()));
-    let app = App { stop, access_log, explain, metrics, notify, ..App::new(config, site, auth) };
+    let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
     for warning in startup_warnings::of(&app, &confined, !cli.guests.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
@@ -131,7 +131,7 @@ fn run(cli: &Cli) -> Result<(), String> {
 }
 
 /// Has SIGHUP open the log file anew, if there is one; whoever started us may want to know when that is done.
-fn heed_hangups(app: &App) -> io::Result<()> {
+fn heed_hangups(app: &AppState) -> io::Result<()> {
     let (reopening, notify) = (app.access_log.as_ref().and_then(AccessLog::reopening), app.notify.clone());
     if reopening.is_none() && !notify.is_connected() {
         return Ok(());
@@ -143,7 +143,7 @@ fn heed_hangups(app: &App) -> io::Result<()> {
     })
 }
 
-fn write_last_lines(app: &App, log: &LogQueue) {
+fn write_last_lines(app: &AppState, log: &LogQueue) {
     if let Some(access_log) = &app.access_log {
         access_log.flush_timeout(LAST_LINES);
     }

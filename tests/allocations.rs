@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
@@ -24,7 +24,7 @@ use threadbare::telemetry::prometheus::Process;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// How often memory was asked for while one connection made so many requests.
-fn allocations(app: &App, request: &str, requests: usize) -> usize {
+fn allocations(app: &AppState, request: &str, requests: usize) -> usize {
     let mut client = MemoryTransport::new(vec![request.as_bytes().to_vec(); requests]);
     client.received.reserve_exact(requests * 4096);
     let (peer, slot) = (PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), Slot::new(Instant::now()));
@@ -42,7 +42,7 @@ fn a_kept_file_is_sent_without_allocating() {
     let cli = Cli::from_words(["threadbare", "--quiet", root]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
-    let mut app = App::new(config, site, None);
+    let mut app = AppState::new(config, site, None);
     let plain = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n";
     let index = "GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept: text/html, */*;q=0.8\r\nAccept-Encoding: gzip, br\r\n\r\n";
     let part = "GET /docs/guide.txt HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\n\r\n";

@@ -163,7 +163,7 @@ fn help_lists_every_flag_route_and_limit() {
     }
     for route in ROUTES {
         let row = help.stdout.lines().find(|line| line.split_whitespace().next() == Some(route.path));
-        assert!(row.is_some_and(|row| row.contains(route.says)), "{} is missing:\n{}", route.path, help.stdout);
+        assert!(row.is_some_and(|row| row.contains(route.help)), "{} is missing:\n{}", route.path, help.stdout);
     }
     let limits = Limits::default();
     for limit in [limits.head.target_bytes_max, limits.head.head_bytes_max, limits.echo_bytes_max, limits.connections_max] {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
@@ -52,7 +52,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
         Losses::AmongTheLines,
     )
     .unwrap();
-    let app = App { explain: Some(Explain::new(log.clone(), ink)), ..App::new(config, opened, None) };
+    let app = AppState { explain: Some(Explain::new(log.clone(), ink)), ..AppState::new(config, opened, None) };
     let mut client = MemoryTransport::new([sent.to_vec()]);
     connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
     log.flush_timeout(Duration::from_secs(10));

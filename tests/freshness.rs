@@ -14,23 +14,23 @@ use process::{Scratch, served};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers;
-use threadbare::handlers::app::App;
-use threadbare::handlers::message::{Body, NoContent, Request, Source};
+use threadbare::handlers::app::AppState;
+use threadbare::handlers::message::{Body, EmptyBody, FileSource, Request};
 use threadbare::http::forwarded::Client;
 use threadbare::http::framing::BodyLength;
 use threadbare::http::peer::PeerAddr;
 use threadbare::http::request::{HeadLimits, RequestParser};
 use threadbare::http::target::RequestTarget;
 
-fn app(root: &Path) -> App {
+fn app(root: &Path) -> AppState {
     app_with(root, "--quiet")
 }
 
-fn app_with(root: &Path, option: &str) -> App {
+fn app_with(root: &Path, option: &str) -> AppState {
     let cli = Cli::from_words(["threadbare", option, root.to_str().unwrap()]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
-    App::new(config, site, None)
+    AppState::new(config, site, None)
 }
 
 /// Where an answer came from, and its content; or its status.
@@ -42,24 +42,30 @@ enum Came {
 }
 
 /// Asks for a path three seconds from now, when what has just been written counts as settled.
-fn ask(app: &App, path: &str) -> Came {
+fn ask(app: &AppState, path: &str) -> Came {
     ask_for(app, path, "").0
 }
 
 /// The same with further field lines, and the coding of the answer.
-fn ask_for(app: &App, path: &str, lines: &str) -> (Came, Option<String>) {
+fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
     let head = format!("GET {path} HTTP/1.0\r\n{lines}\r\n");
     let mut parser = RequestParser::new(HeadLimits::default());
     parser.parse(head.as_bytes()).unwrap();
     let head = parser.head(head.as_bytes()).unwrap();
     let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
-    let mut request =
-        Request { from: &from, head: &head, target: &target, framing: BodyLength::None, content: &mut NoContent, notes: None };
-    let response = handlers::answer(&mut request, app, SystemTime::now() + Duration::from_secs(3));
+    let mut request = Request {
+        client: &from,
+        head: &head,
+        target: &target,
+        framing: BodyLength::None,
+        content: &mut EmptyBody,
+        decisions: None,
+    };
+    let response = handlers::dispatch(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {
-        Body::Slice(Source::Kept(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),
-        Body::Slice(Source::Open(mut open), _) => {
+        Body::Slice(FileSource::Memory(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),
+        Body::Slice(FileSource::Disk(mut open), _) => {
             let mut text = String::new();
             open.file.read_to_string(&mut text).unwrap();
             Came::FromTheFile(text)

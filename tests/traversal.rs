@@ -11,7 +11,7 @@ use std::time::Instant;
 use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
@@ -43,7 +43,7 @@ const SECRETS: [&[u8]; 2] = [b"SECRET", b"root:x:"];
 struct Served {
     // Removed with this value.
     _site: TestSite,
-    app: App,
+    app: AppState,
 }
 
 fn served(options: &[&str]) -> Served {
@@ -52,7 +52,7 @@ fn served(options: &[&str]) -> Served {
     let words = ["threadbare"].iter().chain(options).map(ToString::to_string).chain([root]);
     let config = Cli::from_words(words).unwrap().config();
     let opened = Site::open(&config).unwrap();
-    Served { _site: site, app: App::new(config, opened, None) }
+    Served { _site: site, app: AppState::new(config, opened, None) }
 }
 
 impl Served {

@@ -10,7 +10,7 @@ use support::case::{self, Case};
 use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
@@ -29,7 +29,7 @@ const DELIVERIES: [(&str, Deliver); 3] = [
 #[test]
 fn every_case_in_three_deliveries() {
     let site = TestSite::new();
-    let mut apps: HashMap<Vec<String>, App> = HashMap::new();
+    let mut apps: HashMap<Vec<String>, AppState> = HashMap::new();
     let cases = case::all();
     let mut failures = Vec::new();
     for case in &cases {
@@ -48,11 +48,11 @@ fn every_case_in_three_deliveries() {
     assert!(cases.len() >= 300, "{} cases: where are the others?", cases.len());
 }
 
-fn app(site: &TestSite, case: &Case) -> App {
+fn app(site: &TestSite, case: &Case) -> AppState {
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
     let cli = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let (config, auth) = (cli.config(), cli.guests.passwords().read().unwrap());
     let site = Site::open(&config).unwrap();
-    App::new(config, site, auth)
+    AppState::new(config, site, auth)
 }

@@ -14,7 +14,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::Slot;
 use threadbare::server::connection;
@@ -65,11 +65,11 @@ impl Folder {
         folder
     }
 
-    fn app(&self) -> App {
+    fn app(&self) -> AppState {
         let words = ["threadbare".to_owned(), self.0.to_str().unwrap().to_owned()];
         let config = Cli::from_words(words).unwrap().config();
         let site = Site::open(&config).unwrap();
-        App::new(config, site, None)
+        AppState::new(config, site, None)
     }
 }
 
@@ -80,14 +80,14 @@ impl Drop for Folder {
 }
 
 /// All that a client is sent which asks so many times.
-fn ask(app: &App, request: &[u8], times: usize) -> String {
+fn ask(app: &AppState, request: &[u8], times: usize) -> String {
     let mut client = MemoryTransport::repeating(request.to_vec(), times);
     connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
     String::from_utf8(client.received).unwrap()
 }
 
 /// The request of an exchange, with the entity-tag that the file has.
-fn request(exchange: &Exchange, app: &App) -> Vec<u8> {
+fn request(exchange: &Exchange, app: &AppState) -> Vec<u8> {
     let first = ask(app, WRK.bytes, 1);
     let tag = first.lines().find_map(|line| line.strip_prefix("ETag: ")).expect("a file has a tag");
     String::from_utf8(exchange.request.to_vec()).unwrap().replace("TAG", tag).into_bytes()

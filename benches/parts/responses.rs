@@ -17,10 +17,10 @@ use threadbare::server::response_framing;
 pub fn encode() -> impl FnMut() {
     let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
     let response = Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", vec![b'x'; 1024])
-        .with("ETag", "\"400-ae1b981bc490a00\"")
-        .with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
-        .with("Accept-Ranges", "bytes")
-        .with("Cache-Control", "no-cache");
+        .header("ETag", "\"400-ae1b981bc490a00\"")
+        .header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .header("Accept-Ranges", "bytes")
+        .header("Cache-Control", "no-cache");
     let (mut out, common) = (Vec::new(), DefaultHeaders::default());
     move || {
         out.clear();

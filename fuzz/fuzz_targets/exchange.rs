@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::handlers::app::App;
+use threadbare::handlers::app::AppState;
 use threadbare::cli::Cli;
 use threadbare::server::connection;
 use threadbare::server::conn_state::Slot;
@@ -17,11 +17,11 @@ use threadbare::files::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
 
 thread_local! {
-    static APP: LazyCell<App> = LazyCell::new(|| {
+    static APP: LazyCell<AppState> = LazyCell::new(|| {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/site");
         let config = Cli::from_words(["threadbare".to_owned(), root.to_owned()]).expect("plain words").config();
         let site = Site::open(&config).expect("the site of the cases");
-        App::new(config, site, None)
+        AppState::new(config, site, None)
     });
 }
 

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
 use threadbare::config::Routes;
-use threadbare::handlers::message::{Body, Content, Request};
+use threadbare::handlers::message::{Body, RequestBody, Request};
 use threadbare::http::peer::PeerAddr;
 use threadbare::http::forwarded::Client;
 use threadbare::files::lookup::{Resource, lookup};
@@ -45,7 +45,7 @@ impl Read for Nothing {
     }
 }
 
-impl Content for Nothing {
+impl RequestBody for Nothing {
     fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 

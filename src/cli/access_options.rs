@@ -61,8 +61,8 @@ impl Guests {
     }
 
     /// Who may come in.
-    pub fn passwords(&self) -> credentials::Sources<'_> {
-        credentials::Sources {
+    pub fn passwords(&self) -> credentials::CredentialSources<'_> {
+        credentials::CredentialSources {
             given: &self.auth,
             file: self.auth_file.as_deref(),
             environment: std::env::var_os(credentials::VARIABLE),
@@ -71,7 +71,7 @@ impl Guests {
 
     /// Who may keep what we send: where there are passwords, only the browser of who gave one.
     pub fn sharing(&self) -> Sharing {
-        let credentials::Sources { given, file, environment } = self.passwords();
+        let credentials::CredentialSources { given, file, environment } = self.passwords();
         let is_open = given.is_empty() && file.is_none() && environment.is_none_or(|lines| lines.is_empty());
         if is_open { Sharing::Public } else { Sharing::Private }
     }

@@ -5,7 +5,7 @@ use crate::handlers::ROUTES;
 
 /// Built-in routes, and what each is for.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ROUTES.iter().map(|route| (route.path, route.says))
+    ROUTES.iter().map(|route| (route.path, route.help))
 }
 
 /// What is limited, to how much, and what is beyond.

@@ -3,7 +3,7 @@
 use log::Level;
 
 use crate::config::{AllowedHosts, Fallback, Precompressed, Preface};
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::os::sandbox::SandboxStatus;
 
 /// One line for the log.
@@ -16,7 +16,7 @@ pub struct Advice {
 }
 
 /// Everything worth saying about this start.
-pub fn of(app: &App, confined: &SandboxStatus, has_password_in_sight: bool) -> Vec<Advice> {
+pub fn of(app: &AppState, confined: &SandboxStatus, has_password_in_sight: bool) -> Vec<Advice> {
     let mut all = Vec::new();
     let mut say = |level, text: &str| all.push(Advice { level, text: text.to_owned() });
     match confined {
@@ -55,7 +55,7 @@ pub fn of(app: &App, confined: &SandboxStatus, has_password_in_sight: bool) -> V
     if has_password_in_sight {
         say(Level::Warn, "--auth shows its password to all users of this machine; --auth-file or THREADBARE_AUTH does not");
     }
-    if app.auth.as_ref().is_some_and(|auth| auth.has_plain()) {
+    if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
         say(Level::Warn, "some passwords are kept as they are; htpasswd -nB NAME makes a hash to keep instead");
     }
     if app.config.fallback == Fallback::StartPage && !app.site.has_start_page() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::files::version::FileVersion;
-use crate::handlers::response_headers::Fields;
+use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
 use crate::http::negotiation::ContentCoding;
@@ -105,15 +105,15 @@ impl Representation {
     }
 
     /// The fields of an answer that carries all of it.
-    pub fn headers_200(&self) -> Fields {
-        let mut fields = Fields::default();
+    pub fn headers_200(&self) -> ResponseHeaders {
+        let mut fields = ResponseHeaders::default();
         fields.push("Content-Type", self.media_type.clone());
         self.push_common(&mut fields);
         fields
     }
 
     /// Appends the fields that every answer with its content has, or with a part of it.
-    pub fn push_common(&self, fields: &mut Fields) {
+    pub fn push_common(&self, fields: &mut ResponseHeaders) {
         if let Some(coding) = self.coding {
             fields.push("Content-Encoding", coding.name());
         }
@@ -124,15 +124,15 @@ impl Representation {
     }
 
     /// The fields of an answer that says that the client has it already (RFC 9110 §15.4.5).
-    pub fn headers_304(&self) -> Fields {
-        let mut fields = Fields::default();
+    pub fn headers_304(&self) -> ResponseHeaders {
+        let mut fields = ResponseHeaders::default();
         self.push_validators(&mut fields);
         fields.push("Cache-Control", self.cache_control.clone());
         self.choice.push_vary(&mut fields);
         fields
     }
 
-    fn push_validators(&self, fields: &mut Fields) {
+    fn push_validators(&self, fields: &mut ResponseHeaders) {
         if let Some(etag) = &self.validators.etag {
             fields.push("ETag", etag.to_string());
         }
@@ -144,7 +144,7 @@ impl Representation {
 
 impl Choice {
     /// Appends what tells a cache that others may get something else (RFC 9110 §12.5.5).
-    pub fn push_vary(self, fields: &mut Fields) {
+    pub fn push_vary(self, fields: &mut ResponseHeaders) {
         match self {
             Choice::None => {}
             Choice::ByCoding => fields.push("Vary", "Accept-Encoding"),
@@ -155,7 +155,7 @@ impl Choice {
 impl CachedFile {
     /// A representation of that version of a file, with its content and all that is sent before it.
     pub fn new(representation: Representation, stamp: FileVersion, content: Vec<u8>) -> CachedFile {
-        let (fields, fields_not_modified) = (representation.headers_200().spelled(), representation.headers_304().spelled());
+        let (fields, fields_not_modified) = (representation.headers_200().encode(), representation.headers_304().encode());
         CachedFile { representation, stamp, headers_200: fields, headers_304: fields_not_modified, content: content.into() }
     }
 

@@ -4,8 +4,8 @@
 //! of other sites that ask for what they should not see. None of the answers holds a byte of the site.
 
 use crate::config::AllowedHosts;
-use crate::handlers::app::App;
-use crate::handlers::credentials::Verdict;
+use crate::handlers::app::AppState;
+use crate::handlers::credentials::AuthResult;
 use crate::handlers::message::{Request, Response};
 use crate::http::headers::name;
 use crate::http::host;
@@ -15,7 +15,7 @@ use crate::http::status::StatusCode;
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
 // None of these is inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
+pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let AllowedHosts::Local { extra: also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
     let host = request.target.authority?.host;
@@ -27,23 +27,23 @@ pub fn wrong_name(request: &Request<'_>, app: &App) -> Option<Response> {
 
 /// The answer to a stranger (RFC 9110 §15.5.2); `None` if everybody may come in, or this one.
 #[inline(never)]
-pub fn stranger(request: &Request<'_>, app: &App) -> Option<Response> {
-    match app.auth.as_ref()?.judge(request.head.headers.get_unique(name::AUTHORIZATION)) {
-        Verdict::Welcome => None,
-        Verdict::Unknown => Some(
+pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
+    match app.auth.as_ref()?.verify(request.head.headers.get_unique(name::AUTHORIZATION)) {
+        AuthResult::Ok => None,
+        AuthResult::Denied => Some(
             Response::text(StatusCode::UNAUTHORIZED, "a name and a password, please (RFC 7617)")
-                .with("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
-                .with("Cache-Control", "no-store"),
+                .header("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
+                .header("Cache-Control", "no-store"),
         ),
-        Verdict::Busy => Some(
-            Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again").with("Retry-After", "1"),
+        AuthResult::Busy => Some(
+            Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again").header("Retry-After", "1"),
         ),
     }
 }
 
 /// The answer to a page of another site; `None` if it is one of our own, or no page.
 #[inline(never)]
-pub fn other_site(request: &Request<'_>) -> Option<Response> {
+pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
     let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
     other.then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not ask for this"))
 }

@@ -10,7 +10,7 @@ use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
 
 /// What all connections share, by reference.
-pub struct App {
+pub struct AppState {
     /// What the program was told to do.
     pub config: Config,
     /// The directory that is served.
@@ -29,10 +29,10 @@ pub struct App {
     pub notify: SdNotify,
 }
 
-impl App {
+impl AppState {
     /// What a request may always look at. The rest is as if nobody had asked for it: no access log, and no end.
-    pub fn new(config: Config, site: Site, auth: Option<Auth>) -> App {
+    pub fn new(config: Config, site: Site, auth: Option<Auth>) -> AppState {
         let notify = SdNotify::default();
-        App { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
+        AppState { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
     }
 }

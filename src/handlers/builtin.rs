@@ -1,13 +1,13 @@
 //! What does a first visitor see? `/hello`, the icon in the tab, and `/health` for those who only ask whether we are there.
 
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::html;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page;
 use crate::http::status::StatusCode;
 
 /// An HTML page that greets; `?name=` says whom.
-pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
+pub fn hello(request: &mut Request<'_>, _: &AppState) -> Response {
     let name = request.target.query_pairs().find(|(name, _)| name == b"name").map(|(_, value)| value);
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| b"world".to_vec());
     let mut out = String::new();
@@ -20,22 +20,22 @@ pub fn hello(request: &mut Request<'_>, _: &App) -> Response {
     );
     out.push_str("</main>\n");
     page::end(&mut out);
-    page::response(StatusCode::OK, Body::Bytes(out.into_bytes().into())).with("Cache-Control", "no-cache")
+    page::response(StatusCode::OK, Body::Bytes(out.into_bytes().into())).header("Cache-Control", "no-cache")
 }
 
 /// A picture for the tab of the browser: it asks for one by itself, and a 404 would stand in every log.
-pub fn favicon(_: &mut Request<'_>, _: &App) -> Response {
+pub fn favicon(_: &mut Request<'_>, _: &AppState) -> Response {
     // An hour, so that a site that gets an icon of its own shows it soon.
     Response::with_content(StatusCode::OK, "image/svg+xml", include_bytes!("favicon.svg").as_slice())
-        .with("Cache-Control", "max-age=3600")
+        .header("Cache-Control", "max-age=3600")
 }
 
 /// `ok`, unless the server is shutting down or has nothing to serve: then a load balancer should send its clients elsewhere.
-pub fn health(_: &mut Request<'_>, app: &App) -> Response {
+pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
     let (status, text) = match app.site.check() {
         _ if app.stop.is_requested() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
     };
-    Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).with("Cache-Control", "no-store")
+    Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).header("Cache-Control", "no-store")
 }

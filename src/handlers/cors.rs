@@ -22,17 +22,17 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
         return None;
     }
     let mut response = Response::new(StatusCode::NO_CONTENT)
-        .with("Access-Control-Allow-Methods", methods.to_owned())
-        .with("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
+        .header("Access-Control-Allow-Methods", methods.to_owned())
+        .header("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
     if let Some(fields) = preflight.requested_headers() {
         response.fields.push("Access-Control-Allow-Headers", fields);
     }
-    Some(response.with("Vary", "Access-Control-Request-Headers"))
+    Some(response.header("Vary", "Access-Control-Request-Headers"))
 }
 
 /// The same answer, which says whether the page that asks may read it.
 #[inline(never)]
-pub fn permitted(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
+pub fn add_cors_headers(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
     match cors.origins.permission(&request.head.headers) {
         // Every answer says so.
         AllowOrigin::Any => return response,
@@ -46,5 +46,5 @@ pub fn permitted(mut response: Response, request: &Request<'_>, cors: &Cors) -> 
         AllowOrigin::None => {}
     }
     // Also where nothing is said: a cache must not give this answer to another page.
-    response.with("Vary", "Origin")
+    response.header("Vary", "Origin")
 }

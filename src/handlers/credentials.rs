@@ -28,7 +28,7 @@ const REMEMBERED_MAX: usize = 64;
 pub struct Auth {
     keys: [RandomState; 2],
     /// Of those that were given as they are, and of those whose slow check succeeded once.
-    known: RwLock<Vec<u128>>,
+    verified: RwLock<Vec<u128>>,
     hashed: Vec<Hashed>,
     slow_checks: AtomicUsize,
 }
@@ -41,11 +41,11 @@ struct Hashed {
 
 /// What becomes of someone at the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AuthResult {
     /// They may come in.
-    Welcome,
+    Ok,
     /// They did not say who they are, or it was wrong.
-    Unknown,
+    Denied,
     /// Too many are being checked: they may try again.
     Busy,
 }
@@ -55,7 +55,7 @@ pub const VARIABLE: &str = "THREADBARE_AUTH";
 
 /// Where names and passwords come from.
 #[derive(Debug)]
-pub struct Sources<'a> {
+pub struct CredentialSources<'a> {
     /// From the command line.
     pub given: &'a [String],
     /// A file with one a line.
@@ -64,7 +64,7 @@ pub struct Sources<'a> {
     pub environment: Option<OsString>,
 }
 
-impl Sources<'_> {
+impl CredentialSources<'_> {
     /// Reads them; `None` if there is no entry anywhere, and nobody is asked.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Auth {
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Auth, (usize, &'static str)> {
         let mut auth = Auth {
             keys: [RandomState::new(), RandomState::new()],
-            known: RwLock::new(Vec::new()),
+            verified: RwLock::new(Vec::new()),
             hashed: Vec::new(),
             slow_checks: AtomicUsize::new(0),
         };
@@ -133,57 +133,57 @@ impl Auth {
                 known.push(auth.digest(entry.as_bytes()));
             }
         }
-        auth.known = RwLock::new(known);
+        auth.verified = RwLock::new(known);
         Ok(auth)
     }
 
     /// Whether some of the passwords were given as they are.
-    pub fn has_plain(&self) -> bool {
-        !self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    pub fn has_plaintext(&self) -> bool {
+        !self.verified.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Judges the value of an Authorization field, or that there is none.
-    pub fn judge(&self, value: Option<&[u8]>) -> Verdict {
-        let Some(pair) = value.and_then(pair) else { return Verdict::Unknown };
-        let digest = self.digest(&pair);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+    pub fn verify(&self, value: Option<&[u8]>) -> AuthResult {
+        let Some(parse_basic) = value.and_then(parse_basic) else { return AuthResult::Denied };
+        let digest = self.digest(&parse_basic);
+        let known = self.verified.read().unwrap_or_else(PoisonError::into_inner);
         // All of them, in any case: which one it was shows in no time.
         let is_known = known.iter().fold(false, |found, one| found | (black_box(*one) == digest));
         drop(known);
         if is_known {
-            Verdict::Welcome
+            AuthResult::Ok
         } else if self.hashed.is_empty() {
-            Verdict::Unknown
+            AuthResult::Denied
         } else {
-            self.judge_slowly(&pair, digest)
+            self.verify_slowly(&parse_basic, digest)
         }
     }
 
-    fn judge_slowly(&self, pair: &[u8], digest: u128) -> Verdict {
+    fn verify_slowly(&self, pair: &[u8], digest: u128) -> AuthResult {
         let verdict = if self.slow_checks.fetch_add(1, Ordering::AcqRel) < SLOW_CHECKS_MAX {
             self.check(pair, digest)
         } else {
-            Verdict::Busy
+            AuthResult::Busy
         };
         self.slow_checks.fetch_sub(1, Ordering::AcqRel);
         verdict
     }
 
-    fn check(&self, pair: &[u8], digest: u128) -> Verdict {
+    fn check(&self, pair: &[u8], digest: u128) -> AuthResult {
         let at = pair.iter().position(|&b| b == b':').unwrap_or(pair.len());
         let (name, password) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
         let theirs = self.hashed.iter().find(|hashed| hashed.name == name);
         // Somebody unknown takes as long as somebody known with a wrong password: against the hash of whoever comes first.
-        let Some(hashed) = theirs.or(self.hashed.first()) else { return Verdict::Unknown };
+        let Some(hashed) = theirs.or(self.hashed.first()) else { return AuthResult::Denied };
         let is_right = bcrypt::verify(password, &hashed.hash).unwrap_or(false);
         if !(is_right && theirs.is_some()) {
-            return Verdict::Unknown;
+            return AuthResult::Denied;
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.verified.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < REMEMBERED_MAX * (1 + self.hashed.len()) && !known.contains(&digest) {
             known.push(digest);
         }
-        Verdict::Welcome
+        AuthResult::Ok
     }
 
     /// 128 bits that nobody can foresee who does not know our keys, and that differ for different pairs.
@@ -206,7 +206,7 @@ fn is_bcrypt(secret: &str) -> bool {
 
 /// The `name:password` of an Authorization field.
 // credentials = auth-scheme 1*SP token68; user-pass = user-id ":" password (RFC 7617 §2)
-fn pair(value: &[u8]) -> Option<Vec<u8>> {
+fn parse_basic(value: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = value.split_at_checked(6)?;
     let token = scheme.eq_ignore_ascii_case(b"Basic ").then(|| trim_ows(rest))?;
     if token.len() > PAIR_BYTES_MAX / 3 * 4 + 4 {
@@ -246,24 +246,24 @@ mod tests {
     fn plain_passwords() {
         let auth = Auth::new(["ada:love:lace", "grüße:паро́ль"]).unwrap();
         for (value, want, why) in [
-            (basic("ada:love:lace"), Verdict::Welcome, "the pair"),
-            (basic("grüße:паро́ль"), Verdict::Welcome, "in UTF-8"),
-            ([b"bAsIc ", &basic("ada:love:lace")[6..]].concat(), Verdict::Welcome, "the scheme in any case"),
-            ([b"Basic   ", &basic("ada:love:lace")[6..]].concat(), Verdict::Welcome, "more than one space"),
-            (basic("ada:love"), Verdict::Unknown, "a part of it"),
-            (basic("ada:love:lacey"), Verdict::Unknown, "more than it"),
-            (basic("Ada:love:lace"), Verdict::Unknown, "another name"),
-            (basic("ada"), Verdict::Unknown, "no colon"),
-            (basic(":"), Verdict::Unknown, "nothing"),
-            (b"Basic".to_vec(), Verdict::Unknown, "no credentials"),
-            (b"Basic !!!!".to_vec(), Verdict::Unknown, "no base64"),
-            (b"Bearer YWRhOmxvdmU6bGFjZQ==".to_vec(), Verdict::Unknown, "another scheme"),
-            (b"Basic YWRhOmxvdmU6bGFjZQ== x".to_vec(), Verdict::Unknown, "something behind it"),
-            (basic(&format!("ada:{}", "x".repeat(9000))), Verdict::Unknown, "far too long"),
+            (basic("ada:love:lace"), AuthResult::Ok, "the pair"),
+            (basic("grüße:паро́ль"), AuthResult::Ok, "in UTF-8"),
+            ([b"bAsIc ", &basic("ada:love:lace")[6..]].concat(), AuthResult::Ok, "the scheme in any case"),
+            ([b"Basic   ", &basic("ada:love:lace")[6..]].concat(), AuthResult::Ok, "more than one space"),
+            (basic("ada:love"), AuthResult::Denied, "a part of it"),
+            (basic("ada:love:lacey"), AuthResult::Denied, "more than it"),
+            (basic("Ada:love:lace"), AuthResult::Denied, "another name"),
+            (basic("ada"), AuthResult::Denied, "no colon"),
+            (basic(":"), AuthResult::Denied, "nothing"),
+            (b"Basic".to_vec(), AuthResult::Denied, "no credentials"),
+            (b"Basic !!!!".to_vec(), AuthResult::Denied, "no base64"),
+            (b"Bearer YWRhOmxvdmU6bGFjZQ==".to_vec(), AuthResult::Denied, "another scheme"),
+            (b"Basic YWRhOmxvdmU6bGFjZQ== x".to_vec(), AuthResult::Denied, "something behind it"),
+            (basic(&format!("ada:{}", "x".repeat(9000))), AuthResult::Denied, "far too long"),
         ] {
-            assert_eq!(auth.judge(Some(&value)), want, "{why}");
+            assert_eq!(auth.verify(Some(&value)), want, "{why}");
         }
-        assert_eq!(auth.judge(None), Verdict::Unknown);
+        assert_eq!(auth.verify(None), AuthResult::Denied);
     }
 
     #[test]
@@ -272,13 +272,13 @@ mod tests {
         let entry = format!("ada:{hash}");
         let auth = Auth::new([entry.as_str(), "bob:plain"]).unwrap();
         for round in 0..3 {
-            assert_eq!(auth.judge(Some(&basic("ada:secret"))), Verdict::Welcome, "round {round}");
-            assert_eq!(auth.judge(Some(&basic("ada:Secret"))), Verdict::Unknown);
-            assert_eq!(auth.judge(Some(&basic(&entry))), Verdict::Unknown, "the hash is not the password");
-            assert_eq!(auth.judge(Some(&basic("eve:secret"))), Verdict::Unknown, "somebody else's password");
-            assert_eq!(auth.judge(Some(&basic("bob:plain"))), Verdict::Welcome);
+            assert_eq!(auth.verify(Some(&basic("ada:secret"))), AuthResult::Ok, "round {round}");
+            assert_eq!(auth.verify(Some(&basic("ada:Secret"))), AuthResult::Denied);
+            assert_eq!(auth.verify(Some(&basic(&entry))), AuthResult::Denied, "the hash is not the password");
+            assert_eq!(auth.verify(Some(&basic("eve:secret"))), AuthResult::Denied, "somebody else's password");
+            assert_eq!(auth.verify(Some(&basic("bob:plain"))), AuthResult::Ok);
         }
-        assert_eq!(auth.known.read().unwrap().len(), 2, "remembered once");
+        assert_eq!(auth.verified.read().unwrap().len(), 2, "remembered once");
         assert_eq!(auth.slow_checks.load(Ordering::Relaxed), 0);
     }
 }

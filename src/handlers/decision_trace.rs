@@ -9,7 +9,7 @@ use crate::http::range::RangeSet;
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum Decision {
     /// A condition was compared with what there is.
     Condition {
         /// The field that decided.
@@ -34,18 +34,18 @@ pub enum Note {
 
 /// All that was decided about one request, in order.
 #[derive(Debug, Default)]
-pub struct Notes {
-    list: RefCell<Vec<Note>>,
+pub struct DecisionTrace {
+    list: RefCell<Vec<Decision>>,
 }
 
-impl Notes {
+impl DecisionTrace {
     /// Adds one.
-    pub fn add(&self, note: Note) {
+    pub fn add(&self, note: Decision) {
         self.list.borrow_mut().push(note);
     }
 
     /// Takes them all.
-    pub fn into_list(self) -> Vec<Note> {
+    pub fn into_list(self) -> Vec<Decision> {
         self.list.into_inner()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::json::Json;
 use crate::handlers::message::{Request, Response};
 use crate::http::accept::{self, Format};
@@ -16,30 +16,30 @@ use crate::http::request::Version;
 use crate::http::status::StatusCode;
 
 /// Fields that hold secrets. A page that is shown to a colleague should not show them too.
-const MASKED: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
+const SENSITIVE_HEADERS: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
 
 /// Everything about the request, as it was parsed.
-pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
+pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     let content = match request.read_content(app.config.limits.echo_bytes_max) {
         Ok(content) => content,
         Err(response) => return response,
     };
     let mut trailers = Vec::new();
-    request.content.trailers(&mut |name, value| trailers.push((shown(name), shown_value(name, value))));
-    let client = forwarded::resolve_client(*request.from, &request.head.headers, &app.config.proxies.trusted);
-    let seen = Seen {
-        peer: request.from.peer.to_string(),
-        client: (client.peer != request.from.peer).then(|| client.peer.to_string()),
+    request.content.trailers(&mut |name, value| trailers.push((escape(name), escape_value(name, value))));
+    let client = forwarded::resolve_client(*request.client, &request.head.headers, &app.config.proxies.trusted);
+    let seen = RequestDump {
+        peer: request.client.peer.to_string(),
+        client: (client.peer != request.client.peer).then(|| client.peer.to_string()),
         scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
         method: request.head.method.name(),
-        target: shown(request.head.target),
-        path: shown(request.target.path()),
-        query: request.target.query_pairs().map(|(name, value)| (shown(&name), shown(&value))).collect(),
+        target: escape(request.head.target),
+        path: escape(request.target.path()),
+        query: request.target.query_pairs().map(|(name, value)| (escape(&name), escape(&value))).collect(),
         version: match request.head.version {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
         },
-        fields: request.head.headers.iter().map(|(name, value)| (shown(name), shown_value(name, value))).collect(),
+        fields: request.head.headers.iter().map(|(name, value)| (escape(name), escape_value(name, value))).collect(),
         framing: request.framing,
         trailers,
         content,
@@ -50,11 +50,11 @@ pub fn echo(request: &mut Request<'_>, app: &App) -> Response {
             Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", seen.text().into_bytes())
         }
     };
-    response.with("Cache-Control", "no-store").with("Vary", "Accept")
+    response.header("Cache-Control", "no-store").header("Vary", "Accept")
 }
 
 /// A request, with all its bytes made presentable.
-struct Seen {
+struct RequestDump {
     peer: String,
     /// For whom the peer asks, if it is a trusted proxy and says so; and how it was asked.
     client: Option<String>,
@@ -70,7 +70,7 @@ struct Seen {
     content: Vec<u8>,
 }
 
-impl Seen {
+impl RequestDump {
     /// What there is to say but for the content, as name and value.
     fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("peer", self.peer.clone())];
@@ -132,13 +132,13 @@ impl Seen {
     }
 }
 
-fn shown_value(name: &[u8], value: &[u8]) -> String {
-    let is_masked = MASKED.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
-    if is_masked { "(masked)".to_owned() } else { shown(value) }
+fn escape_value(name: &[u8], value: &[u8]) -> String {
+    let is_masked = SENSITIVE_HEADERS.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
+    if is_masked { "(masked)".to_owned() } else { escape(value) }
 }
 
 /// Text as it is; control bytes and what is not UTF-8 as `\xNN`.
-fn shown(bytes: &[u8]) -> String {
+fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -177,7 +177,7 @@ mod tests {
         for (input, want) in
             [(&b"a b"[..], "a b"), (b"\x1b[0m", "\\x1b[0m"), (b"\xff\xc3\xbc", "\\xff\u{fc}"), (b"a\tb", "a\\x09b")]
         {
-            assert_eq!(shown(input), want);
+            assert_eq!(escape(input), want);
         }
     }
 }

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use crate::files::lookup::{Resource, error_document_404};
 use crate::files::representation::Representation;
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::html;
-use crate::handlers::message::{Body, Request, Response, Slice, Source};
+use crate::handlers::message::{Body, FileSource, Request, Response, Slice};
 use crate::handlers::page;
 use crate::http::accept::{self, Format};
 use crate::http::error::ParseError;
@@ -18,11 +18,11 @@ use crate::http::status::StatusCode;
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.
 #[inline(never)]
-pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
+pub fn missing(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
     if accept::accepts(&request.head.headers, "text/html") {
         match error_document_404(&app.site, now) {
-            Resource::File(found) => return in_place(&found.representation, Source::Open(Box::new(found.open))),
-            Resource::Kept(kept) => return in_place(&kept.representation.clone(), Source::Kept(kept)),
+            Resource::File(found) => return custom_404(&found.representation, FileSource::Disk(Box::new(found.open))),
+            Resource::Kept(kept) => return custom_404(&kept.representation.clone(), FileSource::Memory(kept)),
             Resource::Unacceptable
             | Resource::Directory(_)
             | Resource::MovedPermanently(_)
@@ -34,11 +34,11 @@ pub fn missing(request: &Request<'_>, app: &App, now: SystemTime) -> Response {
     Response::text(StatusCode::NOT_FOUND, "nothing here has that name")
 }
 
-fn in_place(representation: &Representation, source: Source) -> Response {
+fn custom_404(representation: &Representation, source: FileSource) -> Response {
     Response::new(StatusCode::NOT_FOUND)
-        .with("Content-Type", representation.media_type.clone())
-        .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept")
+        .header("Content-Type", representation.media_type.clone())
+        .header("Cache-Control", "no-cache")
+        .header("Vary", "Accept")
         .with_body(Body::Slice(source, Slice { start: 0, length: representation.length }))
 }
 
@@ -54,7 +54,7 @@ pub fn malformed(what: ParseError, headers: &Headers<'_>) -> Response {
 }
 
 /// The same answer in the form that the client reads.
-pub fn dressed(response: Response, headers: &Headers<'_>) -> Response {
+pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
     if response.status.as_u16() < 400 { response } else { dress(response, headers) }
 }
 
@@ -63,9 +63,9 @@ pub fn dressed(response: Response, headers: &Headers<'_>) -> Response {
 fn dress(response: Response, headers: &Headers<'_>) -> Response {
     let Some(why) = response.reason else { return response };
     match accept::negotiate(headers, &[Format::Text, Format::Html]) {
-        Format::Text | Format::Json => response.with("Vary", "Accept"),
+        Format::Text | Format::Json => response.header("Vary", "Accept"),
         Format::Html => {
-            let body = Body::Bytes(refusal_page(response.status, why).into_bytes().into());
+            let body = Body::Bytes(error_page(response.status, why).into_bytes().into());
             let mut page = page::response(response.status, body);
             for (name, value) in response.fields.iter() {
                 // What only this refusal says: Allow, WWW-Authenticate, Retry-After and the like.
@@ -73,12 +73,12 @@ fn dress(response: Response, headers: &Headers<'_>) -> Response {
                     page.fields.push(name.to_owned(), value.to_owned());
                 }
             }
-            page.with("Vary", "Accept").because(response.because)
+            page.header("Vary", "Accept").outcome(response.outcome)
         }
     }
 }
 
-fn refusal_page(status: StatusCode, why: &str) -> String {
+fn error_page(status: StatusCode, why: &str) -> String {
     let (code, phrase) = (status.as_u16(), status.phrase());
     let mut out = String::new();
     page::begin(&mut out, format!("{code} {phrase}").as_bytes());

@@ -5,12 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A length with at most one decimal, cut and not rounded: `1.5 KiB`.
 #[derive(Clone, Copy, Debug)]
-pub struct Size(pub u64);
+pub struct HumanSize(pub u64);
 
-impl Display for Size {
+impl Display for HumanSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-        let Size(bytes) = *self;
+        let HumanSize(bytes) = *self;
         let mut shift = 10_u32;
         for unit in UNITS {
             let whole = bytes >> shift;
@@ -27,9 +27,9 @@ impl Display for Size {
 
 /// A number whose digits stand in groups of three: `1,536`.
 #[derive(Clone, Copy, Debug)]
-pub struct Grouped(pub u64);
+pub struct ThousandsSeparated(pub u64);
 
-impl Display for Grouped {
+impl Display for ThousandsSeparated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (index, digit) in digits.chars().enumerate() {
@@ -44,28 +44,28 @@ impl Display for Grouped {
 
 /// A point in time by the calendar, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct CivilTime {
     year: i64,
     month: i64,
     day: i64,
     second_of_day: i64,
 }
 
-impl Moment {
+impl CivilTime {
     /// What the calendar says; `None` outside the years that have four digits.
-    pub fn of(at: SystemTime) -> Option<Moment> {
+    pub fn of(at: SystemTime) -> Option<CivilTime> {
         let seconds = match at.duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_secs()).ok()?,
             // Rounded down, like all others.
             Err(before) => -i64::try_from(before.duration().as_nanos().div_ceil(1_000_000_000)).ok()?,
         };
         let (year, month, day) = civil(seconds.div_euclid(86_400));
-        (1..=9999).contains(&year).then_some(Moment { year, month, day, second_of_day: seconds.rem_euclid(86_400) })
+        (1..=9999).contains(&year).then_some(CivilTime { year, month, day, second_of_day: seconds.rem_euclid(86_400) })
     }
 
     /// `1994-11-06`
     pub fn date(&self) -> String {
-        let Moment { year, month, day, .. } = *self;
+        let CivilTime { year, month, day, .. } = *self;
         format!("{year:04}-{month:02}-{day:02}")
     }
 
@@ -116,7 +116,7 @@ mod tests {
             (5_000_000_000, "4.6 GiB"),
             (u64::MAX, "15 EiB"),
         ] {
-            assert_eq!(Size(bytes).to_string(), want);
+            assert_eq!(HumanSize(bytes).to_string(), want);
         }
     }
 
@@ -131,21 +131,21 @@ mod tests {
             (1_234_567, "1,234,567"),
             (u64::MAX, "18,446,744,073,709,551,615"),
         ] {
-            assert_eq!(Grouped(number).to_string(), want);
+            assert_eq!(ThousandsSeparated(number).to_string(), want);
         }
     }
 
     #[test]
     #[cfg_attr(windows, ignore = "its clock begins in 1601")]
     fn times() {
-        let shown = |at: SystemTime| Moment::of(at).map(|moment| format!("{} {}", moment.date(), moment.clock_with_seconds()));
+        let shown = |at: SystemTime| CivilTime::of(at).map(|moment| format!("{} {}", moment.date(), moment.clock_with_seconds()));
         let day = |days: i64| {
             let by = Duration::from_secs(days.unsigned_abs() * 86_400);
             shown(if days < 0 { UNIX_EPOCH - by } else { UNIX_EPOCH + by })
         };
         let example = UNIX_EPOCH + Duration::from_secs(784_111_777);
         assert_eq!(shown(example).unwrap(), "1994-11-06 08:49:37");
-        assert_eq!(Moment::of(example).unwrap().clock().to_string(), "08:49");
+        assert_eq!(CivilTime::of(example).unwrap().clock().to_string(), "08:49");
         assert_eq!(shown(UNIX_EPOCH - Duration::from_micros(1)).unwrap(), "1969-12-31 23:59:59");
         for (days, want) in [
             (0, "1970-01-01"),

@@ -20,11 +20,11 @@ use crate::http::status::StatusCode;
 #[inline(never)]
 pub fn answer(directory: Directory, request: &Request<'_>) -> Response {
     match answer_to(directory, request) {
-        Ok(response) => response.with("Cache-Control", "no-cache").with("Vary", "Accept"),
+        Ok(response) => response.header("Cache-Control", "no-cache").header("Vary", "Accept"),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Response::text(StatusCode::FORBIDDEN, "this directory has more than 200,000 entries, too many to list")
         }
-        Err(error) => Response::failed(&error),
+        Err(error) => Response::from_io_error(&error),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::files::directory::{DirectoryListing, ListingTotals};
 use crate::files::root::{DirectoryEntry, EntryKind, Name};
 use crate::files::sort_order::{Direction, SortKey};
 use crate::handlers::html;
-use crate::handlers::human_format::{Grouped, Moment, Size};
-use crate::handlers::listing_stream::Form;
+use crate::handlers::human_format::{CivilTime, HumanSize, ThousandsSeparated};
+use crate::handlers::listing_stream::ListingFormat;
 use crate::handlers::page;
 use crate::http::target::encode_path;
 
@@ -18,7 +18,7 @@ use crate::http::target::encode_path;
 const FILTERED_MIN: usize = 10;
 
 /// The page.
-pub const PAGE: Form = Form { media_type: "text/html; charset=utf-8", begin, row, end };
+pub const PAGE: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
 fn begin(out: &mut String, contents: &DirectoryListing) {
@@ -82,10 +82,11 @@ fn has_no_table(contents: &DirectoryListing) -> bool {
 /// How much there is, in a line below the rows: only then is it known.
 fn tally(out: &mut String, contents: &DirectoryListing) {
     let ListingTotals { directories, files, bytes } = contents.tally;
-    let count = |number: u64, one: &str, many: &str| format!("{} {}", Grouped(number), if number == 1 { one } else { many });
+    let count =
+        |number: u64, one: &str, many: &str| format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many });
     let parts = [
         (directories > 0).then(|| count(directories, "directory", "directories")),
-        (files > 0).then(|| format!("{}, {}", count(files, "file", "files"), Size(bytes))),
+        (files > 0).then(|| format!("{}, {}", count(files, "file", "files"), HumanSize(bytes))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
@@ -123,10 +124,10 @@ fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &Direc
     if entry.kind == EntryKind::File {
         let bytes = entry.length;
         let unit = if bytes == 1 { "byte" } else { "bytes" };
-        let _ = write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", Grouped(bytes), Size(bytes));
+        let _ = write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", ThousandsSeparated(bytes), HumanSize(bytes));
     }
     out.push_str("</td><td>");
-    if let Some(moment) = entry.modified.and_then(Moment::of) {
+    if let Some(moment) = entry.modified.and_then(CivilTime::of) {
         let (date, clock) = (moment.date(), moment.clock());
         let _ = write!(out, "<time datetime=\"{date}T{clock}Z\">{date}<span> {clock}</span></time>");
     }

@@ -6,13 +6,13 @@ use std::fmt::Write;
 
 use crate::files::directory::{DirectoryListing, ListingTotals};
 use crate::files::root::{DirectoryEntry, EntryKind, Name};
-use crate::handlers::human_format::Moment;
+use crate::handlers::human_format::CivilTime;
 use crate::handlers::json::Json;
-use crate::handlers::listing_stream::Form;
+use crate::handlers::listing_stream::ListingFormat;
 use crate::http::target::encode_path;
 
 /// The object.
-pub const JSON: Form = Form { media_type: "application/json", begin, row, end };
+pub const JSON: ListingFormat = ListingFormat { media_type: "application/json", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
 fn begin(out: &mut String, contents: &DirectoryListing) {
@@ -28,7 +28,7 @@ fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &Direc
         EntryKind::Directory => "null".to_owned(),
         EntryKind::File => entry.length.to_string(),
     };
-    let modified = entry.modified.and_then(Moment::of);
+    let modified = entry.modified.and_then(CivilTime::of);
     let modified = modified.map(|moment| format!("\"{}T{}Z\"", moment.date(), moment.clock_with_seconds()));
     let _ = write!(
         out,

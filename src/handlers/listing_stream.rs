@@ -16,7 +16,7 @@ const WHOLE_BYTES_MAX: usize = 32 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// A form of a listing: what it writes first, for each entry, and last, when the tally is complete.
-pub struct Form {
+pub struct ListingFormat {
     /// Its media type.
     pub media_type: &'static str,
     /// What comes first.
@@ -27,13 +27,13 @@ pub struct Form {
     pub end: fn(&mut String, &DirectoryListing),
 }
 
-impl Form {
+impl ListingFormat {
     /// The contents of a directory in this form.
     ///
     /// # Errors
     /// One of the first entries cannot be looked at.
     pub fn body(&'static self, contents: DirectoryListing) -> io::Result<Body> {
-        let mut rows = Rows { form: self, contents, next: Next::Beginning, piece: String::new(), taken: 0 };
+        let mut rows = ListingStream { form: self, contents, next: Next::Beginning, piece: String::new(), taken: 0 };
         rows.make(WHOLE_BYTES_MAX)?;
         Ok(match rows.next {
             Next::Nothing => Body::Bytes(rows.piece.into_bytes().into()),
@@ -50,8 +50,8 @@ enum Next {
     Nothing,
 }
 
-struct Rows {
-    form: &'static Form,
+struct ListingStream {
+    form: &'static ListingFormat,
     contents: DirectoryListing,
     next: Next,
     piece: String,
@@ -59,7 +59,7 @@ struct Rows {
     taken: usize,
 }
 
-impl Rows {
+impl ListingStream {
     /// Makes pieces until there are so many bytes, or nothing is left.
     fn make(&mut self, bytes: usize) -> io::Result<()> {
         while self.piece.len() < bytes {
@@ -94,7 +94,7 @@ impl Rows {
     }
 }
 
-impl Read for Rows {
+impl Read for ListingStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.piece.len() {
             self.piece.clear();
@@ -115,7 +115,7 @@ mod tests {
     use crate::files::directory::tests::contents;
     use crate::files::scratch::Scratch;
 
-    const FORM: Form = Form {
+    const FORM: ListingFormat = ListingFormat {
         media_type: "text/plain",
         begin: |out, contents| out.push_str(&format!("{} names\n", contents.names.len())),
         row: |out, contents, name, _| {

@@ -7,11 +7,11 @@ use std::fmt::Write;
 
 use crate::files::directory::DirectoryListing;
 use crate::files::root::{DirectoryEntry, EntryKind, Name};
-use crate::handlers::human_format::{Moment, Size};
-use crate::handlers::listing_stream::Form;
+use crate::handlers::human_format::{CivilTime, HumanSize};
+use crate::handlers::listing_stream::ListingFormat;
 
 /// The lines.
-pub const TEXT: Form = Form { media_type: "text/plain; charset=utf-8", begin, row, end };
+pub const TEXT: ListingFormat = ListingFormat { media_type: "text/plain; charset=utf-8", begin, row, end };
 
 // Writing to a String cannot fail, here and below.
 fn begin(out: &mut String, contents: &DirectoryListing) {
@@ -21,10 +21,10 @@ fn begin(out: &mut String, contents: &DirectoryListing) {
 }
 
 fn row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
-    let time = entry.modified.and_then(Moment::of).map(|moment| format!("{} {}", moment.date(), moment.clock()));
+    let time = entry.modified.and_then(CivilTime::of).map(|moment| format!("{} {}", moment.date(), moment.clock()));
     let (size, slash) = match entry.kind {
         EntryKind::Directory => ("-".to_owned(), "/"),
-        EntryKind::File => (Size(entry.length).to_string(), ""),
+        EntryKind::File => (HumanSize(entry.length).to_string(), ""),
     };
     let _ = write!(out, "{:<16}  {size:>8}  ", time.as_deref().unwrap_or("-"));
     show(out, &name.bytes);

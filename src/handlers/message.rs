@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::files::representation::CachedFile;
 use crate::files::version::FileVersion;
-use crate::handlers::decision_trace::{Note, Notes};
-use crate::handlers::outcome::Because;
-use crate::handlers::response_headers::Fields;
+use crate::handlers::decision_trace::{Decision, DecisionTrace};
+use crate::handlers::outcome::Outcome;
+use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
@@ -21,29 +21,29 @@ use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
 
 /// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
-pub trait Content: Read {
+pub trait RequestBody: Read {
     /// Calls `each` with the name and value of every trailer field, in order.
     fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8]));
 }
 
 /// The content of a request that has none.
 #[derive(Debug)]
-pub struct NoContent;
+pub struct EmptyBody;
 
-impl Read for NoContent {
+impl Read for EmptyBody {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Ok(0)
     }
 }
 
-impl Content for NoContent {
+impl RequestBody for EmptyBody {
     fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 
 /// A request, as a handler sees it.
 pub struct Request<'a> {
     /// Who has connected to us, or to the balancer in front of us.
-    pub from: &'a Client,
+    pub client: &'a Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
     /// The target, understood.
@@ -51,15 +51,15 @@ pub struct Request<'a> {
     /// How the content is delimited.
     pub framing: BodyLength,
     /// The content. Reading it may ask the client to send it (100 Continue).
-    pub content: &'a mut dyn Content,
+    pub content: &'a mut dyn RequestBody,
     /// Where decisions are noted; `None` is nowhere.
-    pub notes: Option<&'a Notes>,
+    pub decisions: Option<&'a DecisionTrace>,
 }
 
 impl Request<'_> {
     /// Notes a decision, which is put into words only if somebody wants them.
-    pub fn note(&self, note: impl FnOnce() -> Note) {
-        if let Some(notes) = self.notes {
+    pub fn record(&self, note: impl FnOnce() -> Decision) {
+        if let Some(notes) = self.decisions {
             notes.add(note());
         }
     }
@@ -86,7 +86,7 @@ impl Request<'_> {
 }
 
 /// What a page of ours may do, should a name or a path in it ever not be escaped: no script, no frame, no form, nothing loaded.
-const OWN_PAGE_POLICY: &str =
+const GENERATED_CONTENT_CSP: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A part of a representation.
@@ -100,11 +100,11 @@ pub struct Slice {
 
 /// Where the bytes of a representation come from.
 #[derive(Debug)]
-pub enum Source {
+pub enum FileSource {
     /// An open file. It is sent only as long as it is the one that the stamp was taken of.
-    Open(Box<OpenFile>),
+    Disk(Box<OpenFile>),
     /// Memory.
-    Kept(Arc<CachedFile>),
+    Memory(Arc<CachedFile>),
 }
 
 /// A file that was found and is open.
@@ -129,7 +129,7 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Parts {
     /// Whose parts they are.
-    pub source: Source,
+    pub source: FileSource,
     /// The parts, in the order in which they are sent.
     pub parts: Vec<Part>,
     /// The closing boundary.
@@ -143,7 +143,7 @@ pub enum Body {
     /// Bytes at hand.
     Bytes(Cow<'static, [u8]>),
     /// A part of a representation, or all of it.
-    Slice(Source, Slice),
+    Slice(FileSource, Slice),
     /// Several parts of one.
     Parts(Box<Parts>),
     /// Bytes whose number is not known before they end: sent in chunks, or until the connection closes in HTTP/1.0.
@@ -171,11 +171,11 @@ pub struct Response {
     /// How it went.
     pub status: StatusCode,
     /// The fields that the handler has something to say about. `finish` adds what all responses carry.
-    pub fields: Fields,
+    pub fields: ResponseHeaders,
     /// The content.
     pub body: Body,
     /// What was found.
-    pub because: Because,
+    pub outcome: Outcome,
     /// What [`Response::text`] says beside the status, for those who show it in another form.
     pub reason: Option<&'static str>,
 }
@@ -183,12 +183,12 @@ pub struct Response {
 impl Response {
     /// An answer without content.
     pub fn new(status: StatusCode) -> Response {
-        Response { status, fields: Fields::default(), body: Body::Empty, because: Because::default(), reason: None }
+        Response { status, fields: ResponseHeaders::default(), body: Body::Empty, outcome: Outcome::default(), reason: None }
     }
 
     /// The same answer, and why.
-    pub fn because(mut self, because: Because) -> Response {
-        self.because = because;
+    pub fn outcome(mut self, because: Outcome) -> Response {
+        self.outcome = because;
         self
     }
 
@@ -206,7 +206,7 @@ impl Response {
     ) -> Response {
         let mut response = Response::new(status);
         response.fields.push("Content-Type", media_type);
-        response.fields.push("Content-Security-Policy", OWN_PAGE_POLICY);
+        response.fields.push("Content-Security-Policy", GENERATED_CONTENT_CSP);
         response.fields.push("Referrer-Policy", "no-referrer");
         response.body = Body::Bytes(content.into());
         response
@@ -229,7 +229,7 @@ impl Response {
     /// The answer to a failure to open or read something of ours. It says nothing about where or what.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn failed(error: &io::Error) -> Response {
+    pub fn from_io_error(error: &io::Error) -> Response {
         use io::ErrorKind as K;
         match error.kind() {
             K::NotFound | K::NotADirectory | K::InvalidFilename | K::IsADirectory => {
@@ -237,14 +237,14 @@ impl Response {
             }
             K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server may not read that"),
             K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => {
-                Response::text(StatusCode::SERVICE_UNAVAILABLE, "too busy, try again").with("Retry-After", "1")
+                Response::text(StatusCode::SERVICE_UNAVAILABLE, "too busy, try again").header("Retry-After", "1")
             }
             _ => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read"),
         }
     }
 
     /// The same answer with one more field.
-    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
+    pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
         self.fields.push(name, value);
         self
     }

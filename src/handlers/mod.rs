@@ -31,9 +31,9 @@ use std::time::SystemTime;
 
 use crate::config::{Fallback, Routes};
 use crate::files::lookup::{Resource, fallback_index, lookup};
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::message::{Request, Response};
-use crate::handlers::outcome::Because;
+use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
 use crate::http::navigation::is_navigation_request;
 use crate::http::status::StatusCode;
@@ -44,31 +44,31 @@ use crate::http::target::TargetForm;
 /// The one that CONTRIBUTING.md adds from beginning to end:
 ///
 /// ```
-/// # use threadbare::handlers::{Answers, OpenTo, Route};
+/// # use threadbare::handlers::{Answers, Access, Route};
 /// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
 /// Route {
 ///     path: "/time",
 ///     methods: READ,
-///     open_to: OpenTo::Guests,
+///     access: Access::Authenticated,
 ///     answers: Answers::Always,
 ///     handler: builtin::time,
-///     says: "how late it is here",
+///     help: "how late it is here",
 /// },
 /// # ];
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod builtin {
 /// # use std::time::SystemTime;
-/// # use threadbare::handlers::app::App;
+/// # use threadbare::handlers::app::AppState;
 /// # use threadbare::http::date::HttpDate;
 /// # use threadbare::http::status::StatusCode;
 /// # use threadbare::handlers::message::{Request, Response};
 ///
 /// /// The time of this server, as HTTP writes it.
-/// pub fn time(_: &mut Request<'_>, _: &App) -> Response {
+/// pub fn time(_: &mut Request<'_>, _: &AppState) -> Response {
 ///     let now = format!("{}\n", HttpDate::new(SystemTime::now()).as_str());
-///     Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", now.into_bytes()).with("Cache-Control", "no-store")
+///     Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", now.into_bytes()).header("Cache-Control", "no-store")
 /// }
 /// # }
 /// ```
@@ -78,24 +78,24 @@ pub struct Route {
     /// The methods it takes, HEAD and OPTIONS among them.
     pub methods: &'static [Method],
     /// Who may ask.
-    pub open_to: OpenTo,
+    pub access: Access,
     /// What it takes that it answers at all.
     pub answers: Answers,
     /// What answers.
-    pub handler: fn(&mut Request<'_>, &App) -> Response,
+    pub handler: fn(&mut Request<'_>, &AppState) -> Response,
     /// What it is for.
-    pub says: &'static str,
+    pub help: &'static str,
 }
 
 /// Who may ask for a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenTo {
+pub enum Access {
     /// Everybody, also those who did not say who they are: it reveals nothing.
-    Everybody,
+    Public,
     /// Those who may see the site.
-    Guests,
+    Authenticated,
     /// The same, but not the pages of other sites in their browsers: it shows what only they should see.
-    OwnPages,
+    SameOrigin,
 }
 
 /// When a route answers.
@@ -118,98 +118,98 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/hello",
         methods: READ,
-        open_to: OpenTo::Guests,
+        access: Access::Authenticated,
         answers: Answers::Always,
         handler: builtin::hello,
-        says: "a page that greets; ?name= says whom",
+        help: "a page that greets; ?name= says whom",
     },
     Route {
         path: "/health",
         methods: READ,
-        open_to: OpenTo::Everybody,
+        access: Access::Public,
         answers: Answers::Always,
         handler: builtin::health,
-        says: "ok, as long as the server runs; 503 once it is asked to stop",
+        help: "ok, as long as the server runs; 503 once it is asked to stop",
     },
     Route {
         path: "/echo",
         methods: ANY,
-        open_to: OpenTo::OwnPages,
+        access: Access::SameOrigin,
         answers: Answers::Always,
         handler: echo::echo,
-        says: "your request as the server parsed it; JSON if you accept it",
+        help: "your request as the server parsed it; JSON if you accept it",
     },
     Route {
         path: "/metrics",
         methods: READ,
-        open_to: OpenTo::OwnPages,
+        access: Access::SameOrigin,
         answers: Answers::WithMetrics,
         handler: metrics::metrics,
-        says: "with --metrics: what has happened so far, in numbers for Prometheus",
+        help: "with --metrics: what has happened so far, in numbers for Prometheus",
     },
     Route {
         path: "/favicon.ico",
         methods: READ,
-        open_to: OpenTo::Guests,
+        access: Access::Authenticated,
         answers: Answers::Always,
         handler: builtin::favicon,
-        says: "an icon for sites that have none",
+        help: "an icon for sites that have none",
     },
     Route {
         path: "/favicon.svg",
         methods: READ,
-        open_to: OpenTo::Guests,
+        access: Access::Authenticated,
         answers: Answers::Always,
         handler: builtin::favicon,
-        says: "the same",
+        help: "the same",
     },
     #[cfg(feature = "trapdoors")]
     Route {
         path: "/panic",
         methods: READ,
-        open_to: OpenTo::Guests,
+        access: Access::Authenticated,
         answers: Answers::Always,
         handler: test_routes::panic,
-        says: "panics, for tests",
+        help: "panics, for tests",
     },
     #[cfg(feature = "trapdoors")]
     Route {
         path: "/escape",
         methods: READ,
-        open_to: OpenTo::Guests,
+        access: Access::Authenticated,
         answers: Answers::Always,
-        handler: test_routes::escape,
-        says: "tries to get out, for tests",
+        handler: test_routes::sandbox_probe,
+        help: "tries to get out, for tests",
     },
 ];
 
 /// Answers a request.
-pub fn answer(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    let response = answer_undressed(request, app, now);
-    if response.status.as_u16() < 400 && app.config.cors.is_none() { response } else { finished(response, request, app) }
+pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    let response = route(request, app, now);
+    if response.status.as_u16() < 400 && app.config.cors.is_none() { response } else { finalize(response, request, app) }
 }
 
 /// The same answer, as it is for who asks.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn finished(response: Response, request: &Request<'_>, app: &App) -> Response {
-    let response = error_page::dressed(response, &request.head.headers);
+fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
+    let response = error_page::render_error(response, &request.head.headers);
     match &app.config.cors {
         None => response,
-        Some(cors) => cors::permitted(response, request, cors),
+        Some(cors) => cors::add_cors_headers(response, request, cors),
     }
 }
 
 #[inline]
-fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    if let Some(answer) = answer_at_the_door(request, app, now) {
+fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    if let Some(answer) = early_response(request, app, now) {
         return answer;
     }
     let codings = app.config.precompressed.codings(&request.head.headers);
     let reads = matches!(request.head.method, Method::Get | Method::Head);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         // What is asked for most often is answered on a shallow stack.
-        Resource::Kept(kept) if reads => static_file::answer_kept(kept, request).because(Because::Kept),
+        Resource::Kept(kept) if reads => static_file::answer_kept(kept, request).outcome(Outcome::FileCached),
         found => answer_found(found, request, app, now),
     }
 }
@@ -217,62 +217,63 @@ fn answer_undressed(request: &mut Request<'_>, app: &App, now: SystemTime) -> Re
 /// The answer to a request for which nothing is looked up; `None` to all others.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn answer_at_the_door(request: &mut Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
-    if let Some(refusal) = access::wrong_name(request, app) {
-        return Some(refusal.because(Because::OtherName));
+fn early_response(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
+    if let Some(refusal) = access::check_host(request, app) {
+        return Some(refusal.outcome(Outcome::WrongHost));
     }
-    if let Some(leave) = leave(request, app) {
-        return Some(leave.because(Because::Preflight));
+    if let Some(leave) = preflight(request, app) {
+        return Some(leave.outcome(Outcome::Preflight));
     }
-    if let Some(refusal) = access::stranger(request, app) {
-        return Some(answer_stranger(refusal, request, app, now));
+    if let Some(refusal) = access::authenticate(request, app) {
+        return Some(unauthorized_or_public(refusal, request, app, now));
     }
-    (request.target.form == TargetForm::Asterisk).then(|| allowing(StatusCode::NO_CONTENT, READ).because(Because::Server))
+    (request.target.form == TargetForm::Asterisk)
+        .then(|| allow_response(StatusCode::NO_CONTENT, READ).outcome(Outcome::ServerOptions))
 }
 
 /// The answer to a preflight of a page that may read the site; `None` if it is none.
 #[inline(never)]
-fn leave(request: &Request<'_>, app: &App) -> Option<Response> {
+fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
     // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
-    let route = route(request, app).filter(|route| route.open_to != OpenTo::OwnPages);
+    let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
     cors::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
 /// Answers a request for what its path means.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn answer_found(found: Resource, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
+fn answer_found(found: Resource, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     match found {
         Resource::Kept(kept) => {
-            unless_refused(request, READ, |request| static_file::answer_kept(kept, request)).because(Because::Kept)
+            check_method(request, READ, |request| static_file::answer_kept(kept, request)).outcome(Outcome::FileCached)
         }
         Resource::File(file) => {
-            unless_refused(request, READ, |request| static_file::answer(*file, request)).because(Because::Opened)
+            check_method(request, READ, |request| static_file::answer(*file, request)).outcome(Outcome::Opened)
         }
         Resource::Unacceptable => {
-            unless_refused(request, READ, |_| static_file::answer_unacceptable()).because(Because::Unacceptable)
+            check_method(request, READ, |_| static_file::answer_unacceptable()).outcome(Outcome::Unacceptable)
         }
         Resource::Directory(directory) => {
-            unless_refused(request, READ, |request| listing::answer(directory, request)).because(Because::Directory)
+            check_method(request, READ, |request| listing::answer(directory, request)).outcome(Outcome::Directory)
         }
-        Resource::MovedPermanently(location) => unless_refused(request, READ, |_| {
-            Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash").with("Location", location)
+        Resource::MovedPermanently(location) => check_method(request, READ, |_| {
+            Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash").header("Location", location)
         })
-        .because(Because::NoSlash),
-        Resource::Error(error) => Response::failed(&error).because(Because::Failed),
+        .outcome(Outcome::MissingSlash),
+        Resource::Error(error) => Response::from_io_error(&error).outcome(Outcome::Failed),
         // No file has that name now, but one may have it soon: only the routes about the server itself answer.
-        Resource::Unavailable(why) => match route(request, app).filter(|route| route.open_to != OpenTo::Guests) {
+        Resource::Unavailable(why) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
             Some(route) => answer_route(route, request, app),
             None => {
-                Response::text(StatusCode::SERVICE_UNAVAILABLE, why.message()).with("Retry-After", "1").because(Because::Failed)
+                Response::text(StatusCode::SERVICE_UNAVAILABLE, why.message()).header("Retry-After", "1").outcome(Outcome::Failed)
             }
         },
-        Resource::NotFound => match route(request, app) {
+        Resource::NotFound => match find_route(request, app) {
             Some(route) => answer_route(route, request, app),
-            None => match application(request, app, now) {
-                Some(response) => response.because(Because::Application),
-                None => error_page::missing(request, app, now).because(Because::Nothing),
+            None => match spa_fallback(request, app, now) {
+                Some(response) => response.outcome(Outcome::SpaFallback),
+                None => error_page::missing(request, app, now).outcome(Outcome::NotFound),
             },
         },
     }
@@ -280,7 +281,7 @@ fn answer_found(found: Resource, request: &mut Request<'_>, app: &App, now: Syst
 
 /// The page that an application begins with, for whoever goes to an address of it; `None` if nobody does, or there is no such page.
 #[inline(never)]
-fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Response> {
+fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let headers = &request.head.headers;
     if app.config.fallback == Fallback::None || !is_navigation_request(request.head.method, headers, request.target.path()) {
         return None;
@@ -290,38 +291,38 @@ fn application(request: &Request<'_>, app: &App, now: SystemTime) -> Option<Resp
         Resource::Kept(kept) => static_file::answer_kept(kept, request),
         Resource::File(file) => static_file::answer(*file, request),
         Resource::Unacceptable => static_file::answer_unacceptable(),
-        Resource::Error(error) => Response::failed(&error),
+        Resource::Error(error) => Response::from_io_error(&error),
         Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
     };
     // Whoever names no HTML is told that there is nothing.
-    Some(response.with("Vary", "Accept"))
+    Some(response.header("Vary", "Accept"))
 }
 
 /// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
 #[inline(never)]
-fn answer_stranger(refusal: Response, request: &mut Request<'_>, app: &App, now: SystemTime) -> Response {
-    match route(request, app) {
+fn unauthorized_or_public(refusal: Response, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    match find_route(request, app) {
         Some(route)
-            if route.open_to == OpenTo::Everybody
+            if route.access == Access::Public
                 && matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_)) =>
         {
             answer_route(route, request, app)
         }
-        _ => refusal.because(Because::Stranger),
+        _ => refusal.outcome(Outcome::Unauthorized),
     }
 }
 
 #[inline(never)]
-fn answer_route(route: &Route, request: &mut Request<'_>, app: &App) -> Response {
-    if route.open_to == OpenTo::OwnPages
-        && let Some(refusal) = access::other_site(request)
+fn answer_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Response {
+    if route.access == Access::SameOrigin
+        && let Some(refusal) = access::check_same_origin(request)
     {
-        return refusal.because(Because::OtherSite(route.path));
+        return refusal.outcome(Outcome::OtherSite(route.path));
     }
-    unless_refused(request, route.methods, |request| (route.handler)(request, app)).because(Because::Route(route.path))
+    check_method(request, route.methods, |request| (route.handler)(request, app)).outcome(Outcome::Route(route.path))
 }
 
-fn route(request: &Request<'_>, app: &App) -> Option<&'static Route> {
+fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
     let answers = match route.answers {
         Answers::Always => app.config.routes == Routes::On,
@@ -330,30 +331,30 @@ fn route(request: &Request<'_>, app: &App) -> Option<&'static Route> {
     answers.then_some(route)
 }
 
-/// Answers OPTIONS, and every method that the resource does not take (RFC 9110 §9.3.7, §15.5.6); leaves the others to `answer`.
-fn unless_refused(
+/// Answers OPTIONS, and every method that the resource does not take (RFC 9110 §9.3.7, §15.5.6); leaves the others to `dispatch`.
+fn check_method(
     request: &mut Request<'_>,
     methods: &'static [Method],
     answer: impl FnOnce(&mut Request<'_>) -> Response,
 ) -> Response {
     let method = request.head.method;
     if method == Method::Options {
-        allowing(StatusCode::NO_CONTENT, methods)
+        allow_response(StatusCode::NO_CONTENT, methods)
     } else if methods.contains(&method) {
         answer(request)
     } else {
-        allowing(StatusCode::METHOD_NOT_ALLOWED, methods)
+        allow_response(StatusCode::METHOD_NOT_ALLOWED, methods)
     }
 }
 
 /// A response that says which methods are allowed.
-fn allowing(status: StatusCode, methods: &[Method]) -> Response {
+fn allow_response(status: StatusCode, methods: &[Method]) -> Response {
     let response = if status.forbids_body() {
         Response::new(status)
     } else {
         Response::text(status, "this resource does not take that method (RFC 9110 §15.5.6)")
     };
-    response.with("Allow", names(methods))
+    response.header("Allow", names(methods))
 }
 
 fn names(methods: &[Method]) -> String {

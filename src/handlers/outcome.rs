@@ -6,18 +6,18 @@ use crate::http::error::ParseError;
 
 /// What was found under the path that was asked for, or why nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Because {
+pub enum Outcome {
     /// It was not looked for: what came is no proper request.
     #[default]
     NoRequest,
     /// It was not looked for: the request is for a name that is none of ours.
-    OtherName,
+    WrongHost,
     /// It was not looked for: nobody showed a password that is right.
-    Stranger,
+    Unauthorized,
     /// It was not looked for: a browser asks what a page may send.
     Preflight,
     /// It was not looked for: the request is about the server as a whole.
-    Server,
+    ServerOptions,
     /// It does not matter any more: the content of the request breaks that rule.
     BrokenContent(ParseError),
     /// Nor here: the content of the request did not come in time.
@@ -25,7 +25,7 @@ pub enum Because {
     /// It cannot be told: the handler failed.
     Panicked,
     /// A file, which was in memory.
-    Kept,
+    FileCached,
     /// A file, which was opened.
     Opened,
     /// A file, but in no coding that the client takes.
@@ -33,7 +33,7 @@ pub enum Because {
     /// A directory without an index.
     Directory,
     /// A directory under the name of a file.
-    NoSlash,
+    MissingSlash,
     /// Something that could not be opened.
     Failed,
     /// No file, but a built-in route of that path.
@@ -41,43 +41,43 @@ pub enum Because {
     /// The same, and it answers no page of another site.
     OtherSite(&'static str),
     /// Nothing, so the page that an application begins with.
-    Application,
+    SpaFallback,
     /// Nothing.
-    Nothing,
+    NotFound,
 }
 
-impl Because {
+impl Outcome {
     /// The same in a sentence.
     pub fn text(self) -> &'static str {
         match self {
-            Because::NoRequest => "what came is no proper request, so nothing was looked up",
-            Because::OtherName => {
+            Outcome::NoRequest => "what came is no proper request, so nothing was looked up",
+            Outcome::WrongHost => {
                 "the request is for a name that is none of ours: it may be a page that made its own name point here. Nothing was looked up"
             }
-            Because::Stranger => "a name and a password are asked for, and these are missing or wrong. Nothing was looked up",
-            Because::Preflight => {
+            Outcome::Unauthorized => "a name and a password are asked for, and these are missing or wrong. Nothing was looked up",
+            Outcome::Preflight => {
                 "a browser asks, before it sends it, whether a page may send such a request (Fetch §3.3). Nothing was looked up"
             }
-            Because::Server => "the request is about the server as a whole, so nothing was looked up",
-            Because::BrokenContent(_) => "the content of the request is broken, whatever the route would have made of it",
-            Because::LateContent => "the content of the request did not come in time, whatever the route would have made of it",
-            Because::Panicked => "what answers has failed, which is a fault of this server",
-            Because::Kept => {
+            Outcome::ServerOptions => "the request is about the server as a whole, so nothing was looked up",
+            Outcome::BrokenContent(_) => "the content of the request is broken, whatever the route would have made of it",
+            Outcome::LateContent => "the content of the request did not come in time, whatever the route would have made of it",
+            Outcome::Panicked => "what answers has failed, which is a fault of this server",
+            Outcome::FileCached => {
                 "a file of the directory has that name. It is in memory, and a look at its path showed that it is still the same"
             }
-            Because::Opened => "a file of the directory has that name, and was opened",
-            Because::Unacceptable => "a file has that name, but in no coding that Accept-Encoding allows",
-            Because::Directory => "a directory has that name and no index in it, so its names are listed",
-            Because::NoSlash => {
+            Outcome::Opened => "a file of the directory has that name, and was opened",
+            Outcome::Unacceptable => "a file has that name, but in no coding that Accept-Encoding allows",
+            Outcome::Directory => "a directory has that name and no index in it, so its names are listed",
+            Outcome::MissingSlash => {
                 "a directory has that name: links in its pages are relative to a slash at its end, so the client is sent there"
             }
-            Because::Failed => "something has that name, but it cannot be opened",
-            Because::Route(_) => "no file has that name, so a built-in route answers: your files win",
-            Because::OtherSite(_) => "a built-in route has that name, and shows what it does to no page of another site",
-            Because::Application => {
+            Outcome::Failed => "something has that name, but it cannot be opened",
+            Outcome::Route(_) => "no file has that name, so a built-in route answers: your files win",
+            Outcome::OtherSite(_) => "a built-in route has that name, and shows what it does to no page of another site",
+            Outcome::SpaFallback => {
                 "nothing has that name, and somebody goes to a page: the application's first page answers (--spa)"
             }
-            Because::Nothing => "neither a file nor a route has that name",
+            Outcome::NotFound => "neither a file nor a route has that name",
         }
     }
 }

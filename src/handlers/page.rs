@@ -22,9 +22,9 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-rJeHxeScJuiywuuITn4F
 /// The answer that such a page is.
 pub fn response(status: StatusCode, page: Body) -> Response {
     Response::new(status)
-        .with("Content-Type", "text/html; charset=utf-8")
-        .with("Content-Security-Policy", POLICY)
-        .with("Referrer-Policy", "no-referrer")
+        .header("Content-Type", "text/html; charset=utf-8")
+        .header("Content-Security-Policy", POLICY)
+        .header("Referrer-Policy", "no-referrer")
         .with_body(page)
 }
 

@@ -13,15 +13,15 @@ const FIELDS_USUAL: usize = 8;
 
 /// The fields of a response, in the order in which they are sent.
 #[derive(Clone, Debug, Default)]
-pub struct Fields {
-    prepared: Option<Arc<[u8]>>,
+pub struct ResponseHeaders {
+    encoded: Option<Arc<[u8]>>,
     lines: Vec<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
-impl Fields {
-    /// Fields that were spelled before, by [`Fields::spelled`]; others may follow.
-    pub fn prepared(lines: &Arc<[u8]>) -> Fields {
-        Fields { prepared: Some(Arc::clone(lines)), lines: Vec::new() }
+impl ResponseHeaders {
+    /// Fields that were spelled before, by [`ResponseHeaders::encode`]; others may follow.
+    pub fn from_encoded(lines: &Arc<[u8]>) -> ResponseHeaders {
+        ResponseHeaders { encoded: Some(Arc::clone(lines)), lines: Vec::new() }
     }
 
     /// Appends a field.
@@ -39,23 +39,23 @@ impl Fields {
 
     /// Name and value of each field, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let prepared = std::str::from_utf8(self.prepared.as_deref().unwrap_or_default()).unwrap_or_default();
+        let prepared = std::str::from_utf8(self.encoded.as_deref().unwrap_or_default()).unwrap_or_default();
         let prepared = prepared.split_terminator("\r\n").filter_map(|line| line.split_once(": "));
         prepared.chain(self.lines.iter().map(|(name, value)| (&**name, &**value)))
     }
 
     /// Appends all field lines, each with its CRLF.
-    pub fn spell(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.prepared.as_deref().unwrap_or_default());
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.encoded.as_deref().unwrap_or_default());
         for (name, value) in &self.lines {
             write_header(out, name, value.as_bytes());
         }
     }
 
-    /// All field lines as bytes, to be referred to by [`Fields::prepared`].
-    pub fn spelled(&self) -> Arc<[u8]> {
+    /// All field lines as bytes, to be referred to by [`ResponseHeaders::from_encoded`].
+    pub fn encode(&self) -> Arc<[u8]> {
         let mut out = Vec::new();
-        self.spell(&mut out);
+        self.write(&mut out);
         out.into()
     }
 }
@@ -66,14 +66,14 @@ mod tests {
 
     #[test]
     fn prepared_fields_are_fields_like_others() {
-        let mut fields = Fields::default();
+        let mut fields = ResponseHeaders::default();
         fields.push("Content-Type", "text/plain; charset=utf-8");
         fields.push("ETag", "\"a: b\"");
-        let mut again = Fields::prepared(&fields.spelled());
+        let mut again = ResponseHeaders::from_encoded(&fields.encode());
         assert_eq!(again.iter().collect::<Vec<_>>(), fields.iter().collect::<Vec<_>>());
         again.push("X-A", "b");
         assert_eq!((again.first("etag"), again.first("x-a")), (Some("\"a: b\""), Some("b")));
         let want = "Content-Type: text/plain; charset=utf-8\r\nETag: \"a: b\"\r\nX-A: b\r\n";
-        assert_eq!(&*again.spelled(), want.as_bytes());
+        assert_eq!(&*again.encode(), want.as_bytes());
     }
 }

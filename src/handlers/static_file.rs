@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::files::regular::FoundFile;
 use crate::files::representation::{CachedFile, Representation};
-use crate::handlers::decision_trace::Note;
-use crate::handlers::message::{Body, Part, Parts, Request, Response, Slice, Source};
-use crate::handlers::response_headers::Fields;
+use crate::handlers::decision_trace::Decision;
+use crate::handlers::message::{Body, FileSource, Part, Parts, Request, Response, Slice};
+use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::conditional::{self, Precondition, RangeUse};
 use crate::http::headers::name;
 use crate::http::method::Method;
@@ -21,24 +21,26 @@ use crate::http::status::StatusCode;
 #[inline(never)]
 pub fn answer(found: FoundFile, request: &Request<'_>) -> Response {
     match wanted(&found.representation, request) {
-        Wanted::Whole => {
-            whole(found.representation.headers_200(), Source::Open(Box::new(found.open)), found.representation.length)
+        Selection::Full => {
+            whole(found.representation.headers_200(), FileSource::Disk(Box::new(found.open)), found.representation.length)
         }
-        other => answer_other(other, &found.representation, Source::Open(Box::new(found.open))),
+        other => answer_other(other, &found.representation, FileSource::Disk(Box::new(found.open))),
     }
 }
 
 /// Answers GET or HEAD of a file that is in memory.
 pub fn answer_kept(kept: Arc<CachedFile>, request: &Request<'_>) -> Response {
     match wanted(&kept.representation, request) {
-        Wanted::Whole => {
-            let (fields, length) = (Fields::prepared(&kept.headers_200), kept.representation.length);
-            whole(fields, Source::Kept(kept), length)
+        Selection::Full => {
+            let (fields, length) = (ResponseHeaders::from_encoded(&kept.headers_200), kept.representation.length);
+            whole(fields, FileSource::Memory(kept), length)
         }
-        Wanted::Nothing => Response { fields: Fields::prepared(&kept.headers_304), ..Response::new(StatusCode::NOT_MODIFIED) },
+        Selection::NotModified => {
+            Response { fields: ResponseHeaders::from_encoded(&kept.headers_304), ..Response::new(StatusCode::NOT_MODIFIED) }
+        }
         other => {
             let representation = kept.representation.clone();
-            answer_other(other, &representation, Source::Kept(kept))
+            answer_other(other, &representation, FileSource::Memory(kept))
         }
     }
 }
@@ -47,100 +49,100 @@ pub fn answer_kept(kept: Arc<CachedFile>, request: &Request<'_>) -> Response {
 #[inline(never)]
 pub fn answer_unacceptable() -> Response {
     Response::text(StatusCode::NOT_ACCEPTABLE, "this comes in none of the codings that are accepted (RFC 9110 §15.5.7)")
-        .with("Vary", "Accept-Encoding")
+        .header("Vary", "Accept-Encoding")
 }
 
 /// What of a representation is wanted.
-enum Wanted {
+enum Selection {
     /// All of it.
-    Whole,
+    Full,
     /// Nothing: the client has it.
-    Nothing,
+    NotModified,
     /// Another version.
-    Another,
+    PreconditionFailed,
     /// A part.
     Part(ByteRange),
     /// Several.
     Parts(Vec<ByteRange>),
     /// A part that it does not have.
-    NoPart,
+    Unsatisfiable,
 }
 
 /// Decides what is wanted: by the conditions first, then by the range.
-fn wanted(representation: &Representation, request: &Request<'_>) -> Wanted {
+fn wanted(representation: &Representation, request: &Request<'_>) -> Selection {
     let (headers, method) = (&request.head.headers, request.head.method);
     let (precondition, decided_by) = conditional::evaluate_preconditions(headers, &representation.validators, method);
     if let Some(field) = decided_by {
-        request.note(|| Note::Condition { field, precondition, validators: representation.validators.clone() });
+        request.record(|| Decision::Condition { field, precondition, validators: representation.validators.clone() });
     }
     match precondition {
         Precondition::Passed => {}
-        Precondition::NotModified => return Wanted::Nothing,
-        Precondition::Failed => return Wanted::Another,
+        Precondition::NotModified => return Selection::NotModified,
+        Precondition::Failed => return Selection::PreconditionFailed,
     }
     // Ranges are defined for GET only (RFC 9110 §14.2).
     let value = headers.get_unique(name::RANGE).filter(|_| method == Method::Get);
     let is_honoured = |_: &&[u8]| {
         let range_use = conditional::if_range(headers, &representation.validators);
         if headers.get(name::IF_RANGE).is_some() {
-            request.note(|| Note::IfRange(range_use));
+            request.record(|| Decision::IfRange(range_use));
         }
         range_use == RangeUse::Honoured
     };
     let counts = value.filter(is_honoured);
     let ranges = range::parse_range(counts, representation.length);
     match (counts, value, headers.get(name::RANGE)) {
-        (Some(_), _, _) => request.note(|| Note::Ranges { ranges: ranges.clone(), length: representation.length }),
-        (None, None, Some(_)) => request.note(|| Note::RangeIgnored),
+        (Some(_), _, _) => request.record(|| Decision::Ranges { ranges: ranges.clone(), length: representation.length }),
+        (None, None, Some(_)) => request.record(|| Decision::RangeIgnored),
         (None, _, _) => {}
     }
     match ranges {
-        RangeSet::Full => Wanted::Whole,
-        RangeSet::Single(range) => Wanted::Part(range),
-        RangeSet::Multiple(ranges) => Wanted::Parts(ranges),
-        RangeSet::Unsatisfiable => Wanted::NoPart,
+        RangeSet::Full => Selection::Full,
+        RangeSet::Single(range) => Selection::Part(range),
+        RangeSet::Multiple(ranges) => Selection::Parts(ranges),
+        RangeSet::Unsatisfiable => Selection::Unsatisfiable,
     }
 }
 
-fn whole(fields: Fields, source: Source, length: u64) -> Response {
+fn whole(fields: ResponseHeaders, source: FileSource, length: u64) -> Response {
     Response { fields, ..Response::new(StatusCode::OK) }.with_body(Body::Slice(source, Slice { start: 0, length }))
 }
 
 /// Answers what is asked for less often than the whole.
 #[inline(never)]
-fn answer_other(wanted: Wanted, representation: &Representation, source: Source) -> Response {
+fn answer_other(wanted: Selection, representation: &Representation, source: FileSource) -> Response {
     match wanted {
-        Wanted::Whole => whole(representation.headers_200(), source, representation.length),
-        Wanted::Nothing => Response { fields: representation.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
-        Wanted::Another => {
+        Selection::Full => whole(representation.headers_200(), source, representation.length),
+        Selection::NotModified => Response { fields: representation.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
+        Selection::PreconditionFailed => {
             let mut response =
                 Response::text(StatusCode::PRECONDITION_FAILED, "this is not the version you named (RFC 9110 §13.1)");
             representation.choice.push_vary(&mut response.fields);
             response
         }
-        Wanted::Part(range) => part(representation, source, range),
-        Wanted::Parts(ranges) => parts(representation, source, &ranges),
-        Wanted::NoPart => {
+        Selection::Part(range) => part(representation, source, range),
+        Selection::Parts(ranges) => parts(representation, source, &ranges),
+        Selection::Unsatisfiable => {
             let mut response =
                 Response::text(StatusCode::RANGE_NOT_SATISFIABLE, "no byte lies in that range (RFC 9110 §15.5.17)")
-                    .with("Content-Range", format!("bytes */{}", representation.length));
+                    .header("Content-Range", format!("bytes */{}", representation.length));
             representation.choice.push_vary(&mut response.fields);
             response
         }
     }
 }
 
-fn part(representation: &Representation, source: Source, range: ByteRange) -> Response {
+fn part(representation: &Representation, source: FileSource, range: ByteRange) -> Response {
     let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
-        .with("Content-Type", representation.media_type.clone())
-        .with("Content-Range", content_range(range, representation.length));
+        .header("Content-Type", representation.media_type.clone())
+        .header("Content-Range", content_range(range, representation.length));
     representation.push_common(&mut response.fields);
     response.with_body(Body::Slice(source, slice(range)))
 }
 
 /// Several parts (RFC 9110 §14.6), each with the fields that it would have alone.
 // multipart-body := delimiter body-part *( CRLF delimiter body-part ) CRLF close-delimiter (RFC 2046 §5.1.1)
-fn parts(representation: &Representation, source: Source, ranges: &[ByteRange]) -> Response {
+fn parts(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
     let mut before = "";
@@ -154,7 +156,7 @@ fn parts(representation: &Representation, source: Source, ranges: &[ByteRange]) 
     }
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
     let mut response =
-        Response::new(StatusCode::PARTIAL_CONTENT).with("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
+        Response::new(StatusCode::PARTIAL_CONTENT).header("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
     representation.push_common(&mut response.fields);
     response.with_body(Body::Parts(Box::new(Parts { source, parts, end })))
 }
@@ -184,7 +186,7 @@ mod tests {
     use crate::files::representation::FileMetadata;
     use crate::files::scratch::Scratch;
     use crate::files::version::FileVersion;
-    use crate::handlers::message::{NoContent, OpenFile};
+    use crate::handlers::message::{EmptyBody, OpenFile};
     use crate::http::forwarded::Client;
     use crate::http::framing::BodyLength;
     use crate::http::peer::PeerAddr;
@@ -205,12 +207,12 @@ mod tests {
         let head = parser.head(head.as_bytes()).unwrap();
         let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
         let request = Request {
-            from: &from,
+            client: &from,
             head: &head,
             target: &target,
             framing: BodyLength::None,
-            content: &mut NoContent,
-            notes: None,
+            content: &mut EmptyBody,
+            decisions: None,
         };
         let representation =
             Representation::of(&stamp, None, FileMetadata::of_type("text/plain; charset=utf-8"), SystemTime::now());
@@ -222,13 +224,13 @@ mod tests {
     /// The content, as it will be sent.
     fn content(mut response: Response) -> String {
         let mut out = Vec::new();
-        let read = |source: &Source, slice: Slice, out: &mut Vec<u8>| match source {
-            Source::Open(open) => {
+        let read = |source: &FileSource, slice: Slice, out: &mut Vec<u8>| match source {
+            FileSource::Disk(open) => {
                 let mut file = &open.file;
                 file.seek(SeekFrom::Start(slice.start)).unwrap();
                 file.take(slice.length).read_to_end(out).unwrap();
             }
-            Source::Kept(kept) => out.extend_from_slice(kept.part(slice.start, slice.length)),
+            FileSource::Memory(kept) => out.extend_from_slice(kept.part(slice.start, slice.length)),
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Empty => {}

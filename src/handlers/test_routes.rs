@@ -7,18 +7,18 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::http::status::StatusCode;
 
 /// Panics.
-pub fn panic(_: &mut Request<'_>, _: &App) -> Response {
+pub fn panic(_: &mut Request<'_>, _: &AppState) -> Response {
     panic!("as asked")
 }
 
 /// Tries what the query says, `open=PATH`, `list=PATH`, `write=PATH`, `connect=ADDRESS`, `bind=ADDRESS`, `run=PROGRAM`, `signal=PID`,
 /// and says how each went.
-pub fn escape(request: &mut Request<'_>, _: &App) -> Response {
+pub fn sandbox_probe(request: &mut Request<'_>, _: &AppState) -> Response {
     let mut report = String::new();
     for (how, what) in request.target.query_pairs() {
         let (how, what) = (String::from_utf8_lossy(&how), String::from_utf8_lossy(&what));

@@ -8,8 +8,8 @@ use std::time::{Instant, SystemTime};
 
 use log::debug;
 
-use crate::handlers::app::App;
-use crate::handlers::decision_trace::Notes;
+use crate::handlers::app::AppState;
+use crate::handlers::decision_trace::DecisionTrace;
 use crate::handlers::error_page;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
@@ -52,7 +52,7 @@ enum NoRequest {
 }
 
 struct Connection<'a, S> {
-    app: &'a App,
+    app: &'a AppState,
     from: Client,
     slot: &'a Slot,
     stream: DeadlineStream<S>,
@@ -70,7 +70,7 @@ struct Connection<'a, S> {
 ///
 /// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
 /// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
-pub fn serve<S: Transport>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) -> Ended {
+pub fn serve<S: Transport>(stream: S, peer: PeerAddr, app: &AppState, slot: &Slot) -> Ended {
     let mut connection = Connection::begin(stream, peer, app, slot);
     debug!("{peer} connected");
     let ended = connection.converse();
@@ -85,7 +85,7 @@ pub fn serve<S: Transport>(stream: S, peer: PeerAddr, app: &App, slot: &Slot) ->
 
 impl<'a, S: Transport> Connection<'a, S> {
     #[inline(never)]
-    fn begin(stream: S, peer: PeerAddr, app: &'a App, slot: &'a Slot) -> Box<Connection<'a, S>> {
+    fn begin(stream: S, peer: PeerAddr, app: &'a AppState, slot: &'a Slot) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
         let visit = app.metrics.as_ref().map(Metrics::connection);
         Box::new(Connection {
@@ -227,7 +227,7 @@ impl<'a, S: Transport> Connection<'a, S> {
             let bytes = bytes.get(..head_bytes).unwrap_or_default();
             explain.asked(bytes, &head, &understood.target, understood.framing, understood.expectation);
         }
-        let notes = self.app.explain.as_ref().map(|_| Box::<Notes>::default());
+        let notes = self.app.explain.as_ref().map(|_| Box::<DecisionTrace>::default());
         let (app, from) = (self.app, &self.from);
         let asking = Asking { app, from, head: &head, understood: &understood, notes: notes.as_deref() };
         let outcome = &mut self.outcome;

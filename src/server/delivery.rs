@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use log::warn;
 
 use crate::config::Config;
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::forwarded::{self, Client, TrustedProxies};
@@ -133,7 +133,7 @@ pub struct Asked<'a> {
 
 impl Delivered {
     /// Notes the exchange, if anybody wants to know.
-    pub fn note(&self, app: &App, asked: Asked<'_>, date: &HttpDate) {
+    pub fn note(&self, app: &AppState, asked: Asked<'_>, date: &HttpDate) {
         if let Some(log) = &app.access_log {
             self.log(log, &asked, &app.config.proxies.trusted, date);
         }

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use log::error;
 
-use crate::handlers::app::App;
-use crate::handlers::decision_trace::Notes;
-use crate::handlers::message::{Content, NoContent, Request, Response};
-use crate::handlers::outcome::Because;
+use crate::handlers::app::AppState;
+use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::message::{EmptyBody, Request, RequestBody, Response};
+use crate::handlers::outcome::Outcome;
 use crate::handlers::{self, error_page};
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
@@ -28,7 +28,7 @@ use crate::server::request_body::{Broken, Intake, Leftover};
 /// A request that has been understood, and is about to be answered.
 pub struct Asking<'a> {
     /// What it may look at.
-    pub app: &'a App,
+    pub app: &'a AppState,
     /// Who asks.
     pub from: &'a Client,
     /// The head, as it came.
@@ -36,7 +36,7 @@ pub struct Asking<'a> {
     /// What it says.
     pub understood: &'a RequestInfo<'a>,
     /// Where decisions are noted, if anybody wants to know.
-    pub notes: Option<&'a Notes>,
+    pub notes: Option<&'a DecisionTrace>,
 }
 
 /// What came of it. It lives with the connection and is written to where it lies: handed from one function to the next, it would have a
@@ -72,7 +72,7 @@ pub enum Unanswered {
 impl Asking<'_> {
     /// Asks for a request that has no content.
     pub fn at_once(&self, outcome: &mut Exchange) {
-        self.route(&mut NoContent, outcome);
+        self.route(&mut EmptyBody, outcome);
     }
 
     /// Asks for a request that has content, of which `early` came with the head; then takes in what the route has left of it, within
@@ -103,14 +103,15 @@ impl Asking<'_> {
 
     /// Lets a route answer. A handler that panics costs one 500 and one connection.
     #[inline(never)]
-    fn route(&self, content: &mut dyn Content, outcome: &mut Exchange) {
+    fn route(&self, content: &mut dyn RequestBody, outcome: &mut Exchange) {
         let Asking { app, from, head, understood, notes } = *self;
-        let mut request = Request { from, head, target: &understood.target, framing: understood.framing, content, notes };
-        let answer = AssertUnwindSafe(|| outcome.response = handlers::answer(&mut request, app, SystemTime::now()));
+        let mut request =
+            Request { client: from, head, target: &understood.target, framing: understood.framing, content, decisions: notes };
+        let answer = AssertUnwindSafe(|| outcome.response = handlers::dispatch(&mut request, app, SystemTime::now()));
         if catch_unwind(answer).is_err() {
             error!("a handler panicked; the answer is 500");
             let why = "a fault of this server, which has been logged";
-            outcome.response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, why).because(Because::Panicked);
+            outcome.response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, why).outcome(Outcome::Panicked);
             outcome.fate = Some(Ended::Panicked);
         }
     }
@@ -122,12 +123,12 @@ impl Asking<'_> {
 fn replace(response: &mut Response, broken: Broken, headers: &Headers<'_>) -> Ended {
     match broken {
         Broken::Malformed(what) => {
-            *response = error_page::malformed(what, headers).because(Because::BrokenContent(what));
+            *response = error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
             Ended::Malformed(what)
         }
         Broken::TimedOut => {
             let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            *response = Response::text(StatusCode::REQUEST_TIMEOUT, why).because(Because::LateContent);
+            *response = Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent);
             Ended::ContentTimeout
         }
         Broken::Lost(error) => Ended::Lost(error),

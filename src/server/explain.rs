@@ -6,9 +6,9 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use crate::handlers::decision_trace::Notes;
+use crate::handlers::decision_trace::DecisionTrace;
 use crate::handlers::message::Response;
-use crate::handlers::outcome::Because;
+use crate::handlers::outcome::Outcome;
 use crate::http::error::LocatedError;
 use crate::http::framing::{BodyLength, Expectation};
 use crate::http::method::Method;
@@ -95,7 +95,7 @@ impl Explain {
 
     /// How much is sent was decided, by the conditions and ranges of the request if it has any.
     #[inline(never)]
-    pub fn decided(&self, notes: Notes) {
+    pub fn decided(&self, notes: DecisionTrace) {
         let notes = notes.into_list();
         if notes.is_empty() {
             return;
@@ -111,12 +111,12 @@ impl Explain {
     #[inline(never)]
     pub fn answered(&self, response: &Response, head: &[u8]) {
         let mut page = Page::titled(self.ink, "the answer");
-        match response.because {
-            Because::Route(path) | Because::OtherSite(path) => {
-                page.says("why", &format_args!("{} ({path})", response.because.text()))
+        match response.outcome {
+            Outcome::Route(path) | Outcome::OtherSite(path) => {
+                page.says("why", &format_args!("{} ({path})", response.outcome.text()))
             }
-            Because::BrokenContent(what) => {
-                page.says("why", &response.because.text());
+            Outcome::BrokenContent(what) => {
+                page.says("why", &response.outcome.text());
                 page.says("rule", &what.message());
             }
             because => page.says("why", &because.text()),

@@ -1,22 +1,24 @@
 //! How were the conditions and the ranges of a request decided?
 
-use crate::handlers::decision_trace::Note;
+use crate::handlers::decision_trace::Decision;
 use crate::http::conditional::{Precondition, RangeUse, Validators};
 use crate::http::date::HttpDate;
 use crate::http::range::{ByteRange, RangeSet};
 
 /// A decision in words.
-pub fn sentence(note: &Note) -> String {
+pub fn sentence(note: &Decision) -> String {
     match note {
-        Note::Condition { field, precondition, validators } => condition(field, *precondition, validators),
-        Note::RangeIgnored => "Range is ignored: it counts for GET, and only if there is one of it (RFC 9110 §14.2)".to_owned(),
-        Note::IfRange(RangeUse::Honoured) => {
+        Decision::Condition { field, precondition, validators } => condition(field, *precondition, validators),
+        Decision::RangeIgnored => {
+            "Range is ignored: it counts for GET, and only if there is one of it (RFC 9110 §14.2)".to_owned()
+        }
+        Decision::IfRange(RangeUse::Honoured) => {
             "If-Range names the version that there is: Range counts (RFC 9110 §13.1.5)".to_owned()
         }
-        Note::IfRange(RangeUse::Ignored) => {
+        Decision::IfRange(RangeUse::Ignored) => {
             "If-Range names another version: a part of this one would not fit to it, so all is sent (RFC 9110 §13.1.5)".to_owned()
         }
-        Note::Ranges { ranges, length } => resolved(ranges, *length),
+        Decision::Ranges { ranges, length } => resolved(ranges, *length),
     }
 }
 

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::config::headers::DefaultHeaders;
-use crate::handlers::app::App;
+use crate::handlers::app::AppState;
 use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;
@@ -76,7 +76,7 @@ pub enum Stopped {
 ///
 /// When the grace time is over, `cut` is called: it must end the process, since a thread that waits for a dead file system
 /// cannot be ended otherwise.
-pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn Fn(Stopped) + Sync)) -> Stopped {
+pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, cut: &(dyn Fn(Stopped) + Sync)) -> Stopped {
     let live = Live::new(connections_max);
     let work = |admitted: Admitted<'_>| {
         let seat = &admitted.seat;
@@ -116,7 +116,7 @@ pub fn run(listeners: Listeners, app: &App, connections_max: usize, cut: &(dyn F
 }
 
 /// Waits for the requests in flight.
-fn drain(live: &Live, app: &App) -> Stopped {
+fn drain(live: &Live, app: &AppState) -> Stopped {
     let began = Instant::now();
     loop {
         let now = Instant::now();

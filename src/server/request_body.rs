@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::config::Limits;
-use crate::handlers::message::Content;
+use crate::handlers::message::RequestBody;
 use crate::http::chunked::ChunkedDecoder;
 use crate::http::error::ParseError;
 use crate::http::framing::{BodyLength, Expectation};
@@ -243,7 +243,7 @@ impl<S: Transport> Read for Intake<'_, S> {
     }
 }
 
-impl<S: Transport> Content for Intake<'_, S> {
+impl<S: Transport> RequestBody for Intake<'_, S> {
     fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
         if let Rest::Chunked(decoder) = &self.rest {
             decoder.trailers().for_each(|(name, value)| each(name, value));

@@ -78,7 +78,7 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &Default
     write_status_line(out, response.status);
     write_header(out, "Date", date.as_str().as_bytes());
     out.extend_from_slice(common.lines());
-    response.fields.spell(out);
+    response.fields.write(out);
     if !response.status.forbids_body() {
         // A browser that guesses types can be made to run what was meant to be looked at.
         write_header(out, "X-Content-Type-Options", b"nosniff");
@@ -99,7 +99,7 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &Default
 /// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
 pub fn unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
     let mut response = Response::text(StatusCode::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second")
-        .with("Retry-After", "1");
+        .header("Retry-After", "1");
     let plan = plan(&response, None, Version::Http11, KeepAlive::No);
     let mut out = Vec::new();
     head(&mut out, &response, plan, common, &HttpDate::new(now));
@@ -158,8 +158,8 @@ mod tests {
     fn a_head_is_these_bytes() {
         let body = Body::Bytes(b"404 Not Found: x\n".into());
         let response = Response::new(StatusCode::NOT_FOUND)
-            .with("Content-Type", "text/plain; charset=utf-8")
-            .with("X-A", "b")
+            .header("Content-Type", "text/plain; charset=utf-8")
+            .header("X-A", "b")
             .with_body(body);
         let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();

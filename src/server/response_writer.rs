@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use crate::config::Limits;
 use crate::files::read_at::read_at;
 use crate::files::version::{FileVersion, Freshness};
-use crate::handlers::message::{Body, OpenFile, Response, Slice, Source};
+use crate::handlers::message::{Body, FileSource, OpenFile, Response, Slice};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
@@ -131,11 +131,11 @@ pub fn content<S: Transport>(
 fn source_slice<S: Transport>(
     outbox: &mut Outbox,
     to: &mut DeadlineStream<S>,
-    source: &Source,
+    source: &FileSource,
     slice: Slice,
 ) -> io::Result<Sent> {
     match source {
-        Source::Kept(kept) => {
+        FileSource::Memory(kept) => {
             let bytes = kept.part(slice.start, slice.length);
             if bytes.len() < COPIED_BYTES_MAX {
                 outbox.bytes.extend_from_slice(bytes);
@@ -146,7 +146,7 @@ fn source_slice<S: Transport>(
             }
             Ok(Sent::Whole(slice.length))
         }
-        Source::Open(open) => file_slice(outbox, to, open, slice),
+        FileSource::Disk(open) => file_slice(outbox, to, open, slice),
     }
 }
 
