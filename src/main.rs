@@ -26,8 +26,8 @@ use threadbare::os::signals::ShutdownSignal;
 use threadbare::os::systemd::{SdNotify, State};
 use threadbare::os::{limits, sandbox, sighup};
 use threadbare::server::explain::Explain;
-use threadbare::server::listener::{CannotListen, Listeners, Place};
-use threadbare::server::{self, Stopped};
+use threadbare::server::listener::{BindError, ListenAddr, Listeners};
+use threadbare::server::{self, ShutdownResult};
 use threadbare::telemetry::access_log::{AccessLog, ReopenHandle};
 use threadbare::telemetry::color::Color;
 use threadbare::telemetry::log_queue::{LogQueue, Losses};
@@ -63,7 +63,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let mut config = cli.config();
     let auth = cli.guests.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
-    let listeners = match Listeners::handed_over().map_err(|unfit| unfit.to_string())? {
+    let listeners = match Listeners::from_env().map_err(|unfit| unfit.to_string())? {
         Some(listeners) => {
             // Whoever opened them has decided who can reach us.
             config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
@@ -116,7 +116,7 @@ fn run(cli: &Cli) -> Result<(), String> {
         log::log!(warning.level, "{}", warning.text);
     }
     let cut = |stopped| {
-        if let Stopped::Cut(left) = stopped {
+        if let ShutdownResult::Forced(left) = stopped {
             log::warn!("the grace time is over: {left} connections are cut");
         }
         write_last_lines(&app, &log);
@@ -173,10 +173,10 @@ fn cannot_serve(root: &Path, error: &io::Error) -> String {
     format!("cannot serve '{}': {way_out} ({error})", printable(root))
 }
 
-fn cannot_listen(cannot: &CannotListen) -> String {
+fn cannot_listen(cannot: &BindError) -> String {
     let (place, is_path) = match &cannot.place {
-        Place::Address(address) => (address.to_string(), false),
-        Place::Path(path) => (format!("unix:{}", printable(path)), true),
+        ListenAddr::Address(address) => (address.to_string(), false),
+        ListenAddr::Path(path) => (format!("unix:{}", printable(path)), true),
     };
     let way_out = match cannot.error.kind() {
         io::ErrorKind::AddrInUse if is_path => "somebody listens there already; choose another path with --bind",

@@ -16,7 +16,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::Slot;
+use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
 use threadbare::telemetry::color::Color;
@@ -54,7 +54,12 @@ fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
     .unwrap();
     let app = AppState { explain: Some(Explain::new(log.clone(), ink)), ..AppState::new(config, opened, None) };
     let mut client = MemoryTransport::new([sent.to_vec()]);
-    connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &app, &Slot::new(Instant::now()));
+    connection::serve_connection(
+        &mut client,
+        SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
+        &app,
+        &ConnState::new(Instant::now()),
+    );
     log.flush_timeout(Duration::from_secs(10));
     String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
 }

@@ -13,7 +13,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::Slot;
+use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 
 const DOTS: [&str; 14] = [
@@ -59,7 +59,12 @@ impl Served {
     fn get(&self, target: &str) -> Vec<u8> {
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut client = MemoryTransport::new(vec![request.into_bytes()]);
-        connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), &self.app, &Slot::new(Instant::now()));
+        connection::serve_connection(
+            &mut client,
+            SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
+            &self.app,
+            &ConnState::new(Instant::now()),
+        );
         client.received
     }
 }

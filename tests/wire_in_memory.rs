@@ -1,4 +1,4 @@
-//! Does every case hold, however its bytes arrive? Through `connection::serve`, without a socket.
+//! Does every case hold, however its bytes arrive? Through `connection::serve_connection`, without a socket.
 
 mod support;
 
@@ -13,7 +13,7 @@ use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::Slot;
+use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 
 /// How bytes are cut into the pieces that arrive.
@@ -37,7 +37,7 @@ fn every_case_in_three_deliveries() {
         for (name, deliver) in DELIVERIES {
             let mut client = MemoryTransport::new(deliver(case.sent()));
             let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-            connection::serve(&mut client, peer, app, &Slot::new(Instant::now()));
+            connection::serve_connection(&mut client, peer, app, &ConnState::new(Instant::now()));
             if let Err(report) = case.judge(&client.received) {
                 failures.push(format!("{} ({name}): {report}", case.name));
                 break;

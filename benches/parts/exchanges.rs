@@ -16,7 +16,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::Slot;
+use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 
 use crate::heads::{BROWSER, WRK};
@@ -82,7 +82,12 @@ impl Drop for Folder {
 /// All that a client is sent which asks so many times.
 fn ask(app: &AppState, request: &[u8], times: usize) -> String {
     let mut client = MemoryTransport::repeating(request.to_vec(), times);
-    connection::serve(&mut client, SocketAddr::from(([127, 0, 0, 1], 50_000)).into(), app, &Slot::new(Instant::now()));
+    connection::serve_connection(
+        &mut client,
+        SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
+        app,
+        &ConnState::new(Instant::now()),
+    );
     String::from_utf8(client.received).unwrap()
 }
 

@@ -26,7 +26,7 @@ pub fn encode() -> impl FnMut() {
         out.clear();
         let response = black_box(&response);
         let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
-        response_framing::head(&mut out, response, plan, &common, black_box(&date));
+        response_framing::write_head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }
 }

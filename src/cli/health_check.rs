@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Bind, Config, Preface};
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::Socket;
-use crate::server::listener::Place;
+use crate::server::listener::ListenAddr;
 
 /// How long to wait for a connection, and how long for the answer. A server that is well needs milliseconds, and who runs the check gives
 /// up after a few seconds anyway.
@@ -47,7 +47,7 @@ pub fn check(config: &Config) -> Result<String, String> {
 }
 
 /// Where it can be reached from this machine, the likeliest first.
-fn places(config: &Config) -> Vec<Place> {
+fn places(config: &Config) -> Vec<ListenAddr> {
     let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     let addresses = match &config.bind {
         Bind::Loopback | Bind::Everywhere => vec![v4, v6],
@@ -59,23 +59,23 @@ fn places(config: &Config) -> Vec<Place> {
         IpAddr::V4(_) => v4,
         IpAddr::V6(_) => v6,
     };
-    let addresses = addresses.into_iter().map(|address| Place::Address(SocketAddr::new(reachable(address), config.port)));
-    let paths = config.sockets.iter().cloned().map(Place::Path);
+    let addresses = addresses.into_iter().map(|address| ListenAddr::Address(SocketAddr::new(reachable(address), config.port)));
+    let paths = config.sockets.iter().cloned().map(ListenAddr::Path);
     if config.port == 0 { paths.collect() } else { addresses.chain(paths).collect() }
 }
 
-fn show(place: &Place) -> String {
+fn show(place: &ListenAddr) -> String {
     match place {
-        Place::Address(address) => address.to_string(),
-        Place::Path(path) => format!("unix:{}", path.display()),
+        ListenAddr::Address(address) => address.to_string(),
+        ListenAddr::Path(path) => format!("unix:{}", path.display()),
     }
 }
 
 /// The first line of the answer, without its end.
-fn ask(place: &Place, preface: Preface) -> io::Result<String> {
+fn ask(place: &ListenAddr, preface: Preface) -> io::Result<String> {
     let socket = match place {
-        Place::Address(address) => Socket::connect(address, PATIENCE)?,
-        Place::Path(path) => Socket::connect_unix(path)?,
+        ListenAddr::Address(address) => Socket::connect(address, PATIENCE)?,
+        ListenAddr::Path(path) => Socket::connect_unix(path)?,
     };
     let mut stream = DeadlineStream::new(&socket, Instant::now(), PATIENCE, PATIENCE);
     if preface == Preface::ProxyProtocol {

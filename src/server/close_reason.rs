@@ -4,17 +4,17 @@ use std::fmt;
 use std::io;
 
 use crate::http::error::ParseError;
-use crate::server::proxy_protocol::NoHeader;
+use crate::server::proxy_protocol::ProxyHeaderError;
 
 /// Every way in which a connection ends. It is logged, so that nobody has to guess.
 #[derive(Debug)]
-pub enum Ended {
+pub enum CloseReason {
     /// The client closed it between two requests.
-    ByClient,
+    ClientClosed,
     /// The client, or the version of its request, asked for it.
-    AsAsked,
+    ConnectionClose,
     /// No further request came in time.
-    Idle,
+    IdleTimeout,
     /// A head was begun and not finished in time.
     HeadTimeout,
     /// A content was announced and did not arrive in time.
@@ -22,23 +22,23 @@ pub enum Ended {
     /// What came was no proper message.
     Malformed(ParseError),
     /// It did not begin as every connection must that a balancer makes.
-    NoProxyHeader(NoHeader),
+    ProxyHeader(ProxyHeaderError),
     /// More content was left unread than is worth reading.
-    Unread,
+    UnreadBody,
     /// A handler panicked.
-    Panicked,
+    HandlerPanicked,
     /// A file changed or could not be read while it was sent.
-    BrokeOff,
+    BodyAborted,
     /// Someone else needed the seat.
     Evicted,
     /// The server stops.
-    Stopping,
+    ShuttingDown,
     /// The connection failed, or took no more bytes in time.
-    Lost(io::Error),
+    Io(io::Error),
 }
 
-impl Ended {
-    /// The names of all reasons in metrics, by [`Ended::index`].
+impl CloseReason {
+    /// The names of all reasons in metrics, by [`CloseReason::index`].
     pub const LABELS: [&'static str; 13] = [
         "by_client",
         "as_asked",
@@ -55,62 +55,74 @@ impl Ended {
         "lost",
     ];
 
-    /// The place of its name among [`Ended::LABELS`].
+    /// The place of its name among [`CloseReason::LABELS`].
     pub fn index(&self) -> usize {
         match self {
-            Ended::ByClient => 0,
-            Ended::AsAsked => 1,
-            Ended::Idle => 2,
-            Ended::HeadTimeout => 3,
-            Ended::ContentTimeout => 4,
-            Ended::Malformed(_) => 5,
-            Ended::NoProxyHeader(_) => 6,
-            Ended::Unread => 7,
-            Ended::Panicked => 8,
-            Ended::BrokeOff => 9,
-            Ended::Evicted => 10,
-            Ended::Stopping => 11,
-            Ended::Lost(_) => 12,
+            CloseReason::ClientClosed => 0,
+            CloseReason::ConnectionClose => 1,
+            CloseReason::IdleTimeout => 2,
+            CloseReason::HeadTimeout => 3,
+            CloseReason::ContentTimeout => 4,
+            CloseReason::Malformed(_) => 5,
+            CloseReason::ProxyHeader(_) => 6,
+            CloseReason::UnreadBody => 7,
+            CloseReason::HandlerPanicked => 8,
+            CloseReason::BodyAborted => 9,
+            CloseReason::Evicted => 10,
+            CloseReason::ShuttingDown => 11,
+            CloseReason::Io(_) => 12,
         }
     }
 
     /// Whether bytes may still be on their way to us, so that closing at once would reset the connection and could take our last answer
     /// with it (RFC 9112 §9.6).
-    pub fn client_may_still_send(&self) -> bool {
+    pub fn needs_lingering_close(&self) -> bool {
         match self {
-            Ended::AsAsked
-            | Ended::HeadTimeout
-            | Ended::ContentTimeout
-            | Ended::Malformed(_)
-            | Ended::Unread
-            | Ended::Panicked
-            | Ended::Stopping => true,
-            Ended::ByClient | Ended::NoProxyHeader(_) | Ended::Idle | Ended::BrokeOff | Ended::Evicted | Ended::Lost(_) => false,
+            CloseReason::ConnectionClose
+            | CloseReason::HeadTimeout
+            | CloseReason::ContentTimeout
+            | CloseReason::Malformed(_)
+            | CloseReason::UnreadBody
+            | CloseReason::HandlerPanicked
+            | CloseReason::ShuttingDown => true,
+            CloseReason::ClientClosed
+            | CloseReason::ProxyHeader(_)
+            | CloseReason::IdleTimeout
+            | CloseReason::BodyAborted
+            | CloseReason::Evicted
+            | CloseReason::Io(_) => false,
         }
     }
 
     /// Whether there is nobody left to be polite to, or the break is the message.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Ended::Lost(_) | Ended::BrokeOff | Ended::Evicted | Ended::ByClient | Ended::NoProxyHeader(_))
+        matches!(
+            self,
+            CloseReason::Io(_)
+                | CloseReason::BodyAborted
+                | CloseReason::Evicted
+                | CloseReason::ClientClosed
+                | CloseReason::ProxyHeader(_)
+        )
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::ByClient => f.write_str("the client closed it"),
-            Ended::AsAsked => f.write_str("the client asked for it"),
-            Ended::Idle => f.write_str("no request came in time"),
-            Ended::HeadTimeout => f.write_str("the head did not arrive in time"),
-            Ended::ContentTimeout => f.write_str("the content did not arrive in time"),
-            Ended::Malformed(what) => f.write_str(what.message()),
-            Ended::NoProxyHeader(NoHeader(why)) => write!(f, "no header of the PROXY protocol: {why}"),
-            Ended::Unread => f.write_str("content was left unread"),
-            Ended::Panicked => f.write_str("a handler panicked"),
-            Ended::BrokeOff => f.write_str("the answer broke off"),
-            Ended::Evicted => f.write_str("evicted for a newer connection"),
-            Ended::Stopping => f.write_str("the server stops"),
-            Ended::Lost(error) => write!(f, "the connection failed: {error}"),
+            CloseReason::ClientClosed => f.write_str("the client closed it"),
+            CloseReason::ConnectionClose => f.write_str("the client asked for it"),
+            CloseReason::IdleTimeout => f.write_str("no request came in time"),
+            CloseReason::HeadTimeout => f.write_str("the head did not arrive in time"),
+            CloseReason::ContentTimeout => f.write_str("the content did not arrive in time"),
+            CloseReason::Malformed(what) => f.write_str(what.message()),
+            CloseReason::ProxyHeader(ProxyHeaderError(why)) => write!(f, "no header of the PROXY protocol: {why}"),
+            CloseReason::UnreadBody => f.write_str("content was left unread"),
+            CloseReason::HandlerPanicked => f.write_str("a handler panicked"),
+            CloseReason::BodyAborted => f.write_str("the answer broke off"),
+            CloseReason::Evicted => f.write_str("evicted for a newer connection"),
+            CloseReason::ShuttingDown => f.write_str("the server stops"),
+            CloseReason::Io(error) => write!(f, "the connection failed: {error}"),
         }
     }
 }
@@ -122,23 +134,23 @@ mod tests {
     #[test]
     fn each_reason_has_its_own_label() {
         let all = [
-            (Ended::ByClient, "by_client"),
-            (Ended::AsAsked, "as_asked"),
-            (Ended::Idle, "idle"),
-            (Ended::HeadTimeout, "head_timeout"),
-            (Ended::ContentTimeout, "content_timeout"),
-            (Ended::Malformed(ParseError::Nul), "malformed"),
-            (Ended::NoProxyHeader(NoHeader("none")), "no_proxy_header"),
-            (Ended::Unread, "unread"),
-            (Ended::Panicked, "panicked"),
-            (Ended::BrokeOff, "broke_off"),
-            (Ended::Evicted, "evicted"),
-            (Ended::Stopping, "stopping"),
-            (Ended::Lost(io::ErrorKind::BrokenPipe.into()), "lost"),
+            (CloseReason::ClientClosed, "by_client"),
+            (CloseReason::ConnectionClose, "as_asked"),
+            (CloseReason::IdleTimeout, "idle"),
+            (CloseReason::HeadTimeout, "head_timeout"),
+            (CloseReason::ContentTimeout, "content_timeout"),
+            (CloseReason::Malformed(ParseError::Nul), "malformed"),
+            (CloseReason::ProxyHeader(ProxyHeaderError("none")), "no_proxy_header"),
+            (CloseReason::UnreadBody, "unread"),
+            (CloseReason::HandlerPanicked, "panicked"),
+            (CloseReason::BodyAborted, "broke_off"),
+            (CloseReason::Evicted, "evicted"),
+            (CloseReason::ShuttingDown, "stopping"),
+            (CloseReason::Io(io::ErrorKind::BrokenPipe.into()), "lost"),
         ];
-        assert_eq!(all.len(), Ended::LABELS.len());
+        assert_eq!(all.len(), CloseReason::LABELS.len());
         for (ended, label) in all {
-            assert_eq!(Ended::LABELS.get(ended.index()), Some(&label), "{ended:?}");
+            assert_eq!(CloseReason::LABELS.get(ended.index()), Some(&label), "{ended:?}");
         }
     }
 }

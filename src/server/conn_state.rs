@@ -18,17 +18,17 @@ use std::time::{Duration, Instant};
 
 /// A state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State(u8);
+pub struct StateValue(u8);
 
 /// It waits for a request.
-pub const IDLE: State = State(0);
+pub const IDLE: StateValue = StateValue(0);
 /// It waits for the rest of a head, or has just begun.
-pub const HEAD: State = State(1);
+pub const HEAD: StateValue = StateValue(1);
 /// A request is being answered.
-pub const ACTIVE: State = State(2);
+pub const ACTIVE: StateValue = StateValue(2);
 /// It waits for content.
-pub const CONTENT: State = State(3);
-const EVICTED: State = State(4);
+pub const CONTENT: StateValue = StateValue(3);
+const EVICTED: StateValue = StateValue(4);
 
 /// Every age counts from here.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -39,23 +39,23 @@ pub struct Evicted;
 
 /// Which state a connection is in, shared between its thread and whoever may evict it.
 #[derive(Debug)]
-pub struct Slot {
+pub struct ConnState {
     state: AtomicU8,
     /// Since when, in nanoseconds after [`START`].
     since: AtomicU64,
 }
 
-impl Slot {
+impl ConnState {
     /// A connection that has just been accepted: it is in HEAD, for its first request should be on its way.
-    pub fn new(now: Instant) -> Slot {
-        Slot { state: AtomicU8::new(HEAD.0), since: AtomicU64::new(nanos(now)) }
+    pub fn new(now: Instant) -> ConnState {
+        ConnState { state: AtomicU8::new(HEAD.0), since: AtomicU64::new(nanos(now)) }
     }
 
     /// The connection waits for its next request.
     ///
     /// # Errors
     /// It has been evicted.
-    pub fn idle(&self, now: Instant) -> Result<(), Evicted> {
+    pub fn set_idle(&self, now: Instant) -> Result<(), Evicted> {
         // The time first: seen with the old state it only makes the connection look younger.
         self.since.store(nanos(now), Ordering::Relaxed);
         self.change(IDLE)
@@ -65,7 +65,7 @@ impl Slot {
     ///
     /// # Errors
     /// The connection has been evicted.
-    pub fn head(&self, now: Instant) -> Result<(), Evicted> {
+    pub fn set_reading_head(&self, now: Instant) -> Result<(), Evicted> {
         self.since.store(nanos(now), Ordering::Relaxed);
         self.change(HEAD)
     }
@@ -74,7 +74,7 @@ impl Slot {
     ///
     /// # Errors
     /// The connection has been evicted.
-    pub fn content(&self, now: Instant) -> Result<(), Evicted> {
+    pub fn set_reading_body(&self, now: Instant) -> Result<(), Evicted> {
         self.since.store(nanos(now), Ordering::Relaxed);
         self.change(CONTENT)
     }
@@ -83,7 +83,7 @@ impl Slot {
     ///
     /// # Errors
     /// The connection has been evicted.
-    pub fn active(&self) -> Result<(), Evicted> {
+    pub fn set_active(&self) -> Result<(), Evicted> {
         self.change(ACTIVE)
     }
 
@@ -93,8 +93,8 @@ impl Slot {
     }
 
     /// Which state it was in a moment ago.
-    pub fn state(&self) -> State {
-        State(self.state.load(Ordering::Acquire))
+    pub fn state(&self) -> StateValue {
+        StateValue(self.state.load(Ordering::Acquire))
     }
 
     /// How long it has been waiting for what it waits for.
@@ -102,8 +102,8 @@ impl Slot {
         Duration::from_nanos(nanos(now).saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
-    fn change(&self, to: State) -> Result<(), Evicted> {
-        let unless_evicted = |state| (State(state) != EVICTED).then_some(to.0);
+    fn change(&self, to: StateValue) -> Result<(), Evicted> {
+        let unless_evicted = |state| (StateValue(state) != EVICTED).then_some(to.0);
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_evicted).map(|_| ()).map_err(|_| Evicted)
     }
 
@@ -111,7 +111,7 @@ impl Slot {
     ///
     /// # Errors
     /// It is in another state by now, or someone else was first.
-    pub fn evict(&self, from: State) -> Result<(), Evicted> {
+    pub fn evict(&self, from: StateValue) -> Result<(), Evicted> {
         let result = self.state.compare_exchange(from.0, EVICTED.0, Ordering::AcqRel, Ordering::Acquire);
         result.map(|_| ()).map_err(|_| Evicted)
     }
@@ -129,17 +129,17 @@ mod tests {
     /// the owner goes on as if nothing had been, or it succeeds, was allowed in the state it found, and the owner begins nothing more.
     #[test]
     fn every_interleaving_of_an_owner_and_two_evictors_is_either_before_or_after() {
-        type Step = (&'static str, fn(&Slot) -> Result<(), Evicted>);
+        type Step = (&'static str, fn(&ConnState) -> Result<(), Evicted>);
         let now = Instant::now();
         let owner: [Step; 8] = [
-            ("head", |slot| slot.head(Instant::now())),
-            ("active", Slot::active),
-            ("content", |slot| slot.content(Instant::now())),
-            ("active", Slot::active),
-            ("idle", |slot| slot.idle(Instant::now())),
-            ("active", Slot::active),
-            ("idle", |slot| slot.idle(Instant::now())),
-            ("head", |slot| slot.head(Instant::now())),
+            ("head", |slot| slot.set_reading_head(Instant::now())),
+            ("active", ConnState::set_active),
+            ("content", |slot| slot.set_reading_body(Instant::now())),
+            ("active", ConnState::set_active),
+            ("idle", |slot| slot.set_idle(Instant::now())),
+            ("active", ConnState::set_active),
+            ("idle", |slot| slot.set_idle(Instant::now())),
+            ("head", |slot| slot.set_reading_head(Instant::now())),
         ];
         let mut succeeded = 0;
         for first in 0..=owner.len() {
@@ -147,7 +147,7 @@ mod tests {
                 for (wanted_first, wanted_second) in
                     [IDLE, HEAD, CONTENT].into_iter().flat_map(|a| [(a, IDLE), (a, HEAD), (a, CONTENT)])
                 {
-                    let slot = Slot::new(now);
+                    let slot = ConnState::new(now);
                     let mut evicted = false;
                     for place in 0..=owner.len() {
                         for (when, wanted) in [(first, wanted_first), (second, wanted_second)] {

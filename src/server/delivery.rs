@@ -18,10 +18,10 @@ use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
-use crate::server::close_reason::Ended;
+use crate::server::close_reason::CloseReason;
 use crate::server::explain::Explain;
-use crate::server::response_framing::{self, Delimiter, Plan};
-use crate::server::response_writer::{self, Outbox, Sent};
+use crate::server::response_framing::{self, Delimiter, ResponseFraming};
+use crate::server::response_writer::{self, Sent, WriteBuffer};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::log_format::AccessRecord;
 
@@ -41,11 +41,11 @@ pub enum Flushing {
 }
 
 /// What sending an answer needs.
-pub struct Delivery<'a, S> {
+pub struct ResponseWriter<'a, S> {
     /// Where to.
     pub stream: &'a mut DeadlineStream<S>,
     /// By which way.
-    pub outbox: &'a mut Outbox,
+    pub outbox: &'a mut WriteBuffer,
     /// The clock that is put into it.
     pub date: &'a mut HttpDate,
     /// How long it may take, and what all answers carry.
@@ -55,19 +55,19 @@ pub struct Delivery<'a, S> {
 }
 
 /// What came of it.
-pub struct Delivered {
+pub struct SendResult {
     /// The status of what was sent.
     pub status: StatusCode,
     /// Bytes of content that were sent, or gathered to be.
     bytes: u64,
     /// Why the connection is of no further use, if it is not.
-    pub failed: Option<Ended>,
+    pub failed: Option<CloseReason>,
 }
 
-impl<S: Transport> Delivery<'_, S> {
+impl<S: Transport> ResponseWriter<'_, S> {
     /// Sends a response as planned. One that turns out to be impossible is replaced by a 500 as long as no byte of it has left;
     /// after that, only breaking the connection tells the client.
-    pub fn send(mut self, response: Response, plan: Plan, flushing: Flushing) -> Delivered {
+    pub fn send(mut self, response: Response, plan: ResponseFraming, flushing: Flushing) -> SendResult {
         let (gathered, written) = (self.outbox.bytes_mut().len(), self.stream.written());
         let status = response.status;
         let (content_from, mut sent) = self.attempt(response, plan);
@@ -75,33 +75,33 @@ impl<S: Transport> Delivery<'_, S> {
             sent = self.outbox.flush(self.stream).and(sent);
         }
         match sent {
-            Ok(Sent::Whole(bytes)) => Delivered { status, bytes, failed: None },
+            Ok(Sent::Whole(bytes)) => SendResult { status, bytes, failed: None },
             Ok(Sent::Broken { bytes, error }) => {
                 warn!("an answer broke off: {error}");
                 if self.stream.written() == written {
                     self.outbox.bytes_mut().truncate(gathered);
-                    return self.instead(plan);
+                    return self.send_error_instead(plan);
                 }
                 if plan.delimiter == Delimiter::Close {
                     self.stream.reset_on_close();
                 }
-                Delivered { status, bytes, failed: Some(Ended::BrokeOff) }
+                SendResult { status, bytes, failed: Some(CloseReason::BodyAborted) }
             }
             Err(error) => {
                 let bytes = self.stream.written().saturating_sub(content_from);
-                Delivered { status, bytes, failed: Some(Ended::Lost(error)) }
+                SendResult { status, bytes, failed: Some(CloseReason::Io(error)) }
             }
         }
     }
 
     /// Writes the head and what follows it, or gathers them; and says how many bytes stand before the content, from the beginning of
     /// the connection.
-    fn attempt(&mut self, mut response: Response, plan: Plan) -> (u64, io::Result<Sent>) {
+    fn attempt(&mut self, mut response: Response, plan: ResponseFraming) -> (u64, io::Result<Sent>) {
         self.date.update(SystemTime::now());
         let head_from = self.outbox.bytes_mut().len();
-        response_framing::head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
+        response_framing::write_head(self.outbox.bytes_mut(), &response, plan, &self.config.common, self.date);
         if let Some(explain) = self.explain {
-            explain.answered(&response, self.outbox.bytes_mut().get(head_from..).unwrap_or_default());
+            explain.response(&response, self.outbox.bytes_mut().get(head_from..).unwrap_or_default());
         }
         let content_from = self.stream.written() + u64::try_from(self.outbox.bytes_mut().len()).unwrap_or(0);
         let length = response.body.length().unwrap_or(0);
@@ -110,17 +110,17 @@ impl<S: Transport> Delivery<'_, S> {
     }
 
     /// Says that the answer failed.
-    fn instead(&mut self, plan: Plan) -> Delivered {
+    fn send_error_instead(&mut self, plan: ResponseFraming) -> SendResult {
         let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read to its end");
         let (status, length) = (response.status, response.body.length().unwrap_or(0));
-        let plan = Plan { delimiter: Delimiter::Length(length), persistence: KeepAlive::No, ..plan };
+        let plan = ResponseFraming { delimiter: Delimiter::Length(length), persistence: KeepAlive::No, ..plan };
         let sent = self.attempt(response, plan).1.and_then(|_| self.outbox.flush(self.stream));
-        Delivered { status, bytes: length, failed: Some(sent.err().map_or(Ended::BrokeOff, Ended::Lost)) }
+        SendResult { status, bytes: length, failed: Some(sent.err().map_or(CloseReason::BodyAborted, CloseReason::Io)) }
     }
 }
 
 /// Who asked, and for what.
-pub struct Asked<'a> {
+pub struct LogContext<'a> {
     /// Who has connected.
     pub from: Client,
     /// What was sent, from the first byte of the message.
@@ -131,17 +131,17 @@ pub struct Asked<'a> {
     pub began: Instant,
 }
 
-impl Delivered {
+impl SendResult {
     /// Notes the exchange, if anybody wants to know.
-    pub fn note(&self, app: &AppState, asked: Asked<'_>, date: &HttpDate) {
+    pub fn note(&self, app: &AppState, asked: LogContext<'_>, date: &HttpDate) {
         if let Some(log) = &app.access_log {
             self.log(log, &asked, &app.config.proxies.trusted, date);
         }
     }
 
     #[inline(never)]
-    fn log(&self, log: &AccessLog, asked: &Asked<'_>, trusted: &TrustedProxies, date: &HttpDate) {
-        let Delivered { status, bytes, .. } = *self;
+    fn log(&self, log: &AccessLog, asked: &LogContext<'_>, trusted: &TrustedProxies, date: &HttpDate) {
+        let SendResult { status, bytes, .. } = *self;
         let headers = asked.head.map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
         let client = forwarded::resolve_client(asked.from, &headers, trusted);
         log.note(&AccessRecord {

@@ -21,9 +21,9 @@ use crate::http::request_info::RequestInfo;
 use crate::http::status::StatusCode;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
-use crate::server::close_reason::Ended;
-use crate::server::conn_state::{Evicted, Slot};
-use crate::server::request_body::{Broken, Intake, Leftover};
+use crate::server::close_reason::CloseReason;
+use crate::server::conn_state::{ConnState, Evicted};
+use crate::server::request_body::{BodyError, BodyReader, Leftover};
 
 /// A request that has been understood, and is about to be answered.
 pub struct Asking<'a> {
@@ -45,17 +45,22 @@ pub struct Exchange {
     /// The answer.
     pub response: Response,
     /// Why this is the last exchange, if it is.
-    pub fate: Option<Ended>,
+    pub close_reason: Option<CloseReason>,
     /// How many of the bytes behind the head were content.
-    pub used: usize,
+    pub body_bytes_used: usize,
     /// What was read beyond the content: the beginning of the next request.
-    pub surplus: Vec<u8>,
+    pub read_ahead: Vec<u8>,
 }
 
 impl Exchange {
     /// Nothing has come of anything yet.
     pub fn none() -> Exchange {
-        Exchange { response: Response::new(StatusCode::NO_CONTENT), fate: None, used: 0, surplus: Vec::new() }
+        Exchange {
+            response: Response::new(StatusCode::NO_CONTENT),
+            close_reason: None,
+            body_bytes_used: 0,
+            read_ahead: Vec::new(),
+        }
     }
 }
 
@@ -71,7 +76,7 @@ pub enum Unanswered {
 
 impl Asking<'_> {
     /// Asks for a request that has no content.
-    pub fn at_once(&self, outcome: &mut Exchange) {
+    pub fn handle(&self, outcome: &mut Exchange) {
         self.route(&mut EmptyBody, outcome);
     }
 
@@ -82,22 +87,22 @@ impl Asking<'_> {
     /// The connection was evicted while content was awaited.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn with_content<S: Transport>(
+    pub fn handle_with_body<S: Transport>(
         &self,
         stream: &mut DeadlineStream<S>,
-        slot: &Slot,
+        slot: &ConnState,
         early: &[u8],
         outcome: &mut Exchange,
     ) -> Result<(), Unanswered> {
         let (RequestInfo { framing, expectation, .. }, limits) = (self.understood, &self.app.config.limits);
-        let mut intake = Intake::new(stream, slot, early, *framing, *expectation, limits);
+        let mut intake = BodyReader::new(stream, slot, early, *framing, *expectation, limits);
         self.route(&mut intake, outcome);
         let leftover = intake.drain(limits.drain_bytes_max);
-        slot.active().map_err(|Evicted| Unanswered::Evicted)?;
+        slot.set_active().map_err(|Evicted| Unanswered::Evicted)?;
         let broken = intake.broken().map(|broken| replace(&mut outcome.response, broken, &self.head.headers));
-        (outcome.used, outcome.surplus) = intake.into_surplus(early.len());
-        let unread = (leftover == Leftover::Unread).then_some(Ended::Unread);
-        outcome.fate = outcome.fate.take().or(broken).or(unread);
+        (outcome.body_bytes_used, outcome.read_ahead) = intake.into_unread(early.len());
+        let unread = (leftover == Leftover::Unread).then_some(CloseReason::UnreadBody);
+        outcome.close_reason = outcome.close_reason.take().or(broken).or(unread);
         Ok(())
     }
 
@@ -112,7 +117,7 @@ impl Asking<'_> {
             error!("a handler panicked; the answer is 500");
             let why = "a fault of this server, which has been logged";
             outcome.response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, why).outcome(Outcome::Panicked);
-            outcome.fate = Some(Ended::Panicked);
+            outcome.close_reason = Some(CloseReason::HandlerPanicked);
         }
     }
 }
@@ -120,17 +125,17 @@ impl Asking<'_> {
 /// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
 /// connection ends.
 #[inline(never)]
-fn replace(response: &mut Response, broken: Broken, headers: &Headers<'_>) -> Ended {
+fn replace(response: &mut Response, broken: BodyError, headers: &Headers<'_>) -> CloseReason {
     match broken {
-        Broken::Malformed(what) => {
+        BodyError::Malformed(what) => {
             *response = error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
-            Ended::Malformed(what)
+            CloseReason::Malformed(what)
         }
-        Broken::TimedOut => {
+        BodyError::TimedOut => {
             let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
             *response = Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent);
-            Ended::ContentTimeout
+            CloseReason::ContentTimeout
         }
-        Broken::Lost(error) => Ended::Lost(error),
+        BodyError::Lost(error) => CloseReason::Io(error),
     }
 }

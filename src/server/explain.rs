@@ -14,8 +14,8 @@ use crate::http::framing::{BodyLength, Expectation};
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
-use crate::server::close_reason::Ended;
-use crate::server::response_framing::Plan;
+use crate::server::close_reason::CloseReason;
+use crate::server::response_framing::ResponseFraming;
 use crate::telemetry::color::Color;
 use crate::telemetry::log_queue::LogQueue;
 
@@ -34,7 +34,7 @@ impl Explain {
 
     /// A request was read and understood: its bytes, what was read in them, which resource is meant, how long the content is, and whether
     /// the client waits for leave to send it.
-    pub fn asked(
+    pub fn request(
         &self,
         bytes: &[u8],
         head: &RequestHead<'_>,
@@ -81,9 +81,10 @@ impl Explain {
     }
 
     /// What came is no request.
-    pub fn refused(&self, bytes: &[u8], fault: LocatedError) {
+    pub fn parse_error(&self, bytes: &[u8], fault: LocatedError) {
         let mut page = Page::titled(self.ink, "no request");
-        let crate::server::explain_bytes::Broken { lines, column } = crate::server::explain_bytes::broken(bytes, fault.offset);
+        let crate::server::explain_bytes::MarkedLines { lines, column } =
+            crate::server::explain_bytes::broken(bytes, fault.offset);
         for line in lines {
             page.raw(&format_args!("< {line}"));
         }
@@ -95,7 +96,7 @@ impl Explain {
 
     /// How much is sent was decided, by the conditions and ranges of the request if it has any.
     #[inline(never)]
-    pub fn decided(&self, notes: DecisionTrace) {
+    pub fn decisions(&self, notes: DecisionTrace) {
         let notes = notes.into_list();
         if notes.is_empty() {
             return;
@@ -109,7 +110,7 @@ impl Explain {
 
     /// An answer was made, and this is the head that is sent before its content.
     #[inline(never)]
-    pub fn answered(&self, response: &Response, head: &[u8]) {
+    pub fn response(&self, response: &Response, head: &[u8]) {
         let mut page = Page::titled(self.ink, "the answer");
         match response.outcome {
             Outcome::Route(path) | Outcome::OtherSite(path) => {
@@ -141,7 +142,7 @@ impl Explain {
 
     /// What comes after the answer; `None` is another request.
     #[inline(never)]
-    pub fn then(&self, plan: Plan, ended: Option<&Ended>) {
+    pub fn connection(&self, plan: ResponseFraming, ended: Option<&CloseReason>) {
         let mut page = Page { ink: self.ink, text: String::new() };
         page.says("then", &crate::server::explain_connection::sentence(plan, ended));
         page.text.push('\n');

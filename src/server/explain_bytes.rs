@@ -1,7 +1,7 @@
 //! How are the bytes of a client shown on a line that no terminal obeys, and without what is secret?
 
 /// Fields that hold secrets: they are named, and not shown.
-const MASKED: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+const SENSITIVE_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 /// What is shown of one line, in bytes.
 const LINE_BYTES_MAX: usize = 512;
 /// What is shown of a line before the byte that broke the message.
@@ -9,7 +9,7 @@ const BEFORE_FAULT_BYTES: usize = 60;
 
 /// A message down to the byte that broke it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct MarkedLines {
     /// Its lines, the last one that which holds the byte.
     pub lines: Vec<String>,
     /// In which column of the last line the byte is.
@@ -27,13 +27,13 @@ pub fn visible(bytes: &[u8]) -> String {
 /// behind a CR that ends no line: only the letters count, and what is no proper field is not shown at all.
 fn masked(line: &[u8]) -> Option<String> {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    if MASKED.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) {
+    if SENSITIVE_HEADERS.iter().any(|masked| masked.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) {
         return Some(format!("{}: (not shown)\\r\\n", name.escape_ascii()));
     }
     let begins_secretly = |part: &[u8]| {
         let letters: Vec<u8> =
             part.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).take(32).collect();
-        MASKED.iter().any(|masked| letters.starts_with(masked.replace('-', "").as_bytes()))
+        SENSITIVE_HEADERS.iter().any(|masked| letters.starts_with(masked.replace('-', "").as_bytes()))
     };
     let is_secret = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(begins_secretly);
     is_secret.then(|| "(not shown)\\r\\n".to_owned())
@@ -65,14 +65,14 @@ pub fn lines(head: &[u8]) -> impl Iterator<Item = String> {
 }
 
 /// The lines of what is no message, down to the byte that broke it.
-pub fn broken(bytes: &[u8], at: usize) -> Broken {
+pub fn broken(bytes: &[u8], at: usize) -> MarkedLines {
     let mut before: Vec<_> = lines_from(bytes).take_while(|(start, _, _)| *start <= at).collect();
     let (start, line, masked) = before.pop().unwrap_or((0, bytes, None));
     let mut lines: Vec<String> = before.into_iter().map(|(_, line, masked)| masked.unwrap_or_else(|| visible(line))).collect();
     if let Some(masked) = masked {
         let column = masked.find("(not").unwrap_or_default();
         lines.push(masked);
-        return Broken { lines, column };
+        return MarkedLines { lines, column };
     }
     let within = at.saturating_sub(start).min(line.len());
     let from = within.saturating_sub(BEFORE_FAULT_BYTES);
@@ -80,7 +80,7 @@ pub fn broken(bytes: &[u8], at: usize) -> Broken {
     let shown = format!("{dots}{}", visible(line.get(from..within).unwrap_or_default()));
     let column = shown.len();
     lines.push(format!("{shown}{}", visible(line.get(within..).unwrap_or_default())));
-    Broken { lines, column }
+    MarkedLines { lines, column }
 }
 
 #[cfg(test)]
@@ -104,10 +104,10 @@ mod tests {
             (b"a\r\nCOOKIE : b\r\n c\r\n", 15, &["a\\r\\n", "COOKIE : (not shown)\\r\\n", "(not shown)\\r\\n"], 0, "folded"),
         ] {
             let lines = want.iter().map(ToString::to_string).collect();
-            assert_eq!(broken(bytes, at), Broken { lines, column }, "{why}");
+            assert_eq!(broken(bytes, at), MarkedLines { lines, column }, "{why}");
         }
         let long = [b"x".repeat(100), b"!".to_vec(), b"y".repeat(300)].concat();
-        let Broken { lines, column } = broken(&long, 100);
+        let MarkedLines { lines, column } = broken(&long, 100);
         assert_eq!(lines[0].find('!'), Some(column), "of a long line what is near");
         assert_eq!(column, 63);
     }

@@ -22,34 +22,34 @@ static LARGE_TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Large buffers that are not in use, at most [`LARGE_MAX`]. A new one costs more than the reading: the system hands its pages out one by
 /// one, and each is cleared twice. Guards the list, for a push or a pop.
-static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+static FREE_BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
 /// The right to hold a piece of a certain size, given back when it is dropped.
 #[derive(Debug)]
-pub struct Piece {
+pub struct FileBuffer {
     /// Room for a large piece.
     buffer: Option<Box<[u8]>>,
     /// It would have been large if there were not so many.
-    is_one_too_many: bool,
+    throttled: bool,
 }
 
-impl Piece {
+impl FileBuffer {
     /// A piece for a content of that length in bytes.
-    pub fn of(length: u64) -> Piece {
+    pub fn of(length: u64) -> FileBuffer {
         if usize::try_from(length).is_ok_and(|length| length <= SMALL_BYTES) {
-            return Piece { buffer: None, is_one_too_many: false };
+            return FileBuffer { buffer: None, throttled: false };
         }
         let one_more = |taken| (taken < LARGE_MAX).then_some(taken + 1);
         if LARGE_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
-            return Piece { buffer: None, is_one_too_many: true };
+            return FileBuffer { buffer: None, throttled: true };
         }
         let spare = spare().pop();
-        Piece { buffer: Some(spare.unwrap_or_else(|| vec![0; LARGE_BYTES].into())), is_one_too_many: false }
+        FileBuffer { buffer: Some(spare.unwrap_or_else(|| vec![0; LARGE_BYTES].into())), throttled: false }
     }
 
     /// How much the system may hold of what has been written and not been taken, where that should be limited.
     pub fn send_queue_bytes_max(&self) -> Option<usize> {
-        self.is_one_too_many.then_some(SEND_QUEUE_BYTES)
+        self.throttled.then_some(SEND_QUEUE_BYTES)
     }
 
     /// Room for a large piece; `None` where it is to be small, and the outbox is room enough.
@@ -58,7 +58,7 @@ impl Piece {
     }
 }
 
-impl Drop for Piece {
+impl Drop for FileBuffer {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
             spare().push(buffer);
@@ -68,7 +68,7 @@ impl Drop for Piece {
 }
 
 fn spare() -> MutexGuard<'static, Vec<Box<[u8]>>> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+    FREE_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn large_pieces_are_few_and_come_back() {
-        let large = |pieces: &[Piece]| pieces.iter().filter(|piece| piece.buffer.is_some()).count();
+        let large = |pieces: &[FileBuffer]| pieces.iter().filter(|piece| piece.buffer.is_some()).count();
         let small_length = u64::try_from(SMALL_BYTES).unwrap();
         for round in 0..2 {
-            let small: Vec<Piece> = (0..200).map(|_| Piece::of(small_length)).collect();
+            let small: Vec<FileBuffer> = (0..200).map(|_| FileBuffer::of(small_length)).collect();
             assert_eq!(large(&small), 0, "a short content needs no large piece");
-            let pieces: Vec<Piece> = (0..200).map(|_| Piece::of(small_length + 1)).collect();
+            let pieces: Vec<FileBuffer> = (0..200).map(|_| FileBuffer::of(small_length + 1)).collect();
             // Other tests of this process may hold some.
             assert!((LARGE_MAX / 2..=LARGE_MAX).contains(&large(&pieces)), "round {round}: {}", large(&pieces));
         }

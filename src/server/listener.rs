@@ -36,16 +36,16 @@ pub struct Listeners {
 
 /// Where we cannot listen, and why.
 #[derive(Debug)]
-pub struct CannotListen {
+pub struct BindError {
     /// The address or the path.
-    pub place: Place,
+    pub place: ListenAddr,
     /// What the system says.
     pub error: io::Error,
 }
 
 /// Where somebody listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListenAddr {
     /// At an address and a port.
     Address(SocketAddr),
     /// At a path.
@@ -58,7 +58,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The first that cannot be had.
-    pub fn open(bind: &Bind, port: u16, sockets: &[PathBuf]) -> Result<Listeners, CannotListen> {
+    pub fn open(bind: &Bind, port: u16, sockets: &[PathBuf]) -> Result<Listeners, BindError> {
         let (addresses, all_needed) = match bind {
             Bind::Loopback => (vec![IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)], AllNeeded::No),
             Bind::Everywhere => (vec![IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)], AllNeeded::No),
@@ -69,7 +69,7 @@ impl Listeners {
             tries -= 1;
             match Self::try_open(&addresses, all_needed, port) {
                 Err(cannot) if cannot.error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
-                result => return result?.and_at(sockets),
+                result => return result?.bind_unix(sockets),
             }
         }
     }
@@ -78,7 +78,7 @@ impl Listeners {
     ///
     /// # Errors
     /// One of them cannot be used.
-    pub fn handed_over() -> Result<Option<Listeners>, SocketActivationError> {
+    pub fn from_env() -> Result<Option<Listeners>, SocketActivationError> {
         let sockets = socket_activation::sockets()?;
         for socket in &sockets {
             match socket {
@@ -100,14 +100,14 @@ impl Listeners {
 
     /// The same, and at these paths.
     #[cfg(unix)]
-    fn and_at(mut self, paths: &[PathBuf]) -> Result<Listeners, CannotListen> {
+    fn bind_unix(mut self, paths: &[PathBuf]) -> Result<Listeners, BindError> {
         for path in paths {
             match unix_socket::open(path, BACKLOG) {
                 Ok((socket, file)) => {
                     self.sockets.push(Listener::Unix(socket));
                     self.files.push(file);
                 }
-                Err(error) => return Err(CannotListen { place: Place::Path(path.clone()), error }),
+                Err(error) => return Err(BindError { place: ListenAddr::Path(path.clone()), error }),
             }
         }
         Ok(self)
@@ -115,7 +115,7 @@ impl Listeners {
 
     /// There are none here: the command line does not take them.
     #[cfg(not(unix))]
-    fn and_at(self, _: &[PathBuf]) -> Result<Listeners, CannotListen> {
+    fn bind_unix(self, _: &[PathBuf]) -> Result<Listeners, BindError> {
         Ok(self)
     }
 
@@ -127,7 +127,7 @@ impl Listeners {
         return Vec::new();
     }
 
-    fn try_open(addresses: &[IpAddr], all_needed: AllNeeded, port: u16) -> Result<Listeners, CannotListen> {
+    fn try_open(addresses: &[IpAddr], all_needed: AllNeeded, port: u16) -> Result<Listeners, BindError> {
         let mut sockets: Vec<TcpListener> = Vec::new();
         let mut missing = None;
         for &address in addresses {
@@ -136,9 +136,9 @@ impl Listeners {
             match open(address) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) if all_needed == AllNeeded::No && is_missing(&error) => {
-                    missing = Some(CannotListen { place: Place::Address(address), error })
+                    missing = Some(BindError { place: ListenAddr::Address(address), error })
                 }
-                Err(error) => return Err(CannotListen { place: Place::Address(address), error }),
+                Err(error) => return Err(BindError { place: ListenAddr::Address(address), error }),
             }
         }
         match missing {
@@ -203,7 +203,7 @@ impl Listeners {
 /// Takes the next connection, made ready for use: blocking, and without Nagle's delay, since every answer is written whole.
 ///
 /// # Errors
-/// `WouldBlock` when there is none; others as [`Trouble`] sorts them.
+/// `WouldBlock` when there is none; others as [`AcceptError`] sorts them.
 pub fn accept(listener: &Listener) -> io::Result<(Socket, PeerAddr)> {
     let (socket, peer) = listener.accept()?;
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
@@ -217,22 +217,22 @@ pub fn accept(listener: &Listener) -> io::Result<(Socket, PeerAddr)> {
 
 /// What an accept that failed asks of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum AcceptError {
     /// There is no connection; wait.
-    Nothing,
+    WouldBlock,
     /// That connection is gone; go on with the next.
-    ThatOne,
+    Transient,
     /// The system has run out of something; make room and wait a little.
-    Exhausted,
+    OutOfResources,
 }
 
-impl Trouble {
+impl AcceptError {
     /// Sorts an error of [`accept`]. One that is not known counts as exhaustion, so that no error can make the loop spin.
     #[cfg(unix)]
-    pub fn of(error: &io::Error) -> Trouble {
+    pub fn of(error: &io::Error) -> AcceptError {
         use rustix::io::Errno as E;
         if error.kind() == io::ErrorKind::WouldBlock {
-            return Trouble::Nothing;
+            return AcceptError::WouldBlock;
         }
         // accept(2) asks to treat pending network errors of the new socket like EAGAIN: by trying again.
         const THAT_ONE: &[E] = &[
@@ -251,18 +251,20 @@ impl Trouble {
             E::TIMEDOUT,
         ];
         match E::from_io_error(error) {
-            Some(errno) if THAT_ONE.contains(&errno) => Trouble::ThatOne,
-            _ => Trouble::Exhausted,
+            Some(errno) if THAT_ONE.contains(&errno) => AcceptError::Transient,
+            _ => AcceptError::OutOfResources,
         }
     }
 
     /// Sorts an error of [`accept`].
     #[cfg(not(unix))]
-    pub fn of(error: &io::Error) -> Trouble {
+    pub fn of(error: &io::Error) -> AcceptError {
         match error.kind() {
-            io::ErrorKind::WouldBlock => Trouble::Nothing,
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => Trouble::ThatOne,
-            _ => Trouble::Exhausted,
+            io::ErrorKind::WouldBlock => AcceptError::Nothing,
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {
+                AcceptError::ThatOne
+            }
+            _ => AcceptError::Exhausted,
         }
     }
 }
@@ -351,17 +353,17 @@ mod tests {
     fn errors_of_accept() {
         use rustix::io::Errno as E;
         for (errno, want) in [
-            (E::AGAIN, Trouble::Nothing),
-            (E::INTR, Trouble::ThatOne),
-            (E::CONNABORTED, Trouble::ThatOne),
-            (E::PROTO, Trouble::ThatOne),
-            (E::MFILE, Trouble::Exhausted),
-            (E::NFILE, Trouble::Exhausted),
-            (E::NOBUFS, Trouble::Exhausted),
-            (E::NOMEM, Trouble::Exhausted),
-            (E::BADF, Trouble::Exhausted),
+            (E::AGAIN, AcceptError::WouldBlock),
+            (E::INTR, AcceptError::Transient),
+            (E::CONNABORTED, AcceptError::Transient),
+            (E::PROTO, AcceptError::Transient),
+            (E::MFILE, AcceptError::OutOfResources),
+            (E::NFILE, AcceptError::OutOfResources),
+            (E::NOBUFS, AcceptError::OutOfResources),
+            (E::NOMEM, AcceptError::OutOfResources),
+            (E::BADF, AcceptError::OutOfResources),
         ] {
-            assert_eq!(Trouble::of(&errno.into()), want, "{errno:?}");
+            assert_eq!(AcceptError::of(&errno.into()), want, "{errno:?}");
         }
     }
 }

@@ -37,24 +37,24 @@ use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::State;
-use crate::server::listener::{Listeners, Trouble, accept};
-use crate::server::registry::{Admission, Admitted, Live};
-use crate::server::thread_pool::Workers;
+use crate::server::listener::{AcceptError, Listeners, accept};
+use crate::server::registry::{Admission, ConnectionGuard, ConnectionRegistry};
+use crate::server::thread_pool::ThreadPool;
 use crate::telemetry::metrics::Metrics;
 
 /// Connections taken from one listener before the next has its turn.
-const TURN: usize = 64;
+const ACCEPTS_PER_LISTENER: usize = 64;
 /// Looks for another connection before the loop goes to sleep.
-const LOOKS: u32 = 4;
+const BUSY_POLLS: u32 = 4;
 /// The first pause when the system has run out of something; it doubles up to the last.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+const BACKOFF_MIN: Duration = Duration::from_millis(1);
 /// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_millis(200);
 /// How often a seat is looked for before a connection is turned away.
 const ADMISSION_TRIES: usize = 4;
 /// Connections that have been turned away and are still listened to. Each is a descriptor; those beyond are cut, and so are those
 /// beyond an eighth of the seats.
-const REFUSED_MAX: usize = 64;
+const REJECTED_MAX: usize = 64;
 /// How long those are listened to, so that they get to read why.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a connection that has had its last answer is still waited for when we are asked to stop: a client that asks again at once, as
@@ -65,32 +65,37 @@ const HEAD_AGE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 
 /// What came of stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub enum ShutdownResult {
     /// Every request that had begun was answered.
-    Drained,
+    Graceful,
     /// Time was over; so many connections were cut.
-    Cut(usize),
+    Forced(usize),
 }
 
 /// Serves until someone asks to stop; then finishes what has begun.
 ///
 /// When the grace time is over, `cut` is called: it must end the process, since a thread that waits for a dead file system
 /// cannot be ended otherwise.
-pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, cut: &(dyn Fn(Stopped) + Sync)) -> Stopped {
-    let live = Live::new(connections_max);
-    let work = |admitted: Admitted<'_>| {
-        let seat = &admitted.seat;
-        connection::serve(&seat.socket, seat.peer, app, &seat.slot);
+pub fn run(
+    listeners: Listeners,
+    app: &AppState,
+    connections_max: usize,
+    cut: &(dyn Fn(ShutdownResult) + Sync),
+) -> ShutdownResult {
+    let live = ConnectionRegistry::new(connections_max);
+    let work = |admitted: ConnectionGuard<'_>| {
+        let seat = &admitted.entry;
+        connection::serve_connection(&seat.socket, seat.peer, app, &seat.slot);
     };
     thread::scope(|scope| {
-        let workers = Workers::new(scope, &work);
-        let mut door = Door {
+        let workers = ThreadPool::new(scope, &work);
+        let mut door = Acceptor {
             common: &app.config.common,
             metrics: app.metrics.as_ref(),
             live: &live,
             workers: &workers,
-            refused: VecDeque::new(),
-            pause: PAUSE_MIN,
+            rejected: VecDeque::new(),
+            pause: BACKOFF_MIN,
             looks: 0,
         };
         door.receive(&listeners, &app.stop, None);
@@ -104,11 +109,11 @@ pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, cut: &(
         }
         info!("stopping: {} connections to finish", live.count());
         // What waits in the kernel's queue has been promised an answer.
-        while door.accept_from(listeners.sockets(), &app.stop) == Turn::Full {}
+        while door.accept_from(listeners.sockets(), &app.stop) == AcceptResult::More {}
         drop(listeners);
-        workers.dismiss();
+        workers.shutdown();
         let stopped = drain(&live, app);
-        if stopped != Stopped::Drained {
+        if stopped != ShutdownResult::Graceful {
             cut(stopped);
         }
         stopped
@@ -116,29 +121,29 @@ pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, cut: &(
 }
 
 /// Waits for the requests in flight.
-fn drain(live: &Live, app: &AppState) -> Stopped {
+fn drain(live: &ConnectionRegistry, app: &AppState) -> ShutdownResult {
     let began = Instant::now();
     loop {
         let now = Instant::now();
         // Again and again, for a connection that was answering when we looked may be waiting now.
         live.evict_waiting(now, IDLE_AGE_WHEN_STOPPING, HEAD_AGE_WHEN_STOPPING);
-        match live.wait_for_one_to_leave(Duration::from_millis(20)) {
-            0 => return Stopped::Drained,
-            left if began.elapsed() >= app.config.limits.shutdown_timeout => return Stopped::Cut(left),
+        match live.wait_for_close(Duration::from_millis(20)) {
+            0 => return ShutdownResult::Graceful,
+            left if began.elapsed() >= app.config.limits.shutdown_timeout => return ShutdownResult::Forced(left),
             _ => {}
         }
     }
 }
 
 /// Where connections come in.
-struct Door<'door, 'scope, 'env, 'live: 'scope> {
+struct Acceptor<'door, 'scope, 'env, 'live: 'scope> {
     common: &'door DefaultHeaders,
     /// Where is counted who comes; `None` is nowhere.
     metrics: Option<&'door Metrics>,
-    live: &'live Live,
-    workers: &'door Workers<'scope, 'env, Admitted<'live>>,
+    live: &'live ConnectionRegistry,
+    workers: &'door ThreadPool<'scope, 'env, ConnectionGuard<'live>>,
     /// Connections that were turned away and have not ended yet.
-    refused: VecDeque<(Socket, Instant)>,
+    rejected: VecDeque<(Socket, Instant)>,
     pause: Duration,
     /// How often to look again before going to sleep.
     looks: u32,
@@ -146,16 +151,16 @@ struct Door<'door, 'scope, 'env, 'live: 'scope> {
 
 /// How a turn of accepting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum AcceptResult {
     /// Nobody is left waiting.
-    Quiet,
+    WouldBlock,
     /// There may be more.
-    Full,
+    More,
     /// The system has run out of something.
-    Exhausted,
+    OutOfResources,
 }
 
-impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
+impl<'scope, 'env: 'scope, 'live: 'scope> Acceptor<'_, 'scope, 'env, 'live> {
     /// Takes connections until someone asks to stop, or that time has come.
     fn receive(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
         loop {
@@ -165,45 +170,45 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
                 return;
             }
             let turn = self.accept_from(listeners.sockets(), stop);
-            self.look_after_refused();
-            let limit = (!self.refused.is_empty()).then_some(PAUSE_MAX).into_iter().chain(left).min();
+            self.drain_rejected();
+            let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match turn {
-                Turn::Full => {}
-                Turn::Quiet if self.looks_again() => {}
-                Turn::Quiet if listeners.wait(stop, limit).is_ok() => {}
-                Turn::Quiet | Turn::Exhausted => self.pause(stop),
+                AcceptResult::More => {}
+                AcceptResult::WouldBlock if self.looks_again() => {}
+                AcceptResult::WouldBlock if listeners.wait(stop, limit).is_ok() => {}
+                AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.pause(stop),
             }
         }
     }
 
     /// Takes what waits at each listener, up to a turn's worth.
-    fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal) -> Turn {
-        let mut turn = Turn::Quiet;
+    fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal) -> AcceptResult {
+        let mut turn = AcceptResult::WouldBlock;
         for socket in sockets {
-            let mut left = TURN;
+            let mut left = ACCEPTS_PER_LISTENER;
             while left > 0 {
                 left -= 1;
                 match accept(socket) {
                     Ok((connection, peer)) => {
-                        self.pause = PAUSE_MIN;
-                        self.looks = LOOKS;
+                        self.pause = BACKOFF_MIN;
+                        self.looks = BUSY_POLLS;
                         self.count(Metrics::accepted);
-                        self.take(connection, peer, stop);
+                        self.admit(connection, peer, stop);
                     }
-                    Err(error) => match Trouble::of(&error) {
-                        Trouble::Nothing => break,
-                        Trouble::ThatOne => {}
-                        Trouble::Exhausted => {
+                    Err(error) => match AcceptError::of(&error) {
+                        AcceptError::WouldBlock => break,
+                        AcceptError::Transient => {}
+                        AcceptError::OutOfResources => {
                             warn!("cannot accept: {error}; closing the oldest idle connection");
-                            self.refused.pop_front();
+                            self.rejected.pop_front();
                             self.live.evict_one(Instant::now());
-                            return Turn::Exhausted;
+                            return AcceptResult::OutOfResources;
                         }
                     },
                 }
             }
             if left == 0 {
-                turn = Turn::Full;
+                turn = AcceptResult::More;
             }
         }
         turn
@@ -211,46 +216,46 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
 
     /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
     /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn take(&mut self, connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
+    fn admit(&mut self, connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
         let mut connection = connection;
         for _ in 0..ADMISSION_TRIES {
             match self.live.admit(connection, peer, Instant::now()) {
-                Admission::Full(connection) => return self.refuse(connection),
-                Admission::Admitted(admitted) => return self.hand_over(admitted),
-                Admission::Soon(back, wait) => {
+                Admission::Full(connection) => return self.reject_503(connection),
+                Admission::Admitted(admitted) => return self.spawn(admitted),
+                Admission::RetryAfter(back, wait) => {
                     connection = back;
                     Listeners::pause(stop, wait);
                 }
             }
         }
-        self.refuse(connection);
+        self.reject_503(connection);
     }
 
     /// Gives an admitted connection a thread.
-    fn hand_over(&mut self, admitted: Admitted<'live>) {
+    fn spawn(&mut self, admitted: ConnectionGuard<'live>) {
         let Err((admitted, error)) = self.workers.hand_over(admitted) else { return };
         warn!("cannot start a thread: {error}");
-        let connection = admitted.seat.socket.try_clone();
+        let connection = admitted.entry.socket.try_clone();
         self.live.evict_one(Instant::now());
         drop(admitted);
         if let Ok(connection) = connection {
-            self.refuse(connection);
+            self.reject_503(connection);
         }
     }
 
     /// Answers 503 without ever waiting for the client.
-    fn refuse(&mut self, connection: Socket) {
+    fn reject_503(&mut self, connection: Socket) {
         self.count(Metrics::refused);
         if connection.set_nonblocking(true).is_err() {
             return;
         }
         // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = (&connection).write(&response_framing::unavailable(self.common, SystemTime::now()));
+        let _ = (&connection).write(&response_framing::service_unavailable(self.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
-        if self.refused.len() >= REFUSED_MAX.min(self.live.seats_max() / 8) {
-            self.refused.pop_front();
+        if self.rejected.len() >= REJECTED_MAX.min(self.live.connections_max() / 8) {
+            self.rejected.pop_front();
         }
-        self.refused.push_back((connection, Instant::now()));
+        self.rejected.push_back((connection, Instant::now()));
     }
 
     fn count(&self, what: impl FnOnce(&Metrics)) {
@@ -260,9 +265,9 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     }
 
     /// Reads what those that were turned away still send, so that our answer is not reset away; forgets them when they end.
-    fn look_after_refused(&mut self) {
+    fn drain_rejected(&mut self) {
         let mut scrap = [0; 2048];
-        self.refused.retain_mut(|(connection, since)| match (&*connection).read(&mut scrap) {
+        self.rejected.retain_mut(|(connection, since)| match (&*connection).read(&mut scrap) {
             Ok(0) => false,
             Ok(_) => since.elapsed() < LINGER,
             Err(error) => error.kind() == ErrorKind::WouldBlock && since.elapsed() < LINGER,
@@ -281,6 +286,6 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Door<'_, 'scope, 'env, 'live> {
     /// Waits a little, and each time in a row twice as long.
     fn pause(&mut self, stop: &ShutdownSignal) {
         Listeners::pause(stop, self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.pause = (self.pause * 2).min(BACKOFF_MAX);
     }
 }

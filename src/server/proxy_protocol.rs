@@ -29,18 +29,18 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// What there is to know of the connection that the balancer has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct ProxyHeader {
     /// Who opened it.
-    pub source: Source,
+    pub source: ProxySource,
     /// How.
-    pub transport: TlsStatus,
+    pub tls: TlsStatus,
 }
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ProxySource {
     /// The balancer itself, which looks whether we are well; or somebody it does not name.
-    Own,
+    Local,
     /// A client, by TCP: its address and port.
     Tcp(IpAddr, u16),
     /// A client on the balancer's machine.
@@ -60,63 +60,64 @@ pub enum TlsStatus {
 
 /// How far a header has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ProxyHeaderProgress {
     /// All bytes are right so far, and more are needed.
     Partial,
     /// It is complete, and this many bytes long.
-    Complete(Origin, usize),
+    Complete(ProxyHeader, usize),
 }
 
 /// Why these bytes are no header: a text for the log, which holds none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoHeader(pub &'static str);
+pub struct ProxyHeaderError(pub &'static str);
 
-const UNKNOWN: Origin = Origin { source: Source::Own, transport: TlsStatus::Unknown };
+const UNKNOWN: ProxyHeader = ProxyHeader { source: ProxySource::Local, tls: TlsStatus::Unknown };
 
 /// Reads a header from the beginning of all that a connection has sent so far.
 ///
 /// # Errors
 /// These bytes begin none.
-pub fn parse(bytes: &[u8]) -> Result<Progress, NoHeader> {
+pub fn parse(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
     let begins = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
     if begins(LINE_BEGINS) {
-        line(bytes)
+        parse_v1(bytes)
     } else if begins(SIGNATURE) {
-        block(bytes)
+        parse_v2(bytes)
     } else {
-        Err(NoHeader("it does not begin like one"))
+        Err(ProxyHeaderError("it does not begin like one"))
     }
 }
 
 /// Version 1.
 // "PROXY" SP ( "TCP4" / "TCP6" ) SP source SP destination SP source-port SP destination-port CRLF
 // "PROXY" SP "UNKNOWN" *OCTET CRLF
-fn line(bytes: &[u8]) -> Result<Progress, NoHeader> {
+fn parse_v1(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
     let shown = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
     let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
         return if shown.len() == LINE_BYTES_MAX {
-            Err(NoHeader("a line of more than 107 bytes"))
+            Err(ProxyHeaderError("a line of more than 107 bytes"))
         } else {
-            Ok(Progress::Partial)
+            Ok(ProxyHeaderProgress::Partial)
         };
     };
     let text = shown.get(LINE_BEGINS.len()..end).unwrap_or_default();
     // What follows this word is skipped, whatever it is.
     if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
-        return Ok(Progress::Complete(UNKNOWN, end + 2));
+        return Ok(ProxyHeaderProgress::Complete(UNKNOWN, end + 2));
     }
-    let text = std::str::from_utf8(text).map_err(|_| NoHeader("a line that is no text"))?;
+    let text = std::str::from_utf8(text).map_err(|_| ProxyHeaderError("a line that is no text"))?;
     let mut words = text.split(' ');
     let family = words.next();
-    let mut address = || words.next().and_then(|word| address(family, word)).ok_or(NoHeader("a line without two such addresses"));
+    let mut address =
+        || words.next().and_then(|word| address(family, word)).ok_or(ProxyHeaderError("a line without two such addresses"));
     let (source, _) = (address()?, address()?);
-    let mut port = || words.next().and_then(port).ok_or(NoHeader("a line without two ports"));
+    let mut port = || words.next().and_then(port).ok_or(ProxyHeaderError("a line without two ports"));
     let (source_port, _) = (port()?, port()?);
     if words.next().is_some() {
-        return Err(NoHeader("a line with more words than six"));
+        return Err(ProxyHeaderError("a line with more words than six"));
     }
-    let origin = Origin { source: Source::Tcp(source, source_port), transport: TlsStatus::Unknown };
-    Ok(Progress::Complete(origin, end + 2))
+    let origin = ProxyHeader { source: ProxySource::Tcp(source, source_port), tls: TlsStatus::Unknown };
+    Ok(ProxyHeaderProgress::Complete(origin, end + 2))
 }
 
 fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
@@ -134,57 +135,57 @@ fn port(word: &str) -> Option<u16> {
 }
 
 /// Version 2.
-fn block(bytes: &[u8]) -> Result<Progress, NoHeader> {
-    let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(Progress::Partial) };
+fn parse_v2(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
+    let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(ProxyHeaderProgress::Partial) };
     let [.., version_and_command, family, length_high, length_low] = *beginning;
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
     if 16 + length > BLOCK_BYTES_MAX {
-        return Err(NoHeader("a block of more than 4096 bytes"));
+        return Err(ProxyHeaderError("a block of more than 4096 bytes"));
     }
     let is_local = match version_and_command {
         0x20 => true,
         0x21 => false,
-        _ => return Err(NoHeader("a block of another version, or with another command")),
+        _ => return Err(ProxyHeaderError("a block of another version, or with another command")),
     };
-    let Some(rest) = after.get(..length) else { return Ok(Progress::Partial) };
+    let Some(rest) = after.get(..length) else { return Ok(ProxyHeaderProgress::Partial) };
     // What a balancer says of itself is skipped, whatever it is.
     let origin = if is_local { UNKNOWN } else { origin(family, rest)? };
-    Ok(Progress::Complete(origin, 16 + length))
+    Ok(ProxyHeaderProgress::Complete(origin, 16 + length))
 }
 
 /// Addresses, and what follows them.
-fn origin(family: u8, rest: &[u8]) -> Result<Origin, NoHeader> {
-    let short = NoHeader("a block that is too short for its addresses");
+fn origin(family: u8, rest: &[u8]) -> Result<ProxyHeader, ProxyHeaderError> {
+    let short = ProxyHeaderError("a block that is too short for its addresses");
     let (source, additions) = match family {
         // The balancer does not say.
         0x00 => return Ok(UNKNOWN),
         // source (4), destination (4), source port (2), destination port (2)
         0x11 => {
             let (&[a, b, c, d, _, _, _, _, high, low, _, _], additions) = rest.split_first_chunk::<12>().ok_or(short)?;
-            (Source::Tcp(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low])), additions)
+            (ProxySource::Tcp(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low])), additions)
         }
         // source (16), destination (16), source port (2), destination port (2)
         0x21 => {
             let (addresses, additions) = rest.split_at_checked(36).ok_or(short)?;
             let (source, others) = addresses.split_first_chunk::<16>().ok_or(short)?;
             let &[high, low, _, _] = others.last_chunk::<4>().ok_or(short)?;
-            (Source::Tcp(Ipv6Addr::from(*source).into(), u16::from_be_bytes([high, low])), additions)
+            (ProxySource::Tcp(Ipv6Addr::from(*source).into(), u16::from_be_bytes([high, low])), additions)
         }
         // Two paths of 108 bytes.
-        0x31 => (Source::Unix, rest.get(216..).ok_or(short)?),
-        _ => return Err(NoHeader("a block about another protocol than TCP")),
+        0x31 => (ProxySource::Unix, rest.get(216..).ok_or(short)?),
+        _ => return Err(ProxyHeaderError("a block about another protocol than TCP")),
     };
-    Ok(Origin { source, transport: transport(additions)? })
+    Ok(ProxyHeader { source, tls: transport(additions)? })
 }
 
 /// What the additions say of TLS. Others are skipped.
 // addition = type (1) length (2) value; the value of type 0x20 begins with a byte whose lowest bit says that the client came with TLS
-fn transport(additions: &[u8]) -> Result<TlsStatus, NoHeader> {
+fn transport(additions: &[u8]) -> Result<TlsStatus, ProxyHeaderError> {
     const TLS: u8 = 0x20;
     let mut transport = TlsStatus::Unknown;
     let mut rest = additions;
     while !rest.is_empty() {
-        let short = NoHeader("a block with an addition that is cut short");
+        let short = ProxyHeaderError("a block with an addition that is cut short");
         let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(short)?;
         let (value, next) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(short)?;
         if kind == TLS {
@@ -199,16 +200,16 @@ fn transport(additions: &[u8]) -> Result<TlsStatus, NoHeader> {
 mod tests {
     use super::*;
 
-    fn tcp(address: &str, port: u16) -> Origin {
-        Origin { source: Source::Tcp(address.parse().unwrap(), port), transport: TlsStatus::Unknown }
+    fn tcp(address: &str, port: u16) -> ProxyHeader {
+        ProxyHeader { source: ProxySource::Tcp(address.parse().unwrap(), port), tls: TlsStatus::Unknown }
     }
 
     /// Everything before the last byte is partial, and so is everything that follows not part of it.
-    fn check(header: &[u8], want: Result<Origin, &str>, why: &str) {
+    fn check(header: &[u8], want: Result<ProxyHeader, &str>, why: &str) {
         let got = |bytes: &[u8]| match parse(bytes) {
-            Ok(Progress::Complete(origin, length)) => Ok((origin, length)),
-            Ok(Progress::Partial) => Err("partial"),
-            Err(NoHeader(text)) => Err(text),
+            Ok(ProxyHeaderProgress::Complete(origin, length)) => Ok((origin, length)),
+            Ok(ProxyHeaderProgress::Partial) => Err("partial"),
+            Err(ProxyHeaderError(text)) => Err(text),
         };
         match want {
             Ok(origin) => {
@@ -255,9 +256,9 @@ mod tests {
             check(line.as_bytes(), want, why);
         }
         check(b"PROXY UNKNOWN \xff\r\n", Ok(UNKNOWN), "even if it is no text");
-        assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(NoHeader(addresses)), "another word");
-        assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(Progress::Partial), "a line ends in CRLF");
-        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(NoHeader("a line that is no text")));
+        assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(ProxyHeaderError(addresses)), "another word");
+        assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(ProxyHeaderProgress::Partial), "a line ends in CRLF");
+        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(ProxyHeaderError("a line that is no text")));
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
         let with = |additions: &[u8]| block(0x21, 0x11, &[&ipv4[..], additions].concat());
         let (tls, clear) = ([0x20, 0, 5, 0x07, 0, 0, 0, 0], [0x20, 0, 5, 0, 0, 0, 0, 0]);
         let v4 = tcp("192.0.2.1", 56324);
-        let unix = Origin { source: Source::Unix, transport: TlsStatus::Unknown };
+        let unix = ProxyHeader { source: ProxySource::Unix, tls: TlsStatus::Unknown };
         let (short, cut) = ("a block that is too short for its addresses", "a block with an addition that is cut short");
         let padding = |length: usize| [&[4], &u16::try_from(length).unwrap().to_be_bytes()[..], &vec![0; length]].concat();
         for (block, want, why) in [
@@ -281,9 +282,9 @@ mod tests {
             (block(0x21, 0x00, &[1, 2, 3]), Ok(UNKNOWN), "the balancer does not say"),
             (block(0x20, 0x00, &[]), Ok(UNKNOWN), "the balancer itself"),
             (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "what follows does not matter"),
-            (with(&tls), Ok(Origin { transport: TlsStatus::Tls, ..v4 }), "with TLS"),
-            (with(&clear), Ok(Origin { transport: TlsStatus::Clear, ..v4 }), "without"),
-            (with(&[&padding(3)[..], &tls].concat()), Ok(Origin { transport: TlsStatus::Tls, ..v4 }), "after another addition"),
+            (with(&tls), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "with TLS"),
+            (with(&clear), Ok(ProxyHeader { tls: TlsStatus::Clear, ..v4 }), "without"),
+            (with(&[&padding(3)[..], &tls].concat()), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "after another addition"),
             (with(&[4, 0, 1]), Err(cut), "no value"),
             (with(&[4, 0]), Err(cut), "no length"),
             (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),
@@ -297,6 +298,6 @@ mod tests {
         ] {
             check(&block, want, why);
         }
-        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(NoHeader("it does not begin like one")));
+        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(ProxyHeaderError("it does not begin like one")));
     }
 }

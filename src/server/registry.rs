@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 
 use crate::http::peer::PeerAddr;
 use crate::net::socket::Socket;
-use crate::server::conn_state::{CONTENT, HEAD, IDLE, Slot};
+use crate::server::conn_state::{CONTENT, ConnState, HEAD, IDLE};
 
 /// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);
 /// Where seats are few it is this for each: newcomers find one at 10,000 a second however few there are.
-const AGE_MIN_PER_SEAT: Duration = Duration::from_micros(100);
+const AGE_MIN_PER_CONNECTION: Duration = Duration::from_micros(100);
 /// And not less than this: the head of a client that is near has come by then.
 const AGE_MIN_LEAST: Duration = Duration::from_millis(5);
 
 /// How long those who have been evicted are given to leave before another is.
-const LEAVING: Duration = Duration::from_millis(2);
+const EVICTION_GRACE: Duration = Duration::from_millis(2);
 
 /// One live connection.
 #[derive(Debug)]
-pub struct Seat {
+pub struct ConnectionEntry {
     /// Its state.
-    pub slot: Slot,
+    pub slot: ConnState,
     /// Its socket: the only descriptor it has.
     pub socket: Socket,
     /// Who is at the other end.
@@ -37,13 +37,13 @@ pub struct Seat {
 
 /// All live connections, at most so many.
 #[derive(Debug)]
-pub struct Live {
+pub struct ConnectionRegistry {
     /// Guards the list, for a few lines at a time.
-    seats: Mutex<Vec<Arc<Seat>>>,
-    left: Condvar,
+    entries: Mutex<Vec<Arc<ConnectionEntry>>>,
+    removed: Condvar,
     /// Whether anyone waits for that: else it need not be said, which is a system call.
-    is_awaited: AtomicBool,
-    seats_max: usize,
+    has_waiter: AtomicBool,
+    connections_max: usize,
     /// No request that is younger is evicted.
     age_min: Duration,
 }
@@ -52,45 +52,51 @@ pub struct Live {
 #[derive(Debug)]
 pub enum Admission<'a> {
     /// It has a seat.
-    Admitted(Admitted<'a>),
+    Admitted(ConnectionGuard<'a>),
     /// Every seat is busy; here it is back.
     Full(Socket),
     /// Every seat is busy or too fresh to be given away; here it is back, and after that time one may be had.
-    Soon(Socket, Duration),
+    RetryAfter(Socket, Duration),
 }
 
 /// A seat that is taken. Dropping it gives the seat back, whatever happened in between.
 #[derive(Debug)]
-pub struct Admitted<'a> {
-    live: &'a Live,
+pub struct ConnectionGuard<'a> {
+    live: &'a ConnectionRegistry,
     /// The connection.
-    pub seat: Arc<Seat>,
+    pub entry: Arc<ConnectionEntry>,
 }
 
-impl Live {
-    /// No connections yet, and never more than `seats_max`.
-    pub fn new(seats_max: usize) -> Live {
-        let age_min = AGE_MIN_PER_SEAT.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
+impl ConnectionRegistry {
+    /// No connections yet, and never more than `connections_max`.
+    pub fn new(seats_max: usize) -> ConnectionRegistry {
+        let age_min = AGE_MIN_PER_CONNECTION.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
         let age_min = age_min.clamp(AGE_MIN_LEAST, AGE_MIN);
-        Live { seats: Mutex::new(Vec::new()), left: Condvar::new(), is_awaited: AtomicBool::new(false), seats_max, age_min }
+        ConnectionRegistry {
+            entries: Mutex::new(Vec::new()),
+            removed: Condvar::new(),
+            has_waiter: AtomicBool::new(false),
+            connections_max: seats_max,
+            age_min,
+        }
     }
 
     /// Gives a connection a seat, if need be someone else's.
     pub fn admit(&self, socket: Socket, peer: PeerAddr, now: Instant) -> Admission<'_> {
         let mut seats = self.lock();
-        if seats.len() >= self.seats_max {
+        if seats.len() >= self.connections_max {
             // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
-            let leaving = seats.len() - self.seats_max;
+            let leaving = seats.len() - self.connections_max;
             match evict_one(&seats, now, self.age_min) {
-                _ if leaving > self.seats_max / 8 => return Admission::Soon(socket, LEAVING),
-                Eviction::Done => {}
-                Eviction::TooFresh(wait) => return Admission::Soon(socket, wait),
-                Eviction::AllBusy => return Admission::Full(socket),
+                _ if leaving > self.connections_max / 8 => return Admission::RetryAfter(socket, EVICTION_GRACE),
+                Eviction::Evicted => {}
+                Eviction::TooRecent(wait) => return Admission::RetryAfter(socket, wait),
+                Eviction::NoneIdle => return Admission::Full(socket),
             }
         }
-        let seat = Arc::new(Seat { slot: Slot::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
+        let seat = Arc::new(ConnectionEntry { slot: ConnState::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
         seats.push(Arc::clone(&seat));
-        Admission::Admitted(Admitted { live: self, seat })
+        Admission::Admitted(ConnectionGuard { live: self, entry: seat })
     }
 
     /// Evicts one connection, where the system has run out of something.
@@ -110,8 +116,8 @@ impl Live {
     }
 
     /// How many there may be.
-    pub fn seats_max(&self) -> usize {
-        self.seats_max
+    pub fn connections_max(&self) -> usize {
+        self.connections_max
     }
 
     /// How many there are.
@@ -120,35 +126,35 @@ impl Live {
     }
 
     /// Waits until someone leaves, but not longer than `limit`; how many are left.
-    pub fn wait_for_one_to_leave(&self, limit: Duration) -> usize {
+    pub fn wait_for_close(&self, limit: Duration) -> usize {
         let seats = self.lock();
         if seats.is_empty() {
             return 0;
         }
         // With the list locked: who leaves later sees it.
-        self.is_awaited.store(true, Ordering::Relaxed);
-        let (seats, _) = self.left.wait_timeout(seats, limit).unwrap_or_else(PoisonError::into_inner);
+        self.has_waiter.store(true, Ordering::Relaxed);
+        let (seats, _) = self.removed.wait_timeout(seats, limit).unwrap_or_else(PoisonError::into_inner);
         seats.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionEntry>>> {
         // The list is right after each line, so a panic elsewhere while it was held has not spoilt it.
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Admitted<'_> {
+impl Drop for ConnectionGuard<'_> {
     fn drop(&mut self) {
         let mut seats = self.live.lock();
-        let place = self.seat.place.load(Ordering::Relaxed);
+        let place = self.entry.place.load(Ordering::Relaxed);
         seats.swap_remove(place);
         if let Some(moved) = seats.get(place) {
             moved.place.store(place, Ordering::Relaxed);
         }
-        let is_awaited = self.live.is_awaited.load(Ordering::Relaxed);
+        let is_awaited = self.live.has_waiter.load(Ordering::Relaxed);
         drop(seats);
         if is_awaited {
-            self.live.left.notify_all();
+            self.live.removed.notify_all();
         }
     }
 }
@@ -157,16 +163,16 @@ impl Drop for Admitted<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Eviction {
     /// One is on its way out.
-    Done,
+    Evicted,
     /// There are only unfinished requests that have just begun; the oldest is old enough after that time.
-    TooFresh(Duration),
+    TooRecent(Duration),
     /// Each is busy with a request.
-    AllBusy,
+    NoneIdle,
 }
 
 /// Evicts the connection that has been idle longest, else the one with the oldest unfinished head, else content.
-fn evict_one(seats: &[Arc<Seat>], now: Instant, age_min: Duration) -> Eviction {
-    let mut found = Eviction::AllBusy;
+fn evict_one(seats: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Eviction {
+    let mut found = Eviction::NoneIdle;
     for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (CONTENT, age_min)] {
         // Between looking and swapping it may have become busy: then look again, a bounded number of times.
         for _ in 0..8 {
@@ -174,12 +180,12 @@ fn evict_one(seats: &[Arc<Seat>], now: Instant, age_min: Duration) -> Eviction {
             let aged = candidates.map(|seat| (seat.slot.age(now), seat));
             let Some((age, oldest)) = aged.max_by_key(|(age, _)| *age) else { break };
             if let Some(wait) = age_min.checked_sub(age).filter(|wait| !wait.is_zero()) {
-                found = Eviction::TooFresh(wait);
+                found = Eviction::TooRecent(wait);
                 break;
             }
             if oldest.slot.evict(state).is_ok() {
                 cut(oldest);
-                return Eviction::Done;
+                return Eviction::Evicted;
             }
         }
     }
@@ -187,7 +193,7 @@ fn evict_one(seats: &[Arc<Seat>], now: Instant, age_min: Duration) -> Eviction {
 }
 
 /// Ends both directions: a thread that reads or writes there wakes at once.
-fn cut(seat: &Seat) {
+fn cut(seat: &ConnectionEntry) {
     let _ = seat.socket.shutdown(Shutdown::Both);
 }
 
@@ -207,49 +213,49 @@ mod tests {
         }
     }
 
-    fn admit<'a>(live: &'a Live, pairs: &Pairs, now: Instant) -> Option<(Admitted<'a>, TcpStream)> {
+    fn admit<'a>(live: &'a ConnectionRegistry, pairs: &Pairs, now: Instant) -> Option<(ConnectionGuard<'a>, TcpStream)> {
         let (socket, client) = pairs.next();
         match live.admit(socket, client.local_addr().unwrap().into(), now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
-            Admission::Full(_) | Admission::Soon(..) => None,
+            Admission::Full(_) | Admission::RetryAfter(..) => None,
         }
     }
 
     #[test]
     fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = Live::new(3);
+        let live = ConnectionRegistry::new(3);
         let nobody = PeerAddr::unix();
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
-        busy.seat.slot.active().unwrap();
+        busy.entry.slot.set_active().unwrap();
         let (head, mut head_client) = admit(&live, &pairs, at(58)).unwrap();
         let (idle, mut idle_client) = admit(&live, &pairs, at(2)).unwrap();
-        idle.seat.slot.active().unwrap();
-        idle.seat.slot.idle(at(50)).unwrap();
+        idle.entry.slot.set_active().unwrap();
+        idle.entry.slot.set_idle(at(50)).unwrap();
 
         let (fourth, _c3) = admit(&live, &pairs, at(60)).expect("the idle one makes room");
-        assert!(idle.seat.slot.is_evicted() && !head.seat.slot.is_evicted());
+        assert!(idle.entry.slot.is_evicted() && !head.entry.slot.is_evicted());
         assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
         drop(idle);
 
         let soon = live.admit(pairs.next().0, nobody, at(61));
         assert!(
-            matches!(soon, Admission::Soon(_, wait) if wait == Duration::from_millis(2)),
+            matches!(soon, Admission::RetryAfter(_, wait) if wait == Duration::from_millis(2)),
             "no head is older than 5 ms: {soon:?}"
         );
         let (fifth, _c4) = admit(&live, &pairs, at(63)).expect("now one is");
-        assert!(head.seat.slot.is_evicted() && !fourth.seat.slot.is_evicted());
+        assert!(head.entry.slot.is_evicted() && !fourth.entry.slot.is_evicted());
         assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
         drop(head);
 
-        fourth.seat.slot.active().unwrap();
-        fifth.seat.slot.active().unwrap();
+        fourth.entry.slot.set_active().unwrap();
+        fifth.entry.slot.set_active().unwrap();
         assert!(matches!(live.admit(pairs.next().0, nobody, at(500)), Admission::Full(_)), "all are busy");
         drop((busy, fourth, fifth));
         assert_eq!(live.count(), 0);
-        assert_eq!(live.wait_for_one_to_leave(Duration::ZERO), 0);
+        assert_eq!(live.wait_for_close(Duration::ZERO), 0);
     }
 
     #[test]
@@ -257,46 +263,46 @@ mod tests {
         for (seats_max, micros) in
             [(1, 5_000), (24, 5_000), (50, 5_000), (51, 5_100), (512, 51_200), (1_000, 100_000), (4_096, 100_000)]
         {
-            assert_eq!(Live::new(seats_max).age_min, Duration::from_micros(micros), "{seats_max} seats");
+            assert_eq!(ConnectionRegistry::new(seats_max).age_min, Duration::from_micros(micros), "{seats_max} seats");
         }
     }
 
     #[test]
     fn content_that_is_awaited_is_evicted_last_and_content_that_is_here_never() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = Live::new(2);
+        let live = ConnectionRegistry::new(2);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (upload, mut upload_client) = admit(&live, &pairs, at(0)).unwrap();
-        upload.seat.slot.active().unwrap();
-        upload.seat.slot.content(at(1)).unwrap();
+        upload.entry.slot.set_active().unwrap();
+        upload.entry.slot.set_reading_body(at(1)).unwrap();
         let (head, _c1) = admit(&live, &pairs, at(200)).unwrap();
 
         let (third, _c2) = admit(&live, &pairs, at(300)).expect("the younger head goes before the older content");
-        assert!(head.seat.slot.is_evicted() && !upload.seat.slot.is_evicted());
+        assert!(head.entry.slot.is_evicted() && !upload.entry.slot.is_evicted());
         drop(head);
-        third.seat.slot.active().unwrap();
+        third.entry.slot.set_active().unwrap();
         let (fourth, _c3) = admit(&live, &pairs, at(301)).expect("then the content goes");
-        assert!(upload.seat.slot.is_evicted());
+        assert!(upload.entry.slot.is_evicted());
         assert_eq!(upload_client.read(&mut [0]).unwrap(), 0);
         drop(upload);
-        fourth.seat.slot.content(at(301)).unwrap();
-        fourth.seat.slot.active().unwrap();
+        fourth.entry.slot.set_reading_body(at(301)).unwrap();
+        fourth.entry.slot.set_active().unwrap();
         assert!(admit(&live, &pairs, at(900)).is_none(), "all of it is here, and the request is being answered");
     }
 
     #[test]
     fn who_waits_is_sent_home_when_he_has_waited_long_enough() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = Live::new(100);
+        let live = ConnectionRegistry::new(100);
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
         let (idle, head) = (Duration::from_millis(100), Duration::from_millis(1000));
         let seats: Vec<_> = (0..3).map(|_| admit(&live, &pairs, at(0)).unwrap()).collect();
         let [waits, begins, answers] = &seats[..] else { panic!() };
-        waits.0.seat.slot.active().unwrap();
-        waits.0.seat.slot.idle(at(0)).unwrap();
-        answers.0.seat.slot.active().unwrap();
+        waits.0.entry.slot.set_active().unwrap();
+        waits.0.entry.slot.set_idle(at(0)).unwrap();
+        answers.0.entry.slot.set_active().unwrap();
         for (millis, gone, why) in [
             (99, [false, false, false], "his next request may be on its way"),
             (100, [true, false, false], "it is not"),
@@ -304,14 +310,14 @@ mod tests {
             (1000, [true, true, false], "it does not; and an answer is never cut off here"),
         ] {
             live.evict_waiting(at(millis), idle, head);
-            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.seat.slot.is_evicted()), gone, "{why}");
+            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.entry.slot.is_evicted()), gone, "{why}");
         }
     }
 
     #[test]
     fn seats_are_given_back_in_any_order() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = Live::new(100);
+        let live = ConnectionRegistry::new(100);
         let mut admitted: Vec<_> = (0..20).map(|_| admit(&live, &pairs, Instant::now()).unwrap()).collect();
         for left in (0..20).rev() {
             admitted.swap_remove((left * 7) % (left + 1));

@@ -1,6 +1,6 @@
 //! What does the client send after the head? (RFC 9112 §6, RFC 9110 §10.1.1)
 //!
-//! [`Intake`] is the content of one request as a plain [`Read`]: it counts, takes chunks apart, asks a client that waits for leave
+//! [`BodyReader`] is the content of one request as a plain [`Read`]: it counts, takes chunks apart, asks a client that waits for leave
 //! on the first read, and knows afterwards whether the connection can be used again.
 
 use std::io::{self, Read};
@@ -14,14 +14,14 @@ use crate::http::framing::{BodyLength, Expectation};
 use crate::http::response;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
-use crate::server::conn_state::{Evicted, Slot};
+use crate::server::conn_state::{ConnState, Evicted};
 
 /// What is read from the connection at once while chunks are taken apart.
 const CHUNKED_PIECE_BYTES: usize = 16 * 1024;
 
 /// How a content came to an end that was not its own.
 #[derive(Debug)]
-pub enum Broken {
+pub enum BodyError {
     /// It is malformed, or stops in the middle.
     Malformed(ParseError),
     /// It took too long.
@@ -40,52 +40,52 @@ pub enum Leftover {
 }
 
 /// The content of one request.
-pub struct Intake<'a, S> {
+pub struct BodyReader<'a, S> {
     stream: &'a mut DeadlineStream<S>,
-    slot: &'a Slot,
+    slot: &'a ConnState,
     /// What came together with the head.
-    early: &'a [u8],
+    prefetched: &'a [u8],
     /// What was read since, of which some may not be content any more.
-    late: Vec<u8>,
+    buffer: Vec<u8>,
     late_used: usize,
     late_end: usize,
-    rest: Rest,
+    remaining: Remaining,
     expectation: Expectation,
     begun: bool,
     limits: &'a Limits,
     received: u64,
-    broken: Option<Broken>,
+    broken: Option<BodyError>,
 }
 
-enum Rest {
+enum Remaining {
     Length(u64),
     Chunked(Box<ChunkedDecoder>),
 }
 
-impl<'a, S: Transport> Intake<'a, S> {
-    /// The content that `framing` delimits; `early` is what follows the head in the inbox. While more of it is awaited the connection
+impl<'a, S: Transport> BodyReader<'a, S> {
+    /// The content that `framing` delimits; `prefetched` is what follows the head in the inbox. While more of it is awaited the connection
     /// may be evicted, as while a head is: a request begins to count when all of it is here.
     pub fn new(
         stream: &'a mut DeadlineStream<S>,
-        slot: &'a Slot,
+        slot: &'a ConnState,
         early: &'a [u8],
         framing: BodyLength,
         expectation: Expectation,
         limits: &'a Limits,
-    ) -> Intake<'a, S> {
+    ) -> BodyReader<'a, S> {
         let rest = match framing {
-            BodyLength::None => Rest::Length(0),
-            BodyLength::Length(length) => Rest::Length(length),
-            BodyLength::Chunked => Rest::Chunked(Box::default()),
+            BodyLength::None => Remaining::Length(0),
+            BodyLength::Length(length) => Remaining::Length(length),
+            BodyLength::Chunked => Remaining::Chunked(Box::default()),
         };
-        Intake {
+        BodyReader {
             stream,
             slot,
-            early,
-            late: Vec::new(),
+            prefetched: early,
+            buffer: Vec::new(),
             late_used: 0,
             late_end: 0,
-            rest,
+            remaining: rest,
             expectation,
             begun: false,
             limits,
@@ -97,7 +97,7 @@ impl<'a, S: Transport> Intake<'a, S> {
     /// Reads and forgets what the handler left, at most `bytes_max` of it, unless the client still waits for leave to send it.
     pub fn drain(&mut self, bytes_max: u64) -> Leftover {
         let waits = self.expectation == Expectation::Continue && !self.begun;
-        let is_long = matches!(self.rest, Rest::Length(left) if left > bytes_max);
+        let is_long = matches!(self.remaining, Remaining::Length(left) if left > bytes_max);
         if self.is_done() {
             return Leftover::Nothing;
         }
@@ -122,22 +122,22 @@ impl<'a, S: Transport> Intake<'a, S> {
     }
 
     /// What went wrong, if anything did.
-    pub fn broken(&mut self) -> Option<Broken> {
+    pub fn broken(&mut self) -> Option<BodyError> {
         self.broken.take()
     }
 
     /// How many of the early bytes were used, and which later ones were read but belong to the next request.
-    pub fn into_surplus(mut self, early_before: usize) -> (usize, Vec<u8>) {
-        let used = early_before - self.early.len();
-        self.late.truncate(self.late_end);
-        self.late.drain(..self.late_used);
-        (used, self.late)
+    pub fn into_unread(mut self, early_before: usize) -> (usize, Vec<u8>) {
+        let used = early_before - self.prefetched.len();
+        self.buffer.truncate(self.late_end);
+        self.buffer.drain(..self.late_used);
+        (used, self.buffer)
     }
 
     fn is_done(&self) -> bool {
-        match &self.rest {
-            Rest::Length(left) => *left == 0,
-            Rest::Chunked(decoder) => decoder.is_done(),
+        match &self.remaining {
+            Remaining::Length(left) => *left == 0,
+            Remaining::Chunked(decoder) => decoder.is_done(),
         }
     }
 
@@ -148,8 +148,8 @@ impl<'a, S: Transport> Intake<'a, S> {
         }
         self.begun = true;
         let now = Instant::now();
-        self.slot.content(now).map_err(|Evicted| io::ErrorKind::ConnectionAborted)?;
-        let length = if let Rest::Length(left) = self.rest { left } else { 0 };
+        self.slot.set_reading_body(now).map_err(|Evicted| io::ErrorKind::ConnectionAborted)?;
+        let length = if let Remaining::Length(left) = self.remaining { left } else { 0 };
         let time_max = self.limits.timeout_for(self.limits.content_time_base, length);
         self.stream.begin_reading(now, time_max);
         if self.expectation == Expectation::Continue {
@@ -162,25 +162,25 @@ impl<'a, S: Transport> Intake<'a, S> {
     fn read_length(&mut self, left: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let buffer = buffer.get_mut(..most).unwrap_or_default();
-        let count = if self.early.is_empty() {
+        let count = if self.prefetched.is_empty() {
             self.begin()?;
             self.stream.read(buffer)?
         } else {
-            self.early.read(buffer)?
+            self.prefetched.read(buffer)?
         };
         if count == 0 {
             return Err(io::Error::other(Cut));
         }
-        self.rest = Rest::Length(left - u64::try_from(count).unwrap_or(left));
+        self.remaining = Remaining::Length(left - u64::try_from(count).unwrap_or(left));
         Ok(count)
     }
 
     /// Reads more bytes of chunks. Their length is not known before they end, so their time grows with what has come.
     fn read_late(&mut self) -> io::Result<()> {
         self.begin()?;
-        self.late.resize(CHUNKED_PIECE_BYTES, 0);
+        self.buffer.resize(CHUNKED_PIECE_BYTES, 0);
         self.stream.extend_reading(self.limits.timeout_for(self.limits.content_time_base, self.received));
-        let count = self.stream.read(&mut self.late)?;
+        let count = self.stream.read(&mut self.buffer)?;
         self.late_used = 0;
         self.late_end = count;
         self.received += u64::try_from(count).unwrap_or(0);
@@ -189,15 +189,16 @@ impl<'a, S: Transport> Intake<'a, S> {
 
     fn read_chunked(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.early.is_empty() && self.late_used == self.late_end {
+            if self.prefetched.is_empty() && self.late_used == self.late_end {
                 self.read_late()?;
             }
-            let Rest::Chunked(decoder) = &mut self.rest else { return Ok(0) };
-            let is_early = !self.early.is_empty();
-            let input = if is_early { self.early } else { self.late.get(self.late_used..self.late_end).unwrap_or_default() };
+            let Remaining::Chunked(decoder) = &mut self.remaining else { return Ok(0) };
+            let is_early = !self.prefetched.is_empty();
+            let input =
+                if is_early { self.prefetched } else { self.buffer.get(self.late_used..self.late_end).unwrap_or_default() };
             let step = decoder.decode(input, buffer).map_err(|what| io::Error::other(Wrong(what)))?;
             if is_early {
-                self.early = self.early.get(step.consumed..).unwrap_or_default();
+                self.prefetched = self.prefetched.get(step.consumed..).unwrap_or_default();
             } else {
                 self.late_used += step.consumed;
             }
@@ -208,7 +209,7 @@ impl<'a, S: Transport> Intake<'a, S> {
     }
 }
 
-impl<S: Transport> Read for Intake<'_, S> {
+impl<S: Transport> Read for BodyReader<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.broken.is_some() {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -216,36 +217,36 @@ impl<S: Transport> Read for Intake<'_, S> {
         if buffer.is_empty() || self.is_done() {
             return Ok(0);
         }
-        let result = match self.rest {
-            Rest::Length(left) => self.read_length(left, buffer),
-            Rest::Chunked(_) => self.read_chunked(buffer),
+        let result = match self.remaining {
+            Remaining::Length(left) => self.read_length(left, buffer),
+            Remaining::Chunked(_) => self.read_chunked(buffer),
         };
         let result = match result {
             // Complete: from here on nobody takes the seat away.
             Ok(count) if self.begun && self.is_done() => {
-                self.slot.active().map(|()| count).map_err(|Evicted| io::ErrorKind::ConnectionAborted.into())
+                self.slot.set_active().map(|()| count).map_err(|Evicted| io::ErrorKind::ConnectionAborted.into())
             }
             other => other,
         };
         result.map_err(|error| {
             let inner = error.get_ref();
             self.broken = Some(if let Some(Wrong(what)) = inner.and_then(|inner| inner.downcast_ref()) {
-                Broken::Malformed(*what)
+                BodyError::Malformed(*what)
             } else if inner.is_some_and(|inner| inner.is::<Cut>()) {
-                Broken::Malformed(ParseError::ContentCutShort)
+                BodyError::Malformed(ParseError::ContentCutShort)
             } else if error.kind() == io::ErrorKind::TimedOut {
-                Broken::TimedOut
+                BodyError::TimedOut
             } else {
-                Broken::Lost(error)
+                BodyError::Lost(error)
             });
             io::ErrorKind::BrokenPipe.into()
         })
     }
 }
 
-impl<S: Transport> RequestBody for Intake<'_, S> {
+impl<S: Transport> RequestBody for BodyReader<'_, S> {
     fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
-        if let Rest::Chunked(decoder) = &self.rest {
+        if let Remaining::Chunked(decoder) = &self.remaining {
             decoder.trailers().for_each(|(name, value)| each(name, value));
         }
     }

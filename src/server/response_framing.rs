@@ -1,7 +1,7 @@
 //! What does every response carry? (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6)
 //!
 //! A handler decides what is answered; this decides how it is framed, and adds the fields that all responses have. A field for
-//! all responses is one line in [`head`], or in [`DefaultHeaders`] if it is known before the first request.
+//! all responses is one line in [`write_head`], or in [`DefaultHeaders`] if it is known before the first request.
 
 use std::time::SystemTime;
 
@@ -38,7 +38,7 @@ pub enum Sending {
 
 /// What has been decided about a response before its first byte is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct ResponseFraming {
     /// How the content is delimited.
     pub delimiter: Delimiter,
     /// Whether it is sent.
@@ -50,8 +50,8 @@ pub struct Plan {
 }
 
 /// Decides how a response is framed. `method` is `None` where the request could not be understood. Whether the connection persists is
-/// not decided here: [`Plan::needs_close`] says whether the framing allows it.
-pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: KeepAlive) -> Plan {
+/// not decided here: [`ResponseFraming::needs_close`] says whether the framing allows it.
+pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: KeepAlive) -> ResponseFraming {
     let delimiter = match response.body.length() {
         _ if response.status.forbids_body() => Delimiter::NoContent,
         Some(length) => Delimiter::Length(length),
@@ -63,10 +63,10 @@ pub fn plan(response: &Response, method: Option<Method>, version: Version, persi
     } else {
         Sending::Content
     };
-    Plan { delimiter, sending, persistence, version }
+    ResponseFraming { delimiter, sending, persistence, version }
 }
 
-impl Plan {
+impl ResponseFraming {
     /// Whether only the end of the connection tells the client where the content ends.
     pub fn needs_close(&self) -> bool {
         self.delimiter == Delimiter::Close
@@ -74,7 +74,7 @@ impl Plan {
 }
 
 /// Appends the whole head of a response to `out`.
-pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &DefaultHeaders, date: &HttpDate) {
+pub fn write_head(out: &mut Vec<u8>, response: &Response, plan: ResponseFraming, common: &DefaultHeaders, date: &HttpDate) {
     write_status_line(out, response.status);
     write_header(out, "Date", date.as_str().as_bytes());
     out.extend_from_slice(common.lines());
@@ -96,13 +96,13 @@ pub fn head(out: &mut Vec<u8>, response: &Response, plan: Plan, common: &Default
     write_crlf(out);
 }
 
-/// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`head`].
-pub fn unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
+/// The answer to a connection that cannot be served: whole, ready to be written. Even this one is made by [`write_head`].
+pub fn service_unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
     let mut response = Response::text(StatusCode::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second")
         .header("Retry-After", "1");
     let plan = plan(&response, None, Version::Http11, KeepAlive::No);
     let mut out = Vec::new();
-    head(&mut out, &response, plan, common, &HttpDate::new(now));
+    write_head(&mut out, &response, plan, common, &HttpDate::new(now));
     if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
         out.extend_from_slice(&bytes);
     }
@@ -164,7 +164,7 @@ mod tests {
         let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
         let plan = plan(&response, Some(Method::Get), Version::Http10, KeepAlive::Yes);
-        head(&mut out, &response, plan, &DefaultHeaders::default(), &date);
+        write_head(&mut out, &response, plan, &DefaultHeaders::default(), &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\
                     Connection: keep-alive\r\n\r\n";

@@ -12,11 +12,11 @@ use crate::handlers::message::{Body, FileSource, OpenFile, Response, Slice};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
-use crate::server::file_buffer::{Piece, SMALL_BYTES};
-use crate::server::response_framing::{Delimiter, Plan, Sending};
+use crate::server::file_buffer::{FileBuffer, SMALL_BYTES};
+use crate::server::response_framing::{Delimiter, ResponseFraming, Sending};
 
 /// What is gathered before it is written, but for files: those say themselves how much they hold.
-const GATHERED_BYTES: usize = 32 * 1024;
+const FLUSH_THRESHOLD: usize = 32 * 1024;
 /// What is in memory is copied behind its head if it is shorter than this; else the system takes both from where they are.
 const COPIED_BYTES_MAX: usize = 4096;
 /// What is gathered of a stream before it is sent as a chunk.
@@ -29,11 +29,11 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// What is to be written next. Answers to pipelined requests gather here and leave together.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct WriteBuffer {
     bytes: Vec<u8>,
 }
 
-impl Outbox {
+impl WriteBuffer {
     /// Whether nothing waits to be written.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -64,13 +64,13 @@ impl Outbox {
     }
 
     /// Gives the memory back: a waiting connection should hold next to nothing.
-    pub fn rest(&mut self) {
+    pub fn shrink(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
     }
 
-    fn flush_above<S: Transport>(&mut self, limit: usize, to: &mut DeadlineStream<S>) -> io::Result<()> {
+    fn flush_if_over<S: Transport>(&mut self, limit: usize, to: &mut DeadlineStream<S>) -> io::Result<()> {
         if self.bytes.len() >= limit { self.flush(to) } else { Ok(()) }
     }
 }
@@ -94,10 +94,10 @@ pub enum Sent {
 /// # Errors
 /// Whatever the connection fails with.
 pub fn content<S: Transport>(
-    outbox: &mut Outbox,
+    outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     response: &mut Response,
-    plan: Plan,
+    plan: ResponseFraming,
     limits: &Limits,
 ) -> io::Result<Sent> {
     if plan.sending == Sending::HeadOnly {
@@ -107,7 +107,7 @@ pub fn content<S: Transport>(
         Body::Empty => Ok(Sent::Whole(0)),
         Body::Bytes(bytes) => {
             outbox.bytes.extend_from_slice(&bytes);
-            outbox.flush_above(GATHERED_BYTES, to)?;
+            outbox.flush_if_over(FLUSH_THRESHOLD, to)?;
             Ok(Sent::Whole(length_of(&bytes)))
         }
         Body::Slice(source, slice) => source_slice(outbox, to, &source, slice),
@@ -129,7 +129,7 @@ pub fn content<S: Transport>(
 
 /// Sends a part of a representation through the outbox.
 fn source_slice<S: Transport>(
-    outbox: &mut Outbox,
+    outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     source: &FileSource,
     slice: Slice,
@@ -139,7 +139,7 @@ fn source_slice<S: Transport>(
             let bytes = kept.part(slice.start, slice.length);
             if bytes.len() < COPIED_BYTES_MAX {
                 outbox.bytes.extend_from_slice(bytes);
-                outbox.flush_above(GATHERED_BYTES, to)?;
+                outbox.flush_if_over(FLUSH_THRESHOLD, to)?;
             } else {
                 to.write_all_vectored(&outbox.bytes, bytes)?;
                 outbox.bytes.clear();
@@ -153,25 +153,30 @@ fn source_slice<S: Transport>(
 /// Sends a part of a file.
 // Not inlined: see `conn::serve` on the depth of the stack.
 #[inline(never)]
-fn file_slice<S: Transport>(outbox: &mut Outbox, to: &mut DeadlineStream<S>, open: &OpenFile, slice: Slice) -> io::Result<Sent> {
-    let mut piece = Piece::of(slice.length);
+fn file_slice<S: Transport>(
+    outbox: &mut WriteBuffer,
+    to: &mut DeadlineStream<S>,
+    open: &OpenFile,
+    slice: Slice,
+) -> io::Result<Sent> {
+    let mut piece = FileBuffer::of(slice.length);
     if let Some(bytes) = piece.send_queue_bytes_max() {
         to.set_send_buffer_size(bytes);
     }
-    let mut reading = Reading { open, at: slice.start, left: slice.length };
+    let mut reading = FileReader { open, at: slice.start, left: slice.length };
     let result = match piece.large() {
         Some(buffer) => in_large_pieces(outbox, to, &mut reading, buffer),
         None => in_small_pieces(outbox, to, &mut reading),
     };
     match result {
         Ok(()) => Ok(Sent::Whole(slice.length)),
-        Err(Trouble::File(error)) => Ok(Sent::Broken { bytes: slice.length - reading.left, error }),
-        Err(Trouble::Connection(error)) => Err(error),
+        Err(SendError::File(error)) => Ok(Sent::Broken { bytes: slice.length - reading.left, error }),
+        Err(SendError::Connection(error)) => Err(error),
     }
 }
 
 /// What can go wrong while a file is sent.
-enum Trouble {
+enum SendError {
     /// It cannot be read, or is not what it was.
     File(io::Error),
     /// The connection failed.
@@ -180,52 +185,52 @@ enum Trouble {
 
 /// Reads pieces into the outbox, behind what waits there, and sends it whenever it is full.
 fn in_small_pieces<S: Transport>(
-    outbox: &mut Outbox,
+    outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
-    reading: &mut Reading<'_>,
-) -> Result<(), Trouble> {
+    reading: &mut FileReader<'_>,
+) -> Result<(), SendError> {
     while reading.left > 0 {
         // The answers before this one, or its head, may have filled it.
-        outbox.flush_above(SMALL_BYTES, to).map_err(Trouble::Connection)?;
+        outbox.flush_if_over(SMALL_BYTES, to).map_err(SendError::Connection)?;
         let start = outbox.bytes.len();
         let wanted = usize::try_from(reading.left).unwrap_or(usize::MAX).min(SMALL_BYTES - start);
         outbox.bytes.resize(start + wanted, 0);
         let result = reading.read(outbox.bytes.get_mut(start..).unwrap_or_default());
         outbox.bytes.truncate(start + *result.as_ref().unwrap_or(&0));
-        result.map_err(Trouble::File)?;
-        outbox.flush_above(SMALL_BYTES, to).map_err(Trouble::Connection)?;
+        result.map_err(SendError::File)?;
+        outbox.flush_if_over(SMALL_BYTES, to).map_err(SendError::Connection)?;
     }
     Ok(())
 }
 
 /// Reads pieces into a large buffer, the first behind what waits in the outbox, and sends each.
 fn in_large_pieces<S: Transport>(
-    outbox: &mut Outbox,
+    outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
-    reading: &mut Reading<'_>,
+    reading: &mut FileReader<'_>,
     buffer: &mut [u8],
-) -> Result<(), Trouble> {
-    outbox.flush_above(buffer.len() / 2, to).map_err(Trouble::Connection)?;
+) -> Result<(), SendError> {
+    outbox.flush_if_over(buffer.len() / 2, to).map_err(SendError::Connection)?;
     let mut filled = outbox.bytes.len();
     buffer.get_mut(..filled).unwrap_or_default().copy_from_slice(&outbox.bytes);
     while reading.left > 0 {
-        filled += reading.read(buffer.get_mut(filled..).unwrap_or_default()).map_err(Trouble::File)?;
+        filled += reading.read(buffer.get_mut(filled..).unwrap_or_default()).map_err(SendError::File)?;
         // Not before something has been read: what waits would be lost if the file could not be read at all.
         outbox.bytes.clear();
-        to.write_all(buffer.get(..filled).unwrap_or_default()).map_err(Trouble::Connection)?;
+        to.write_all(buffer.get(..filled).unwrap_or_default()).map_err(SendError::Connection)?;
         filled = 0;
     }
     Ok(())
 }
 
 /// How far a part of a file has been read.
-struct Reading<'a> {
+struct FileReader<'a> {
     open: &'a OpenFile,
     at: u64,
     left: u64,
 }
 
-impl Reading<'_> {
+impl FileReader<'_> {
     /// Reads the next bytes: one system call in the common case. Before the last of them leave, the file must still be the one it was:
     /// what has been read cannot change any more, what was overwritten before that can.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -255,7 +260,7 @@ fn changed(open: &OpenFile) -> Freshness {
 
 /// Sends a stream, in chunks or up to the close.
 fn stream<S: Transport>(
-    outbox: &mut Outbox,
+    outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     mut source: Box<dyn Read + Send>,
     how: Delimiter,
@@ -281,7 +286,7 @@ fn stream<S: Transport>(
         total += length_of(bytes);
         // Nobody knew its length: the time for it grows with what there turns out to be.
         to.extend_writing(limits.timeout_for(limits.response_time_base, total));
-        outbox.flush_above(GATHERED_BYTES, to)?;
+        outbox.flush_if_over(FLUSH_THRESHOLD, to)?;
     }
     if how == Delimiter::Chunks {
         outbox.bytes.extend_from_slice(LAST_CHUNK);
@@ -322,7 +327,7 @@ mod tests {
             let plan = response_framing::plan(&response, Some(Method::Get), version, KeepAlive::Yes);
             let mut client = MemoryTransport::default();
             let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
-            let mut outbox = Outbox::default();
+            let mut outbox = WriteBuffer::default();
             content(&mut outbox, &mut to, &mut response, plan, &Limits::default()).unwrap();
             outbox.flush(&mut to).unwrap();
             assert_eq!(client.received, want, "{why}");
@@ -337,7 +342,7 @@ mod tests {
         for waiting in [0, 1, full - 1001, full - 1000, full - 1, full, full + 1] {
             let mut client = MemoryTransport::default();
             let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
-            let mut outbox = Outbox { bytes: vec![b'-'; waiting] };
+            let mut outbox = WriteBuffer { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
             let stamp = FileVersion::of(&file.metadata().unwrap());
             let slice = Slice { start: 1, length: 999 };

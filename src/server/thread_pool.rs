@@ -21,7 +21,7 @@ const LOOKS: usize = 4;
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Threads, each for one job at a time.
-pub struct Workers<'scope, 'env, J: Send> {
+pub struct ThreadPool<'scope, 'env, J: Send> {
     scope: &'scope Scope<'scope, 'env>,
     work: &'env (dyn Fn(J) + Sync),
     waiting: Arc<Waiting<J>>,
@@ -30,28 +30,28 @@ pub struct Workers<'scope, 'env, J: Send> {
 /// Threads that have finished and wait for another job; the newest last.
 struct Waiting<J> {
     /// Guards the list, for a few lines at a time. `None` when all have been sent home.
-    stack: Mutex<Option<Vec<Arc<Hand<J>>>>>,
+    stack: Mutex<Option<Vec<Arc<Worker<J>>>>>,
 }
 
 /// The hand that a job is put into.
-struct Hand<J> {
+struct Worker<J> {
     /// Guards the job on its way from one thread to the other.
-    palm: Mutex<Palm<J>>,
+    mailbox: Mutex<Mailbox<J>>,
     given: Condvar,
 }
 
-struct Palm<J> {
+struct Mailbox<J> {
     job: Option<J>,
     /// Whether the thread must be woken: that is a system call, which a thread that is awake can be spared.
     sleeps: bool,
     /// Whether there will be no other job.
-    sent_home: bool,
+    shutdown: bool,
 }
 
-impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
+impl<'scope, 'env: 'scope, J: Send + 'scope> ThreadPool<'scope, 'env, J> {
     /// Creates an empty pool. All its threads do `work`.
     pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
-        Workers { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
+        ThreadPool { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
     }
 
     /// Gives a job to a thread that waits, or to a new one.
@@ -62,14 +62,14 @@ impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
         let mut stack = lock(&self.waiting.stack);
         if let Some(hand) = stack.as_mut().and_then(Vec::pop) {
             // With the list still locked: a thread that finds itself gone from it must find its job too.
-            hand.give(job);
+            hand.send(job);
             return Ok(());
         }
         drop(stack);
-        let palm = Palm { job: Some(job), sleeps: false, sent_home: false };
-        let hand = Arc::new(Hand { palm: Mutex::new(palm), given: Condvar::new() });
+        let palm = Mailbox { job: Some(job), sleeps: false, shutdown: false };
+        let hand = Arc::new(Worker { mailbox: Mutex::new(palm), given: Condvar::new() });
         let (work, waiting, mine) = (self.work, Arc::clone(&self.waiting), Arc::clone(&hand));
-        let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || life(work, &waiting, &mine));
+        let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || worker_loop(work, &waiting, &mine));
         match started {
             Ok(_) => Ok(()),
             Err(error) => match hand.take() {
@@ -80,15 +80,15 @@ impl<'scope, 'env: 'scope, J: Send + 'scope> Workers<'scope, 'env, J> {
     }
 
     /// Sends all that wait home. Those that work go home when they have finished.
-    pub fn dismiss(&self) {
+    pub fn shutdown(&self) {
         for hand in lock(&self.waiting.stack).take().into_iter().flatten() {
-            hand.send_home();
+            hand.shutdown();
         }
     }
 }
 
 /// The life of a thread: a job, and another as long as there are any.
-fn life<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Hand<J>>) {
+fn worker_loop<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Worker<J>>) {
     while let Some(job) = mine.take() {
         // A bug costs one connection. What the job owned is given back while its stack unwinds.
         if catch_unwind(AssertUnwindSafe(|| work(job))).is_err() {
@@ -110,9 +110,9 @@ fn life<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Han
     }
 }
 
-impl<J> Hand<J> {
-    fn give(&self, job: J) {
-        let mut palm = lock(&self.palm);
+impl<J> Worker<J> {
+    fn send(&self, job: J) {
+        let mut palm = lock(&self.mailbox);
         palm.job = Some(job);
         let sleeps = palm.sleeps;
         drop(palm);
@@ -121,8 +121,8 @@ impl<J> Hand<J> {
         }
     }
 
-    fn send_home(&self) {
-        lock(&self.palm).sent_home = true;
+    fn shutdown(&self) {
+        lock(&self.mailbox).shutdown = true;
         self.given.notify_one();
     }
 
@@ -131,13 +131,13 @@ impl<J> Hand<J> {
     fn wait(&self) -> bool {
         for _ in 0..LOOKS {
             thread::yield_now();
-            if lock(&self.palm).job.is_some() {
+            if lock(&self.mailbox).job.is_some() {
                 return true;
             }
         }
-        let mut palm = lock(&self.palm);
+        let mut palm = lock(&self.mailbox);
         // Whoever sent us home while we looked found nobody asleep to wake.
-        if palm.job.is_some() || palm.sent_home {
+        if palm.job.is_some() || palm.shutdown {
             return palm.job.is_some();
         }
         palm.sleeps = true;
@@ -147,7 +147,7 @@ impl<J> Hand<J> {
     }
 
     fn take(&self) -> Option<J> {
-        lock(&self.palm).job.take()
+        lock(&self.mailbox).job.take()
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
             assert!(job != 3, "job 3 panics");
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work);
+            let workers = ThreadPool::new(scope, &work);
             let mut threads = HashSet::new();
             for job in 0..50 {
                 assert!(workers.hand_over(job).is_ok());
@@ -183,7 +183,7 @@ mod tests {
                 }
             }
             assert_eq!(threads.len(), 1, "one after the other, one thread is enough");
-            workers.dismiss();
+            workers.shutdown();
         });
     }
 
@@ -194,19 +194,19 @@ mod tests {
             barrier.wait();
         };
         thread::scope(|scope| {
-            let workers = Workers::new(scope, &work);
+            let workers = ThreadPool::new(scope, &work);
             for job in 0..8 {
                 assert!(workers.hand_over(job).is_ok());
             }
-            workers.dismiss();
+            workers.shutdown();
         });
     }
 
     #[test]
     fn who_is_sent_home_before_it_sleeps_does_not_sleep() {
-        let hand: Hand<u32> =
-            Hand { palm: Mutex::new(Palm { job: None, sleeps: false, sent_home: false }), given: Condvar::new() };
-        hand.send_home();
+        let hand: Worker<u32> =
+            Worker { mailbox: Mutex::new(Mailbox { job: None, sleeps: false, shutdown: false }), given: Condvar::new() };
+        hand.shutdown();
         let began = std::time::Instant::now();
         assert!(!hand.wait());
         assert!(began.elapsed() < WAIT, "it would have slept so long");

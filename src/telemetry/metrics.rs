@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::http::status::StatusCode;
-use crate::server::close_reason::Ended;
+use crate::server::close_reason::CloseReason;
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::prometheus::Process;
 
@@ -27,8 +27,8 @@ pub(crate) const BOUNDS_MICROS: [u64; 18] = [
 pub struct Metrics {
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
-    /// By [`Ended::index`].
-    pub(crate) ended: [AtomicU64; Ended::LABELS.len()],
+    /// By [`CloseReason::index`].
+    pub(crate) ended: [AtomicU64; CloseReason::LABELS.len()],
     /// By class of status.
     pub(crate) requests: [AtomicU64; CLASSES.len()],
     pub(crate) durations: [AtomicU64; BOUNDS_MICROS.len() + 1],
@@ -77,7 +77,7 @@ impl Metrics {
 
     /// Begins to count what happens on a connection that is served.
     pub fn connection(&self) -> ConnectionMetrics<'_> {
-        ConnectionMetrics { metrics: self, moved: (0, 0), end: Ended::Panicked.index() }
+        ConnectionMetrics { metrics: self, moved: (0, 0), end: CloseReason::HandlerPanicked.index() }
     }
 }
 
@@ -101,20 +101,20 @@ impl ConnectionMetrics<'_> {
     /// Counts an exchange that took so long, after which the connection ends for that reason, if at all.
     // Not inlined: see `conn::serve` on the depth of the stack.
     #[inline(never)]
-    pub fn exchange(&self, status: StatusCode, fate: Option<&Ended>, took: Duration) {
+    pub fn exchange(&self, status: StatusCode, fate: Option<&CloseReason>, took: Duration) {
         let class = usize::from(status.as_u16() / 100).checked_sub(2).and_then(|class| self.metrics.requests.get(class));
         let bucket = BOUNDS_MICROS.iter().position(|bound| took <= Duration::from_micros(*bound)).unwrap_or(BOUNDS_MICROS.len());
         for count in class.into_iter().chain(self.metrics.durations.get(bucket)) {
             add(count, 1);
         }
         add(&self.metrics.duration_nanos, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        if let Some(Ended::Malformed(_)) = fate {
+        if let Some(CloseReason::Malformed(_)) = fate {
             add(&self.metrics.malformed, 1);
         }
     }
 
     /// Sets the reason that is counted when the connection ends.
-    pub fn set_close_reason(&mut self, ended: &Ended) {
+    pub fn set_close_reason(&mut self, ended: &CloseReason) {
         self.end = ended.index();
     }
 }
@@ -151,17 +151,17 @@ mod tests {
         metrics.refused();
         let (mut first, second, third) = (metrics.connection(), metrics.connection(), metrics.connection());
         first.exchange(StatusCode::NOT_MODIFIED, None, Duration::from_micros(25));
-        second.exchange(StatusCode::OK, Some(&Ended::AsAsked), Duration::from_nanos(25_001));
+        second.exchange(StatusCode::OK, Some(&CloseReason::ConnectionClose), Duration::from_nanos(25_001));
         second.exchange(StatusCode::OK, None, Duration::from_secs(60));
         third.exchange(
             StatusCode::BAD_REQUEST,
-            Some(&Ended::Malformed(ParseError::ChunkEnd)),
+            Some(&CloseReason::Malformed(ParseError::ChunkEnd)),
             Duration::from_nanos(60_000_000_001),
         );
         third.exchange(StatusCode::CONTINUE, None, Duration::ZERO);
         first.moved(7, 100);
         first.moved(7, 101);
-        first.set_close_reason(&Ended::Evicted);
+        first.set_close_reason(&CloseReason::Evicted);
         drop(first);
         drop(second);
         let text = metrics.write(5);

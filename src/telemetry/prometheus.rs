@@ -6,7 +6,7 @@
 use std::fmt::{Display, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::server::close_reason::Ended;
+use crate::server::close_reason::CloseReason;
 use crate::telemetry::metrics::{BOUNDS_MICROS, CLASSES, Metrics, load};
 
 /// The media type of the text.
@@ -43,7 +43,7 @@ impl Metrics {
     fn write_connections(&self, out: &mut Text) {
         // The ends first: what ends in between was accepted before, so that no number of live connections is negative.
         let counts = self.ended.iter().chain([&self.refused]).map(load);
-        let ended: Vec<(&str, u64)> = Ended::LABELS.into_iter().chain(["refused"]).zip(counts).collect();
+        let ended: Vec<(&str, u64)> = CloseReason::LABELS.into_iter().chain(["refused"]).zip(counts).collect();
         let accepted = load(&self.accepted);
         let live = accepted.saturating_sub(ended.iter().map(|(_, count)| count).sum());
         let help = "Connections that are being served, or wait for their next request.";
