@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use threadbare::cli::Cli;
-use threadbare::cli::banner::{Welcome, printable};
-use threadbare::cli::output_options::Talk;
+use threadbare::cli::banner::{Banner, printable};
+use threadbare::cli::output_options::OutputOptions;
 use threadbare::cli::{browser, health_check, interfaces, qr, startup_warnings};
 use threadbare::config::Bind;
 use threadbare::files::Site;
@@ -61,13 +61,13 @@ fn run(cli: &Cli) -> Result<(), String> {
     // Before the first listener: as PID 1 a signal without a handler would be ignored.
     let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
-    let auth = cli.guests.passwords().read()?;
+    let auth = cli.access.passwords().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     let listeners = match Listeners::from_env().map_err(|unfit| unfit.to_string())? {
         Some(listeners) => {
             // Whoever opened them has decided who can reach us.
             config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
-            config.hosts = cli.guests.hosts(&config.bind);
+            config.hosts = cli.access.hosts(&config.bind);
             listeners
         }
         None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|cannot| cannot_listen(&cannot))?,
@@ -75,44 +75,44 @@ fn run(cli: &Cli) -> Result<(), String> {
     let capacity = limits::detect(config.limits.connections_max);
     let (listening, paths): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
-    let machine = if everywhere { interfaces::addresses() } else { Vec::new() };
-    let welcome = Welcome {
+    let machine = if everywhere { interfaces::local_addresses() } else { Vec::new() };
+    let welcome = Banner {
         served: site.shown_path(),
         listening: &listening,
         paths: &paths,
         machine: &machine,
         ink: Color::of(&io::stdout()),
     };
-    let browser = welcome.for_this_machine().filter(|_| cli.talk.open).map(browser::ask);
-    let access_log = cli.talk.access_log().open(config.sandbox)?;
+    let browser = welcome.local_url().filter(|_| cli.output.open).map(browser::open_browser);
+    let access_log = cli.output.access_log().open(config.sandbox)?;
     let notify = SdNotify::from_environment();
-    let process = cli.talk.metrics.then(Process::open);
+    let process = cli.output.metrics.then(Process::open);
     // All is open that has to be, and there is no thread yet that would keep its rights.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
     let confined = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
         .map_err(|why| format!("cannot do --sandbox=require: {why}; --sandbox=auto goes on without"))?;
     let no_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogQueue::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(no_log)?;
-    logging::start(cli.talk.verbosity(), log.clone());
+    logging::start(cli.output.verbosity(), log.clone());
     // The default hook writes to stderr itself, and would wait there for whoever does not read it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     // Whoever reads that we serve may ask us to stop.
     stop.enable_graceful();
-    announce(&welcome, &cli.talk);
+    announce(&welcome, &cli.output);
     if let Some(asked) = browser {
-        asked.look_after();
+        asked.reap();
     }
     if let Some(limit) = capacity.limited_by {
         log::info!("at most {} connections, because of {limit}", capacity.connections_max);
     }
-    if let Some(advice) = cli.talk.advice() {
+    if let Some(advice) = cli.output.advice() {
         log::warn!("{advice}");
     }
-    let access_log = access_log.start(cli.talk.log_format(), &log).map_err(no_log)?;
-    let explain = cli.talk.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
+    let access_log = access_log.start(cli.output.log_format(), &log).map_err(no_log)?;
+    let explain = cli.output.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
     let metrics = process.map(|process| Metrics::new(process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
-    for warning in startup_warnings::of(&app, &confined, !cli.guests.auth.is_empty()) {
+    for warning in startup_warnings::startup_warnings(&app, &confined, !cli.access.auth.is_empty()) {
         log::log!(warning.level, "{}", warning.text);
     }
     let cut = |stopped| {
@@ -151,10 +151,10 @@ fn write_last_lines(app: &AppState, log: &LogQueue) {
 }
 
 /// Says where we are, on standard output.
-fn announce(welcome: &Welcome<'_>, talk: &Talk) {
+fn announce(welcome: &Banner<'_>, talk: &OutputOptions) {
     let mut text = welcome.lines();
     if talk.qr {
-        match welcome.for_others().and_then(|url| qr::lines(&url, welcome.ink)) {
+        match welcome.lan_url().and_then(|url| qr::lines(&url, welcome.ink)) {
             Some(code) => text.push_str(&format!("\n{code}")),
             None => log::warn!("--qr: this machine has no address that others could use"),
         }

@@ -39,7 +39,7 @@ fn allocations(app: &AppState, request: &str, requests: usize) -> usize {
 #[test]
 fn a_kept_file_is_sent_without_allocating() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/site");
-    let cli = Cli::from_words(["threadbare", "--quiet", root]).unwrap();
+    let cli = Cli::try_parse_from(["threadbare", "--quiet", root]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
     let mut app = AppState::new(config, site, None);

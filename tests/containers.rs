@@ -77,7 +77,7 @@ fn each_variable_is_an_option_of_ours() {
         all.extend_from_slice(more);
         let words = words(&all);
         assert!(words.len() > more.len() + 1);
-        assert!(Cli::from_words(&words).is_ok(), "{words:?}");
+        assert!(Cli::try_parse_from(&words).is_ok(), "{words:?}");
     }
 }
 
@@ -105,7 +105,7 @@ fn the_image_is_the_program_and_nothing_else() {
     let health = lines(&text).find(|line| line.starts_with("HEALTHCHECK ")).unwrap();
     let command: Vec<String> = serde_json::from_str(health.split_once(" CMD ").unwrap().1).expect("a list, too");
     assert_eq!(command, ["/threadbare", "--check-health"]);
-    assert!(Cli::from_words(&command).is_ok());
+    assert!(Cli::try_parse_from(&command).is_ok());
     let port = after(&text, "EXPOSE ");
     assert!(variables(&text).contains(&("THREADBARE_PORT".to_owned(), port.to_owned())), "{port}");
 }

@@ -40,7 +40,7 @@ impl Write for Sink {
 
 /// What is told of a connection on which these bytes come.
 fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
-    let cli = Cli::from_words(["threadbare", "--quiet", site.root().to_str().unwrap()]).unwrap();
+    let cli = Cli::try_parse_from(["threadbare", "--quiet", site.root().to_str().unwrap()]).unwrap();
     let config = cli.config();
     let opened = Site::open(&config).unwrap();
     let sink = Sink::default();

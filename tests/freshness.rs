@@ -27,7 +27,7 @@ fn app(root: &Path) -> AppState {
 }
 
 fn app_with(root: &Path, option: &str) -> AppState {
-    let cli = Cli::from_words(["threadbare", option, root.to_str().unwrap()]).unwrap();
+    let cli = Cli::try_parse_from(["threadbare", option, root.to_str().unwrap()]).unwrap();
     let config = cli.config();
     let site = Site::open(&config).unwrap();
     AppState::new(config, site, None)

@@ -104,7 +104,7 @@ fn the_variables_that_come_with_the_package_are_ours() {
         let (name, value) = example.split_once('=').unwrap();
         let option = format!("--{}", name.to_lowercase().replace('_', "-"));
         let words = if option == "--root" { vec!["threadbare", value] } else { vec!["threadbare", &option, value] };
-        assert!(threadbare::cli::Cli::from_words(words).is_ok(), "{example}");
+        assert!(threadbare::cli::Cli::try_parse_from(words).is_ok(), "{example}");
     }
 }
 

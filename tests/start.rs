@@ -30,7 +30,7 @@ fn in_the_network_each_address_has_a_line() {
     process.end();
     lines.extend(std::iter::from_fn(|| process.stdout_line()));
     let listeners = lines.iter().take_while(|line| line.starts_with("serving ")).count();
-    let machine = threadbare::cli::interfaces::addresses();
+    let machine = threadbare::cli::interfaces::local_addresses();
     let has_ipv6 = lines.iter().any(|line| line.contains("http://[::]:"));
     let machine: Vec<_> = machine.iter().filter(|address| has_ipv6 || address.is_ipv4()).collect();
     for (line, address) in lines[listeners..].iter().zip(&machine) {

@@ -50,7 +50,7 @@ fn served(options: &[&str]) -> Served {
     let site = TestSite::new();
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare"].iter().chain(options).map(ToString::to_string).chain([root]);
-    let config = Cli::from_words(words).unwrap().config();
+    let config = Cli::try_parse_from(words).unwrap().config();
     let opened = Site::open(&config).unwrap();
     Served { _site: site, app: AppState::new(config, opened, None) }
 }

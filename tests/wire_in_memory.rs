@@ -51,8 +51,8 @@ fn every_case_in_three_deliveries() {
 fn app(site: &TestSite, case: &Case) -> AppState {
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
-    let cli = Cli::from_words(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    let (config, auth) = (cli.config(), cli.guests.passwords().read().unwrap());
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let (config, auth) = (cli.config(), cli.access.passwords().read().unwrap());
     let site = Site::open(&config).unwrap();
     AppState::new(config, site, auth)
 }

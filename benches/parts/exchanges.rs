@@ -67,7 +67,7 @@ impl Folder {
 
     fn app(&self) -> AppState {
         let words = ["threadbare".to_owned(), self.0.to_str().unwrap().to_owned()];
-        let config = Cli::from_words(words).unwrap().config();
+        let config = Cli::try_parse_from(words).unwrap().config();
         let site = Site::open(&config).unwrap();
         AppState::new(config, site, None)
     }

@@ -12,7 +12,7 @@ use crate::http::target::Authority;
 /// Who may see the site.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Who gets in")]
-pub struct Guests {
+pub struct AccessOptions {
     /// Answer to this name too, where else only localhost and addresses do; * is any; may be given more than once
     #[arg(long, value_name = "NAME", value_parser = host_name, env = "THREADBARE_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
@@ -49,7 +49,7 @@ fn auth_entry(text: &str) -> Result<String, &'static str> {
     Auth::new([text]).map(|_| text.to_owned()).map_err(|(_, why)| why)
 }
 
-impl Guests {
+impl AccessOptions {
     /// By which names we are asked on these addresses. Where others can reach us, they do so by names that we do not know.
     pub fn hosts(&self, bind: &Bind) -> AllowedHosts {
         let any = self.allow_host.iter().any(|name| name == "*");

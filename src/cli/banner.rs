@@ -12,7 +12,7 @@ use crate::telemetry::color::Color;
 const URL_STYLE: &str = "1;36";
 
 /// What there is to say.
-pub struct Welcome<'a> {
+pub struct Banner<'a> {
     /// What is served.
     pub served: &'a Path,
     /// Where we listen.
@@ -25,7 +25,7 @@ pub struct Welcome<'a> {
     pub ink: Color,
 }
 
-impl Welcome<'_> {
+impl Banner<'_> {
     /// All lines but the code.
     pub fn lines(&self) -> String {
         let mut out = String::new();
@@ -36,14 +36,14 @@ impl Welcome<'_> {
         for path in self.paths {
             out.push_str(&format!("serving {served} at {}\n", self.ink.style(URL_STYLE, &format!("unix:{}", printable(path)))));
         }
-        for address in self.elsewhere() {
+        for address in self.lan_addresses() {
             out.push_str(&format!("  in the network: {}\n", self.ink.style(URL_STYLE, &url(address))));
         }
         out
     }
 
     /// What the addresses stand for that mean all of the machine's.
-    fn elsewhere(&self) -> impl Iterator<Item = SocketAddr> {
+    fn lan_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         let everywhere = self.listening.iter().filter(|address| address.ip().is_unspecified());
         everywhere.flat_map(|everywhere| {
             let same_kind = self.machine.iter().filter(|address| address.is_ipv4() == everywhere.is_ipv4());
@@ -52,13 +52,13 @@ impl Welcome<'_> {
     }
 
     /// The address that somebody else should use.
-    pub fn for_others(&self) -> Option<String> {
+    pub fn lan_url(&self) -> Option<String> {
         let ours = self.listening.iter().filter(|address| !address.ip().is_unspecified() && !address.ip().is_loopback());
-        ours.copied().chain(self.elsewhere()).next().map(url)
+        ours.copied().chain(self.lan_addresses()).next().map(url)
     }
 
     /// The address that whoever sits at this machine should use.
-    pub fn for_this_machine(&self) -> Option<String> {
+    pub fn local_url(&self) -> Option<String> {
         let first = self.listening.first()?;
         let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let is_localhost = first.ip().is_unspecified() || here.contains(&first.ip());
@@ -116,10 +116,10 @@ mod tests {
             (&["0.0.0.0:80"], &[], "serving /srv at http://0.0.0.0:80/\n", None, "http://localhost:80/"),
         ] {
             let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
-            let welcome = Welcome { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Color::Plain };
+            let welcome = Banner { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Color::Plain };
             assert_eq!(welcome.lines(), lines);
-            assert_eq!(welcome.for_others().as_deref(), others, "{lines}");
-            assert_eq!(welcome.for_this_machine().as_deref(), Some(this_machine), "{lines}");
+            assert_eq!(welcome.lan_url().as_deref(), others, "{lines}");
+            assert_eq!(welcome.local_url().as_deref(), Some(this_machine), "{lines}");
         }
     }
 }

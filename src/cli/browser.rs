@@ -17,13 +17,13 @@ const OPENER: (&str, &[&str]) = ("cmd", &["/c", "start", ""]);
 const OPENER: (&str, &[&str]) = ("xdg-open", &[]);
 
 /// A browser that was asked for a page, or why it could not be.
-pub struct Asked {
+pub struct OpenedBrowser {
     url: String,
     outcome: io::Result<Child>,
 }
 
 /// Asks for a page.
-pub fn ask(url: String) -> Asked {
+pub fn open_browser(url: String) -> OpenedBrowser {
     let (program, first) = OPENER;
     let mut command = Command::new(program);
     command.args(first).arg(&url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -31,13 +31,13 @@ pub fn ask(url: String) -> Asked {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let outcome = command.spawn();
-    Asked { url, outcome }
+    OpenedBrowser { url, outcome }
 }
 
-impl Asked {
+impl OpenedBrowser {
     /// Says in the log if it came to nothing. That is never more than a pity.
-    pub fn look_after(self) {
-        let Asked { url, outcome } = self;
+    pub fn reap(self) {
+        let OpenedBrowser { url, outcome } = self;
         let (program, _) = OPENER;
         let result = outcome.and_then(|mut child| {
             // It may run as long as the browser does, and must be waited for all the same, or it stays behind as a zombie. This thread

@@ -11,7 +11,7 @@ use crate::config::{Fallback, Hidden, Listing, Precompressed, Routes, Symlinks};
 /// What is served, and under which names.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What it serves")]
-pub struct Serve {
+pub struct FileOptions {
     /// The directory (or one file) to serve
     #[arg(value_name = "ROOT", default_value = ".", value_parser = OsStringValueParser::new().try_map(root), help_heading = Resettable::Reset, env = "THREADBARE_ROOT")]
     pub root: PathBuf,
@@ -57,7 +57,7 @@ fn root(word: OsString) -> Result<PathBuf, String> {
     }
 }
 
-impl Serve {
+impl FileOptions {
     /// What a directory without an index answers.
     pub fn listing(&self) -> Listing {
         if self.no_listing { Listing::NotFound } else { Listing::Shown }

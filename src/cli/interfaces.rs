@@ -9,7 +9,7 @@ use std::net::{IpAddr, UdpSocket};
 const ROUTES: [(&str, &str); 2] = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
 
 /// Returns the addresses of this machine that others may know: for IPv4 and IPv6 the one by which it reaches other networks, if any.
-pub fn addresses() -> Vec<IpAddr> {
+pub fn local_addresses() -> Vec<IpAddr> {
     let source = |(from, to): (&str, &str)| {
         let socket = UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn addresses_of_this_machine_are_bindable_and_ipv4_comes_first() {
-        let all = addresses();
+        let all = local_addresses();
         assert!(all.iter().all(|ip| !ip.is_loopback() && UdpSocket::bind((*ip, 0)).is_ok()), "{all:?}");
         assert!(all.is_sorted_by_key(IpAddr::is_ipv6) && all.len() <= 2, "{all:?}");
     }

@@ -18,7 +18,7 @@ const MEBIBYTES_MAX: u64 = 1024 * 1024;
 /// How much a client may ask of us.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct Bounds {
+pub struct LimitOptions {
     /// Live connections; the machine's own limits may lower it
     #[arg(long, value_name = "NUMBER", default_value_t = connections_default(), value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX), env = "THREADBARE_MAX_CONNECTIONS")]
     pub max_connections: u32,
@@ -49,7 +49,7 @@ fn connections_default() -> u32 {
     u32::try_from(Limits::default().connections_max).unwrap_or(u32::MAX)
 }
 
-impl Bounds {
+impl LimitOptions {
     /// The limits; those that have no flag are as by default.
     pub fn limits(&self) -> Limits {
         Limits {

@@ -10,14 +10,14 @@ use crate::config::Bind;
 /// Where the server listens.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where it listens")]
-pub struct Listen {
+pub struct ListenOptions {
     /// The port; 0 is any free one. The server never moves to another by itself
     #[arg(short, long, value_name = "PORT", default_value_t = 8000, env = "THREADBARE_PORT")]
     pub port: u16,
 
     /// An address to listen on, or unix:PATH for a socket in the file system; may be given more than once [default: 127.0.0.1 and ::1]
     #[arg(short, long, value_name = "ADDR", value_parser = place, env = "THREADBARE_BIND", value_delimiter = ',')]
-    pub bind: Vec<Place>,
+    pub bind: Vec<ListenArg>,
 
     /// Listen on all interfaces, IPv4 and IPv6
     #[arg(long, env = "THREADBARE_LAN")]
@@ -30,28 +30,28 @@ pub struct Listen {
 
 /// One value of `--bind`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListenArg {
     /// An address.
     Address(IpAddr),
     /// A path.
     Path(PathBuf),
 }
 
-fn place(text: &str) -> Result<Place, &'static str> {
+fn place(text: &str) -> Result<ListenArg, &'static str> {
     match text.strip_prefix("unix:") {
         Some("") => Err("write the path behind unix:"),
         Some(_) if cfg!(not(unix)) => Err("this system has no such sockets"),
-        Some(path) => Ok(Place::Path(path.into())),
-        None => text.parse().map(Place::Address).map_err(|_| "write an address, or unix:PATH"),
+        Some(path) => Ok(ListenArg::Path(path.into())),
+        None => text.parse().map(ListenArg::Address).map_err(|_| "write an address, or unix:PATH"),
     }
 }
 
-impl Listen {
+impl ListenOptions {
     /// The addresses to listen on.
     pub fn bind(&self) -> Bind {
-        let address = |place: &Place| match place {
-            Place::Address(address) => Some(*address),
-            Place::Path(_) => None,
+        let address = |place: &ListenArg| match place {
+            ListenArg::Address(address) => Some(*address),
+            ListenArg::Path(_) => None,
         };
         match &*self.bind {
             _ if self.lan => Bind::Everywhere,
@@ -62,15 +62,15 @@ impl Listen {
 
     /// The paths to listen at.
     pub fn sockets(&self) -> Vec<PathBuf> {
-        let path = |place: &Place| match place {
-            Place::Address(_) => None,
-            Place::Path(path) => Some(path.clone()),
+        let path = |place: &ListenArg| match place {
+            ListenArg::Address(_) => None,
+            ListenArg::Path(path) => Some(path.clone()),
         };
         self.bind.iter().filter_map(path).collect()
     }
 
     /// What no option by itself can know to be wrong.
-    pub fn contradiction(&self) -> Option<&'static str> {
+    pub fn conflict(&self) -> Option<&'static str> {
         if self.lan && !self.bind.is_empty() {
             return Some("'--lan' listens on all interfaces and '--bind' on some; give one of them");
         }

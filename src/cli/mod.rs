@@ -25,13 +25,13 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::Config;
-use access_options::Guests;
-use file_options::Serve;
-use limit_options::Bounds;
-use listen_options::Listen;
-use output_options::Talk;
-use proxy_options::BehindProxies;
-use response_options::Answers;
+use access_options::AccessOptions;
+use file_options::FileOptions;
+use limit_options::LimitOptions;
+use listen_options::ListenOptions;
+use output_options::OutputOptions;
+use proxy_options::ProxyOptions;
+use response_options::ResponseOptions;
 
 /// What was typed. [`Cli::config`] says what it means.
 #[derive(Debug, Parser)]
@@ -39,32 +39,32 @@ use response_options::Answers;
 pub struct Cli {
     /// What is served.
     #[command(flatten)]
-    pub serve: Serve,
+    pub files: FileOptions,
     /// How it answers.
     #[command(flatten)]
-    pub answers: Answers,
+    pub responses: ResponseOptions,
     /// Where it listens.
     #[command(flatten)]
-    pub listen: Listen,
+    pub listen: ListenOptions,
     /// Who gets in.
     #[command(flatten)]
-    pub guests: Guests,
+    pub access: AccessOptions,
     /// Who stands before us.
     #[command(flatten)]
-    pub proxies: BehindProxies,
+    pub proxies: ProxyOptions,
     /// Limits.
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub limits: LimitOptions,
     /// What it says.
     #[command(flatten)]
-    pub talk: Talk,
+    pub output: OutputOptions,
 }
 
 impl Cli {
     /// Reads the command line and the variables of this process. Ends it where they ask for help, or are wrong: then with the first line of
     /// what clap says, and exit code 2.
     pub fn from_process() -> Cli {
-        Cli::from_words(env::args_os()).unwrap_or_else(|error| {
+        Cli::try_parse_from(env::args_os()).unwrap_or_else(|error| {
             if !error.use_stderr() {
                 error.exit()
             }
@@ -78,19 +78,19 @@ impl Cli {
     ///
     /// # Errors
     /// What is wrong with it, or the help that it asks for.
-    pub fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
+    pub fn try_parse_from<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
         command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)?.checked())
     }
 
     /// What no option by itself can know to be wrong.
     fn checked(self) -> Result<Cli, clap::Error> {
         // Sockets that were handed over may be anywhere.
-        if self.talk.qr && self.listen.bind().is_loopback() && env::var_os("LISTEN_FDS").is_none() {
+        if self.output.qr && self.listen.bind().is_loopback() && env::var_os("LISTEN_FDS").is_none() {
             let why =
                 "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
             return Err(command().error(ErrorKind::ArgumentConflict, why));
         }
-        match self.answers.contradiction().or(self.listen.contradiction()) {
+        match self.responses.conflict().or(self.listen.conflict()) {
             None => Ok(self),
             Some(why) => Err(command().error(ErrorKind::ArgumentConflict, why)),
         }
@@ -100,26 +100,26 @@ impl Cli {
     pub fn config(&self) -> Config {
         let bind = self.listen.bind();
         Config {
-            root: self.serve.root.clone(),
+            root: self.files.root.clone(),
             port: self.listen.port,
-            hosts: self.guests.hosts(&bind),
+            hosts: self.access.hosts(&bind),
             bind,
             sockets: self.listen.sockets(),
-            index: self.serve.index.clone(),
-            listing: self.serve.listing(),
-            hidden: self.serve.hidden(),
-            symlinks: self.serve.symlinks(),
-            sandbox: self.guests.sandbox(),
-            routes: self.serve.routes(),
-            precompressed: self.serve.precompressed(),
-            fallback: self.serve.fallback(),
-            typing: self.answers.typing(),
-            caching: self.answers.caching(self.guests.sharing()),
-            tagging: self.answers.tagging(),
-            common: self.answers.common(),
-            cors: self.answers.cors(),
+            index: self.files.index.clone(),
+            listing: self.files.listing(),
+            hidden: self.files.hidden(),
+            symlinks: self.files.symlinks(),
+            sandbox: self.access.sandbox(),
+            routes: self.files.routes(),
+            precompressed: self.files.precompressed(),
+            fallback: self.files.fallback(),
+            typing: self.responses.typing(),
+            caching: self.responses.caching(self.access.sharing()),
+            tagging: self.responses.tagging(),
+            common: self.responses.common(),
+            cors: self.responses.cors(),
             proxies: self.proxies.proxies(),
-            limits: self.bounds.limits(),
+            limits: self.limits.limits(),
         }
     }
 }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn words_and_meanings() {
-        let config = |words: &str| Cli::from_words(words.split(' ')).map(|cli| cli.config());
+        let config = |words: &str| Cli::try_parse_from(words.split(' ')).map(|cli| cli.config());
         assert_eq!(config("threadbare").unwrap().bind, Bind::Loopback);
         assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
         assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));

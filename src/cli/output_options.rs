@@ -11,7 +11,7 @@ use crate::telemetry::log_format::LogFormat;
 /// What the program says while it runs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What it says")]
-pub struct Talk {
+pub struct OutputOptions {
     /// Show a QR code of the address by which others reach this machine; goes with --lan, or with --bind
     #[arg(long, env = "THREADBARE_QR")]
     pub qr: bool,
@@ -54,7 +54,7 @@ pub enum LogFormatOption {
     Json,
 }
 
-impl Talk {
+impl OutputOptions {
     /// Where the access log goes. Where it is not wanted no file is made for it.
     pub fn access_log(&self) -> Destination {
         match &self.access_log {

@@ -11,7 +11,7 @@ use crate::http::forwarded::{IpNet, TrustedProxies};
 /// What a proxy or a balancer in front is to us.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Behind a proxy")]
-pub struct BehindProxies {
+pub struct ProxyOptions {
     /// Believe what a proxy at this address, in this network (10.0.0.0/8), or at a Unix socket (unix) says of its client, by Forwarded or X-Forwarded-For; may be given more than once
     #[arg(long, value_name = "ADDR", env = "THREADBARE_TRUST_PROXY", value_delimiter = ',')]
     pub trust_proxy: Vec<IpNet>,
@@ -25,7 +25,7 @@ pub struct BehindProxies {
     pub drain: u64,
 }
 
-impl BehindProxies {
+impl ProxyOptions {
     /// What they are to us.
     pub fn proxies(&self) -> ProxyConfig {
         let preface = if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None };

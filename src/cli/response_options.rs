@@ -21,7 +21,7 @@ const CACHE_CONTROL: &str = "cache-control";
 /// What the answers carry.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How it answers")]
-pub struct Answers {
+pub struct ResponseOptions {
     /// How long caches may use a file without asking whether it has changed; 0: they always ask
     #[arg(long, value_name = "SECONDS", value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_SECS_MAX), env = "THREADBARE_CACHE")]
     pub cache: Option<u32>,
@@ -91,7 +91,7 @@ fn charset(text: &str) -> Result<String, &'static str> {
     }
 }
 
-impl Answers {
+impl ResponseOptions {
     /// Of which media types files are.
     pub fn typing(&self) -> MimeTypes {
         // Of two types for one extension, the last one typed is meant.
@@ -119,7 +119,7 @@ impl Answers {
     }
 
     /// What cannot both be meant, or not by this build, if anything.
-    pub fn contradiction(&self) -> Option<&'static str> {
+    pub fn conflict(&self) -> Option<&'static str> {
         if !CAN_HASH && self.etag == Etag::Content {
             return Some("this build has no '--etag content'; build it with: cargo build --release --features content-tags");
         }

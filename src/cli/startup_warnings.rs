@@ -8,7 +8,7 @@ use crate::os::sandbox::SandboxStatus;
 
 /// One line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Advice {
+pub struct StartupWarning {
     /// How much it matters.
     pub level: Level,
     /// What it says, and the way out.
@@ -16,9 +16,9 @@ pub struct Advice {
 }
 
 /// Everything worth saying about this start.
-pub fn of(app: &AppState, confined: &SandboxStatus, has_password_in_sight: bool) -> Vec<Advice> {
+pub fn startup_warnings(app: &AppState, confined: &SandboxStatus, has_password_in_sight: bool) -> Vec<StartupWarning> {
     let mut all = Vec::new();
-    let mut say = |level, text: &str| all.push(Advice { level, text: text.to_owned() });
+    let mut say = |level, text: &str| all.push(StartupWarning { level, text: text.to_owned() });
     match confined {
         SandboxStatus::Active(text) => say(Level::Info, &format!("sandbox: {text}")),
         SandboxStatus::Disabled => say(Level::Info, "sandbox: off"),
