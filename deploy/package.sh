@@ -29,9 +29,9 @@ command -v cargo-deb >/dev/null || CARGO_TARGET_DIR=$made/cargo-deb cargo instal
 CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/threadbare\x1f--remap-path-prefix=%s=/cargo' "$PWD" "$home")
 export CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR=$made/build
 
-cargo build --locked --release --features content-tags --bin threadbare
+cargo build --locked --release --features content-hash --bin threadbare
 # The manual page, and completions for bash (threadbare.bash), zsh (_threadbare) and fish (threadbare.fish).
-cargo run --quiet --locked --features content-tags --example generate -- "$made"
+cargo run --quiet --locked --features content-hash --example generate -- "$made"
 gzip -fn9 "$made/threadbare.1"
 gzip -n9 <README.md >"$made/README.md.gz"
 gzip -n9 <CHANGELOG.md >"$made/changelog.gz"

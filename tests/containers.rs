@@ -50,7 +50,7 @@ fn words(variables: &[(String, String)]) -> Vec<String> {
         match &*name.trim_start_matches("THREADBARE_").to_lowercase().replace('_', "-") {
             "root" => words.push(value.clone()),
             // Understood by the build that is asked for there, and this may be another.
-            "etag" if value == "content" => assert!(read("Dockerfile").contains("--features content-tags")),
+            "etag" if value == "content" => assert!(read("Dockerfile").contains("--features content-hash")),
             flag if value == "1" => words.push(format!("--{flag}")),
             option => words.push(format!("--{option}={value}")),
         }

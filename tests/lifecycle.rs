@@ -291,11 +291,11 @@ fn a_thousand_requests_in_one_write_are_answered_in_order() {
 
 // ---- when it goes wrong inside ----
 
-#[cfg(all(feature = "trapdoors", target_os = "linux"))]
+#[cfg(all(feature = "test-routes", target_os = "linux"))]
 const PANICS: u32 = 10_000;
 
 #[test]
-#[cfg(all(feature = "trapdoors", target_os = "linux"))]
+#[cfg(all(feature = "test-routes", target_os = "linux"))]
 fn a_handler_that_panics_costs_one_answer_and_one_connection() {
     let (_scratch, process) = served(&["--quiet"]);
     let at_rest = process::descriptors(process.pid());

@@ -205,15 +205,15 @@ fn immutable() {
     assert_eq!(process.get("/a").field("Cache-Control"), Some("no-cache"));
 }
 
-#[cfg(not(feature = "content-tags"))]
+#[cfg(not(feature = "content-hash"))]
 fn etag() {
     let left = run(&["--etag", "content"]);
-    assert!(left.code == Some(2) && left.stderr.contains("--features content-tags"), "{left:?}");
+    assert!(left.code == Some(2) && left.stderr.contains("--features content-hash"), "{left:?}");
     assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
     assert!(serving(&["a"], &["--etag", "mtime"]).1.get("/a").field("Last-Modified").is_some());
 }
 
-#[cfg(feature = "content-tags")]
+#[cfg(feature = "content-hash")]
 fn etag() {
     use std::time::{Duration, SystemTime};
     let replica = |content: &str, age_secs: u64, by: &str| {

@@ -27,7 +27,7 @@ fn stopped(mut process: Process) -> Vec<String> {
 }
 
 #[test]
-#[cfg(all(feature = "trapdoors", target_os = "linux"))]
+#[cfg(all(feature = "test-routes", target_os = "linux"))]
 fn the_kernel_holds_us_to_reading_beneath_the_root() {
     let logs = Scratch::new();
     let file = logs.path().join("log");

@@ -28,7 +28,7 @@ fn main() {
         };
         write("head", head);
         write("exchange", &[b"\0", sent].concat());
-        write("log_line", head.split(|b| *b == b'\r').next().unwrap_or_default());
+        write("log_format", head.split(|b| *b == b'\r').next().unwrap_or_default());
         write("target", head.split(|b| *b == b' ').nth(1).unwrap_or_default());
         if head.to_ascii_lowercase().windows(7).any(|seven| seven == b"chunked") {
             write("chunked", &[b"\x07", content].concat());

@@ -31,7 +31,7 @@ pub struct ResponseOptions {
     pub immutable: Vec<Glob>,
 
     /// By what an ETag tells versions of a file apart: its length and time, or a hash of its content, for copies whose times differ
-    /// (only a build with --features content-tags can)
+    /// (only a build with --features content-hash can)
     #[arg(long, value_name = "BY", value_enum, default_value = "mtime", env = "THREADBARE_ETAG")]
     pub etag: Etag,
 
@@ -121,7 +121,7 @@ impl ResponseOptions {
     /// What cannot both be meant, or not by this build, if anything.
     pub fn conflict(&self) -> Option<&'static str> {
         if !CAN_HASH && self.etag == Etag::Content {
-            return Some("this build has no '--etag content'; build it with: cargo build --release --features content-tags");
+            return Some("this build has no '--etag content'; build it with: cargo build --release --features content-hash");
         }
         let is_any = |origin: &String| origin == "*";
         if self.cache.is_some() && self.typed_caching().next().is_some() {

@@ -23,10 +23,10 @@ const REMEMBERED_MAX: usize = 65_536;
 const READERS_MAX: usize = 16;
 
 /// Whether this build can: few need it.
-#[cfg(feature = "content-tags")]
+#[cfg(feature = "content-hash")]
 pub const CAN_HASH: bool = true;
 /// It cannot.
-#[cfg(not(feature = "content-tags"))]
+#[cfg(not(feature = "content-hash"))]
 pub const CAN_HASH: bool = false;
 
 /// What is known of versions of files.
@@ -78,7 +78,7 @@ impl ContentHashes {
 }
 
 /// The first 160 bits of the SHA-256 of so many bytes: nobody finds two files that share them.
-#[cfg(feature = "content-tags")]
+#[cfg(feature = "content-hash")]
 fn hash(file: &File, length: u64) -> Option<ContentHash> {
     use std::fmt::Write;
 
@@ -105,13 +105,13 @@ fn hash(file: &File, length: u64) -> Option<ContentHash> {
 }
 
 /// A build that cannot hash does not start with `--etag content`.
-#[cfg(not(feature = "content-tags"))]
+#[cfg(not(feature = "content-hash"))]
 fn hash(_: &File, _: u64) -> Option<ContentHash> {
     None
 }
 
 #[cfg(all(test, unix))]
-#[cfg(feature = "content-tags")]
+#[cfg(feature = "content-hash")]
 mod tests {
     use std::fs;
 

@@ -24,7 +24,7 @@ pub mod outcome;
 pub mod page;
 pub mod response_headers;
 pub mod static_file;
-#[cfg(feature = "trapdoors")]
+#[cfg(feature = "test-routes")]
 pub mod test_routes;
 
 use std::time::SystemTime;
@@ -163,7 +163,7 @@ pub const ROUTES: &[Route] = &[
         handler: builtin::favicon,
         help: "the same",
     },
-    #[cfg(feature = "trapdoors")]
+    #[cfg(feature = "test-routes")]
     Route {
         path: "/panic",
         methods: READ,
@@ -172,7 +172,7 @@ pub const ROUTES: &[Route] = &[
         handler: test_routes::panic,
         help: "panics, for tests",
     },
-    #[cfg(feature = "trapdoors")]
+    #[cfg(feature = "test-routes")]
     Route {
         path: "/escape",
         methods: READ,

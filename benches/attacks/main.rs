@@ -1,6 +1,6 @@
 //! How do other servers take what we are asked to withstand?
 //!
-//! `cargo bench --bench strangers` serves one awkward directory by each server that this machine has, sends all of them the same attacks,
+//! `cargo bench --bench attacks` serves one awkward directory by each server that this machine has, sends all of them the same attacks,
 //! and prints a table. Nothing in it is known beforehand: a cell says what came back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for people, not the server")]
 
