@@ -98,8 +98,6 @@ impl Cache {
 
     /// Reads an open file into memory, if it is small, and has not changed so lately that a next change could look the same. The file
     /// stands at its beginning, and there again where nothing comes of it.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn insert(&self, root: &Root, key: &[u8], open: &OpenedFile<'_>, now: SystemTime) -> Option<Arc<CachedFile>> {
         let OpenedFile { file, stamp, representation } = open;
         if stamp.length > FILE_BYTES_MAX || !stamp.is_stable(now) || self.shard_bytes_max == 0 {

@@ -42,8 +42,6 @@ pub struct ContentHashes {
 impl ContentHashes {
     /// The hash of an open file with that stamp; `None` if it is too large or cannot be read. The place where the next read begins does
     /// not move.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn of(&self, file: &File, stamp: &FileVersion) -> Option<ContentHash> {
         if stamp.length > FILE_BYTES_MAX {
             return None;

@@ -14,7 +14,7 @@ use log::{error, info, warn};
 
 use crate::config::Symlinks;
 use crate::files::open_error::sanitize_error;
-use crate::files::root::{self, Readable, Root};
+use crate::files::root::{Readable, Root};
 
 /// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.
 const RECHECK_TIME: Duration = Duration::from_millis(500);
@@ -93,9 +93,7 @@ impl CurrentRoot {
     /// Looks at ROOT, and opens it anew where it does not name the open directory any more.
     fn recheck(&self) {
         let held = self.held();
-        if let (Ok(root), Ok(place)) = (&held, root::resolve(&self.path))
-            && root.is_at(&place)
-        {
+        if held.as_ref().is_ok_and(|root| root.is_at(&self.path)) {
             return;
         }
         let now = match Root::open(&self.path, self.symlinks) {

@@ -47,8 +47,6 @@ pub struct Directory {
 }
 
 /// Looks a path up. `codings` is `None` where there is one form of each file.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
     let root = match site.current.get() {
@@ -91,7 +89,6 @@ fn lookup_beneath(
 const MISSING_PAGE: &[u8] = b"404.html";
 
 /// Looks for the page that stands for what is missing, as it is.
-#[inline(never)]
 pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
     let Ok(root) = site.current.get() else { return Resource::NotFound };
     if root.single_file().is_some() {
@@ -101,7 +98,6 @@ pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
 }
 
 /// Looks for the page that an application begins with: the index of the root, or the one file that there is.
-#[inline(never)]
 pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     let Ok(root) = site.current.get() else { return Resource::NotFound };
     match root.single_file() {
@@ -151,8 +147,6 @@ fn open(
 }
 
 /// The same for what is not in memory, or has several forms.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn open_from_disk(
     site: &Site,
     root: &Root,
@@ -169,7 +163,6 @@ fn open_from_disk(
 
 /// The place of a directory that was asked for under the name of a file: links in its pages are relative to the slash. The path begins
 /// with one slash only, so it names no other host.
-#[inline(never)]
 fn with_slash(target: &RequestTarget<'_>) -> String {
     let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
     format!("{}/{query}", target.encoded_path())
@@ -191,7 +184,6 @@ fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings
 }
 
 /// What lies there may be an index: a file, or what keeps us from knowing.
-#[inline(never)]
 fn index_from_disk(
     site: &Site,
     root: &Root,
@@ -207,7 +199,6 @@ fn index_from_disk(
 }
 
 /// A path with a slash at its end, which has been cut off.
-#[inline(never)]
 fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     // The index first: most directories have one, and then one open is all it takes.
     if let Some(found) = index(site, root, path, codings, now) {
@@ -222,7 +213,6 @@ fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Accept
 }
 
 /// A directory without an index.
-#[inline(never)]
 fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
     if site.listing == Listing::NotFound {
         return Resource::NotFound;
@@ -237,7 +227,6 @@ fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
     }
 }
 
-#[inline(never)]
 fn open_error(error: io::Error) -> Resource {
     if error.kind() == io::ErrorKind::NotFound { Resource::NotFound } else { Resource::Error(error) }
 }

@@ -3,8 +3,6 @@
 use std::io;
 
 /// An error of opening or reading, as far as a client may know it: `NotFound` also for what leads out of the root.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn sanitize_error(error: io::Error) -> io::Error {
     use io::ErrorKind as K;
     match error.kind() {

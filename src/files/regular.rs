@@ -80,8 +80,6 @@ pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCoding
 }
 
 /// Looks for what is not in memory.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn unkept(site: &Site, root: &Root, path: &[u8], now: SystemTime) -> io::Result<Lies> {
     match root.open_beneath(path)? {
         Opened::File(file, stamp) => {
@@ -102,8 +100,6 @@ struct ServedPath<'a> {
 }
 
 /// The best form of a file for that client.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn chosen(site: &Site, root: &Root, path: &[u8], plain: FileForm, codings: &AcceptedCodings, now: SystemTime) -> Lies {
     for coding in codings.preferred.into_iter().flatten() {
         if let Some(form) = coded(site, root, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
@@ -139,7 +135,6 @@ fn is_of_version(coded: &FileVersion, plain: &FileVersion) -> bool {
 }
 
 /// A file that has just been opened; from memory, if it can be kept there.
-#[inline(never)]
 fn form(site: &Site, root: &Root, file: File, stamp: FileVersion, place: &ServedPath<'_>, now: SystemTime) -> FileForm {
     let found = describe(site, OpenFile { file, stamp }, place, now);
     let FoundFile { open: OpenFile { file, stamp }, representation } = &*found;
@@ -151,8 +146,6 @@ fn form(site: &Site, root: &Root, file: File, stamp: FileVersion, place: &Served
 }
 
 /// The same file, and what is said about it.
-// Not inlined: the file is read on a stack without this.
-#[inline(never)]
 fn describe(site: &Site, open: OpenFile, place: &ServedPath<'_>, now: SystemTime) -> Box<FoundFile> {
     let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
     let description = FileMetadata {

@@ -34,7 +34,7 @@ pub struct Root {
 
 /// Where ROOT leads: a directory, and the one file in it if ROOT is a file.
 #[derive(Debug)]
-pub struct Place {
+struct Place {
     directory: PathBuf,
     only: Option<PathBuf>,
 }
@@ -142,21 +142,28 @@ impl Root {
         Ok(root)
     }
 
-    /// Whether `place` is still the directory that is open, and the same file in it.
-    #[cfg(unix)]
-    pub fn is_at(&self, place: &Place) -> bool {
-        use rustix::fs::{fstat, stat};
-        let is_same_directory = match (fstat(&self.handle), stat(&place.directory)) {
-            (Ok(open), Ok(named)) => (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
-            _ => false,
-        };
-        is_same_directory && self.single_file.as_ref().map(|only| &only.beneath) == place.only.as_ref()
+    /// Returns whether `path` still leads to the directory that is open, or to the single file in it.
+    pub fn is_at(&self, path: &Path) -> bool {
+        match &self.single_file {
+            None => self.is_directory_at(path),
+            Some(file) => resolve(path)
+                .is_ok_and(|place| place.only.as_ref() == Some(&file.beneath) && self.is_directory_at(&place.directory)),
+        }
     }
 
-    /// Whether this is where a path leads. A directory that is open cannot be replaced there.
+    #[cfg(unix)]
+    fn is_directory_at(&self, path: &Path) -> bool {
+        use rustix::fs::{fstat, stat};
+        match (fstat(&self.handle), stat(path)) {
+            (Ok(open), Ok(named)) => named.st_nlink > 0 && (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
+            _ => false,
+        }
+    }
+
+    /// A directory that is open cannot be replaced, but a link that leads to it can.
     #[cfg(not(unix))]
-    pub fn is_at(&self, place: &Place) -> bool {
-        self.place == place.directory && self.only.as_ref().map(|only| &only.beneath) == place.only.as_ref()
+    fn is_directory_at(&self, path: &Path) -> bool {
+        std::fs::canonicalize(path).is_ok_and(|place| place == self.place)
     }
 
     /// What we must be able to read beneath.
@@ -318,7 +325,7 @@ impl Root {
 ///
 /// # Errors
 /// It does not exist, may not be read, or is neither a directory nor a regular file.
-pub fn resolve(path: &Path) -> io::Result<Place> {
+fn resolve(path: &Path) -> io::Result<Place> {
     let metadata = std::fs::metadata(path)?;
     let place = std::fs::canonicalize(path)?;
     match (place.parent(), place.file_name()) {
@@ -330,8 +337,6 @@ pub fn resolve(path: &Path) -> io::Result<Place> {
 }
 
 /// What has been opened, by what its handle says.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn opened(file: File, path: &[u8]) -> io::Result<Opened> {
     let metadata = file.metadata()?;
     if metadata.is_file() {

@@ -28,9 +28,7 @@ pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &FileVer
 }
 
 /// Whether what lies at that path is as it should be.
-// Not inlined: it holds the path with a NUL behind it, and twice of that would deepen the stack; see `conn::serve`.
 #[cfg(unix)]
-#[inline(never)]
 fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(&rustix::fs::Stat) -> bool) -> bool {
     use rustix::fs::{AtFlags, statat};
     let flags = match symlinks {

@@ -13,8 +13,6 @@ use crate::http::same_origin::{AskingSite, asking_site};
 use crate::http::status::StatusCode;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
-// None of these is inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let AllowedHosts::Local { extra: also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
@@ -26,7 +24,6 @@ pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
 }
 
 /// The answer to a stranger (RFC 9110 §15.5.2); `None` if everybody may come in, or this one.
-#[inline(never)]
 pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
     match app.auth.as_ref()?.verify(request.head.headers.get_unique(name::AUTHORIZATION)) {
         AuthResult::Ok => None,
@@ -42,7 +39,6 @@ pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
 }
 
 /// The answer to a page of another site; `None` if it is one of our own, or no page.
-#[inline(never)]
 pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
     let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
     other.then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not ask for this"))

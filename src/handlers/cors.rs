@@ -14,7 +14,6 @@ use crate::http::status::StatusCode;
 ///
 /// It comes before passwords are asked for, since browsers ask without any. It says nothing that depends on what there is: whether the
 /// real request finds something, that one is told.
-#[inline(never)]
 pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Response> {
     let headers = &request.head.headers;
     let preflight = Preflight::from_request(request.head.method, headers)?;
@@ -31,7 +30,6 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
 }
 
 /// The same answer, which says whether the page that asks may read it.
-#[inline(never)]
 pub fn add_cors_headers(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
     match cors.origins.permission(&request.head.headers) {
         // Every answer says so.

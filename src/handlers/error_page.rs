@@ -17,7 +17,6 @@ use crate::http::status::StatusCode;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.
-#[inline(never)]
 pub fn missing(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
     if accept::accepts(&request.head.headers, "text/html") {
         match error_document_404(&app.site, now) {
@@ -44,7 +43,6 @@ fn custom_404(representation: &Representation, source: FileSource) -> Response {
 
 /// The answer to a head that could be read and says what it must not: a person may have typed it. It is kept by no cache, so it need not
 /// say what it depends on.
-#[inline(never)]
 pub fn malformed(what: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(what);
     match accept::negotiate(headers, &[Format::Text, Format::Html]) {
@@ -58,8 +56,6 @@ pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
     if response.status.as_u16() < 400 { response } else { dress(response, headers) }
 }
 
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn dress(response: Response, headers: &Headers<'_>) -> Response {
     let Some(why) = response.reason else { return response };
     match accept::negotiate(headers, &[Format::Text, Format::Html]) {

@@ -16,8 +16,6 @@ use crate::http::accept::{self, Format};
 use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a directory.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn answer(directory: Directory, request: &Request<'_>) -> Response {
     match answer_to(directory, request) {
         Ok(response) => response.header("Cache-Control", "no-cache").header("Vary", "Accept"),

@@ -213,8 +213,6 @@ impl Response {
     }
 
     /// A short plain text: the status, and why.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn text(status: StatusCode, why: &'static str) -> Response {
         let text = format!("{} {}: {why}\n", status.as_u16(), status.phrase());
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
@@ -227,8 +225,6 @@ impl Response {
     }
 
     /// The answer to a failure to open or read something of ours. It says nothing about where or what.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn from_io_error(error: &io::Error) -> Response {
         use io::ErrorKind as K;
         match error.kind() {

@@ -190,8 +190,6 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
 }
 
 /// The same answer, as it is for who asks.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
     let response = error_page::render_error(response, &request.head.headers);
     match &app.config.cors {
@@ -208,15 +206,12 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
     let codings = app.config.precompressed.codings(&request.head.headers);
     let reads = matches!(request.head.method, Method::Get | Method::Head);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
-        // What is asked for most often is answered on a shallow stack.
         Resource::Kept(kept) if reads => static_file::answer_kept(kept, request).outcome(Outcome::FileCached),
         found => answer_found(found, request, app, now),
     }
 }
 
 /// The answer to a request for which nothing is looked up; `None` to all others.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn early_response(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     if let Some(refusal) = access::check_host(request, app) {
         return Some(refusal.outcome(Outcome::WrongHost));
@@ -232,7 +227,6 @@ fn early_response(request: &mut Request<'_>, app: &AppState, now: SystemTime) ->
 }
 
 /// The answer to a preflight of a page that may read the site; `None` if it is none.
-#[inline(never)]
 fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
     // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
@@ -241,8 +235,6 @@ fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
 }
 
 /// Answers a request for what its path means.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn answer_found(found: Resource, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     match found {
         Resource::Kept(kept) => {
@@ -280,7 +272,6 @@ fn answer_found(found: Resource, request: &mut Request<'_>, app: &AppState, now:
 }
 
 /// The page that an application begins with, for whoever goes to an address of it; `None` if nobody does, or there is no such page.
-#[inline(never)]
 fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let headers = &request.head.headers;
     if app.config.fallback == Fallback::None || !is_navigation_request(request.head.method, headers, request.target.path()) {
@@ -299,7 +290,6 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
 }
 
 /// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
-#[inline(never)]
 fn unauthorized_or_public(refusal: Response, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     match find_route(request, app) {
         Some(route)
@@ -312,7 +302,6 @@ fn unauthorized_or_public(refusal: Response, request: &mut Request<'_>, app: &Ap
     }
 }
 
-#[inline(never)]
 fn answer_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Response {
     if route.access == Access::SameOrigin
         && let Some(refusal) = access::check_same_origin(request)

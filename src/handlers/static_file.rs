@@ -17,8 +17,6 @@ use crate::http::range::{self, ByteRange, RangeSet};
 use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a file that has been opened.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn answer(found: FoundFile, request: &Request<'_>) -> Response {
     match wanted(&found.representation, request) {
         Selection::Full => {
@@ -46,7 +44,6 @@ pub fn answer_kept(kept: Arc<CachedFile>, request: &Request<'_>) -> Response {
 }
 
 /// Answers where a file lies, but in no form that the client accepts.
-#[inline(never)]
 pub fn answer_unacceptable() -> Response {
     Response::text(StatusCode::NOT_ACCEPTABLE, "this comes in none of the codings that are accepted (RFC 9110 §15.5.7)")
         .header("Vary", "Accept-Encoding")
@@ -109,7 +106,6 @@ fn whole(fields: ResponseHeaders, source: FileSource, length: u64) -> Response {
 }
 
 /// Answers what is asked for less often than the whole.
-#[inline(never)]
 fn answer_other(wanted: Selection, representation: &Representation, source: FileSource) -> Response {
     match wanted {
         Selection::Full => whole(representation.headers_200(), source, representation.length),

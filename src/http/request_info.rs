@@ -20,8 +20,6 @@ pub struct RequestInfo<'a> {
 ///
 /// # Errors
 /// The first rule that is broken, and where.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn validate<'a>(head: &RequestHead<'a>) -> Result<RequestInfo<'a>, LocatedError> {
     let target = RequestTarget::parse(head)?;
     let fault = |what: ParseError| what.with_offset(framing::error_offset(head, what));

@@ -84,7 +84,6 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
 }
 
 impl<'a, S: Transport> Connection<'a, S> {
-    #[inline(never)]
     fn begin(stream: S, peer: PeerAddr, app: &'a AppState, slot: &'a ConnState) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
         let visit = app.metrics.as_ref().map(Metrics::connection);
@@ -118,7 +117,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// One request and its answer.
-    #[inline(never)]
     fn serve_request(&mut self) -> Next {
         match self.receive_head() {
             Ok(head_bytes) => self.dispatch(head_bytes),
@@ -129,7 +127,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Waits for a complete head; its length in bytes.
-    #[inline(never)]
     fn receive_head(&mut self) -> Result<usize, RequestError> {
         let limits = &self.app.config.limits;
         let evicted = |_| RequestError::Ended(CloseReason::Evicted);
@@ -215,7 +212,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Lets a route answer the request, and leaves the connection where the next one begins, if there can be one.
-    #[inline(never)]
     fn handle_request(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
         let bytes = self.read_buffer.bytes();
         let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::CutShort))?;
@@ -246,7 +242,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Sends an answer, and makes the inbox ready for the next request.
-    #[inline(never)]
     fn send_response(&mut self, head_bytes: usize, began: Instant) -> Next {
         let Exchange { response, close_reason: fate, body_bytes_used: used, read_ahead: surplus } =
             std::mem::replace(&mut self.outcome, Exchange::none());
@@ -285,7 +280,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Shows the byte that broke the message.
-    #[inline(never)]
     fn explain_fault(&self, fault: LocatedError) {
         if let Some(explain) = &self.app.explain {
             explain.parse_error(self.read_buffer.bytes(), fault);
@@ -293,21 +287,18 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Answers a head that was begun and not finished in time.
-    #[inline(never)]
     fn reject_timeout(&mut self) -> Next {
         let response = Response::text(StatusCode::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
         self.reject(response, self.parser.method(), CloseReason::HeadTimeout)
     }
 
     /// Answers what is no head, in a line: what its fields say cannot be relied on.
-    #[inline(never)]
     fn reject_malformed(&mut self, fault: LocatedError) -> Next {
         self.explain_fault(fault);
         self.reject(Response::malformed(fault.error), self.parser.method(), CloseReason::Malformed(fault.error))
     }
 
     /// Answers a head that could be read and says what it must not, as its client reads answers.
-    #[inline(never)]
     fn reject_invalid(&mut self, what: ParseError) -> Next {
         let head = self.parser.head(self.read_buffer.bytes());
         let response = head.map_or_else(|| Response::malformed(what), |head| error_page::malformed(what, &head.headers));
@@ -316,7 +307,6 @@ impl<'a, S: Transport> Connection<'a, S> {
 
     /// Answers what is no proper request, and ends the connection: where the next message begins cannot be known. The method
     /// matters even then, if it could be read: what answers HEAD has no content.
-    #[inline(never)]
     fn reject(&mut self, response: Response, method: Option<Method>, ended: CloseReason) -> Next {
         let began = Instant::now();
         let plan = response_framing::plan(&response, method, Version::Http11, KeepAlive::No);
@@ -347,7 +337,6 @@ impl<'a, S: Transport> Connection<'a, S> {
     }
 
     /// Ends the connection so that the client gets to read our last answer: whatever is still buffered is written first.
-    #[inline(never)]
     fn close(&mut self, ended: &CloseReason) {
         let limits = &self.app.config.limits;
         if !ended.is_lost() && self.write_buffer.flush(&mut self.stream).is_err() {

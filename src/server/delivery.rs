@@ -139,7 +139,6 @@ impl SendResult {
         }
     }
 
-    #[inline(never)]
     fn log(&self, log: &AccessLog, asked: &LogContext<'_>, trusted: &TrustedProxies, date: &HttpDate) {
         let SendResult { status, bytes, .. } = *self;
         let headers = asked.head.map_or_else(|| Headers::new(&[], &[]), |head| head.headers);

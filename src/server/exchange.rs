@@ -85,8 +85,6 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// The connection was evicted while content was awaited.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn handle_with_body<S: Transport>(
         &self,
         stream: &mut DeadlineStream<S>,
@@ -107,7 +105,6 @@ impl Asking<'_> {
     }
 
     /// Lets a route answer. A handler that panics costs one 500 and one connection.
-    #[inline(never)]
     fn route(&self, content: &mut dyn RequestBody, outcome: &mut Exchange) {
         let Asking { app, from, head, understood, notes } = *self;
         let mut request =
@@ -124,7 +121,6 @@ impl Asking<'_> {
 
 /// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
 /// connection ends.
-#[inline(never)]
 fn replace(response: &mut Response, broken: BodyError, headers: &Headers<'_>) -> CloseReason {
     match broken {
         BodyError::Malformed(what) => {

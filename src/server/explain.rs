@@ -95,7 +95,6 @@ impl Explain {
     }
 
     /// How much is sent was decided, by the conditions and ranges of the request if it has any.
-    #[inline(never)]
     pub fn decisions(&self, notes: DecisionTrace) {
         let notes = notes.into_list();
         if notes.is_empty() {
@@ -109,7 +108,6 @@ impl Explain {
     }
 
     /// An answer was made, and this is the head that is sent before its content.
-    #[inline(never)]
     pub fn response(&self, response: &Response, head: &[u8]) {
         let mut page = Page::titled(self.ink, "the answer");
         match response.outcome {
@@ -141,7 +139,6 @@ impl Explain {
     }
 
     /// What comes after the answer; `None` is another request.
-    #[inline(never)]
     pub fn connection(&self, plan: ResponseFraming, ended: Option<&CloseReason>) {
         let mut page = Page { ink: self.ink, text: String::new() };
         page.says("then", &crate::server::explain_connection::sentence(plan, ended));

@@ -21,8 +21,6 @@ use crate::server::proxy_protocol::{ProxyHeader, ProxyHeaderError, ProxyHeaderPr
 ///
 /// # Errors
 /// Why it must end.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 pub fn read_proxy_header<S: Transport>(
     stream: &mut DeadlineStream<S>,
     inbox: &mut ReadBuffer,

@@ -151,8 +151,6 @@ fn source_slice<S: Transport>(
 }
 
 /// Sends a part of a file.
-// Not inlined: see `conn::serve` on the depth of the stack.
-#[inline(never)]
 fn file_slice<S: Transport>(
     outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,

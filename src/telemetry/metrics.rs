@@ -99,8 +99,6 @@ impl ConnectionMetrics<'_> {
     }
 
     /// Counts an exchange that took so long, after which the connection ends for that reason, if at all.
-    // Not inlined: see `conn::serve` on the depth of the stack.
-    #[inline(never)]
     pub fn exchange(&self, status: StatusCode, fate: Option<&CloseReason>, took: Duration) {
         let class = usize::from(status.as_u16() / 100).checked_sub(2).and_then(|class| self.metrics.requests.get(class));
         let bucket = BOUNDS_MICROS.iter().position(|bound| took <= Duration::from_micros(*bound)).unwrap_or(BOUNDS_MICROS.len());
