@@ -16,7 +16,7 @@ use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use threadbare::cli;
-use threadbare::cli::help_tables::{EXIT_CODES, VARIABLES, VARIABLES_NOTES, limits, routes};
+use threadbare::cli::{EXIT_CODES, VARIABLES, VARIABLES_NOTES, limits, routes};
 use threadbare::http::date::HttpDate;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -99,7 +99,7 @@ fn while_it_drains_newcomers_are_served_and_health_says_no() {
     let checked = run(&["--check-health", "--port", process.address.rsplit(':').next().unwrap()]);
     assert_eq!(checked.code, Some(1), "{}", checked.stdout);
     assert!(
-        checked.stderr.starts_with("threadbare: not well: HTTP/1.1 503 Service Unavailable (127.0.0.1:"),
+        checked.stderr.starts_with("threadbare: unhealthy: HTTP/1.1 503 Service Unavailable (127.0.0.1:"),
         "{}",
         checked.stderr
     );
@@ -182,7 +182,7 @@ fn a_request_that_never_ends_is_cut() {
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
     let log = process.log_lines();
-    assert!(log.iter().any(|line| line.contains("1 connections are cut")), "{log:?}");
+    assert!(log.iter().any(|line| line.contains("closing 1 connection")), "{log:?}");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_log_that_guests_can_read_is_warned_of() {
         process.signal(Signal::TERM);
         process.wait(PATIENCE);
         let log = process.log_lines();
-        assert_eq!(log.iter().any(|line| line.contains("lies in the directory that is served")), warned, "{log:#?}");
+        assert_eq!(log.iter().any(|line| line.contains("beneath the served directory")), warned, "{log:#?}");
     }
 }
 
@@ -246,7 +246,7 @@ fn a_full_disk_is_said_once_and_costs_no_request() {
 
 #[test]
 fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
-    let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "127.0.0.1", "--head-timeout", "1"]);
+    let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "127.0.0.1", "--header-timeout", "1"]);
     for (sent, end, says) in [
         (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], false, "no header of the PROXY protocol: it does not begin like one"),
         (b"PROXY TCP4 1.2.3.4", true, "the connection ended within it"),

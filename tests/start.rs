@@ -22,6 +22,7 @@ fn in_the_network_each_address_has_a_line() {
     scratch.file("ten.txt", "0123456789");
     let process = Process::of(command(&["--lan", "--qr"], &scratch), Log::Read);
     assert!(process.ready.starts_with("serving "), "{}", process.ready);
+    assert!(process.ready.contains(" at http://localhost:"), "{}", process.ready);
     let port = process.address.rsplit(':').next().unwrap().to_owned();
     let mut client = process::Client::connect(&format!("127.0.0.1:{port}"));
     client.send(b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -30,11 +31,12 @@ fn in_the_network_each_address_has_a_line() {
     process.end();
     lines.extend(std::iter::from_fn(|| process.stdout_line()));
     let listeners = lines.iter().take_while(|line| line.starts_with("serving ")).count();
-    let machine = threadbare::cli::interfaces::local_addresses();
-    let has_ipv6 = lines.iter().any(|line| line.contains("http://[::]:"));
+    let machine = threadbare::cli::banner::lan_addresses();
+    assert_eq!(listeners, 1, "{lines:#?}");
+    let has_ipv6 = lines.iter().any(|line| line.contains("network: http://["));
     let machine: Vec<_> = machine.iter().filter(|address| has_ipv6 || address.is_ipv4()).collect();
     for (line, address) in lines[listeners..].iter().zip(&machine) {
-        let url = line.strip_prefix("  in the network: http://").and_then(|url| url.strip_suffix(&format!(":{port}/")));
+        let url = line.strip_prefix("  on the network: http://").and_then(|url| url.strip_suffix(&format!(":{port}/")));
         assert_eq!(url.unwrap().trim_matches(['[', ']']), address.to_string(), "{lines:#?}");
     }
     let below = &lines[listeners + machine.len()..];
@@ -95,7 +97,7 @@ fn without_a_browser_it_serves_all_the_same() {
     scratch.file("ten.txt", "0123456789");
     for (path, says) in [
         (opener(&scratch, "#!/bin/sh\nexit 3\n"), "xdg-open could not open a browser"),
-        ("/nowhere".into(), "cannot open a browser: xdg-open"),
+        ("/nowhere".into(), "cannot start xdg-open"),
     ] {
         let mut command = command(&["--open"], &scratch);
         command.env("PATH", path);

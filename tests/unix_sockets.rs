@@ -91,7 +91,7 @@ fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
     assert!(ask(&path, "/ten.txt", "evil.example").starts_with("HTTP/1.1 421 "), "whoever comes is of this machine");
     // The port that is not listened on is nobody's.
     let checked = run(&["--check-health", "--bind", &bind]);
-    assert_eq!((checked.code, checked.stdout), (Some(0), format!("well: HTTP/1.1 200 OK ({bind})\n")), "{}", checked.stderr);
+    assert_eq!((checked.code, checked.stdout), (Some(0), format!("healthy: HTTP/1.1 200 OK ({bind})\n")), "{}", checked.stderr);
     server.signal(Signal::TERM);
     let (log, code) = server.left();
     assert_eq!(code, Some(0), "{log}");
@@ -104,7 +104,7 @@ fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
 fn it_is_removed_also_where_the_process_is_cut_short() {
     for (grace, signals, code) in [("0", 1, 0), ("60", 2, 130)] {
         let (scratch, path, bind) = site();
-        let words = ["--bind", &bind, "--grace", grace, "--sandbox", "auto"];
+        let words = ["--bind", &bind, "--shutdown-timeout", grace, "--sandbox", "auto"];
         let mut server = Local::start(&words, &scratch.path().join("site"), 1);
         let mut client = UnixStream::connect(&path).unwrap();
         client.write_all(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").unwrap();
@@ -165,10 +165,10 @@ fn whatever_else_is_there_stays() {
     let missing = format!("unix:{}/missing/socket", scratch.path().display());
     let long = format!("unix:/{}", "x".repeat(200));
     for (bind, says) in [
-        (&bind, "somebody listens there already"),
+        (&bind, "another server listens there"),
         (&missing, "check the path"),
         (&long, "check the path"),
-        (&format!("unix:{root}/ten.txt"), "no socket"),
+        (&format!("unix:{root}/ten.txt"), "not a socket"),
     ] {
         let left = run(&["--bind", bind, root]);
         assert_eq!((left.code, left.stdout.as_str(), left.stderr.lines().count()), (Some(1), "", 1), "{left:?}");

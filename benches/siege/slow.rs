@@ -23,7 +23,7 @@ const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-
 /// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
 fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, Victim) {
     let timeout = HEAD_TIMEOUT_SECONDS.to_string();
-    let victim = Victim::start(&["--max-connections", "512", "--head-timeout", &timeout]);
+    let victim = Victim::start(&["--max-connections", "512", "--header-timeout", &timeout]);
     let slow = scale.of(1000).max(600);
     let mut crowd = Crowd::new(victim.address, opening);
     crowd.grow(slow).unwrap();
@@ -52,7 +52,7 @@ fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, V
 /// Far below the cap nobody is evicted: only the deadline ends them.
 fn longest_life(opening: &[u8], limit: Duration) -> f64 {
     let timeout = HEAD_TIMEOUT_SECONDS.to_string();
-    let victim = Victim::start(&["--head-timeout", &timeout]);
+    let victim = Victim::start(&["--header-timeout", &timeout]);
     let mut crowd = Crowd::new(victim.address, opening);
     crowd.grow(200).unwrap();
     let deadline = Instant::now() + limit;

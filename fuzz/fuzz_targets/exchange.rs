@@ -19,7 +19,7 @@ use threadbare_fuzz::{choice, read_as_1_1};
 thread_local! {
     static APP: LazyCell<AppState> = LazyCell::new(|| {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/site");
-        let config = Cli::from_words(["threadbare".to_owned(), root.to_owned()]).expect("plain words").config();
+        let config = Cli::try_parse_from(["threadbare".to_owned(), root.to_owned()]).expect("plain words").config();
         let site = Site::open(&config).expect("the site of the cases");
         AppState::new(config, site, None)
     });

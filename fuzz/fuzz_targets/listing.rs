@@ -31,7 +31,7 @@ thread_local! {
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("d")).expect("a directory to list");
         let words = ["threadbare".into(), "--hidden".into(), root.to_str().expect("a plain path").to_owned()];
-        let site = Site::open(&Cli::from_words(words).expect("plain words").config()).expect("it is there");
+        let site = Site::open(&Cli::try_parse_from(words).expect("plain words").config()).expect("it is there");
         (root.join("d"), site)
     });
 }

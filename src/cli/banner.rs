@@ -1,79 +1,190 @@
-//! What does whoever starts the program see first?
+//! What is printed when the server is ready: its URL, the URLs for other devices, a QR code.
 //!
-//! One line for each listener, whose last word is the URL: scripts read these. Then what a person needs who sits at another machine:
-//! the addresses by which it can be reached from there, and a QR code of the first.
+//! The last word of each line is a URL, so that scripts can read it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
+use log::warn;
+use qrcodegen::{QrCode, QrCodeEcc};
+
+use crate::config::Bind;
 use crate::telemetry::color::Color;
 
-/// How addresses look: bold, since they are what is looked for.
+/// Bold cyan (ECMA-48 §8.3.117).
 const URL_STYLE: &str = "1;36";
+/// Black on bright white.
+const QR_STYLE: &str = "30;107";
+/// The margin of a QR code, in modules (ISO/IEC 18004 §9.1).
+const QR_MARGIN: i32 = 4;
 
-/// What there is to say.
+/// An unspecified address to send from, and a documentation address (RFC 5737, RFC 3849) to send to.
+const ROUTES: [(&str, &str); 2] = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+
+/// What the server serves, and where it listens.
 pub struct Banner<'a> {
-    /// What is served.
+    /// The directory or file that is served.
     pub served: &'a Path,
-    /// Where we listen.
+    /// What `--bind` and `--lan` ask for.
+    pub bind: &'a Bind,
+    /// The addresses that are bound.
     pub listening: &'a [SocketAddr],
-    /// And at which paths.
-    pub paths: &'a [PathBuf],
-    /// The addresses of the machine that others may know, the best first.
-    pub machine: &'a [IpAddr],
-    /// Whether it may be coloured.
-    pub ink: Color,
+    /// The paths of the Unix sockets that are bound.
+    pub sockets: &'a [PathBuf],
+    /// The addresses of this machine that other devices can use.
+    pub lan_addresses: &'a [IpAddr],
+    /// Whether standard output may be coloured.
+    pub color: Color,
 }
 
 impl Banner<'_> {
-    /// All lines but the code.
+    /// Returns all lines but the QR code: one for this machine, or one for each address that was chosen, then those for other devices.
     pub fn lines(&self) -> String {
         let mut out = String::new();
         let served = printable(self.served);
-        for address in self.listening {
-            out.push_str(&format!("serving {served} at {}\n", self.ink.style(URL_STYLE, &url(*address))));
+        let mut add = |start: &str, url: &str| out.push_str(&format!("{start} {}\n", self.color.style(URL_STYLE, url)));
+        let serving = format!("serving {served} at");
+        match self.bind {
+            Bind::Loopback | Bind::Everywhere => {
+                self.listening.first().iter().for_each(|address| add(&serving, &localhost(address.port())))
+            }
+            Bind::Addresses(_) => self.listening.iter().for_each(|address| add(&serving, &url(*address))),
         }
-        for path in self.paths {
-            out.push_str(&format!("serving {served} at {}\n", self.ink.style(URL_STYLE, &format!("unix:{}", printable(path)))));
+        for path in self.sockets {
+            add(&serving, &format!("unix:{}", printable(path)));
         }
-        for address in self.lan_addresses() {
-            out.push_str(&format!("  in the network: {}\n", self.ink.style(URL_STYLE, &url(address))));
+        for address in self.lan() {
+            add("  on the network:", &url(address));
         }
         out
     }
 
-    /// What the addresses stand for that mean all of the machine's.
-    fn lan_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        let everywhere = self.listening.iter().filter(|address| address.ip().is_unspecified());
-        everywhere.flat_map(|everywhere| {
-            let same_kind = self.machine.iter().filter(|address| address.is_ipv4() == everywhere.is_ipv4());
-            same_kind.map(|address| SocketAddr::new(*address, everywhere.port()))
+    /// Returns the addresses for other devices behind each wildcard address.
+    fn lan(&self) -> impl Iterator<Item = SocketAddr> {
+        let wildcards = self.listening.iter().filter(|address| address.ip().is_unspecified());
+        wildcards.flat_map(|wildcard| {
+            let same_family = self.lan_addresses.iter().filter(|address| address.is_ipv4() == wildcard.is_ipv4());
+            same_family.map(|address| SocketAddr::new(*address, wildcard.port()))
         })
     }
 
-    /// The address that somebody else should use.
+    /// Returns the first URL for other devices.
     pub fn lan_url(&self) -> Option<String> {
-        let ours = self.listening.iter().filter(|address| !address.ip().is_unspecified() && !address.ip().is_loopback());
-        ours.copied().chain(self.lan_addresses()).next().map(url)
+        let chosen = self.listening.iter().filter(|address| !address.ip().is_unspecified() && !address.ip().is_loopback());
+        chosen.copied().chain(self.lan()).next().map(url)
     }
 
-    /// The address that whoever sits at this machine should use.
+    /// Returns the URL for this machine.
     pub fn local_url(&self) -> Option<String> {
-        let first = self.listening.first()?;
-        let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        let is_localhost = first.ip().is_unspecified() || here.contains(&first.ip());
-        Some(if is_localhost { format!("http://localhost:{}/", first.port()) } else { url(*first) })
+        self.listening.first().map(|address| match self.bind {
+            Bind::Loopback | Bind::Everywhere => localhost(address.port()),
+            Bind::Addresses(_) => url(*address),
+        })
+    }
+
+    /// Prints the lines, and the QR code if it is wanted. Nothing may be reading standard output.
+    pub fn print(&self, with_qr: bool) {
+        let mut text = self.lines();
+        if with_qr {
+            match self.lan_url().and_then(|url| qr_code(&url, self.color)) {
+                Some(code) => text.push_str(&format!("\n{code}")),
+                None => warn!("--qr: this machine has no address that other devices could use"),
+            }
+        }
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }
 
-fn url(address: SocketAddr) -> String {
-    format!("http://{address}/")
+fn localhost(port: u16) -> String {
+    format!("http://localhost:{port}/")
 }
 
-/// A path on one line, whatever bytes are in it.
+/// Returns a URL. A wildcard address can be connected to as `localhost`.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { localhost(address.port()) } else { format!("http://{address}/") }
+}
+
+/// Returns a path on one line, whatever characters it has.
 pub fn printable(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
+}
+
+/// Returns the addresses of this machine that other devices can use: for IPv4 and IPv6, the one that a UDP socket would send from.
+/// Connecting it sends nothing.
+pub fn lan_addresses() -> Vec<IpAddr> {
+    let source = |(from, to): (&str, &str)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
+    };
+    // A link-local address needs the name of an interface.
+    let is_link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    ROUTES.into_iter().filter_map(source).filter(|ip| !ip.is_loopback() && !ip.is_unspecified() && !is_link_local(ip)).collect()
+}
+
+/// Returns the QR code of a text, a line for two rows of modules, since a character is about twice as high as wide. `None` if the text is
+/// too long.
+///
+/// With colours it is black on white. Without, the light modules are drawn, since most terminals are dark; phones read both.
+fn qr_code(text: &str, color: Color) -> Option<String> {
+    let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
+    let range = -QR_MARGIN..code.size() + QR_MARGIN;
+    let mut out = String::new();
+    for y in range.clone().step_by(2) {
+        let line: String = range.clone().map(|x| half_blocks(code.get_module(x, y), code.get_module(x, y + 1), color)).collect();
+        out.push_str(&color.style(QR_STYLE, &line));
+        out.push('\n');
+    }
+    Some(out)
+}
+
+/// Returns the character for two modules, one above the other.
+fn half_blocks(above_is_dark: bool, below_is_dark: bool, color: Color) -> char {
+    let is_drawn = |is_dark| is_dark == (color == Color::Coloured);
+    match (is_drawn(above_is_dark), is_drawn(below_is_dark)) {
+        (true, true) => '\u{2588}',
+        (true, false) => '\u{2580}',
+        (false, true) => '\u{2584}',
+        (false, false) => ' ',
+    }
+}
+
+/// The program that opens a URL, and its first arguments.
+#[cfg(target_os = "macos")]
+const OPENER: (&str, &[&str]) = ("open", &[]);
+#[cfg(windows)]
+const OPENER: (&str, &[&str]) = ("cmd", &["/c", "start", ""]);
+#[cfg(not(any(target_os = "macos", windows)))]
+const OPENER: (&str, &[&str]) = ("xdg-open", &[]);
+
+/// Starts the browser. The sandbox forbids it later.
+pub fn open_browser(url: &str) -> io::Result<Child> {
+    let (program, first) = OPENER;
+    let mut command = Command::new(program);
+    command.args(first).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // In a group of its own, so that Ctrl-C does not end the browser.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn()
+}
+
+/// Logs a failure to start the browser, now or later. A thread waits for the child, which would stay behind as a zombie otherwise.
+pub fn reap_browser(started: io::Result<Child>) {
+    let (program, _) = OPENER;
+    let result = started.and_then(|mut child| {
+        std::thread::Builder::new().name("browser".into()).spawn(move || match child.wait() {
+            Ok(status) if status.success() => {}
+            Ok(status) => warn!("{program} could not open a browser ({status}); open the URL yourself"),
+            Err(error) => warn!("cannot wait for {program}: {error}"),
+        })
+    });
+    if let Err(error) = result {
+        warn!("cannot start {program}: {error}; open the URL yourself");
+    }
 }
 
 #[cfg(test)]
@@ -81,45 +192,86 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_told_what() {
-        let all: Vec<IpAddr> = ["192.168.1.5", "10.0.0.1", "fd00::5"].map(|address| address.parse().unwrap()).into();
-        for (listening, machine, lines, others, this_machine) in [
+    fn lines_and_urls() {
+        let all: Vec<IpAddr> = ["192.168.1.5", "fd00::5"].map(|address| address.parse().unwrap()).into();
+        let chosen = Bind::Addresses(Vec::new());
+        for (bind, listening, lan, lines, lan_url, local_url) in [
             (
+                &Bind::Loopback,
                 &["127.0.0.1:80", "[::1]:80"][..],
                 &*all,
-                "serving /srv at http://127.0.0.1:80/\nserving /srv at http://[::1]:80/\n",
+                "serving /srv at http://localhost:80/\n",
                 None,
                 "http://localhost:80/",
             ),
             (
+                &Bind::Everywhere,
                 &["0.0.0.0:80", "[::]:80"],
                 &all,
-                "serving /srv at http://0.0.0.0:80/\nserving /srv at http://[::]:80/\n  in the network: http://192.168.1.5:80/\n  \
-                 in the network: http://10.0.0.1:80/\n  in the network: http://[fd00::5]:80/\n",
+                "serving /srv at http://localhost:80/\n  on the network: http://192.168.1.5:80/\n  on the network: http://[fd00::5]:80/\n",
                 Some("http://192.168.1.5:80/"),
                 "http://localhost:80/",
             ),
             (
+                &chosen,
                 &["[::]:8000"],
                 &all,
-                "serving /srv at http://[::]:8000/\n  in the network: http://[fd00::5]:8000/\n",
+                "serving /srv at http://localhost:8000/\n  on the network: http://[fd00::5]:8000/\n",
                 Some("http://[fd00::5]:8000/"),
                 "http://localhost:8000/",
             ),
             (
+                &chosen,
                 &["127.0.0.2:80", "10.0.0.1:80"],
                 &all,
                 "serving /srv at http://127.0.0.2:80/\nserving /srv at http://10.0.0.1:80/\n",
                 Some("http://10.0.0.1:80/"),
                 "http://127.0.0.2:80/",
             ),
-            (&["0.0.0.0:80"], &[], "serving /srv at http://0.0.0.0:80/\n", None, "http://localhost:80/"),
+            (&Bind::Everywhere, &["0.0.0.0:80"], &[], "serving /srv at http://localhost:80/\n", None, "http://localhost:80/"),
         ] {
             let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
-            let welcome = Banner { served: Path::new("/srv"), listening: &listening, paths: &[], machine, ink: Color::Plain };
-            assert_eq!(welcome.lines(), lines);
-            assert_eq!(welcome.lan_url().as_deref(), others, "{lines}");
-            assert_eq!(welcome.local_url().as_deref(), Some(this_machine), "{lines}");
+            let served = Path::new("/srv");
+            let banner = Banner { served, bind, listening: &listening, sockets: &[], lan_addresses: lan, color: Color::Plain };
+            assert_eq!(banner.lines(), lines);
+            assert_eq!(banner.lan_url().as_deref(), lan_url, "{lines}");
+            assert_eq!(banner.local_url().as_deref(), Some(local_url), "{lines}");
         }
+    }
+
+    #[test]
+    fn lan_addresses_can_be_bound_and_ipv4_comes_first() {
+        let all = lan_addresses();
+        assert!(all.iter().all(|ip| !ip.is_loopback() && UdpSocket::bind((*ip, 0)).is_ok()), "{all:?}");
+        assert!(all.is_sorted_by_key(IpAddr::is_ipv6) && all.len() <= 2, "{all:?}");
+    }
+
+    /// Whether each module is dark, read back from what was drawn.
+    fn modules(drawn: &str, ink: Color) -> Vec<Vec<bool>> {
+        let mut rows = Vec::new();
+        for line in drawn.lines() {
+            let line = line.trim_start_matches("\x1b[30;107m").trim_end_matches("\x1b[0m");
+            let is_set = |set: [char; 2]| line.chars().map(|char| set.contains(&char) == (ink == Color::Coloured)).collect();
+            rows.push(is_set(['\u{2588}', '\u{2580}']));
+            rows.push(is_set(['\u{2588}', '\u{2584}']));
+        }
+        rows
+    }
+
+    #[test]
+    fn qr_code_reads_back_as_its_modules() {
+        let text = "http://192.168.1.5:8000/";
+        let code = QrCode::encode_text(text, QrCodeEcc::Low).unwrap();
+        for ink in [Color::Coloured, Color::Plain] {
+            let rows = modules(&qr_code(text, ink).unwrap(), ink);
+            let width = usize::try_from(code.size() + 2 * QR_MARGIN).unwrap();
+            assert!(rows.len() == width + width % 2 && rows.iter().all(|row| row.len() == width), "a square, or a row more");
+            for (y, row) in (-QR_MARGIN..).zip(&rows) {
+                for (x, is_dark) in (-QR_MARGIN..).zip(row) {
+                    assert_eq!(*is_dark, code.get_module(x, y), "{x} {y} {ink:?}");
+                }
+            }
+        }
+        assert_eq!(qr_code(&"x".repeat(3000), Color::Plain), None, "more than a code can hold");
     }
 }

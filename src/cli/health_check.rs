@@ -1,7 +1,6 @@
-//! Is the server that these options start well?
+//! `--check-health`: asks the server that runs with the same options for `/health`.
 //!
-//! A container without a shell has nothing else to ask by: its health check is the program itself, with the same variables, so that port
-//! and address cannot differ. It asks as a balancer would, for `/health`.
+//! The health check of a container without a shell is the program itself, with the same variables, so that port and address cannot differ.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,48 +11,45 @@ use crate::net::deadline::DeadlineStream;
 use crate::net::socket::Socket;
 use crate::server::listener::ListenAddr;
 
-/// How long to wait for a connection, and how long for the answer. A server that is well needs milliseconds, and who runs the check gives
-/// up after a few seconds anyway.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time to wait for a connection, and for the response. Container managers give up after a few seconds.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is read of an answer: its first line, which ours ends long before that.
-const ANSWER_BYTES_MAX: usize = 256;
+/// The longest status line that is read.
+const STATUS_LINE_BYTES_MAX: usize = 256;
 
-/// To any of our names: `localhost` is always one.
+/// `localhost` is accepted as Host by every configuration.
 const REQUEST: &[u8] =
     b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: threadbare-check-health\r\nConnection: close\r\n\r\n";
 
-/// What a balancer sends that asks for itself (PROXY protocol, version 1): its client is unknown.
-const FOR_ITSELF: &[u8] = b"PROXY UNKNOWN\r\n";
+/// The PROXY header of a load balancer's own health check (version 1).
+const PROXY_UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 
-/// Asks the server of that configuration; the first line of its answer, and where it came from. A server without a route `/health` is well
-/// if it says so: what counts is that it answers, and not by an error of its own.
+/// Returns the status line of the response and the address that sent it. A server without the route `/health` is healthy, since it responds.
 ///
 /// # Errors
-/// Nobody listens, nobody answers, or the answer is a server error (5xx), as while it drains; in one line.
+/// Nothing listens, nothing responds, or the response is a server error (5xx), as while draining; in one line.
 pub fn check(config: &Config) -> Result<String, String> {
     let mut failed = String::new();
     for place in places(config) {
         let shown = show(&place);
         match ask(&place, config.proxies.preface) {
-            Ok(answer) if is_well(&answer) => return Ok(format!("well: {answer} ({shown})")),
-            Ok(answer) => return Err(format!("not well: {answer} ({shown})")),
-            // Of the two addresses of the loopback this machine may have one.
-            Err(error) if failed.is_empty() => failed = format!("not well: nothing answers at {shown} ({error})"),
+            Ok(answer) if is_healthy(&answer) => return Ok(format!("healthy: {answer} ({shown})")),
+            Ok(answer) => return Err(format!("unhealthy: {answer} ({shown})")),
+            // A machine may have only one of the two loopback addresses.
+            Err(error) if failed.is_empty() => failed = format!("unhealthy: no response from {shown} ({error})"),
             Err(_) => {}
         }
     }
     Err(failed)
 }
 
-/// Where it can be reached from this machine, the likeliest first.
+/// Returns where the server can be reached from this machine.
 fn places(config: &Config) -> Vec<ListenAddr> {
     let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     let addresses = match &config.bind {
         Bind::Loopback | Bind::Everywhere => vec![v4, v6],
         Bind::Addresses(addresses) => addresses.clone(),
     };
-    // Who listens everywhere listens here.
     let reachable = |address: IpAddr| match address {
         address if !address.is_unspecified() => address,
         IpAddr::V4(_) => v4,
@@ -71,35 +67,35 @@ fn show(place: &ListenAddr) -> String {
     }
 }
 
-/// The first line of the answer, without its end.
+/// Returns the status line.
 fn ask(place: &ListenAddr, preface: Preface) -> io::Result<String> {
     let socket = match place {
-        ListenAddr::Address(address) => Socket::connect(address, PATIENCE)?,
+        ListenAddr::Address(address) => Socket::connect(address, TIMEOUT)?,
         ListenAddr::Path(path) => Socket::connect_unix(path)?,
     };
-    let mut stream = DeadlineStream::new(&socket, Instant::now(), PATIENCE, PATIENCE);
+    let mut stream = DeadlineStream::new(&socket, Instant::now(), TIMEOUT, TIMEOUT);
     if preface == Preface::ProxyProtocol {
-        stream.write_all(FOR_ITSELF)?;
+        stream.write_all(PROXY_UNKNOWN)?;
     }
     stream.write_all(REQUEST)?;
     let mut answer = Vec::new();
-    let mut piece = [0; ANSWER_BYTES_MAX];
-    while !answer.contains(&b'\r') && answer.len() < ANSWER_BYTES_MAX {
+    let mut piece = [0; STATUS_LINE_BYTES_MAX];
+    while !answer.contains(&b'\r') && answer.len() < STATUS_LINE_BYTES_MAX {
         match stream.read(&mut piece)? {
             0 => break,
-            count => answer.extend_from_slice(piece.get(..count).unwrap_or_default()),
+            count => answer.extend(piece.iter().take(count)),
         }
     }
     let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
     match std::str::from_utf8(line) {
-        Ok("") => Err(io::Error::other("it ends the connection without an answer")),
+        Ok("") => Err(io::Error::other("connection closed without a response")),
         Ok(line) if line.starts_with("HTTP/") => Ok(line.to_owned()),
-        _ => Err(io::Error::other("it speaks something else")),
+        _ => Err(io::Error::other("not an HTTP response")),
     }
 }
 
-/// Whether its status is none of the server's own errors.
-fn is_well(answer: &str) -> bool {
+/// Returns whether a status line has a status other than 5xx.
+fn is_healthy(answer: &str) -> bool {
     answer.split(' ').nth(1).is_some_and(|status| !status.starts_with('5'))
 }
 
@@ -108,16 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses() {
+    fn all_statuses_but_5xx_are_healthy() {
         for (answer, well, why) in [
-            ("HTTP/1.1 200 OK", true, "the route says so"),
-            ("HTTP/1.1 404 Not Found", true, "there is no route, but there is a server"),
-            ("HTTP/1.1 421 Misdirected Request", true, "nor is it our name"),
-            ("HTTP/1.1 503 Service Unavailable", false, "it drains, or has no seat"),
-            ("HTTP/1.1 500 Internal Server Error", false, "it cannot"),
+            ("HTTP/1.1 200 OK", true, "healthy"),
+            ("HTTP/1.1 404 Not Found", true, "the server responds, without the route"),
+            ("HTTP/1.1 421 Misdirected Request", true, "the server responds, under another name"),
+            ("HTTP/1.1 503 Service Unavailable", false, "draining, or at its connection limit"),
+            ("HTTP/1.1 500 Internal Server Error", false, "failing"),
             ("HTTP/1.1", false, "no status"),
         ] {
-            assert_eq!(is_well(answer), well, "{answer}: {why}");
+            assert_eq!(is_healthy(answer), well, "{answer}: {why}");
         }
     }
 }

@@ -1,19 +1,10 @@
-//! The command line: options, help, and what is printed at start-up.
+//! The command line: options, help, and start-up.
 
-pub mod access_options;
 pub mod banner;
-pub mod browser;
-pub mod file_options;
+pub mod config;
 pub mod health_check;
-pub mod help_tables;
-pub mod interfaces;
-pub mod limit_options;
-pub mod listen_options;
-pub mod output_options;
-pub mod proxy_options;
-pub mod qr;
-pub mod response_options;
-pub mod startup_warnings;
+pub mod options;
+pub mod startup;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -22,47 +13,15 @@ use std::process::exit;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches};
 
-use crate::config::Config;
-use access_options::AccessOptions;
-use file_options::FileOptions;
-use limit_options::LimitOptions;
-use listen_options::ListenOptions;
-use output_options::OutputOptions;
-use proxy_options::ProxyOptions;
-use response_options::ResponseOptions;
-
-/// What was typed. [`Cli::config`] says what it means.
-#[derive(Debug, Parser)]
-#[command(name = "threadbare", version, about, max_term_width = 110)]
-pub struct Cli {
-    /// What is served.
-    #[command(flatten)]
-    pub files: FileOptions,
-    /// How it answers.
-    #[command(flatten)]
-    pub responses: ResponseOptions,
-    /// Where it listens.
-    #[command(flatten)]
-    pub listen: ListenOptions,
-    /// Who gets in.
-    #[command(flatten)]
-    pub access: AccessOptions,
-    /// Who stands before us.
-    #[command(flatten)]
-    pub proxies: ProxyOptions,
-    /// Limits.
-    #[command(flatten)]
-    pub limits: LimitOptions,
-    /// What it says.
-    #[command(flatten)]
-    pub output: OutputOptions,
-}
+use crate::config::Limits;
+use crate::handlers::ROUTES;
+pub use options::Cli;
 
 impl Cli {
-    /// Reads the command line and the variables of this process. Ends it where they ask for help, or are wrong: then with the first line of
-    /// what clap says, and exit code 2.
+    /// Parses the command line and the environment of this process. On help and on errors it prints, and exits with 0 or 2. Of an error
+    /// only clap's first line is printed.
     pub fn from_process() -> Cli {
         Cli::try_parse_from(env::args_os()).unwrap_or_else(|error| {
             if !error.use_stderr() {
@@ -74,67 +33,31 @@ impl Cli {
         })
     }
 
-    /// Reads a command line, the program's name first, and the variables of those options that are not in it.
+    /// Parses a command line, which begins with the name of the program, and the environment.
     ///
     /// # Errors
-    /// What is wrong with it, or the help that it asks for.
+    /// An unknown option, an invalid value, a conflict, or a request for help.
     pub fn try_parse_from<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
-        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)?.checked())
-    }
-
-    /// What no option by itself can know to be wrong.
-    fn checked(self) -> Result<Cli, clap::Error> {
-        // Sockets that were handed over may be anywhere.
-        if self.output.qr && self.listen.bind().is_loopback() && env::var_os("LISTEN_FDS").is_none() {
-            let why =
-                "'--qr' shows an address for others, and only this machine can reach this one; add '--lan', or '--bind ADDR'";
-            return Err(command().error(ErrorKind::ArgumentConflict, why));
-        }
-        match self.responses.conflict().or(self.listen.conflict()) {
-            None => Ok(self),
-            Some(why) => Err(command().error(ErrorKind::ArgumentConflict, why)),
-        }
-    }
-
-    /// What all of it means.
-    pub fn config(&self) -> Config {
-        let bind = self.listen.bind();
-        Config {
-            root: self.files.root.clone(),
-            port: self.listen.port,
-            hosts: self.access.hosts(&bind),
-            bind,
-            sockets: self.listen.sockets(),
-            index: self.files.index.clone(),
-            listing: self.files.listing(),
-            hidden: self.files.hidden(),
-            symlinks: self.files.symlinks(),
-            sandbox: self.access.sandbox(),
-            routes: self.files.routes(),
-            precompressed: self.files.precompressed(),
-            fallback: self.files.fallback(),
-            typing: self.responses.typing(),
-            caching: self.responses.caching(self.access.sharing()),
-            tagging: self.responses.tagging(),
-            common: self.responses.common(),
-            cors: self.responses.cors(),
-            proxies: self.proxies.proxies(),
-            limits: self.limits.limits(),
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        let wants_all = words.iter().take_while(|word| *word != "--").any(|word| word == "--help");
+        let mut command = if wants_all { command() } else { short_command() };
+        let cli = Cli::from_arg_matches(&command.try_get_matches_from_mut(words)?)?;
+        match cli.conflict() {
+            None => Ok(cli),
+            Some(conflict) => Err(command.error(ErrorKind::ArgumentConflict, conflict)),
         }
     }
 }
 
-/// Returns all options with their help and their environment variables.
-///
-/// An empty variable counts as unset. Platforms set PORT, which is used where THREADBARE_PORT is not set.
+/// Returns all options, with help and environment variables. An empty variable counts as unset; PORT, which hosting platforms set, is used
+/// where THREADBARE_PORT is unset.
 pub fn command() -> Command {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    Cli::command().after_help(help_tables::after_help()).mut_args(|arg| {
+    Cli::command().after_help(after_help()).mut_args(|arg| {
         let arg = match arg.get_action() {
             ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
             _ => arg,
         };
-        // The text after the options explains the variables once.
         let arg = arg.hide_env(true);
         match arg.get_env().and_then(OsStr::to_str) {
             Some(name) if is_set(name) => arg,
@@ -144,43 +67,141 @@ pub fn command() -> Command {
     })
 }
 
+/// Returns the same options, of which the help shows only the most common.
+fn short_command() -> Command {
+    let shown = |name: &str| options::SHORT_HELP.contains(&name);
+    command()
+        .after_help("Use --help for all options.")
+        .mut_args(|arg| {
+            let is_shown = shown(arg.get_id().as_str());
+            arg.hide_short_help(!is_shown).help_heading(None::<&str>)
+        })
+}
+
+/// Returns the built-in routes, each with its purpose.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.path, route.help))
+}
+
+/// Returns the main limits, and what happens beyond them.
+pub fn limits() -> [(&'static str, String); 6] {
+    let limits = Limits::default();
+    [
+        ("request target", format!("{} bytes (414)", limits.head.target_bytes_max)),
+        ("request header", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
+        ("header timeout", format!("{} s (408)", limits.header_timeout.as_secs())),
+        ("idle timeout", format!("{} s, then the connection closes", limits.keep_alive_timeout.as_secs())),
+        ("body of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
+        ("connections", format!("{}, then the longest idle one is closed", limits.connections_max)),
+    ]
+}
+
+/// Environment variables, and the option that each sets.
+pub const VARIABLES: [(&str, &str); 4] = [
+    ("THREADBARE_X_Y", "sets --x-y (all but --auth and --check-health)"),
+    ("THREADBARE_ROOT", "sets ROOT"),
+    ("THREADBARE_AUTH", "names and passwords, in lines as in --auth-file"),
+    ("PORT", "sets --port if THREADBARE_PORT is unset"),
+];
+
+/// Rules for all environment variables.
+pub const VARIABLES_NOTES: [&str; 2] = [
+    "Options on the command line win. Empty variables are ignored. Flags take true or false.",
+    "Separate the values of a repeatable option by commas, those of --header by line ends.",
+];
+
+/// Exit codes.
+pub const EXIT_CODES: [(&str, &str); 4] = [
+    ("0", "after SIGINT or SIGTERM, and after --help or --version"),
+    ("1", "the server cannot start"),
+    ("2", "an option or an environment variable is wrong"),
+    ("130", "after a second signal, or one during start-up"),
+];
+
+/// Returns the text below the options.
+fn after_help() -> String {
+    let mut text = "Built-in routes (files take precedence):\n".to_owned();
+    for (path, help) in routes() {
+        text.push_str(&format!("  {path:<14} {help}\n"));
+    }
+    text.push_str("\nLimits:\n");
+    for (name, value) in limits() {
+        text.push_str(&format!("  {name:<16} {value}\n"));
+    }
+    text.push_str("\nEnvironment variables:\n");
+    for (name, help) in VARIABLES {
+        text.push_str(&format!("  {name:<16} {help}\n"));
+    }
+    for note in VARIABLES_NOTES {
+        text.push_str(&format!("  {note}\n"));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{AllowedHosts, Bind};
 
     #[test]
-    fn the_definitions_are_consistent() {
+    fn definitions_are_consistent() {
         command().debug_assert();
+        short_command().debug_assert();
     }
 
     #[test]
-    fn words_and_meanings() {
+    fn short_help_fits_a_screen_and_long_help_has_all_options() {
+        let help = |word: &str| Cli::try_parse_from(["threadbare", word]).unwrap_err().render().to_string();
+        let (short, long) = (help("-h"), help("--help"));
+        assert!(short.lines().count() <= 24, "{short}");
+        for arg in command().get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let Some(name) = arg.get_long() else { continue };
+            let line = format!("--{name}");
+            assert!(long.contains(&line), "{line} is missing:\n{long}");
+            assert_eq!(
+                short.contains(&format!("{line} ")),
+                options::SHORT_HELP.contains(&arg.get_id().as_str()),
+                "{line}:\n{short}"
+            );
+        }
+        let first = long.find("--").unwrap();
+        assert!(long[first..].starts_with("--port"), "--port comes first:\n{long}");
+    }
+
+    #[test]
+    fn options_become_configuration() {
         let config = |words: &str| Cli::try_parse_from(words.split(' ')).map(|cli| cli.config());
         assert_eq!(config("threadbare").unwrap().bind, Bind::Loopback);
         assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
         assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));
         assert_eq!(config("threadbare --index a --index b").unwrap().index, ["a", "b"]);
-        let own = |also: &[&str]| AllowedHosts::Local { extra: also.iter().map(ToString::to_string).collect() };
+        let local = |extra: &[&str]| AllowedHosts::Local { extra: extra.iter().map(ToString::to_string).collect() };
         for (words, hosts, why) in [
-            ("threadbare", own(&[]), "only this machine can reach it"),
-            ("threadbare -b 127.0.0.2 -b ::1", own(&[]), "both are this machine"),
+            ("threadbare", local(&[]), "only this machine can connect"),
+            ("threadbare -b 127.0.0.2 -b ::1", local(&[]), "both are loopback addresses"),
             ("threadbare -b ::1 -b 192.0.2.1", AllowedHosts::Any, "one of them is not"),
-            ("threadbare --lan", AllowedHosts::Any, "by names that we do not know"),
-            ("threadbare --lan --allow-host a.test", own(&["a.test"]), "but for those we know now"),
-            ("threadbare --allow-host a.test --allow-host *", AllowedHosts::Any, "any is any"),
+            ("threadbare --lan", AllowedHosts::Any, "other machines use names that are not known here"),
+            ("threadbare --lan --allow-host a.test", local(&["a.test"]), "the names are known"),
+            ("threadbare --allow-host a.test --allow-host *", AllowedHosts::Any, "* is any"),
         ] {
             assert_eq!(config(words).unwrap().hosts, hosts, "{words}: {why}");
         }
-        for (words, why) in [
-            ("threadbare --lan -b ::1", "all interfaces or one"),
-            ("threadbare -p 65536", "no such port"),
-            ("threadbare -b localhost", "a name, not an address"),
-            ("threadbare a b", "two roots"),
-            ("threadbare --head-timeout 0", "no time at all"),
-            ("threadbare --porte 1", "no such flag"),
+        for (words, message, why) in [
+            ("threadbare --lan -b ::1", "use one of them", "all interfaces or one"),
+            ("threadbare -p 65536", "65536", "no such port"),
+            ("threadbare -b localhost", "expected an IP address", "a name, not an address"),
+            ("threadbare a b", "'b'", "two roots"),
+            ("threadbare --header-timeout 0", "1..=86400", "no time at all"),
+            ("threadbare --porte 1", "--porte", "no such option"),
+            ("threadbare 8000", "did you mean --port 8000?", "a port in place of a directory"),
+            ("threadbare -d site", "positional argument: threadbare site", "a habit from other servers"),
+            ("threadbare --directory site", "positional argument: threadbare site", "the same in full"),
+            ("threadbare https://a.test", "--cors=https://a.test", "an origin that belongs to --cors"),
         ] {
-            assert_eq!(config(words).unwrap_err().exit_code(), 2, "{why}");
+            let error = config(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{why}");
+            let line = error.render().to_string().lines().next().unwrap().to_owned();
+            assert!(line.contains(message), "{words}, {why}: {line}");
         }
     }
 }

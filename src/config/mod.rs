@@ -3,11 +3,11 @@
 //! `cli` builds it from the command line; all other modules only read it.
 
 pub mod cache_policy;
-pub mod glob;
 pub mod headers;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::config::cache_policy::CachePolicy;
@@ -124,15 +124,28 @@ pub enum AllowedHosts {
     },
 }
 
-/// Whether the kernel holds us to what we need (Landlock).
+/// Whether the process restricts itself to what it needs (Landlock).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sandbox {
-    /// As far as it can.
+    /// As far as the kernel can.
     Auto,
-    /// Wholly, or we do not start.
+    /// Fully, or the server does not start.
     Require,
-    /// No.
+    /// Not at all.
     Off,
+}
+
+impl FromStr for Sandbox {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Sandbox, String> {
+        match text {
+            "auto" => Ok(Sandbox::Auto),
+            "require" => Ok(Sandbox::Require),
+            "off" => Ok(Sandbox::Off),
+            _ => Err("expected auto, require or off".to_owned()),
+        }
+    }
 }
 
 /// Whether the built-in routes answer.
@@ -176,6 +189,18 @@ pub enum EtagSource {
     Mtime,
     /// By a hash of its content: it has to be read once, and is the same wherever the content is, whatever the clocks say.
     Content,
+}
+
+impl FromStr for EtagSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<EtagSource, String> {
+        match text {
+            "mtime" => Ok(EtagSource::Mtime),
+            "content" => Ok(EtagSource::Content),
+            _ => Err("expected mtime or content".to_owned()),
+        }
+    }
 }
 
 /// Whether a file may have others beside it that hold the same in another coding.

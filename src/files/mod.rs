@@ -167,7 +167,7 @@ pub(crate) mod scratch {
                 sandbox: Sandbox::Off,
                 routes: Routes::On,
                 typing: MimeTypes::default(),
-                caching: CachePolicy::ALWAYS_ASK,
+                caching: CachePolicy::REVALIDATE,
                 tagging: EtagSource::Mtime,
                 common: DefaultHeaders::default(),
                 cors: None,

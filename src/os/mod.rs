@@ -10,3 +10,15 @@ pub mod socket_activation;
 pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;
+
+/// Returns whether the process runs as root.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Returns whether the process runs as root, which no other system has.
+#[cfg(not(unix))]
+pub fn is_root() -> bool {
+    false
+}

@@ -12,12 +12,14 @@ use std::path::PathBuf;
 
 use crate::config::Sandbox;
 
-/// How far the kernel went along.
+/// What the kernel enforces, in words for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SandboxStatus {
-    /// All the way, or as far as it can; in words for the log.
+    /// Everything.
     Active(String),
-    /// Not at all, because nobody wants it.
+    /// Not everything, or nothing, and why.
+    Partial(String),
+    /// Nothing, by `--sandbox=off`.
     Disabled,
 }
 
@@ -56,7 +58,7 @@ pub fn confine(
         Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
         Err(error) => format!("Landlock failed: {error}"),
     };
-    if wanted == Sandbox::Require { Err(said) } else { Ok(SandboxStatus::Active(format!("not wholly confined: {said}"))) }
+    if wanted == Sandbox::Require { Err(said) } else { Ok(SandboxStatus::Partial(format!("not fully active: {said}"))) }
 }
 
 /// Gives all rights of this thread up but to write in a directory, and to make files there: it keeps a log.

@@ -38,7 +38,7 @@ pub fn end(ended: &CloseReason) -> String {
             "the connection closes: no further request came in time; --idle-timeout says how long that is (RFC 9112 §9.5)"
         }
         CloseReason::HeadTimeout => {
-            "the connection closes: a head was begun and not finished in time; --head-timeout says how long that is (RFC 9112 §9.5)"
+            "the connection closes: a head was begun and not finished in time; --header-timeout says how long that is (RFC 9112 §9.5)"
         }
         CloseReason::ContentTimeout => "the connection closes: content was announced and did not come in time (RFC 9112 §9.5)",
         CloseReason::Malformed(_) => "the connection closes: where the next request would begin cannot be known (RFC 9112 §2.2)",
@@ -88,7 +88,7 @@ mod tests {
             (plan(Delimiter::Length(1), Version::Http10), None, "keep-alive"),
             (usual, Some(CloseReason::ClientClosed), "the client has closed"),
             (usual, Some(CloseReason::IdleTimeout), "--idle-timeout"),
-            (usual, Some(CloseReason::HeadTimeout), "--head-timeout"),
+            (usual, Some(CloseReason::HeadTimeout), "--header-timeout"),
             (usual, Some(CloseReason::ContentTimeout), "content was announced"),
             (usual, Some(CloseReason::Malformed(ParseError::Nul)), "where the next request would begin"),
             (usual, Some(CloseReason::UnreadBody), "more content"),

@@ -1,0 +1,182 @@
+//! From options to configuration, and the conflicts between options.
+
+use std::env;
+use std::ffi::OsStr;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::cli::options::{Cli, ListenTarget};
+use crate::config::cache_policy::CachePolicy;
+use crate::config::headers::{DefaultHeader, DefaultHeaders};
+use crate::config::{
+    AllowedHosts, Bind, Config, Cors, Fallback, Hidden, Limits, Listing, MimeTypes, Precompressed, Preface, ProxyConfig, Routes,
+    Symlinks, Verbosity,
+};
+use crate::handlers::credentials::{self, CredentialSources};
+use crate::http::forwarded::TrustedProxies;
+use crate::http::origin::{AllowedOrigins, EXPOSED};
+use crate::telemetry::access_log::Destination;
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// `--header 'Cache-Control: …'` applies to files only: generated pages and errors have their own.
+const CACHE_CONTROL: &str = "cache-control";
+
+impl Cli {
+    /// Converts the options. Whether listening is restricted to this machine is decided by `bind`, since sockets may be inherited.
+    pub fn config(&self) -> Config {
+        let bind = self.bind();
+        let cors_headers: &[(&str, &str)] = match self.cors() {
+            Some(Cors { origins: AllowedOrigins::Any, .. }) => {
+                &[("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")]
+            }
+            _ => &[],
+        };
+        Config {
+            root: self.root.clone(),
+            port: self.port,
+            hosts: self.allowed_hosts(&bind),
+            bind,
+            sockets: self.sockets(),
+            index: self.index.clone(),
+            listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
+            hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
+            symlinks: if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within },
+            sandbox: self.sandbox,
+            routes: if self.no_routes { Routes::Off } else { Routes::On },
+            precompressed: if self.precompressed { Precompressed::On } else { Precompressed::Off },
+            fallback: if self.spa { Fallback::StartPage } else { Fallback::None },
+            // The last of several types for one extension wins.
+            typing: MimeTypes {
+                overrides: self.mime.iter().rev().cloned().collect(),
+                charset: (self.charset != "none").then(|| self.charset.clone()),
+            },
+            caching: self.cache_policy(),
+            tagging: self.etag,
+            common: DefaultHeaders::new(&self.plain_headers(), cors_headers),
+            cors: self.cors(),
+            proxies: ProxyConfig {
+                trusted: TrustedProxies::new(self.trust_proxy.clone()),
+                preface: if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None },
+                drain: Duration::from_secs(self.drain),
+            },
+            limits: self.limits(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connections_max: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            header_timeout: Duration::from_secs(self.header_timeout),
+            keep_alive_timeout: Duration::from_secs(self.idle_timeout),
+            cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(usize::MAX).saturating_mul(MEBIBYTE),
+            shutdown_timeout: Duration::from_secs(self.shutdown_timeout),
+            ..Limits::default()
+        }
+    }
+
+    /// Returns the addresses to listen on.
+    pub fn bind(&self) -> Bind {
+        let address = |target: &ListenTarget| match target {
+            ListenTarget::Address(address) => Some(*address),
+            ListenTarget::Path(_) => None,
+        };
+        match &*self.bind {
+            _ if self.lan => Bind::Everywhere,
+            [] => Bind::Loopback,
+            targets => Bind::Addresses(targets.iter().filter_map(address).collect::<Vec<IpAddr>>()),
+        }
+    }
+
+    fn sockets(&self) -> Vec<PathBuf> {
+        let path = |target: &ListenTarget| match target {
+            ListenTarget::Address(_) => None,
+            ListenTarget::Path(path) => Some(path.clone()),
+        };
+        self.bind.iter().filter_map(path).collect()
+    }
+
+    /// Returns the names to accept in Host. A server that other machines can reach is reached by names that it cannot know.
+    pub fn allowed_hosts(&self, bind: &Bind) -> AllowedHosts {
+        let any = self.allow_host.iter().any(|name| name == "*");
+        if any || (!bind.is_loopback() && self.allow_host.is_empty()) {
+            AllowedHosts::Any
+        } else {
+            AllowedHosts::Local { extra: self.allow_host.clone() }
+        }
+    }
+
+    /// Returns where names and passwords come from.
+    pub fn credentials(&self) -> CredentialSources<'_> {
+        let environment = env::var_os(credentials::VARIABLE);
+        CredentialSources { given: &self.auth, file: self.auth_file.as_deref(), environment }
+    }
+
+    fn cache_policy(&self) -> CachePolicy {
+        let in_environment = env::var_os(credentials::VARIABLE).is_some_and(|lines| !lines.is_empty());
+        let private = !self.auth.is_empty() || self.auth_file.is_some() || in_environment;
+        let policy = CachePolicy::for_seconds(self.cache.unwrap_or(0), self.immutable.clone(), private);
+        let typed: Vec<&str> = self.cache_control_headers().collect();
+        if typed.is_empty() { policy } else { CachePolicy { default: typed.join(", ").into(), ..policy } }
+    }
+
+    fn cache_control_headers(&self) -> impl Iterator<Item = &str> {
+        self.header.iter().filter(|header| header.is(CACHE_CONTROL)).map(|header| &*header.value)
+    }
+
+    fn plain_headers(&self) -> Vec<DefaultHeader> {
+        self.header.iter().filter(|header| !header.is(CACHE_CONTROL)).cloned().collect()
+    }
+
+    fn cors(&self) -> Option<Cors> {
+        let origins = match &*self.cors {
+            [] => return None,
+            [any, ..] if any == "*" => AllowedOrigins::Any,
+            named => AllowedOrigins::Named(named.to_vec()),
+        };
+        let typed = self.plain_headers().into_iter().map(|header| format!(", {}", header.name)).collect::<String>();
+        Some(Cors { origins, exposed: format!("{EXPOSED}{typed}") })
+    }
+
+    /// Returns where the access log goes. With `--quiet` no file is created.
+    pub fn access_log_destination(&self) -> Destination {
+        match &self.access_log {
+            Some(path) if !self.quiet && path.as_os_str() == "-" => Destination::Stdout,
+            Some(path) if !self.quiet => Destination::File(path.clone()),
+            _ => Destination::ProgramLog,
+        }
+    }
+
+    /// Returns what to log.
+    pub fn verbosity(&self) -> Verbosity {
+        let level = match self.verbose {
+            0 => LevelFilter::Info,
+            1 => LevelFilter::Debug,
+            _ => LevelFilter::Trace,
+        };
+        Verbosity { level, access: if self.quiet { LevelFilter::Off } else { LevelFilter::Info } }
+    }
+
+    /// Returns what is wrong with a combination of options that clap cannot check.
+    pub fn conflict(&self) -> Option<&'static str> {
+        let is_any = |origin: &String| origin == "*";
+        // Inherited sockets may be reachable from anywhere.
+        let inherits_sockets = env::var_os("LISTEN_FDS").is_some_and(|count| count != OsStr::new("0"));
+        if self.lan && !self.bind.is_empty() {
+            Some("'--lan' and '--bind' both choose addresses; use one of them")
+        } else if self.qr && self.bind().is_loopback() && !inherits_sockets {
+            Some("'--qr' shows a URL for other devices, which cannot reach this server; add '--lan' or '--bind ADDR'")
+        } else if self.check_health && self.port == 0 && self.sockets().is_empty() {
+            Some("'--check-health' needs the port of the server, and '--port 0' is any; name the port")
+        } else if self.cache.is_some() && self.cache_control_headers().next().is_some() {
+            Some("'--cache' and '--header Cache-Control' both set Cache-Control; use one of them")
+        } else if self.cors.iter().any(is_any) && !self.cors.iter().all(is_any) {
+            Some("'--cors' without ORIGIN allows any origin; use it alone, or only with origins")
+        } else {
+            None
+        }
+    }
+}

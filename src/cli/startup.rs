@@ -1,0 +1,205 @@
+//! Start-up: opens everything in the order that signals, the sandbox and the threads require, then serves.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use log::{info, warn};
+
+use crate::cli::Cli;
+use crate::cli::banner::{self, Banner, printable};
+use crate::config::{AllowedHosts, Bind, Config, Fallback, Precompressed, Preface};
+use crate::files::Site;
+use crate::handlers::app::AppState;
+use crate::os::sandbox::SandboxStatus;
+use crate::os::signals::ShutdownSignal;
+use crate::os::systemd::{SdNotify, State};
+use crate::os::{limits, sandbox, sighup};
+use crate::server::explain::Explain;
+use crate::server::listener::{BindError, ListenAddr, Listeners};
+use crate::server::{self, ShutdownResult};
+use crate::telemetry::access_log::{AccessLog, ReopenHandle};
+use crate::telemetry::color::Color;
+use crate::telemetry::log_queue::{LogQueue, Losses};
+use crate::telemetry::logging;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::prometheus::Process;
+
+/// Time for the last log lines to be written.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Runs the server until it is asked to stop.
+///
+/// # Errors
+/// Why it cannot start, in one line.
+pub fn run(cli: &Cli) -> Result<(), String> {
+    // Signal handlers come first: as PID 1 a process without them would ignore SIGTERM.
+    let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let mut config = cli.config();
+    let auth = cli.credentials().read()?;
+    let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
+    let listeners = open_listeners(cli, &mut config)?;
+    let limit = limits::detect(config.limits.connections_max);
+    let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
+    let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
+    let banner = Banner {
+        served: &site.shown_path().to_owned(),
+        bind: &config.bind.clone(),
+        listening: &listening,
+        sockets: &sockets,
+        lan_addresses: &if has_wildcard { banner::lan_addresses() } else { Vec::new() },
+        color: Color::of(&io::stdout()),
+    };
+    let browser = banner.local_url().filter(|_| cli.open).map(|url| banner::open_browser(&url));
+    let access_log = cli.access_log_destination().open(config.sandbox)?;
+    let notify = SdNotify::from_environment();
+    let process = cli.metrics.then(Process::open);
+    // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
+    let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
+    let sandbox = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
+        .map_err(|reason| format!("cannot apply --sandbox=require: {reason}; --sandbox=auto continues without"))?;
+    let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
+    let log = LogQueue::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(cannot_log)?;
+    logging::start(cli.verbosity(), log.clone());
+    // The default hook writes to standard error itself, and would block if nothing reads it.
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    // A script that reads the URL may send SIGTERM at once.
+    stop.enable_graceful();
+    banner.print(cli.qr);
+    if let Some(started) = browser {
+        banner::reap_browser(started);
+    }
+    let access_log = access_log.start(cli.log_format, &log).map_err(cannot_log)?;
+    let explain = cli.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
+    let metrics = process.map(|process| Metrics::new(process, log.clone()));
+    let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
+    if let Some(source) = limit.limited_by {
+        info!("at most {} connections, because of {source}", limit.connections_max);
+    }
+    report_sandbox(&sandbox);
+    log_warnings(cli, &app);
+    let on_forced = |result| {
+        if let ShutdownResult::Forced(left) = result {
+            let plural = if left == 1 { "" } else { "s" };
+            warn!("shutdown timeout: closing {left} connection{plural}");
+        }
+        flush_logs(&app, &log);
+        std::process::exit(0);
+    };
+    reopen_on_sighup(&app).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
+    app.notify.notify(State::Ready);
+    server::run(listeners, &app, limit.connections_max, &on_forced);
+    info!("stopped");
+    flush_logs(&app, &log);
+    Ok(())
+}
+
+/// Takes the sockets that systemd opened, or opens those that the options name. Inherited sockets decide who can connect.
+fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
+    match Listeners::from_env().map_err(|error| error.to_string())? {
+        Some(listeners) => {
+            config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
+            config.hosts = cli.allowed_hosts(&config.bind);
+            Ok(listeners)
+        }
+        None => Listeners::open(&config.bind, config.port, &config.sockets).map_err(|error| cannot_listen(&error)),
+    }
+}
+
+/// Lets SIGHUP reopen the log file, and tells systemd about it.
+fn reopen_on_sighup(app: &AppState) -> io::Result<()> {
+    let (reopen, notify) = (app.access_log.as_ref().and_then(AccessLog::reopening), app.notify.clone());
+    if reopen.is_none() && !notify.is_connected() {
+        return Ok(());
+    }
+    sighup::on_sighup(move || {
+        notify.notify(State::Reloading);
+        reopen.iter().for_each(ReopenHandle::ask);
+        notify.notify(State::Ready);
+    })
+}
+
+fn flush_logs(app: &AppState, log: &LogQueue) {
+    if let Some(access_log) = &app.access_log {
+        access_log.flush_timeout(LOG_FLUSH_TIMEOUT);
+    }
+    log.flush_timeout(LOG_FLUSH_TIMEOUT);
+}
+
+/// Shows the sandbox with `-v`, and without if it is not fully active.
+fn report_sandbox(status: &SandboxStatus) {
+    match status {
+        SandboxStatus::Active(text) => log::debug!("sandbox: {text}"),
+        SandboxStatus::Partial(text) => info!("sandbox: {text}"),
+        SandboxStatus::Disabled => log::debug!("sandbox: off"),
+    }
+}
+
+/// Logs what is unsafe or useless about this configuration.
+fn log_warnings(cli: &Cli, app: &AppState) {
+    let config = &app.config;
+    let is_reachable = !config.bind.is_loopback();
+    if cli.quiet && cli.access_log.is_some() {
+        warn!("--quiet disables the access log, so nothing is written to --access-log; use one of them");
+    }
+    if let Some(error) = app.notify.error() {
+        warn!("{error}; systemd is not notified");
+    }
+    if crate::os::is_root() {
+        warn!("running as root; for ports below 1024 use socket activation, setcap cap_net_bind_service or setpriv");
+    }
+    if is_reachable && config.hosts == AllowedHosts::Any {
+        info!("any Host name is accepted; --allow-host NAME accepts only localhost, IP addresses and that name");
+    }
+    if is_reachable && config.proxies.preface == Preface::ProxyProtocol && config.proxies.trusted.is_empty() {
+        warn!("any client can forge its address in a PROXY header; add --trust-proxy ADDR for the load balancer");
+    }
+    if is_reachable && app.auth.is_some() {
+        warn!("passwords are sent unencrypted; put a proxy with TLS in front");
+    }
+    if is_reachable && app.auth.is_none() && app.metrics.is_some() {
+        warn!("/metrics is reachable without authentication; add --auth-file, or block it in the proxy");
+    }
+    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.shown_path())) {
+        warn!("the access log is beneath the served directory; move it with --access-log");
+    }
+    if !cli.auth.is_empty() {
+        warn!("--auth shows its password to all users of this machine; use --auth-file or THREADBARE_AUTH");
+    }
+    if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
+        warn!("some passwords are stored in plain text; create hashes with htpasswd -nB NAME");
+    }
+    if config.fallback == Fallback::StartPage && !app.site.has_start_page() {
+        warn!("--spa has no effect: ROOT has no index file");
+    }
+    if config.precompressed == Precompressed::On && app.site.is_one_file() {
+        warn!("--precompressed has no effect with a single file; serve its directory");
+    }
+}
+
+fn cannot_serve(root: &Path, error: &io::Error) -> String {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory; check ROOT".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; check its permissions".to_owned(),
+        io::ErrorKind::InvalidInput => "not a directory or a regular file".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("cannot serve '{}': {reason}", printable(root))
+}
+
+fn cannot_listen(error: &BindError) -> String {
+    let (place, is_path) = match &error.place {
+        ListenAddr::Address(address) => (address.to_string(), false),
+        ListenAddr::Path(path) => (format!("unix:{}", printable(path)), true),
+    };
+    let reason = match error.error.kind() {
+        io::ErrorKind::AddrInUse if is_path => "another server listens there; choose another path with --bind".to_owned(),
+        io::ErrorKind::AlreadyExists => "the file is not a socket; remove it, or choose another path with --bind".to_owned(),
+        _ if is_path => format!("{}; check the path in --bind", error.error),
+        io::ErrorKind::AddrInUse => "port in use; choose another with --port (0 = any free port)".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; choose a port above 1023 with --port".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "not an address of this machine; check --bind".to_owned(),
+        _ => format!("{}; check --bind and --port", error.error),
+    };
+    format!("cannot listen on {place}: {reason}")
+}
