@@ -51,8 +51,8 @@ pub fn man_page(time: SystemTime) -> io::Result<Vec<u8>> {
     before.control("SH", ["DESCRIPTION"]);
     before.text([roman(about), roman(".")]);
     before.text([
-        roman("It serves a directory, or one file, until it is told to stop by SIGINT or SIGTERM. The ready line is the only thing on "),
-        roman("standard output, one for each listener, its last word the URL; everything else goes to standard error."),
+        roman("Serves a directory or a single file until SIGINT or SIGTERM. The line with the URL is the only output on "),
+        roman("standard output, and its last word is the URL; everything else goes to standard error."),
     ]);
     before.to_writer(&mut out)?;
     man.render_options_section(&mut out)?;

@@ -162,7 +162,7 @@ fn help_lists_every_flag_route_and_limit() {
         assert!(help.stdout.contains(flag), "{flag} is missing:\n{}", help.stdout);
     }
     for route in ROUTES {
-        let row = help.stdout.lines().find(|line| line.split_whitespace().next() == Some(route.path));
+        let row = help.stdout.lines().find(|line| line.starts_with(&format!("  {} ", route.path)));
         assert!(row.is_some_and(|row| row.contains(route.help)), "{} is missing:\n{}", route.path, help.stdout);
     }
     let limits = Limits::default();

@@ -29,7 +29,12 @@ fn through(text: &str, program: &str, args: &[&str]) -> Option<Output> {
 fn options() -> Vec<String> {
     let mut command = cli::command();
     command.build();
-    command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(|arg| arg.get_long()).map(|long| format!("--{long}")).collect()
+    command
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set())
+        .filter_map(|arg| arg.get_long())
+        .map(|long| format!("--{long}"))
+        .collect()
 }
 
 /// The files, in a directory of their own.

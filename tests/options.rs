@@ -184,7 +184,7 @@ fn spa() {
     let (_scratch, process) = serving(&["index.html"], &["--spa"]);
     assert_eq!(ask(&process, "/user/7", "Accept: text/html\r\n").text(), "index.html");
     assert_eq!(ask(&process, "/user/7.js", "Accept: text/html\r\n").status, 404);
-    assert!(serving(&["other"], &["--spa"]).1.wait_for_log("--spa has no page").starts_with("warn: "));
+    assert!(serving(&["other"], &["--spa"]).1.wait_for_log("--spa has no effect").starts_with("warn: "));
 }
 
 fn precompressed() {
@@ -245,7 +245,7 @@ fn header() {
         let answer = process.get(target);
         assert_eq!((answer.field("X-Frame-Options"), answer.field("X-B")), (Some("DENY"), Some("c: d")), "{target}");
     }
-    for (field, says) in [("Content-Length: 3", "not yours to set"), ("X-A: b\r\nX-B: c", "one line"), ("X-A", "'Name: value'")] {
+    for (field, says) in [("Content-Length: 3", "cannot be set"), ("X-A: b\r\nX-B: c", "one line"), ("X-A", "'Name: value'")] {
         let left = run(&["-H", field]);
         assert!(left.code == Some(2) && left.stderr.contains("--header") && left.stderr.contains(says), "{field:?}: {left:?}");
         assert_eq!(left.stderr.lines().count(), 1, "{left:?}");

@@ -78,10 +78,7 @@ fn the_port_that_platforms_choose() {
     ] {
         let left = output(variables, &["--bind", "127.0.0.1"]);
         let line = String::from_utf8(left.stderr).unwrap();
-        assert!(
-            left.status.code() == Some(1) && line.contains(&format!("127.0.0.1:{port}: port in use")),
-            "{why}: {line}"
-        );
+        assert!(left.status.code() == Some(1) && line.contains(&format!("127.0.0.1:{port}: port in use")), "{why}: {line}");
     }
 }
 

@@ -70,12 +70,10 @@ pub fn command() -> Command {
 /// Returns the same options, of which the help shows only the most common.
 fn short_command() -> Command {
     let shown = |name: &str| options::SHORT_HELP.contains(&name);
-    command()
-        .after_help("Use --help for all options.")
-        .mut_args(|arg| {
-            let is_shown = shown(arg.get_id().as_str());
-            arg.hide_short_help(!is_shown).help_heading(None::<&str>)
-        })
+    command().after_help("").mut_args(|arg| {
+        let is_shown = shown(arg.get_id().as_str());
+        arg.hide_short_help(!is_shown).help_heading(None::<&str>)
+    })
 }
 
 /// Returns the built-in routes, each with its purpose.

@@ -66,7 +66,7 @@ pub struct Cli {
     #[arg(long, help_heading = "Listening")]
     pub check_health: bool,
 
-    /// File served for its directory; repeatable, the first that exists is used
+    /// File served for its directory; repeatable, the first wins
     #[arg(
         long,
         value_name = "NAME",
@@ -89,7 +89,7 @@ pub struct Cli {
     #[arg(long, env = "THREADBARE_FOLLOW_SYMLINKS", help_heading = "Files")]
     pub follow_symlinks: bool,
 
-    /// Send the index file of ROOT for pages that do not exist (single-page applications)
+    /// Send the index file of ROOT for pages that do not exist
     #[arg(long, env = "THREADBARE_SPA", help_heading = "Files")]
     pub spa: bool,
 
@@ -142,7 +142,7 @@ pub struct Cli {
     #[arg(long, value_name = "USER:PASSWORD", value_parser = credentials, help_heading = "Access")]
     pub auth: Vec<String>,
 
-    /// Require a name and password from FILE: lines of USER:PASSWORD or USER:HASH (htpasswd -B)
+    /// Require a name and password; FILE has lines USER:PASSWORD or USER:HASH
     #[arg(long, value_name = "FILE", env = "THREADBARE_AUTH_FILE", help_heading = "Access")]
     pub auth_file: Option<PathBuf>,
 

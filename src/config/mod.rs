@@ -18,7 +18,7 @@ use crate::http::negotiation::AcceptedCodings;
 use crate::http::origin::AllowedOrigins;
 use crate::http::request::HeadLimits;
 
-/// Everything the command line decides, as plain data.
+/// Everything that the command line decides.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The directory or file to serve.
@@ -27,37 +27,37 @@ pub struct Config {
     pub port: u16,
     /// The addresses to listen on.
     pub bind: Bind,
-    /// The paths of Unix sockets to listen at. Their permissions, which the umask decides, say who may connect.
+    /// The paths of Unix sockets to listen on. The umask decides their permissions, and so who may connect.
     pub sockets: Vec<PathBuf>,
-    /// Names tried, in order, when a directory is asked for.
+    /// Names of index files, in the order in which they are tried.
     pub index: Vec<String>,
-    /// What a directory without an index answers.
+    /// Whether a directory without an index file is listed.
     pub listing: Listing,
     /// Whether names that begin with a dot are served.
     pub hidden: Hidden,
-    /// Whether links that leave the root are followed.
+    /// Whether symbolic links that leave the root are followed.
     pub symlinks: Symlinks,
-    /// By which names we are asked.
+    /// The names that are accepted in Host.
     pub hosts: AllowedHosts,
-    /// Whether the kernel holds us to what we need.
+    /// Whether the process restricts itself to what it needs.
     pub sandbox: Sandbox,
-    /// Whether the built-in routes answer.
+    /// Whether the built-in routes respond.
     pub routes: Routes,
-    /// Whether there are files in several codings.
+    /// Whether compressed files beside a file are sent in its place.
     pub precompressed: Precompressed,
-    /// What is sent to who goes to a page that is not there.
+    /// Whether the index file of the root is sent for pages that do not exist.
     pub fallback: Fallback,
-    /// Of which media types files are.
+    /// Media types by extension.
     pub typing: MimeTypes,
-    /// How long caches may use them without asking.
+    /// What Cache-Control says of files.
     pub caching: CachePolicy,
-    /// By what two versions of one are told apart.
+    /// What entity tags are made of.
     pub tagging: EtagSource,
-    /// What every response carries.
+    /// Header fields of every response.
     pub common: DefaultHeaders,
-    /// The pages of which other sites may read our answers; `None`: of none.
+    /// Cross-origin access; `None` allows none.
     pub cors: Option<Cors>,
-    /// Who stands before us.
+    /// Proxies in front of the server.
     pub proxies: ProxyConfig,
     /// The limits.
     pub limits: Limits,
@@ -66,16 +66,16 @@ pub struct Config {
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bind {
-    /// 127.0.0.1 and ::1; a machine without one of the two is served on the other.
+    /// 127.0.0.1 and ::1, or the one of them that exists.
     Loopback,
-    /// All interfaces, IPv4 and IPv6 alike; again one is enough.
+    /// All interfaces, IPv4 and IPv6, or the one of them that exists.
     Everywhere,
-    /// Exactly these.
+    /// Exactly these addresses.
     Addresses(Vec<IpAddr>),
 }
 
 impl Bind {
-    /// Whether only this machine can reach us. It always can by a socket in the file system; without any address, only by those.
+    /// Returns whether only this machine can connect. Unix sockets count as that.
     pub fn is_loopback(&self) -> bool {
         match self {
             Bind::Loopback => true,
@@ -88,38 +88,38 @@ impl Bind {
 /// Whether directories are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// They are.
+    /// Directories are listed.
     Shown,
-    /// A directory without an index is 404.
+    /// A directory without an index file is 404.
     NotFound,
 }
 
-/// What becomes of names that begin with a dot.
+/// How names that begin with a dot are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
-    /// They are 404, but for /.well-known/ (RFC 8615).
+    /// They are 404, except `/.well-known/` (RFC 8615).
     NotFound,
-    /// They are names like all others.
+    /// They are served.
     Served,
 }
 
-/// What becomes of symbolic links that leave the root.
+/// How symbolic links that leave the root are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symlinks {
-    /// They are 404. Those that stay inside work.
+    /// They are 404. Links that stay inside work.
     Within,
-    /// They are followed, wherever they lead.
+    /// They are followed.
     Followed,
 }
 
-/// By which names we are asked.
+/// The names that are accepted in Host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedHosts {
-    /// By any.
+    /// Any name.
     Any,
-    /// By `localhost`, an address, and these.
+    /// `localhost`, IP addresses, and `extra`.
     Local {
-        /// Names that were given by `--allow-host`.
+        /// Names from `--allow-host`.
         extra: Vec<String>,
     },
 }
@@ -148,30 +148,30 @@ impl FromStr for Sandbox {
     }
 }
 
-/// Whether the built-in routes answer.
+/// Whether the built-in routes respond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routes {
-    /// They do, where no file has their name.
+    /// They do, where no file has their path.
     On,
     /// They do not.
     Off,
 }
 
-/// The pages of which other sites may read our answers, and what of them.
+/// Cross-origin access (Fetch, CORS protocol).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
-    /// Of which.
+    /// The origins whose pages may read responses.
     pub origins: AllowedOrigins,
-    /// Which fields they may read.
+    /// The response fields that they may read, for Access-Control-Expose-Headers.
     pub exposed: String,
 }
 
-/// Of which media types files are, where somebody knows better than the table.
+/// Media types by extension, where they differ from the built-in table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MimeTypes {
-    /// Extensions in lower case, and the types of files that have them.
+    /// Extensions in lower case, and their types.
     pub overrides: Vec<(String, String)>,
-    /// In which charset texts are. `None` says nothing about it.
+    /// The charset parameter of text types; `None` adds none.
     pub charset: Option<String>,
 }
 
@@ -181,13 +181,13 @@ impl Default for MimeTypes {
     }
 }
 
-/// By what two versions of one file are told apart (RFC 9110 §8.8.3).
+/// What an entity tag is made of (RFC 9110 §8.8.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EtagSource {
-    /// By its length and the time of its last change: looking costs nothing.
+    /// The length and the modification time of the file.
     #[default]
     Mtime,
-    /// By a hash of its content: it has to be read once, and is the same wherever the content is, whatever the clocks say.
+    /// A hash of the content: the same on all replicas, whatever their clocks say. The file must be read once.
     Content,
 }
 
@@ -203,17 +203,17 @@ impl FromStr for EtagSource {
     }
 }
 
-/// Whether a file may have others beside it that hold the same in another coding.
+/// Whether compressed files beside a file are sent in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precompressed {
-    /// A file is a file.
+    /// They are files like any other.
     Off,
-    /// `app.js.br`, `app.js.zst` and `app.js.gz` are forms of `app.js`.
+    /// `app.js.br`, `app.js.zst` and `app.js.gz` are encoded forms of `app.js`.
     On,
 }
 
 impl Precompressed {
-    /// What the client accepts, where that decides anything.
+    /// Returns the codings that the client accepts, if files can have several.
     pub fn codings(self, headers: &Headers<'_>) -> Option<AcceptedCodings> {
         match self {
             Precompressed::Off => None,
@@ -222,23 +222,23 @@ impl Precompressed {
     }
 }
 
-/// What is sent to who goes to a page that is not there.
+/// What is sent for pages that do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
-    /// That it is not there.
+    /// 404.
     None,
-    /// The index of the root: an application that knows what to do with all its addresses.
+    /// The index file of the root: a single-page application.
     StartPage,
 }
 
-/// What a proxy or a balancer in front is to us.
+/// Proxies and load balancers in front of the server.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyConfig {
-    /// Whose word counts when it is said for whom a request is.
+    /// The proxies whose Forwarded and X-Forwarded-For fields are believed.
     pub trusted: TrustedProxies,
     /// What every connection begins with.
     pub preface: Preface,
-    /// How long newcomers are still served after the first signal: a balancer needs so long to see that others must take them.
+    /// How long connections are still accepted after the first signal, so that a load balancer can notice.
     pub drain: Duration,
 }
 
@@ -248,51 +248,50 @@ pub enum Preface {
     /// A request.
     #[default]
     None,
-    /// A header of the PROXY protocol.
+    /// A PROXY protocol header.
     ProxyProtocol,
 }
 
-/// How much is logged, unless RUST_LOG says otherwise.
+/// What is logged, unless RUST_LOG says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verbosity {
-    /// Up to which level.
+    /// The level of the program's own messages.
     pub level: log::LevelFilter,
-    /// Up to which level access lines are.
+    /// The level of the access log.
     pub access: log::LevelFilter,
 }
 
-/// How much one client may ask of us, and how long it may take. Each has its unit in its name and its reason here.
+/// Limits on what a client can make long. Each has its unit in its name and its reason here.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The limits of a request head.
     pub head: HeadLimits,
-    /// Live connections. Each costs a thread and about 10 KiB; the machine's own limits may lower it.
+    /// Connections. Each costs a thread and about 10 KiB; limits of the machine may lower it.
     pub connections_max: usize,
-    /// How long a request head may take in all, from accept or from its first byte. 10 s: Apache allows 20 to 40.
+    /// Time for a request head in all, from accept or from its first byte. Apache allows 20 to 40 s.
     pub header_timeout: Duration,
-    /// How long a connection may wait for its next request. 15 s: long enough for a person who reads a page, short enough for
-    /// a server with many of them.
+    /// Time that a connection may wait for its next request: long enough for a reader of a page, short enough for many of them.
     pub keep_alive_timeout: Duration,
-    /// How long content may take beyond what its length allows for.
+    /// Time for a request body beyond what its length allows.
     pub content_time_base: Duration,
-    /// How long a response may take beyond what its length allows for.
+    /// Time for a response beyond what its length allows.
     pub response_time_base: Duration,
-    /// The slowest client that is served, in bytes a second: 1 KiB/s is a modem of 1990. Content and responses may take their base
-    /// time and their length at this rate, all together.
+    /// The slowest client that is served. 1 KiB/s is a modem of 1990. Bodies and responses may take their base time and their length
+    /// at this rate.
     pub min_rate_bytes_per_sec: u64,
-    /// How long a response may go without any progress. 10 s: a sleeping laptop loses its download and resumes by a range.
+    /// Time that a response may go without progress. A client that slept can resume by a range.
     pub stall_timeout: Duration,
-    /// How long we listen after our last byte, so that the client gets to read it (RFC 9112 §9.6).
+    /// Time to read and discard what the client still sends before closing, so that it can read the response (RFC 9112 §9.6).
     pub linger_timeout: Duration,
-    /// How many bytes we throw away while we listen so.
+    /// Bytes to discard before closing.
     pub linger_bytes_max: u64,
-    /// How much content that nobody has read is taken in to save the connection. 64 KiB is cheaper than a new connection.
+    /// Bytes of an unread request body to discard so that the connection can persist: 64 KiB cost less than a new connection.
     pub drain_bytes_max: u64,
-    /// The content that /echo shows. 1 MiB is a lot to look at.
+    /// The longest body that /echo shows.
     pub echo_bytes_max: usize,
-    /// Small files that are kept in memory, in bytes. 64 MiB hold a site of ten thousand pages.
+    /// Memory for small files. 64 MiB hold a site of ten thousand pages.
     pub cache_bytes_max: usize,
-    /// How long requests in flight are given to finish after the first signal.
+    /// Time for requests in progress to complete after the first signal.
     pub shutdown_timeout: Duration,
 }
 
@@ -318,7 +317,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long `bytes` may take in all, beyond a base time.
+    /// Returns the time for `bytes` at the minimum rate, and a base time.
     pub fn timeout_for(&self, base: Duration, bytes: u64) -> Duration {
         base.saturating_add(Duration::from_secs(bytes / self.min_rate_bytes_per_sec.max(1)))
     }
