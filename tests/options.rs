@@ -280,7 +280,7 @@ fn mime() {
     let (_scratch, process) = serving(&["a.log"], &["--mime", "log=text/x-a", "--mime", "log=text/x-log"]);
     assert_eq!(process.get("/a.log").field("Content-Type"), Some("text/x-log; charset=utf-8"), "the last one typed");
     for (value, says) in
-        [("log", "EXTENSION=TYPE"), ("log=text", "no media type"), ("tar.gz=a/b", "last dot"), ("=a/b", "last dot")]
+        [("log", "EXTENSION=TYPE"), ("log=text", "expected a media type"), ("tar.gz=a/b", "last dot"), ("=a/b", "last dot")]
     {
         let left = run(&["--mime", value]);
         assert!(left.code == Some(2) && left.stderr.contains(says), "{value}: {left:?}");
