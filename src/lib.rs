@@ -48,12 +48,12 @@
 //! Each part works by itself. A request head that arrives in two pieces is parsed like this:
 //!
 //! ```
-//! use threadbare::http::request::{HeadLimits, RequestParser, ProxyHeaderProgress};
+//! use threadbare::http::request::{HeadLimits, RequestParser, Progress};
 //!
 //! let bytes = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\nthe next request";
 //! let mut parser = RequestParser::new(HeadLimits::default());
-//! assert!(matches!(parser.parse(&bytes[..10]), Ok(ProxyHeaderProgress::Partial)));
-//! assert!(matches!(parser.parse(bytes), Ok(ProxyHeaderProgress::Complete(42))));
+//! assert!(matches!(parser.parse(&bytes[..10]), Ok(Progress::Partial)));
+//! assert!(matches!(parser.parse(bytes), Ok(Progress::Complete(42))));
 //! assert_eq!(parser.head(bytes).unwrap().headers.iter().next(), Some((&b"Host"[..], &b"localhost"[..])));
 //! ```
 

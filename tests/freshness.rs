@@ -16,9 +16,8 @@ use threadbare::files::Site;
 use threadbare::handlers;
 use threadbare::handlers::app::AppState;
 use threadbare::handlers::message::{Body, EmptyBody, FileSource, Request};
-use threadbare::http::forwarded::Client;
+use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
-use threadbare::http::peer::PeerAddr;
 use threadbare::http::request::{HeadLimits, RequestParser};
 use threadbare::http::target::RequestTarget;
 

@@ -12,7 +12,7 @@ use threadbare::cli::Cli;
 use threadbare::server::connection;
 use threadbare::server::conn_state::ConnState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::PeerAddr;
 use threadbare::files::Site;
 use threadbare_fuzz::{choice, read_as_1_1};
 

@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
 use threadbare::config::Routes;
 use threadbare::handlers::message::{Body, RequestBody, Request};
-use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::PeerAddr;
 use threadbare::http::forwarded::Client;
 use threadbare::files::lookup::{Resource, lookup};
 use threadbare::files::Site;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::telemetry::log_format::{LogFormat, AccessRecord};
-use threadbare::http::peer::PeerHost;
+use threadbare::http::forwarded::PeerHost;
 use threadbare::http::status::StatusCode;
 
 fuzz_target!(|request: &[u8]| {

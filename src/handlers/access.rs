@@ -8,8 +8,7 @@ use crate::handlers::app::AppState;
 use crate::handlers::credentials::AuthResult;
 use crate::handlers::message::{Request, Response};
 use crate::http::headers::name;
-use crate::http::host;
-use crate::http::same_origin::{AskingSite, asking_site};
+use crate::http::origin::{self, AskingSite, asking_site};
 use crate::http::status::StatusCode;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
@@ -17,7 +16,7 @@ pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let AllowedHosts::Local { extra: also } = &app.config.hosts else { return None };
     // Without Host it is HTTP/1.0, and no browser.
     let host = request.target.authority?.host;
-    let is_ours = host::is_local_host(host) || also.iter().any(|name| host::host_matches(host, name));
+    let is_ours = origin::is_local_host(host) || also.iter().any(|name| origin::host_matches(host, name));
     (!is_ours).then(|| {
         Response::text(StatusCode::MISDIRECTED_REQUEST, "this server does not go by that name; --allow-host NAME adds one")
     })

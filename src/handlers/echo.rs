@@ -8,10 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use crate::handlers::app::AppState;
 use crate::handlers::json::Json;
 use crate::handlers::message::{Request, Response};
-use crate::http::accept::{self, Format};
 use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing::BodyLength;
 use crate::http::headers::name;
+use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
 
@@ -44,7 +44,7 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         trailers,
         content,
     };
-    let response = match accept::negotiate(&request.head.headers, &[Format::Text, Format::Json]) {
+    let response = match negotiation::negotiate(&request.head.headers, &[Format::Text, Format::Json]) {
         Format::Json => Response::with_content(StatusCode::OK, "application/json", seen.json().into_bytes()),
         Format::Text | Format::Html => {
             Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", seen.text().into_bytes())

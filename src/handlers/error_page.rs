@@ -10,15 +10,15 @@ use crate::handlers::app::AppState;
 use crate::handlers::html;
 use crate::handlers::message::{Body, FileSource, Request, Response, Slice};
 use crate::handlers::page;
-use crate::http::accept::{self, Format};
 use crate::http::error::ParseError;
 use crate::http::headers::Headers;
+use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
 /// it is not what was asked for.
 pub fn missing(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    if accept::accepts(&request.head.headers, "text/html") {
+    if negotiation::accepts(&request.head.headers, "text/html") {
         match error_document_404(&app.site, now) {
             Resource::File(found) => return custom_404(&found.representation, FileSource::Disk(Box::new(found.open))),
             Resource::Kept(kept) => return custom_404(&kept.representation.clone(), FileSource::Memory(kept)),
@@ -45,7 +45,7 @@ fn custom_404(representation: &Representation, source: FileSource) -> Response {
 /// say what it depends on.
 pub fn malformed(what: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(what);
-    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
         Format::Html => dress(response, headers),
         Format::Text | Format::Json => response,
     }
@@ -58,7 +58,7 @@ pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
 
 fn dress(response: Response, headers: &Headers<'_>) -> Response {
     let Some(why) = response.reason else { return response };
-    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
         Format::Text | Format::Json => response.header("Vary", "Accept"),
         Format::Html => {
             let body = Body::Bytes(error_page(response.status, why).into_bytes().into());

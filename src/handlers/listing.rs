@@ -12,7 +12,7 @@ use crate::handlers::listing_json::JSON;
 use crate::handlers::listing_text::TEXT;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::page;
-use crate::http::accept::{self, Format};
+use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a directory.
@@ -29,7 +29,7 @@ pub fn answer(directory: Directory, request: &Request<'_>) -> Response {
 fn answer_to(directory: Directory, request: &Request<'_>) -> io::Result<Response> {
     let target = request.target;
     let contents = DirectoryListing::of(directory, target.path(), SortOrder::asked(target), NAMES_MAX)?;
-    let form = match accept::choose_listing(&request.head.headers) {
+    let form = match negotiation::choose_listing(&request.head.headers) {
         Format::Html => return Ok(page::response(StatusCode::OK, PAGE.body(contents.with_readme())?)),
         Format::Text => &TEXT,
         Format::Json => &JSON,

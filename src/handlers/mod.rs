@@ -35,7 +35,7 @@ use crate::handlers::app::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
-use crate::http::navigation::is_navigation_request;
+use crate::http::negotiation::is_navigation_request;
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
 

@@ -183,9 +183,8 @@ mod tests {
     use crate::files::scratch::Scratch;
     use crate::files::version::FileVersion;
     use crate::handlers::message::{EmptyBody, OpenFile};
-    use crate::http::forwarded::Client;
+    use crate::http::forwarded::{Client, PeerAddr};
     use crate::http::framing::BodyLength;
-    use crate::http::peer::PeerAddr;
     use crate::http::request::{HeadLimits, RequestParser};
     use crate::http::target::RequestTarget;
 

@@ -4,10 +4,8 @@
 //! to the same. Only CRLF ends a line here: a lenient reader of chunks behind a strict one is a way to smuggle requests.
 
 use crate::http::error::ParseError;
-use crate::http::field_line::{HeaderSpan, field_line_error};
-use crate::http::grammar::hex_value;
-use crate::http::headers::Headers;
-use crate::http::scan::{find_control_byte, skip_token};
+use crate::http::grammar::{find_control_byte, hex_value, skip_token};
+use crate::http::headers::{HeaderSpan, Headers, field_line_error};
 
 /// Hexadecimal digits of a chunk size: 16 fill 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;

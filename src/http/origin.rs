@@ -5,8 +5,9 @@
 //! passwords): that is for origins that were named.
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
-use crate::http::grammar::is_token;
+use crate::http::grammar::{is_token, trim_ows};
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 use crate::http::target::Authority;
@@ -108,6 +109,62 @@ pub fn parse_origin(text: &str) -> Result<String, &'static str> {
         _ => "",
     };
     Ok(spelled.strip_suffix(own_port).unwrap_or(&spelled).trim_end_matches(':').to_owned())
+}
+
+/// Where the request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskingSite {
+    /// From our own pages, from the person at the browser, or from no browser at all.
+    Own,
+    /// From a page of somebody else, or nobody can tell.
+    Other,
+}
+
+/// Judges by what the browser says. `authority` is the one that was asked.
+pub fn asking_site(headers: &Headers<'_>, authority: Option<Authority<'_>>) -> AskingSite {
+    let is_own = match headers.get_all(name::SEC_FETCH_SITE).next() {
+        // `same-site` is another port or another name beneath ours: that may be anybody.
+        Some(_) => matches!(headers.get_unique(name::SEC_FETCH_SITE).map(trim_ows), Some(b"same-origin" | b"none")),
+        None => match headers.get_all(name::ORIGIN).next() {
+            Some(_) => headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority)),
+            None => true,
+        },
+    };
+    if is_own { AskingSite::Own } else { AskingSite::Other }
+}
+
+/// Whether an origin, `scheme://host[:port]`, is that of the authority. The scheme is not ours to know: a proxy may speak TLS for us.
+fn is_origin_of(origin: &[u8], authority: Option<Authority<'_>>) -> bool {
+    let rest = [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| origin.strip_prefix(scheme));
+    let (Some(theirs), Some(ours)) = (rest.and_then(Authority::parse), authority) else { return false };
+    theirs.port == ours.port && theirs.host.eq_ignore_ascii_case(ours.host)
+}
+
+/// Whether a host is always this machine's own: `localhost`, a name that ends in `.localhost` (RFC 6761 §6.3), or an address, for no
+/// name was resolved then. IPv6 addresses come without brackets, as [`Authority`](crate::http::target::Authority) has them.
+pub fn is_local_host(host: &[u8]) -> bool {
+    let name = without_dot(host);
+    let is_localhost = name.eq_ignore_ascii_case(b"localhost") || ends_with(name, b".localhost");
+    is_localhost || host.contains(&b':') || is_ipv4(name)
+}
+
+/// Whether a host is that name, case and a dot at the end aside.
+pub fn host_matches(host: &[u8], name: &str) -> bool {
+    without_dot(host).eq_ignore_ascii_case(without_dot(name.as_bytes()))
+}
+
+/// `localhost.` is `localhost` to every resolver.
+fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+fn ends_with(name: &[u8], end: &[u8]) -> bool {
+    let Some((before, last)) = name.len().checked_sub(end.len()).and_then(|at| name.split_at_checked(at)) else { return false };
+    !before.is_empty() && last.eq_ignore_ascii_case(end)
+}
+
+fn is_ipv4(host: &[u8]) -> bool {
+    std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok())
 }
 
 #[cfg(test)]
@@ -213,6 +270,96 @@ mod tests {
                 (Err(got), Err(want)) => assert!(got.contains(want), "{text:?}: {why}: {got}"),
                 (got, want) => panic!("{text:?}: {why}: {got:?} instead of {want:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn sites() {
+        use AskingSite::{Other, Own};
+        let matrix = [
+            ("", Own, "no browser"),
+            ("Sec-Fetch-Site: none", Own, "typed by a person"),
+            ("Sec-Fetch-Site: same-origin", Own, "one of our pages"),
+            ("Sec-Fetch-Site: same-site", Other, "another port of this machine"),
+            ("Sec-Fetch-Site: cross-site", Other, "somebody else's page"),
+            ("Sec-Fetch-Site: Same-Origin", Other, "browsers spell it in lower case"),
+            ("Sec-Fetch-Site:", Other, "it says nothing"),
+            ("Sec-Fetch-Site: same-origin, none", Other, "it says two things"),
+            ("Sec-Fetch-Site: none\r\nSec-Fetch-Site: none", Other, "it says so twice"),
+            ("Sec-Fetch-Site: none\r\nOrigin: http://evil.example", Own, "the first of the two is the one that browsers keep"),
+            ("Sec-Fetch-Site: cross-site\r\nOrigin: http://host.test:8000", Other, "and the other way round"),
+            ("Origin: http://host.test:8000", Own, "our own origin"),
+            ("Origin: https://HOST.test:8000", Own, "behind a proxy that speaks TLS"),
+            ("Origin: http://host.test", Other, "another port"),
+            ("Origin: http://host.test:80000", Other, "no port"),
+            ("Origin: http://host.test:8001", Other, "another port"),
+            ("Origin: http://evil.example:8000", Other, "another name"),
+            ("Origin: http://host.test:8000.evil.example", Other, "another name that begins like ours"),
+            ("Origin: http://host.test:8000/", Other, "an origin has no path"),
+            ("Origin: http://evil@host.test:8000", Other, "nor a user"),
+            ("Origin: null", Other, "a sandboxed frame, a file"),
+            ("Origin:", Other, "it says nothing"),
+            ("Origin: file://", Other, "a page from a disk"),
+            ("Origin: http://host.test:8000\r\nOrigin: http://host.test:8000", Other, "it says so twice"),
+        ];
+        for (lines, want, why) in matrix {
+            let lines = if lines.is_empty() { String::new() } else { format!("{lines}\r\n") };
+            let bytes = format!("GET /echo HTTP/1.1\r\nHost: host.test:8000\r\n{lines}\r\n").into_bytes();
+            let mut parser = RequestParser::new(HeadLimits::default());
+            parser.parse(&bytes).unwrap();
+            let head = parser.head(&bytes).unwrap();
+            assert_eq!(asking_site(&head.headers, Authority::parse(b"host.test:8000")), want, "{lines:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        for (host, own, why) in [
+            ("localhost", true, "itself"),
+            ("LocalHost", true, "in any case"),
+            ("localhost.", true, "from the root of all names"),
+            ("localhost..", false, "no name"),
+            ("app.localhost", true, "every name beneath it"),
+            ("a.b.LOCALHOST.", true, "however deep"),
+            (".localhost", false, "nothing beneath it"),
+            ("xlocalhost", false, "not beneath it"),
+            ("localhost.evil.example", false, "somebody else's"),
+            ("localhost.localdomain", false, "a name that could be resolved"),
+            ("127.0.0.1", true, "an address"),
+            ("127.0.0.1.", true, "browsers take the dot away"),
+            ("192.168.1.7", true, "another address: nothing was resolved"),
+            ("0.0.0.0", true, "an address too"),
+            ("::1", true, "an address in brackets"),
+            ("fe80::1", true, "any address"),
+            ("127.0.0.1.evil.example", false, "a name that begins like an address"),
+            ("127.0.0.1.nip.io", false, "a public name for this machine"),
+            ("127.1", false, "not how an address is spelled"),
+            ("2130706433", false, "nor this"),
+            ("0x7f.1", false, "nor this"),
+            ("0177.0.0.1", false, "nor this"),
+            ("1.2.3.4.5", false, "one too many"),
+            ("evil.example", false, "a name"),
+            ("localhost.evil", false, "a prefix is not enough"),
+            ("localhost-evil.example", false, "nor with another byte"),
+            ("", false, "nothing"),
+            (".", false, "the root of all names"),
+            ("local", false, "a part"),
+        ] {
+            assert_eq!(is_local_host(host.as_bytes()), own, "{host:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for (host, name, same, why) in [
+            ("dev.test", "dev.test", true, "the same"),
+            ("DEV.test.", "dev.TEST", true, "case and dot"),
+            ("dev.test", "dev.test.", true, "the dot on the other side"),
+            ("dev.test.evil.example", "dev.test", false, "a prefix"),
+            ("xdev.test", "dev.test", false, "a suffix"),
+            ("dev", "dev.test", false, "a part"),
+        ] {
+            assert_eq!(host_matches(host.as_bytes(), name), same, "{host:?}: {why}");
         }
     }
 }

@@ -5,11 +5,11 @@
 //! than one that sends all at once.
 
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::field_line::{self, HeaderSpan};
-use crate::http::grammar::{is_target_byte, is_tchar, request_line_error_offset};
-use crate::http::headers::Headers;
+use crate::http::framing::{self, BodyLength, Expectation};
+use crate::http::grammar::{find_control_byte, is_target_byte, is_tchar, request_line_error_offset, skip_target, skip_token};
+use crate::http::headers::{self, HeaderSpan, Headers};
 use crate::http::method::Method;
-use crate::http::scan::{find_control_byte, skip_target, skip_token};
+use crate::http::target::RequestTarget;
 
 /// The version of the protocol that a message is in (RFC 9112 §2.3). Other 1.x are read as 1.1, as §2.3 asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +53,17 @@ pub struct RequestHead<'a> {
     pub version: Version,
     /// The fields.
     pub headers: Headers<'a>,
+}
+
+/// What a request head says about the message as a whole.
+#[derive(Debug)]
+pub struct RequestInfo<'a> {
+    /// The resource that is requested.
+    pub target: RequestTarget<'a>,
+    /// The length of the message body.
+    pub framing: BodyLength,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub expectation: Expectation,
 }
 
 /// How far the parser has come.
@@ -140,7 +151,7 @@ impl RequestParser {
                 return Err(ParseError::TooManyFields.with_offset(line.start));
             }
             let Some(field) = HeaderSpan::parse(bytes, line.start..end, line.token_end) else {
-                return Err(field_line::field_line_error(bytes, line.start..end, self.lines.len()));
+                return Err(headers::field_line_error(bytes, line.start..end, self.lines.len()));
             };
             self.lines.push(field);
             line = LineCursor::at(end + 2);
@@ -323,6 +334,20 @@ fn version_of(word: &[u8]) -> Result<Version, ParseError> {
             }
         }
         _ => Err(ParseError::Version),
+    }
+}
+
+impl<'a> RequestHead<'a> {
+    /// Interprets the fields that decide about the message as a whole: target, Host, framing and Expect.
+    ///
+    /// # Errors
+    /// The first rule that is violated, and where.
+    pub fn validate(&self) -> Result<RequestInfo<'a>, LocatedError> {
+        let target = RequestTarget::parse(self)?;
+        let located = |error: ParseError| error.with_offset(framing::error_offset(self, error));
+        let framing = framing::request_body_length(self).map_err(located)?;
+        let expectation = framing::expectation(self).map_err(located)?;
+        Ok(RequestInfo { target, framing, expectation })
     }
 }
 

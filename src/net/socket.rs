@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::http::peer::PeerAddr;
+use crate::http::forwarded::PeerAddr;
 
 /// A socket that listens.
 #[derive(Debug)]

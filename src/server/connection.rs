@@ -14,12 +14,10 @@ use crate::handlers::error_page;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::forwarded::Client;
+use crate::http::forwarded::{Client, PeerAddr};
 use crate::http::framing::{self, BodyLength, KeepAlive};
 use crate::http::method::Method;
-use crate::http::peer::PeerAddr;
 use crate::http::request::{Progress, RequestParser, Version};
-use crate::http::request_info::validate;
 use crate::http::status::StatusCode;
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
@@ -215,7 +213,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     fn handle_request(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
         let bytes = self.read_buffer.bytes();
         let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::CutShort))?;
-        let understood = validate(&head).map_err(|fault| {
+        let understood = head.validate().map_err(|fault| {
             self.explain_fault(fault);
             Unanswered::Malformed(fault.error)
         })?;

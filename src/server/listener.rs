@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Bind;
-use crate::http::peer::PeerAddr;
+use crate::http::forwarded::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;
 use crate::os::socket_activation::{self, SocketActivationError};

@@ -33,7 +33,7 @@ use log::{info, warn};
 
 use crate::config::headers::DefaultHeaders;
 use crate::handlers::app::AppState;
-use crate::http::peer::PeerAddr;
+use crate::http::forwarded::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::State;

@@ -8,8 +8,7 @@ use std::io;
 use log::warn;
 
 use crate::config::{Preface, ProxyConfig};
-use crate::http::forwarded::{Client, Scheme};
-use crate::http::peer::PeerAddr;
+use crate::http::forwarded::{Client, PeerAddr, Scheme};
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
 use crate::net::transport::Transport;

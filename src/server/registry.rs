@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http::peer::PeerAddr;
+use crate::http::forwarded::PeerAddr;
 use crate::net::socket::Socket;
 use crate::server::conn_state::{CONTENT, ConnState, HEAD, IDLE};
 

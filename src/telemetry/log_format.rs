@@ -8,8 +8,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::http::forwarded::Scheme;
-use crate::http::peer::PeerHost;
+use crate::http::forwarded::{PeerHost, Scheme};
 use crate::http::response::push_number;
 use crate::http::status::StatusCode;
 
