@@ -7,7 +7,6 @@ use divan::Bencher;
 use threadbare::config::headers::DefaultHeaders;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
-use threadbare::http::framing::KeepAlive;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::StatusCode;
@@ -25,7 +24,7 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
+        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, true);
         response_framing::write_head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }

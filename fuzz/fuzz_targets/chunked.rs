@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, size_line};
+use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, chunk_header};
 use threadbare::http::error::ParseError;
 use threadbare_fuzz::choice;
 
@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
         // What we make of the content ourselves is read as the same content.
         let mut ours = Vec::new();
         for piece in content.chunks(1 + usize::from(steps)) {
-            ours.extend_from_slice(size_line(piece.len()).as_bytes());
+            ours.extend_from_slice(chunk_header(piece.len()).as_bytes());
             ours.extend_from_slice(piece);
             ours.extend_from_slice(CRLF);
         }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::request::{HeadLimits, RequestParser, Progress, Version};
+use threadbare::http::request::{HeadLimits, Progress, RequestParser, Version};
 use threadbare_fuzz::{read_as_1_1, with_head};
 
 fuzz_target!(|data: &[u8]| {
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let mut stepwise = RequestParser::new(HeadLimits::default());
     let mut outcome = Ok(None);
     for end in 1..=data.len() {
-        match stepwise.advance(&data[..end]) {
+        match stepwise.parse(&data[..end]) {
             Ok(Progress::Partial) => {}
             Ok(Progress::Complete(length)) => {
                 assert_eq!(length, end, "complete exactly at its last byte");
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
                 break;
             }
             Err(fault) => {
-                assert!(fault.at <= end, "a fault lies within what was read");
+                assert!(fault.offset <= end, "a fault lies within what was read");
                 outcome = Err(fault);
                 break;
             }
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         let mut theirs = httparse::Request::new(&mut fields);
         let read = theirs.parse(&bytes).unwrap_or_else(|error| panic!("httparse refuses what we accept: {error}"));
         assert_eq!(read, httparse::Status::Complete(length));
-        assert_eq!(theirs.method, Some(head.method.name()));
+        assert_eq!(theirs.method, Some(head.method.as_str()));
         assert_eq!(theirs.path.map(str::as_bytes), Some(head.target));
         assert_eq!(theirs.version == Some(0), head.version == Version::Http10);
         let ours: Vec<_> = head.headers.iter().collect();

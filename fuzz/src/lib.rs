@@ -9,7 +9,7 @@ use threadbare::http::request::{HeadLimits, RequestParser, Progress, RequestHead
 /// What is wrong with it.
 pub fn with_head<T>(bytes: &[u8], then: impl FnOnce(&RequestHead<'_>, usize) -> T) -> Result<Option<T>, LocatedError> {
     let mut parser = RequestParser::new(HeadLimits::default());
-    match parser.advance(bytes)? {
+    match parser.parse(bytes)? {
         Progress::Partial => Ok(None),
         Progress::Complete(length) => {
             let head = parser.head(bytes).expect("a complete head can be had");

@@ -15,7 +15,7 @@ use crate::files::root::{Opened, Root};
 use crate::files::version::FileVersion;
 use crate::files::{Site, cache, media_type};
 use crate::handlers::message::OpenFile;
-use crate::http::negotiation::{AcceptedCodings, ContentCoding, Identity};
+use crate::http::negotiation::{AcceptedCodings, ContentCoding};
 
 /// What lies at a path.
 #[derive(Debug)]
@@ -106,10 +106,7 @@ fn chosen(site: &Site, root: &Root, path: &[u8], plain: FileForm, codings: &Acce
             return Lies::File(form);
         }
     }
-    match codings.identity {
-        Identity::Accepted => Lies::File(plain),
-        Identity::Refused => Lies::Unacceptable,
-    }
+    if codings.identity_allowed { Lies::File(plain) } else { Lies::Unacceptable }
 }
 
 /// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.

@@ -8,7 +8,7 @@ use crate::handlers::app::AppState;
 use crate::handlers::credentials::AuthResult;
 use crate::handlers::message::{Request, Response};
 use crate::http::headers::name;
-use crate::http::origin::{self, AskingSite, asking_site};
+use crate::http::origin;
 use crate::http::status::StatusCode;
 
 /// The answer to a request for a name that is none of ours (RFC 9110 §15.5.20); `None` if it is one.
@@ -39,6 +39,6 @@ pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
 
 /// The answer to a page of another site; `None` if it is one of our own, or no page.
 pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
-    let other = asking_site(&request.head.headers, request.target.authority) == AskingSite::Other;
-    other.then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not ask for this"))
+    let is_same_origin = origin::is_same_origin(&request.head.headers, request.target.authority);
+    (!is_same_origin).then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not ask for this"))
 }

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use crate::http::conditional::{Precondition, RangeUse, Validators};
+use crate::http::conditional::{Precondition, Validators};
 use crate::http::range::RangeSet;
 
 /// A decision.
@@ -22,7 +22,7 @@ pub enum Decision {
     /// There is a Range, and it does not count: it is defined for GET, and once.
     RangeIgnored,
     /// Range counts only for a certain version.
-    IfRange(RangeUse),
+    IfRange(bool),
     /// What Range came to.
     Ranges {
         /// The ranges.

@@ -31,7 +31,7 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         peer: request.client.peer.to_string(),
         client: (client.peer != request.client.peer).then(|| client.peer.to_string()),
         scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
-        method: request.head.method.name(),
+        method: request.head.method.as_str(),
         target: escape(request.head.target),
         path: escape(request.target.path()),
         query: request.target.query_pairs().map(|(name, value)| (escape(&name), escape(&value))).collect(),

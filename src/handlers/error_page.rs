@@ -8,11 +8,12 @@ use crate::files::lookup::{Resource, error_document_404};
 use crate::files::representation::Representation;
 use crate::handlers::app::AppState;
 use crate::handlers::html;
-use crate::handlers::message::{Body, FileSource, Request, Response, Slice};
+use crate::handlers::message::{Body, FileSource, Request, Response};
 use crate::handlers::page;
 use crate::http::error::ParseError;
 use crate::http::headers::Headers;
 use crate::http::negotiation::{self, Format};
+use crate::http::range::ByteRange;
 use crate::http::status::StatusCode;
 
 /// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
@@ -38,7 +39,7 @@ fn custom_404(representation: &Representation, source: FileSource) -> Response {
         .header("Content-Type", representation.media_type.clone())
         .header("Cache-Control", "no-cache")
         .header("Vary", "Accept")
-        .with_body(Body::Slice(source, Slice { start: 0, length: representation.length }))
+        .with_body(Body::Slice(source, ByteRange { start: 0, length: representation.length }))
 }
 
 /// The answer to a head that could be read and says what it must not: a person may have typed it. It is kept by no cache, so it need not
@@ -75,7 +76,7 @@ fn dress(response: Response, headers: &Headers<'_>) -> Response {
 }
 
 fn error_page(status: StatusCode, why: &str) -> String {
-    let (code, phrase) = (status.as_u16(), status.phrase());
+    let (code, phrase) = (status.as_u16(), status.canonical_reason());
     let mut out = String::new();
     page::begin(&mut out, format!("{code} {phrase}").as_bytes());
     let why = html::escape(why);

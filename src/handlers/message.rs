@@ -16,6 +16,7 @@ use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
+use crate::http::range::ByteRange;
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
@@ -89,15 +90,6 @@ impl Request<'_> {
 const GENERATED_CONTENT_CSP: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A part of a representation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slice {
-    /// Index of the first byte.
-    pub start: u64,
-    /// How many bytes.
-    pub length: u64,
-}
-
 /// Where the bytes of a representation come from.
 #[derive(Debug)]
 pub enum FileSource {
@@ -122,7 +114,7 @@ pub struct Part {
     /// The boundary and the fields of the part, with all its line ends.
     pub head: Vec<u8>,
     /// The bytes of the representation.
-    pub slice: Slice,
+    pub slice: ByteRange,
 }
 
 /// Several parts of one representation (RFC 9110 §14.6).
@@ -143,7 +135,7 @@ pub enum Body {
     /// Bytes at hand.
     Bytes(Cow<'static, [u8]>),
     /// A part of a representation, or all of it.
-    Slice(FileSource, Slice),
+    Slice(FileSource, ByteRange),
     /// Several parts of one.
     Parts(Box<Parts>),
     /// Bytes whose number is not known before they end: sent in chunks, or until the connection closes in HTTP/1.0.
@@ -214,7 +206,7 @@ impl Response {
 
     /// A short plain text: the status, and why.
     pub fn text(status: StatusCode, why: &'static str) -> Response {
-        let text = format!("{} {}: {why}\n", status.as_u16(), status.phrase());
+        let text = format!("{} {}: {why}\n", status.as_u16(), status.canonical_reason());
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
         Response { reason: Some(why), ..response }
     }

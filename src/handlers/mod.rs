@@ -347,5 +347,5 @@ fn allow_response(status: StatusCode, methods: &[Method]) -> Response {
 }
 
 fn names(methods: &[Method]) -> String {
-    methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
+    methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::files::regular::FoundFile;
 use crate::files::representation::{CachedFile, Representation};
 use crate::handlers::decision_trace::Decision;
-use crate::handlers::message::{Body, FileSource, Part, Parts, Request, Response, Slice};
+use crate::handlers::message::{Body, FileSource, Part, Parts, Request, Response};
 use crate::handlers::response_headers::ResponseHeaders;
-use crate::http::conditional::{self, Precondition, RangeUse};
+use crate::http::conditional::{self, Precondition};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::range::{self, ByteRange, RangeSet};
@@ -80,11 +80,11 @@ fn wanted(representation: &Representation, request: &Request<'_>) -> Selection {
     // Ranges are defined for GET only (RFC 9110 §14.2).
     let value = headers.get_unique(name::RANGE).filter(|_| method == Method::Get);
     let is_honoured = |_: &&[u8]| {
-        let range_use = conditional::if_range(headers, &representation.validators);
+        let matches = conditional::if_range_matches(headers, &representation.validators);
         if headers.get(name::IF_RANGE).is_some() {
-            request.record(|| Decision::IfRange(range_use));
+            request.record(|| Decision::IfRange(matches));
         }
-        range_use == RangeUse::Honoured
+        matches
     };
     let counts = value.filter(is_honoured);
     let ranges = range::parse_range(counts, representation.length);
@@ -102,7 +102,7 @@ fn wanted(representation: &Representation, request: &Request<'_>) -> Selection {
 }
 
 fn whole(fields: ResponseHeaders, source: FileSource, length: u64) -> Response {
-    Response { fields, ..Response::new(StatusCode::OK) }.with_body(Body::Slice(source, Slice { start: 0, length }))
+    Response { fields, ..Response::new(StatusCode::OK) }.with_body(Body::Slice(source, ByteRange { start: 0, length }))
 }
 
 /// Answers what is asked for less often than the whole.
@@ -133,7 +133,7 @@ fn part(representation: &Representation, source: FileSource, range: ByteRange) -
         .header("Content-Type", representation.media_type.clone())
         .header("Content-Range", content_range(range, representation.length));
     representation.push_common(&mut response.fields);
-    response.with_body(Body::Slice(source, slice(range)))
+    response.with_body(Body::Slice(source, range))
 }
 
 /// Several parts (RFC 9110 §14.6), each with the fields that it would have alone.
@@ -147,7 +147,7 @@ fn parts(representation: &Representation, source: FileSource, ranges: &[ByteRang
         let content_range = content_range(range, length);
         let head =
             format!("{before}--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n").into_bytes();
-        parts.push(Part { head, slice: slice(range) });
+        parts.push(Part { head, slice: range });
         before = "\r\n";
     }
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
@@ -166,10 +166,6 @@ fn boundary() -> String {
 // Content-Range = range-unit SP first-pos "-" last-pos "/" complete-length
 fn content_range(range: ByteRange, length: u64) -> String {
     format!("bytes {}-{}/{length}", range.start, range.last())
-}
-
-fn slice(range: ByteRange) -> Slice {
-    Slice { start: range.start, length: range.length }
 }
 
 #[cfg(test)]
@@ -219,7 +215,7 @@ mod tests {
     /// The content, as it will be sent.
     fn content(mut response: Response) -> String {
         let mut out = Vec::new();
-        let read = |source: &FileSource, slice: Slice, out: &mut Vec<u8>| match source {
+        let read = |source: &FileSource, slice: ByteRange, out: &mut Vec<u8>| match source {
             FileSource::Disk(open) => {
                 let mut file = &open.file;
                 file.seek(SeekFrom::Start(slice.start)).unwrap();

@@ -136,12 +136,12 @@ impl ChunkedDecoder {
             (State::Trailer, b'\r') => Ok(State::TrailerLf),
             (State::Trailer, _) => {
                 self.trailer.push(byte);
-                if self.trailer.len() > TRAILER_BYTES_MAX { Err(ParseError::TrailerTooLarge) } else { Ok(State::Trailer) }
+                if self.trailer.len() > TRAILER_BYTES_MAX { Err(ParseError::TrailersTooLarge) } else { Ok(State::Trailer) }
             }
             (State::TrailerLf, b'\n') => self.trailer_line(),
             (State::TrailerLf, _) => Err(ParseError::BareCr),
 
-            (State::SizeLf | State::Data | State::DataCr | State::DataLf | State::Done, _) => Err(ParseError::ChunkEnd),
+            (State::SizeLf | State::Data | State::DataCr | State::DataLf | State::Done, _) => Err(ParseError::MissingChunkCrlf),
         }
     }
 
@@ -158,7 +158,7 @@ impl ChunkedDecoder {
 
     /// The size line is complete: data follow, or the trailer section.
     fn begin_chunk(&mut self) -> Result<State, ParseError> {
-        self.total = self.total.checked_add(self.size).ok_or(ParseError::ContentTooLong)?;
+        self.total = self.total.checked_add(self.size).ok_or(ParseError::ChunkSizeOverflow)?;
         self.digits = 0;
         self.line_bytes = 0;
         Ok(if self.size == 0 { State::Trailer } else { State::Data })
@@ -180,7 +180,7 @@ impl ChunkedDecoder {
             });
         }
         if self.fields.len() == TRAILER_FIELDS_MAX {
-            return Err(ParseError::TooManyFields);
+            return Err(ParseError::TooManyHeaders);
         }
         let (line, token_end) = (self.trailer_line..self.trailer.len(), skip_token(&self.trailer, self.trailer_line));
         let field = HeaderSpan::parse(&self.trailer, line.clone(), token_end);
@@ -236,9 +236,9 @@ mod tests {
             (long(256), Ok((b"x", 0, 0)), "the longest extension"),
             (long(257), Err(M::ChunkExtension), "one byte more"),
             (trailer(8192), Ok((b"", 0, 1)), "the longest trailer section"),
-            (trailer(8193), Err(M::TrailerTooLarge), "one byte more"),
+            (trailer(8193), Err(M::TrailersTooLarge), "one byte more"),
             (many(32), Ok((b"", 0, 32)), "as many trailers as allowed"),
-            (many(33), Err(M::TooManyFields), "one more"),
+            (many(33), Err(M::TooManyHeaders), "one more"),
             (b"\r\n".to_vec(), Err(M::ChunkSize), "no digit"),
             (b"3\r\nabc\r\n\r\n".to_vec(), Err(M::ChunkSize), "no digit, after a chunk"),
             (b";x\r\n\r\n".to_vec(), Err(M::ChunkSize), "an extension of nothing"),
@@ -246,14 +246,14 @@ mod tests {
             (b"0x3\r\n".to_vec(), Err(M::ChunkSize), "a prefix"),
             (b"3 \r\n".to_vec(), Err(M::ChunkSize), "a space"),
             (b"3\nabc".to_vec(), Err(M::ChunkSize), "LF alone"),
-            (b"3\rX".to_vec(), Err(M::ChunkEnd), "CR alone"),
+            (b"3\rX".to_vec(), Err(M::MissingChunkCrlf), "CR alone"),
             (b"00000000000000001\r\n".to_vec(), Err(M::ChunkSize), "17 digits"),
             (b"0000000000000001\r\nx\r\n0\r\n\r\n".to_vec(), Ok((b"x", 0, 0)), "16 digits"),
-            (b"1\r\nx\r\nffffffffffffffff\r\n".to_vec(), Err(M::ContentTooLong), "the sum overflows"),
+            (b"1\r\nx\r\nffffffffffffffff\r\n".to_vec(), Err(M::ChunkSizeOverflow), "the sum overflows"),
             (b"3;a\nb\r\n".to_vec(), Err(M::ChunkExtension), "LF in an extension"),
-            (b"3\r\nabcd".to_vec(), Err(M::ChunkEnd), "more data than said"),
-            (b"3\r\nabc\n".to_vec(), Err(M::ChunkEnd), "LF alone after data"),
-            (b"3\r\nabc\rx".to_vec(), Err(M::ChunkEnd), "CR alone after data"),
+            (b"3\r\nabcd".to_vec(), Err(M::MissingChunkCrlf), "more data than said"),
+            (b"3\r\nabc\n".to_vec(), Err(M::MissingChunkCrlf), "LF alone after data"),
+            (b"3\r\nabc\rx".to_vec(), Err(M::MissingChunkCrlf), "CR alone after data"),
             (b"0\r\nA: \0\r\n".to_vec(), Err(M::Nul), "NUL in a trailer"),
             (b"0\r\nA: b\n\r\n".to_vec(), Err(M::BareLf), "LF alone in a trailer"),
             (b"0\r\nA: b\rc".to_vec(), Err(M::BareCr), "CR alone in a trailer"),

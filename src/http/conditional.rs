@@ -48,21 +48,8 @@ pub enum Precondition {
     Failed,
 }
 
-/// Whether the ranges of a request count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RangeUse {
-    /// They are parts of the version that the client knows.
-    Honoured,
-    /// The client's version is another one: it needs the whole of this.
-    Ignored,
-}
-
-/// Evaluates all conditions but If-Range, in the order of RFC 9110 §13.2.2. The representation exists.
-pub fn evaluate(headers: &Headers<'_>, validators: &Validators, method: Method) -> Precondition {
-    evaluate_preconditions(headers, validators, method).0
-}
-
-/// The same, and the field that decided, if one did.
+/// Evaluates all conditions but If-Range, in the order of RFC 9110 §13.2.2; also returns the name of the field that decided, if one did.
+/// The selected representation must exist.
 pub fn evaluate_preconditions(
     headers: &Headers<'_>,
     validators: &Validators,
@@ -99,14 +86,14 @@ pub fn evaluate_preconditions(
 
 /// Evaluates If-Range (RFC 9110 §13.1.5), which is step 5: are the ranges parts of the version that there is?
 // If-Range = entity-tag / HTTP-date
-pub fn if_range(headers: &Headers<'_>, validators: &Validators) -> RangeUse {
+pub fn if_range_matches(headers: &Headers<'_>, validators: &Validators) -> bool {
     let mut values = headers.get_all(name::IF_RANGE);
-    let Some(value) = values.next() else { return RangeUse::Honoured };
+    let Some(value) = values.next() else { return true };
     // Two lines mean nothing; ignoring the ranges is always safe, ignoring the condition is not.
     if values.next().is_some() {
-        return RangeUse::Ignored;
+        return false;
     }
-    let is_same = match entity_tag(value) {
+    match entity_tag(value) {
         Some((tag, rest)) => rest.is_empty() && tag.matches(validators, Strength::Strong),
         None => {
             // Parts of two versions must never be put together, so a date must be strong as well. It is when our tag is: the
@@ -114,8 +101,7 @@ pub fn if_range(headers: &Headers<'_>, validators: &Validators) -> RangeUse {
             let is_strong = validators.etag.as_ref().is_some_and(|etag| etag.strength == Strength::Strong);
             is_strong && validators.last_modified.is_some() && date(value) == validators.last_modified
         }
-    };
-    if is_same { RangeUse::Honoured } else { RangeUse::Ignored }
+    }
 }
 
 /// An entity-tag of the client's.
@@ -262,9 +248,9 @@ mod tests {
             (&["If-None-Match: \"a -1\", \"a-1\""], Strong, Passed, Passed, "a space in a tag"),
         ] {
             let validators = validators(strength);
-            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Get)), get, "GET {lines:?}: {why}");
-            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Head)), get, "HEAD {lines:?}: {why}");
-            assert_eq!(headers(lines, |h| evaluate(h, &validators, Method::Put)), put, "PUT {lines:?}: {why}");
+            assert_eq!(headers(lines, |h| evaluate_preconditions(h, &validators, Method::Get).0), get, "GET {lines:?}: {why}");
+            assert_eq!(headers(lines, |h| evaluate_preconditions(h, &validators, Method::Head).0), get, "HEAD {lines:?}: {why}");
+            assert_eq!(headers(lines, |h| evaluate_preconditions(h, &validators, Method::Put).0), put, "PUT {lines:?}: {why}");
         }
     }
 
@@ -295,31 +281,34 @@ mod tests {
         ] {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             let ours = validators(Strength::Strong);
-            assert_eq!(headers(&lines, |h| evaluate(h, &ours, Method::Get)), get, "GET {lines:?}: {why}");
-            assert_eq!(headers(&lines, |h| evaluate(h, &ours, Method::Put)), put, "PUT {lines:?}: {why}");
+            assert_eq!(headers(&lines, |h| evaluate_preconditions(h, &ours, Method::Get).0), get, "GET {lines:?}: {why}");
+            assert_eq!(headers(&lines, |h| evaluate_preconditions(h, &ours, Method::Put).0), put, "PUT {lines:?}: {why}");
             let none = Validators { etag: None, last_modified: None };
             if !lines.iter().any(|line| line.contains("Match")) {
-                assert_eq!(headers(&lines, |h| evaluate(h, &none, Method::Get)), Passed, "{lines:?}: no date of ours");
+                assert_eq!(
+                    headers(&lines, |h| evaluate_preconditions(h, &none, Method::Get).0),
+                    Passed,
+                    "{lines:?}: no date of ours"
+                );
             }
         }
     }
 
     #[test]
     fn ranges_of_the_same_version() {
-        use RangeUse::{Honoured, Ignored};
         for (lines, strong, weak, why) in [
-            (vec![], Honoured, Honoured, "no condition"),
-            (vec!["If-Range: \"a-1\"".to_owned()], Honoured, Ignored, "the same tag"),
-            (vec!["If-Range: W/\"a-1\"".to_owned()], Ignored, Ignored, "a weak tag"),
-            (vec!["If-Range: \"x\"".to_owned()], Ignored, Ignored, "another tag"),
-            (vec!["If-Range: \"a-1\", \"x\"".to_owned()], Ignored, Ignored, "a list"),
-            (vec!["If-Range: \"a-1\"".to_owned(); 2], Ignored, Ignored, "two lines"),
-            (vec![format!("If-Range: {SAME}")], Honoured, Ignored, "the same date"),
-            (vec![format!("If-Range: {AFTER}")], Ignored, Ignored, "a later date is another date"),
-            (vec!["If-Range: a-1".to_owned()], Ignored, Ignored, "neither tag nor date"),
+            (vec![], true, true, "no condition"),
+            (vec!["If-Range: \"a-1\"".to_owned()], true, false, "the same tag"),
+            (vec!["If-Range: W/\"a-1\"".to_owned()], false, false, "a weak tag"),
+            (vec!["If-Range: \"x\"".to_owned()], false, false, "another tag"),
+            (vec!["If-Range: \"a-1\", \"x\"".to_owned()], false, false, "a list"),
+            (vec!["If-Range: \"a-1\"".to_owned(); 2], false, false, "two lines"),
+            (vec![format!("If-Range: {SAME}")], true, false, "the same date"),
+            (vec![format!("If-Range: {AFTER}")], false, false, "a later date is another date"),
+            (vec!["If-Range: a-1".to_owned()], false, false, "neither tag nor date"),
         ] {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            let of = |ours: Validators| headers(&lines, |h| if_range(h, &ours));
+            let of = |ours: Validators| headers(&lines, |h| if_range_matches(h, &ours));
             assert_eq!(of(validators(Strength::Strong)), strong, "{lines:?}: {why}");
             assert_eq!(of(validators(Strength::Weak)), weak, "{lines:?}: {why}, ours is weak");
         }

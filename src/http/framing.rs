@@ -19,24 +19,6 @@ pub enum BodyLength {
     Chunked,
 }
 
-/// What becomes of the connection after this exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepAlive {
-    /// Another request may follow.
-    Yes,
-    /// It ends.
-    No,
-}
-
-/// Whether the client waits to be asked for its content (RFC 9110 §10.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expectation {
-    /// It does not.
-    None,
-    /// It does: `100 Continue`, or a final status.
-    Continue,
-}
-
 /// A Content-Length of more digits could not fit 64 bits.
 const LENGTH_DIGITS_MAX: usize = 19;
 
@@ -51,12 +33,12 @@ pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseEr
 
     // Rule 3: both fields. The RFC lets Transfer-Encoding win, warns of smuggling, and allows what we do: refuse.
     if coded && length.is_some() {
-        return Err(ParseError::LengthAndCoding);
+        return Err(ParseError::ContentLengthWithTransferEncoding);
     }
     if coded {
         // A 1.0 sender does not know the field, so a 1.0 recipient before us may have ignored it (§6.1).
         if head.version == Version::Http10 {
-            return Err(ParseError::CodingInOldVersion);
+            return Err(ParseError::TransferEncodingInHttp10);
         }
         return chunked_and_nothing_else(head);
     }
@@ -64,23 +46,24 @@ pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseEr
         // Rule 7: a request without either has no content.
         (None, _) => Ok(BodyLength::None),
         // Rule 5 allows a list of equal values; we refuse any second one.
-        (Some(_), Some(_)) => Err(ParseError::TwoLengths),
+        (Some(_), Some(_)) => Err(ParseError::DuplicateContentLength),
         // Rule 6. "5, 5" fails here too: a comma is no digit.
         (Some(value), None) if value.len() <= LENGTH_DIGITS_MAX => {
-            parse_decimal(value).map(BodyLength::Length).ok_or(ParseError::ContentLength)
+            parse_decimal(value).map(BodyLength::Length).ok_or(ParseError::InvalidContentLength)
         }
-        (Some(_), None) => Err(ParseError::ContentLength),
+        (Some(_), None) => Err(ParseError::InvalidContentLength),
     }
 }
 
 /// Where in the message such a fault lies: at the value of the last field that it is about.
 pub fn error_offset(head: &RequestHead<'_>, what: ParseError) -> usize {
     let name = match what {
-        ParseError::ContentLength | ParseError::TwoLengths => name::CONTENT_LENGTH,
-        ParseError::LengthAndCoding | ParseError::CodingInOldVersion | ParseError::Coding | ParseError::UnknownCoding => {
-            name::TRANSFER_ENCODING
-        }
-        ParseError::Expectation => name::EXPECT,
+        ParseError::InvalidContentLength | ParseError::DuplicateContentLength => name::CONTENT_LENGTH,
+        ParseError::ContentLengthWithTransferEncoding
+        | ParseError::TransferEncodingInHttp10
+        | ParseError::InvalidTransferEncoding
+        | ParseError::UnsupportedTransferCoding => name::TRANSFER_ENCODING,
+        ParseError::UnsupportedExpectation => name::EXPECT,
         _ => return head.target_at,
     };
     head.headers.value_offset(name).unwrap_or(head.target_at)
@@ -98,38 +81,35 @@ fn chunked_and_nothing_else(head: &RequestHead<'_>) -> Result<BodyLength, ParseE
             let unknown = |coding: &[u8]| is_token(coding) && !is_chunked(coding);
             let codings = head.headers.list(name::TRANSFER_ENCODING);
             let malformed = head.headers.list(name::TRANSFER_ENCODING).any(|coding| !is_token(coding));
-            if !malformed && codings.into_iter().any(unknown) { Err(ParseError::UnknownCoding) } else { Err(ParseError::Coding) }
+            if !malformed && codings.into_iter().any(unknown) {
+                Err(ParseError::UnsupportedTransferCoding)
+            } else {
+                Err(ParseError::InvalidTransferEncoding)
+            }
         }
     }
 }
 
-/// Whether the client wants the connection to persist (RFC 9112 §9.3).
-pub fn keep_alive(head: &RequestHead<'_>) -> KeepAlive {
-    let says = |option| head.headers.contains_token(name::CONNECTION, option);
-    match head.version {
-        _ if says("close") => KeepAlive::No,
-        Version::Http11 => KeepAlive::Yes,
-        Version::Http10 if says("keep-alive") => KeepAlive::Yes,
-        Version::Http10 => KeepAlive::No,
-    }
+/// Whether the client lets the connection persist after this request (RFC 9112 §9.3).
+pub fn keep_alive(head: &RequestHead<'_>) -> bool {
+    let contains = |option| head.headers.contains_token(name::CONNECTION, option);
+    !contains("close") && (head.version == Version::Http11 || contains("keep-alive"))
 }
 
-/// What the client expects before it sends its content.
+/// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
 ///
 /// # Errors
-/// An expectation that is not `100-continue`. In HTTP/1.0 the field is ignored, as RFC 9110 §10.1.1 says.
-pub fn expectation(head: &RequestHead<'_>) -> Result<Expectation, ParseError> {
-    if head.version == Version::Http10 {
-        return Ok(Expectation::None);
+/// An expectation other than `100-continue`. In HTTP/1.0 the field is ignored, as RFC 9110 §10.1.1 demands.
+pub fn expects_continue(head: &RequestHead<'_>) -> Result<bool, ParseError> {
+    let mut values = head.headers.get_all(name::EXPECT).peekable();
+    if head.version == Version::Http10 || values.peek().is_none() {
+        return Ok(false);
     }
-    let mut expectation = Expectation::None;
-    for value in head.headers.get_all(name::EXPECT) {
-        if !value.eq_ignore_ascii_case(b"100-continue") {
-            return Err(ParseError::Expectation);
-        }
-        expectation = Expectation::Continue;
+    if values.all(|value| value.eq_ignore_ascii_case(b"100-continue")) {
+        Ok(true)
+    } else {
+        Err(ParseError::UnsupportedExpectation)
     }
-    Ok(expectation)
 }
 
 #[cfg(test)]
@@ -152,45 +132,44 @@ mod tests {
             ("Content-Length: 0\r\n", Ok(BodyLength::Length(0)), "zero"),
             ("Content-Length: 05\r\n", Ok(BodyLength::Length(5)), "leading zero"),
             ("Content-Length: 9999999999999999999\r\n", Ok(BodyLength::Length(9_999_999_999_999_999_999)), "19 digits"),
-            ("Content-Length: 00000000000000000005\r\n", Err(M::ContentLength), "20 digits"),
-            ("Content-Length: 18446744073709551616\r\n", Err(M::ContentLength), "past 64 bits"),
-            ("Content-Length:\r\n", Err(M::ContentLength), "empty"),
-            ("Content-Length: +5\r\n", Err(M::ContentLength), "a sign"),
-            ("Content-Length: 5, 5\r\n", Err(M::ContentLength), "a list"),
-            ("Content-Length: 5\r\nContent-Length: 5\r\n", Err(M::TwoLengths), "twice, equal"),
-            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Err(M::LengthAndCoding), "CL.TE"),
-            ("Content-Length: x\r\nTransfer-Encoding: gzip\r\n", Err(M::LengthAndCoding), "both, both wrong"),
+            ("Content-Length: 00000000000000000005\r\n", Err(M::InvalidContentLength), "20 digits"),
+            ("Content-Length: 18446744073709551616\r\n", Err(M::InvalidContentLength), "past 64 bits"),
+            ("Content-Length:\r\n", Err(M::InvalidContentLength), "empty"),
+            ("Content-Length: +5\r\n", Err(M::InvalidContentLength), "a sign"),
+            ("Content-Length: 5, 5\r\n", Err(M::InvalidContentLength), "a list"),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", Err(M::DuplicateContentLength), "twice, equal"),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Err(M::ContentLengthWithTransferEncoding), "CL.TE"),
+            ("Content-Length: x\r\nTransfer-Encoding: gzip\r\n", Err(M::ContentLengthWithTransferEncoding), "both, both wrong"),
             ("Transfer-Encoding: chunked\r\n", Ok(BodyLength::Chunked), "chunked"),
             ("Transfer-Encoding: CHUNKED\r\n", Ok(BodyLength::Chunked), "without case"),
             ("Transfer-Encoding: ,chunked,\r\n", Ok(BodyLength::Chunked), "a list of one (RFC 9110 §5.6.1)"),
-            ("Transfer-Encoding: gzip, chunked\r\n", Err(M::UnknownCoding), "one we do not know"),
-            ("Transfer-Encoding: identity\r\n", Err(M::UnknownCoding), "gone since RFC 7230"),
-            ("Transfer-Encoding: chunked, chunked\r\n", Err(M::Coding), "twice"),
-            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(M::Coding), "two lines"),
-            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", Err(M::Coding), "a second, empty line"),
-            ("Transfer-Encoding:\r\n", Err(M::Coding), "empty"),
-            ("Transfer-Encoding: chunked;q=1\r\n", Err(M::Coding), "a parameter"),
-            ("Transfer-Encoding: x y\r\n", Err(M::Coding), "not a token"),
+            ("Transfer-Encoding: gzip, chunked\r\n", Err(M::UnsupportedTransferCoding), "one we do not know"),
+            ("Transfer-Encoding: identity\r\n", Err(M::UnsupportedTransferCoding), "gone since RFC 7230"),
+            ("Transfer-Encoding: chunked, chunked\r\n", Err(M::InvalidTransferEncoding), "twice"),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(M::InvalidTransferEncoding), "two lines"),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", Err(M::InvalidTransferEncoding), "a second, empty line"),
+            ("Transfer-Encoding:\r\n", Err(M::InvalidTransferEncoding), "empty"),
+            ("Transfer-Encoding: chunked;q=1\r\n", Err(M::InvalidTransferEncoding), "a parameter"),
+            ("Transfer-Encoding: x y\r\n", Err(M::InvalidTransferEncoding), "not a token"),
         ] {
             assert_eq!(with_head("1.1", fields, request_body_length), want, "{why}");
         }
-        assert_eq!(with_head("1.0", "Transfer-Encoding: chunked\r\n", request_body_length), Err(M::CodingInOldVersion));
+        assert_eq!(with_head("1.0", "Transfer-Encoding: chunked\r\n", request_body_length), Err(M::TransferEncodingInHttp10));
         assert_eq!(with_head("1.0", "Content-Length: 1\r\n", request_body_length), Ok(BodyLength::Length(1)));
     }
 
     #[test]
     fn persisting() {
-        use KeepAlive::{No, Yes};
         for (version, fields, want, why) in [
-            ("1.1", "", Yes, "the default"),
-            ("1.1", "Connection: close\r\n", No, "asked"),
-            ("1.1", "Connection: x, CLOSE\r\n", No, "in a list, without case"),
-            ("1.1", "Connection: x\r\nConnection: close\r\n", No, "in the second line"),
-            ("1.1", "Connection: closed\r\n", Yes, "another word"),
-            ("1.1", "X-Connection: close\r\n", Yes, "another field"),
-            ("1.0", "", No, "the default"),
-            ("1.0", "Connection: keep-alive\r\n", Yes, "asked"),
-            ("1.0", "Connection: keep-alive, close\r\n", No, "close wins"),
+            ("1.1", "", true, "the default"),
+            ("1.1", "Connection: close\r\n", false, "asked"),
+            ("1.1", "Connection: x, CLOSE\r\n", false, "in a list, without case"),
+            ("1.1", "Connection: x\r\nConnection: close\r\n", false, "in the second line"),
+            ("1.1", "Connection: closed\r\n", true, "another word"),
+            ("1.1", "X-Connection: close\r\n", true, "another field"),
+            ("1.0", "", false, "the default"),
+            ("1.0", "Connection: keep-alive\r\n", true, "asked"),
+            ("1.0", "Connection: keep-alive, close\r\n", false, "close wins"),
         ] {
             assert_eq!(with_head(version, fields, keep_alive), want, "{version} {fields}: {why}");
         }
@@ -199,14 +178,14 @@ mod tests {
     #[test]
     fn expecting() {
         for (version, fields, want, why) in [
-            ("1.1", "", Ok(Expectation::None), "nothing"),
-            ("1.1", "Expect: 100-Continue\r\n", Ok(Expectation::Continue), "without case"),
-            ("1.1", "Expect: 100-continue\r\nExpect: 100-continue\r\n", Ok(Expectation::Continue), "twice the same"),
-            ("1.1", "Expect: x\r\n", Err(ParseError::Expectation), "another"),
-            ("1.1", "Expect:\r\n", Err(ParseError::Expectation), "empty"),
-            ("1.0", "Expect: x\r\n", Ok(Expectation::None), "ignored in 1.0"),
+            ("1.1", "", Ok(false), "nothing"),
+            ("1.1", "Expect: 100-Continue\r\n", Ok(true), "without case"),
+            ("1.1", "Expect: 100-continue\r\nExpect: 100-continue\r\n", Ok(true), "twice the same"),
+            ("1.1", "Expect: x\r\n", Err(ParseError::UnsupportedExpectation), "another"),
+            ("1.1", "Expect:\r\n", Err(ParseError::UnsupportedExpectation), "empty"),
+            ("1.0", "Expect: x\r\n", Ok(false), "ignored in 1.0"),
         ] {
-            assert_eq!(with_head(version, fields, expectation), want, "{why}");
+            assert_eq!(with_head(version, fields, expects_continue), want, "{why}");
         }
     }
 }

@@ -159,11 +159,11 @@ pub fn field_line_error(message: &[u8], line: Range<usize>, number: usize) -> Lo
         // Both are how a field is hidden from one of two parsers.
         return if number == 0 { ParseError::LeadingWhitespace } else { ParseError::ObsFold }.with_offset(at);
     }
-    let Some(colon) = line.iter().position(|&b| b == b':') else { return ParseError::NoColon.with_offset(at) };
+    let Some(colon) = line.iter().position(|&b| b == b':') else { return ParseError::MissingColon.with_offset(at) };
     match line.get(..colon).unwrap_or_default() {
-        [] => ParseError::EmptyName.with_offset(at),
-        [.., b' ' | b'\t'] => ParseError::SpaceBeforeColon.with_offset(at + colon - 1),
-        name => ParseError::NameNotToken.with_offset(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
+        [] => ParseError::EmptyFieldName.with_offset(at),
+        [.., b' ' | b'\t'] => ParseError::WhitespaceBeforeColon.with_offset(at + colon - 1),
+        name => ParseError::InvalidFieldName.with_offset(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
     }
 }
 

@@ -14,7 +14,7 @@ macro_rules! methods {
             pub const ALL: &[Method] = &[$(Method::$variant,)*];
 
             /// The name on the wire.
-            pub fn name(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(Method::$variant => $name,)*
                 }
@@ -48,7 +48,7 @@ impl Method {
     /// The method of that name; `None` for a name we do not know.
     #[inline]
     pub fn from_bytes(name: &[u8]) -> Option<Method> {
-        Method::ALL.iter().copied().find(|method| method.name().as_bytes() == name)
+        Method::ALL.iter().copied().find(|method| method.as_str().as_bytes() == name)
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for method in Method::ALL {
-            let name = method.name();
+            let name = method.as_str();
             assert_eq!(Method::from_bytes(name.as_bytes()), Some(*method));
             assert_eq!(Method::from_bytes(name.to_ascii_lowercase().as_bytes()), None, "methods are case-sensitive");
             assert_eq!(Method::from_bytes(format!("{name}S").as_bytes()), None, "one byte more");

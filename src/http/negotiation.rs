@@ -41,22 +41,13 @@ impl ContentCoding {
     }
 }
 
-/// Whether a file may come as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// It may.
-    Accepted,
-    /// The client says that it can do nothing with it: `identity;q=0`.
-    Refused,
-}
-
 /// What the client will take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedCodings {
     /// Which codings, the best first. None of them if it prefers the file as it is.
     pub preferred: [Option<ContentCoding>; CODINGS.len()],
     /// Whether it will take the file as it is, should there be no other.
-    pub identity: Identity,
+    pub identity_allowed: bool,
 }
 
 impl AcceptedCodings {
@@ -76,8 +67,7 @@ impl AcceptedCodings {
         }
         // The sort keeps our own order among equals.
         weighed.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-        let identity = if identity == Some(QValue::NONE) { Identity::Refused } else { Identity::Accepted };
-        AcceptedCodings { preferred: weighed.map(|(_, coding)| coding), identity }
+        AcceptedCodings { preferred: weighed.map(|(_, coding)| coding), identity_allowed: identity != Some(QValue::NONE) }
     }
 }
 
@@ -262,7 +252,7 @@ mod tests {
     /// In a word: the codings in order, and `identity` where that will do.
     fn told(codings: AcceptedCodings) -> String {
         let mut words: Vec<&str> = codings.preferred.into_iter().flatten().map(ContentCoding::name).collect();
-        if codings.identity == Identity::Accepted {
+        if codings.identity_allowed {
             words.push("identity");
         }
         words.join(" ")

@@ -111,26 +111,16 @@ pub fn parse_origin(text: &str) -> Result<String, &'static str> {
     Ok(spelled.strip_suffix(own_port).unwrap_or(&spelled).trim_end_matches(':').to_owned())
 }
 
-/// Where the request comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskingSite {
-    /// From our own pages, from the person at the browser, or from no browser at all.
-    Own,
-    /// From a page of somebody else, or nobody can tell.
-    Other,
-}
-
 /// Judges by what the browser says. `authority` is the one that was asked.
-pub fn asking_site(headers: &Headers<'_>, authority: Option<Authority<'_>>) -> AskingSite {
-    let is_own = match headers.get_all(name::SEC_FETCH_SITE).next() {
+pub fn is_same_origin(headers: &Headers<'_>, authority: Option<Authority<'_>>) -> bool {
+    match headers.get_all(name::SEC_FETCH_SITE).next() {
         // `same-site` is another port or another name beneath ours: that may be anybody.
         Some(_) => matches!(headers.get_unique(name::SEC_FETCH_SITE).map(trim_ows), Some(b"same-origin" | b"none")),
         None => match headers.get_all(name::ORIGIN).next() {
             Some(_) => headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority)),
             None => true,
         },
-    };
-    if is_own { AskingSite::Own } else { AskingSite::Other }
+    }
 }
 
 /// Whether an origin, `scheme://host[:port]`, is that of the authority. The scheme is not ours to know: a proxy may speak TLS for us.
@@ -275,32 +265,31 @@ mod tests {
 
     #[test]
     fn sites() {
-        use AskingSite::{Other, Own};
         let matrix = [
-            ("", Own, "no browser"),
-            ("Sec-Fetch-Site: none", Own, "typed by a person"),
-            ("Sec-Fetch-Site: same-origin", Own, "one of our pages"),
-            ("Sec-Fetch-Site: same-site", Other, "another port of this machine"),
-            ("Sec-Fetch-Site: cross-site", Other, "somebody else's page"),
-            ("Sec-Fetch-Site: Same-Origin", Other, "browsers spell it in lower case"),
-            ("Sec-Fetch-Site:", Other, "it says nothing"),
-            ("Sec-Fetch-Site: same-origin, none", Other, "it says two things"),
-            ("Sec-Fetch-Site: none\r\nSec-Fetch-Site: none", Other, "it says so twice"),
-            ("Sec-Fetch-Site: none\r\nOrigin: http://evil.example", Own, "the first of the two is the one that browsers keep"),
-            ("Sec-Fetch-Site: cross-site\r\nOrigin: http://host.test:8000", Other, "and the other way round"),
-            ("Origin: http://host.test:8000", Own, "our own origin"),
-            ("Origin: https://HOST.test:8000", Own, "behind a proxy that speaks TLS"),
-            ("Origin: http://host.test", Other, "another port"),
-            ("Origin: http://host.test:80000", Other, "no port"),
-            ("Origin: http://host.test:8001", Other, "another port"),
-            ("Origin: http://evil.example:8000", Other, "another name"),
-            ("Origin: http://host.test:8000.evil.example", Other, "another name that begins like ours"),
-            ("Origin: http://host.test:8000/", Other, "an origin has no path"),
-            ("Origin: http://evil@host.test:8000", Other, "nor a user"),
-            ("Origin: null", Other, "a sandboxed frame, a file"),
-            ("Origin:", Other, "it says nothing"),
-            ("Origin: file://", Other, "a page from a disk"),
-            ("Origin: http://host.test:8000\r\nOrigin: http://host.test:8000", Other, "it says so twice"),
+            ("", true, "no browser"),
+            ("Sec-Fetch-Site: none", true, "typed by a person"),
+            ("Sec-Fetch-Site: same-origin", true, "one of our pages"),
+            ("Sec-Fetch-Site: same-site", false, "another port of this machine"),
+            ("Sec-Fetch-Site: cross-site", false, "somebody else's page"),
+            ("Sec-Fetch-Site: Same-Origin", false, "browsers spell it in lower case"),
+            ("Sec-Fetch-Site:", false, "it says nothing"),
+            ("Sec-Fetch-Site: same-origin, none", false, "it says two things"),
+            ("Sec-Fetch-Site: none\r\nSec-Fetch-Site: none", false, "it says so twice"),
+            ("Sec-Fetch-Site: none\r\nOrigin: http://evil.example", true, "the first of the two is the one that browsers keep"),
+            ("Sec-Fetch-Site: cross-site\r\nOrigin: http://host.test:8000", false, "and the other way round"),
+            ("Origin: http://host.test:8000", true, "our own origin"),
+            ("Origin: https://HOST.test:8000", true, "behind a proxy that speaks TLS"),
+            ("Origin: http://host.test", false, "another port"),
+            ("Origin: http://host.test:80000", false, "no port"),
+            ("Origin: http://host.test:8001", false, "another port"),
+            ("Origin: http://evil.example:8000", false, "another name"),
+            ("Origin: http://host.test:8000.evil.example", false, "another name that begins like ours"),
+            ("Origin: http://host.test:8000/", false, "an origin has no path"),
+            ("Origin: http://evil@host.test:8000", false, "nor a user"),
+            ("Origin: null", false, "a sandboxed frame, a file"),
+            ("Origin:", false, "it says nothing"),
+            ("Origin: file://", false, "a page from a disk"),
+            ("Origin: http://host.test:8000\r\nOrigin: http://host.test:8000", false, "it says so twice"),
         ];
         for (lines, want, why) in matrix {
             let lines = if lines.is_empty() { String::new() } else { format!("{lines}\r\n") };
@@ -308,7 +297,7 @@ mod tests {
             let mut parser = RequestParser::new(HeadLimits::default());
             parser.parse(&bytes).unwrap();
             let head = parser.head(&bytes).unwrap();
-            assert_eq!(asking_site(&head.headers, Authority::parse(b"host.test:8000")), want, "{lines:?}: {why}");
+            assert_eq!(is_same_origin(&head.headers, Authority::parse(b"host.test:8000")), want, "{lines:?}: {why}");
         }
     }
 

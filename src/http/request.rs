@@ -5,7 +5,7 @@
 //! than one that sends all at once.
 
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::framing::{self, BodyLength, Expectation};
+use crate::http::framing::{self, BodyLength};
 use crate::http::grammar::{find_control_byte, is_target_byte, is_tchar, request_line_error_offset, skip_target, skip_token};
 use crate::http::headers::{self, HeaderSpan, Headers};
 use crate::http::method::Method;
@@ -63,7 +63,7 @@ pub struct RequestInfo<'a> {
     /// The length of the message body.
     pub framing: BodyLength,
     /// Whether the client waits for `100 Continue` before it sends the body.
-    pub expectation: Expectation,
+    pub expects_continue: bool,
 }
 
 /// How far the parser has come.
@@ -148,7 +148,7 @@ impl RequestParser {
                 return self.complete(end + 2);
             }
             if self.lines.len() == self.limits.fields_max {
-                return Err(ParseError::TooManyFields.with_offset(line.start));
+                return Err(ParseError::TooManyHeaders.with_offset(line.start));
             }
             let Some(field) = HeaderSpan::parse(bytes, line.start..end, line.token_end) else {
                 return Err(headers::field_line_error(bytes, line.start..end, self.lines.len()));
@@ -161,7 +161,7 @@ impl RequestParser {
     /// The empty line has come that ends a head of so many bytes.
     fn complete(&self, head_bytes: usize) -> Result<Progress, LocatedError> {
         if head_bytes > self.limits.head_bytes_max {
-            return Err(ParseError::HeadTooLarge.with_offset(self.limits.head_bytes_max));
+            return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
         }
         Ok(Progress::Complete(head_bytes))
     }
@@ -170,7 +170,7 @@ impl RequestParser {
     fn unfinished(&mut self, line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         self.line = line;
         if bytes.len() >= self.limits.head_bytes_max {
-            return Err(ParseError::HeadTooLarge.with_offset(self.limits.head_bytes_max));
+            return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
         }
         Ok(Progress::Partial)
     }
@@ -209,8 +209,8 @@ impl RequestParser {
             return Err(self.request_line_error(line, bytes));
         };
         let method = match Method::from_bytes(bytes.get(start..token_end).unwrap_or_default()) {
-            None => return Err(ParseError::UnknownMethod.with_offset(start)),
-            Some(Method::Connect) => return Err(ParseError::Connect.with_offset(start)),
+            None => return Err(ParseError::MethodNotImplemented.with_offset(start)),
+            Some(Method::Connect) => return Err(ParseError::ConnectNotSupported.with_offset(start)),
             Some(method) => method,
         };
         self.request_line = Some(RequestLine { method, target, version });
@@ -231,22 +231,22 @@ impl RequestParser {
         let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
         let spaces = text.iter().filter(|&&b| b == b' ').count();
         let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
-            return ParseError::RequestLineWords.with_offset(at + request_line_error_offset(text));
+            return ParseError::InvalidRequestLine.with_offset(at + request_line_error_offset(text));
         };
         if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
-            return ParseError::MethodNotToken.with_offset(at + bad);
+            return ParseError::InvalidMethod.with_offset(at + bad);
         }
         let target_at = at + method.len() + 1;
         if let Err(what) = version_of(version) {
             return what.with_offset(target_at + target.len() + 1);
         }
         match Method::from_bytes(method) {
-            None => return ParseError::UnknownMethod.with_offset(at),
-            Some(Method::Connect) => return ParseError::Connect.with_offset(at),
+            None => return ParseError::MethodNotImplemented.with_offset(at),
+            Some(Method::Connect) => return ParseError::ConnectNotSupported.with_offset(at),
             Some(_) => {}
         }
         let bad = target.iter().position(|&b| !is_target_byte(b)).unwrap_or(0);
-        let what = if target.get(bad) == Some(&b'#') { ParseError::Fragment } else { ParseError::TargetByte };
+        let what = if target.get(bad) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
         what.with_offset(target_at + bad)
     }
 
@@ -261,7 +261,7 @@ impl RequestParser {
         // What has been read already is not read again.
         let method_end = word_end(line.token_end);
         if method_end > at + self.limits.method_bytes_max {
-            return Err(ParseError::UnknownMethod.with_offset(at));
+            return Err(ParseError::MethodNotImplemented.with_offset(at));
         }
         let target_at = method_end + 1;
         if word_end(target_at.max(line.target_end)) > target_at + self.limits.target_bytes_max {
@@ -330,10 +330,10 @@ fn version_of(word: &[u8]) -> Result<Version, ParseError> {
             if *major == b'1' {
                 Ok(Version::Http11)
             } else {
-                Err(ParseError::MajorVersion)
+                Err(ParseError::UnsupportedVersion)
             }
         }
-        _ => Err(ParseError::Version),
+        _ => Err(ParseError::InvalidVersion),
     }
 }
 
@@ -346,8 +346,8 @@ impl<'a> RequestHead<'a> {
         let target = RequestTarget::parse(self)?;
         let located = |error: ParseError| error.with_offset(framing::error_offset(self, error));
         let framing = framing::request_body_length(self).map_err(located)?;
-        let expectation = framing::expectation(self).map_err(located)?;
-        Ok(RequestInfo { target, framing, expectation })
+        let expects_continue = framing::expects_continue(self).map_err(located)?;
+        Ok(RequestInfo { target, framing, expects_continue })
     }
 }
 
@@ -384,14 +384,14 @@ mod tests {
             (b"GET / HTTP/1.1\r\nA: \0", ParseError::Nul, 19, "NUL in a value"),
             (b"GET / HTTP/1.1\r\nA: \x7f", ParseError::ControlByte, 19, "DEL in a value"),
             (b"\x16\x03\x01", ParseError::ControlByte, 0, "a TLS hello"),
-            (b"GET /\xc3 HTTP/1.1\r\n", ParseError::TargetByte, 5, "a byte above ASCII"),
+            (b"GET /\xc3 HTTP/1.1\r\n", ParseError::InvalidTarget, 5, "a byte above ASCII"),
             (b"GET /a#b HTTP/1.1\r\n", ParseError::Fragment, 6, "a fragment"),
-            (b"G@T / HTTP/1.1\r\n", ParseError::MethodNotToken, 1, "not a token"),
-            (b"GET /\r\n", ParseError::RequestLineWords, 5, "two words end too early"),
-            (b"GET /a b HTTP/1.1\r\n", ParseError::RequestLineWords, 8, "a third space"),
-            (b"GET / HTTP/2.0\r\n", ParseError::MajorVersion, 6, "another major version"),
-            (b"GET / HTTP/1.1\r\nA b: c\r\n", ParseError::NameNotToken, 17, "a space in the name"),
-            (b"GET / HTTP/1.1\r\nA : c\r\n", ParseError::SpaceBeforeColon, 17, "a space behind the name"),
+            (b"G@T / HTTP/1.1\r\n", ParseError::InvalidMethod, 1, "not a token"),
+            (b"GET /\r\n", ParseError::InvalidRequestLine, 5, "two words end too early"),
+            (b"GET /a b HTTP/1.1\r\n", ParseError::InvalidRequestLine, 8, "a third space"),
+            (b"GET / HTTP/2.0\r\n", ParseError::UnsupportedVersion, 6, "another major version"),
+            (b"GET / HTTP/1.1\r\nA b: c\r\n", ParseError::InvalidFieldName, 17, "a space in the name"),
+            (b"GET / HTTP/1.1\r\nA : c\r\n", ParseError::WhitespaceBeforeColon, 17, "a space behind the name"),
             (b"GET / HTTP/1.1\r\nA: b\r\n c: d\r\n", ParseError::ObsFold, 22, "a folded line"),
         ] {
             let mut parser = RequestParser::new(HeadLimits::default());
@@ -409,11 +409,11 @@ mod tests {
             (with_target(8193), Some(ParseError::TargetTooLong), "target one over"),
             (with_target(9000)[..8300].to_vec(), Some(ParseError::TargetTooLong), "seen before the line ends"),
             (with_fields(100), None, "as many fields as allowed"),
-            (with_fields(101), Some(ParseError::TooManyFields), "one more"),
+            (with_fields(101), Some(ParseError::TooManyHeaders), "one more"),
             (with_bytes(32_768), None, "a head at its limit"),
-            (with_bytes(32_769), Some(ParseError::HeadTooLarge), "one byte over"),
-            (with_bytes(40_000)[..32_768].to_vec(), Some(ParseError::HeadTooLarge), "seen before it ends"),
-            (vec![b'A'; 33], Some(ParseError::UnknownMethod), "no method is that long"),
+            (with_bytes(32_769), Some(ParseError::HeaderTooLarge), "one byte over"),
+            (with_bytes(40_000)[..32_768].to_vec(), Some(ParseError::HeaderTooLarge), "seen before it ends"),
+            (vec![b'A'; 33], Some(ParseError::MethodNotImplemented), "no method is that long"),
         ] {
             assert_eq!(parse(&input).err(), want, "{why}");
         }

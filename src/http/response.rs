@@ -11,7 +11,7 @@ pub fn write_status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");
     push_number(out, u64::from(status.as_u16()));
     out.push(b' ');
-    out.extend_from_slice(status.phrase().as_bytes());
+    out.extend_from_slice(status.canonical_reason().as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 

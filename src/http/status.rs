@@ -16,7 +16,7 @@ macro_rules! statuses {
             pub const ALL: &[StatusCode] = &[$(StatusCode::$name,)*];
 
             /// The reason phrase. Clients ignore it, people do not (RFC 9112 §4).
-            pub fn phrase(self) -> &'static str {
+            pub fn canonical_reason(self) -> &'static str {
                 match self.0 {
                     $($code => $phrase,)*
                     _ => "",
@@ -46,11 +46,11 @@ statuses! {
     RANGE_NOT_SATISFIABLE, 416, "Range Not Satisfiable";
     EXPECTATION_FAILED, 417, "Expectation Failed";
     MISDIRECTED_REQUEST, 421, "Misdirected Request";
-    FIELDS_TOO_LARGE, 431, "Request Header Fields Too Large";
+    REQUEST_HEADER_FIELDS_TOO_LARGE, 431, "Request Header Fields Too Large";
     INTERNAL_SERVER_ERROR, 500, "Internal Server Error";
     NOT_IMPLEMENTED, 501, "Not Implemented";
     SERVICE_UNAVAILABLE, 503, "Service Unavailable";
-    VERSION_NOT_SUPPORTED, 505, "HTTP Version Not Supported";
+    HTTP_VERSION_NOT_SUPPORTED, 505, "HTTP Version Not Supported";
 }
 
 impl StatusCode {
@@ -67,7 +67,7 @@ impl StatusCode {
 
 impl fmt::Debug for StatusCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0, self.phrase())
+        write!(f, "{} {}", self.0, self.canonical_reason())
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_table_is_in_order_and_complete() {
         assert!(StatusCode::ALL.is_sorted_by_key(|status| status.as_u16()));
-        assert!(StatusCode::ALL.iter().all(|status| !status.phrase().is_empty()));
+        assert!(StatusCode::ALL.iter().all(|status| !status.canonical_reason().is_empty()));
         assert!(StatusCode::ALL.windows(2).all(|two| two[0] != two[1]), "each code once");
     }
 

@@ -63,14 +63,14 @@ impl<'a> RequestTarget<'a> {
             }
             target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_at),
             target => {
-                let (scheme, rest) = split_once(target, b"://").ok_or(fault(ParseError::TargetForm))?;
+                let (scheme, rest) = split_once(target, b"://").ok_or(fault(ParseError::UnsupportedTargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-                    return Err(fault(ParseError::Scheme));
+                    return Err(fault(ParseError::InvalidScheme));
                 }
                 let end = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(end);
                 // A server must ignore the Host it got and take the authority of the target instead (RFC 9112 §3.2.2).
-                let authority = Authority::parse(authority).ok_or(fault(ParseError::Authority))?;
+                let authority = Authority::parse(authority).ok_or(fault(ParseError::InvalidAuthority))?;
                 let path_at = head.target_at + target.len() - path.len();
                 Self::with_path(TargetForm::Absolute, Some(authority), path, path_at)
             }
@@ -161,9 +161,9 @@ fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, LocatedErro
     let mut hosts = head.headers.get_all(name::HOST);
     match (hosts.next(), hosts.next()) {
         (None, _) if head.version == Version::Http10 => Ok(None),
-        (None, _) => Err(fault(ParseError::NoHost)),
-        (Some(host), None) => Authority::parse(host).map(Some).ok_or(fault(ParseError::Host)),
-        (Some(_), Some(_)) => Err(fault(ParseError::TwoHosts)),
+        (None, _) => Err(fault(ParseError::MissingHost)),
+        (Some(host), None) => Authority::parse(host).map(Some).ok_or(fault(ParseError::InvalidHost)),
+        (Some(_), Some(_)) => Err(fault(ParseError::DuplicateHost)),
     }
 }
 
@@ -187,7 +187,7 @@ fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
         match &*segment {
             b"" | b"." => {}
             b".." => {
-                let parent = out.iter().rposition(|&b| b == b'/').ok_or(ParseError::AboveRoot.with_offset(at))?;
+                let parent = out.iter().rposition(|&b| b == b'/').ok_or(ParseError::PathTraversal.with_offset(at))?;
                 out.truncate(parent);
             }
             name => {
@@ -216,7 +216,8 @@ fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> 
             continue;
         }
         let percent_at = at + raw.len() - bytes.len() - 1;
-        let mut digit = || bytes.next().and_then(|&b| hex_value(b)).ok_or(ParseError::Percent.with_offset(percent_at));
+        let mut digit =
+            || bytes.next().and_then(|&b| hex_value(b)).ok_or(ParseError::InvalidPercentEncoding.with_offset(percent_at));
         let (high, low) = (digit()?, digit()?);
         match high << 4 | low {
             0 => return Err(ParseError::EncodedNul.with_offset(percent_at)),
@@ -255,17 +256,17 @@ mod tests {
             ("/a/b/..", Ok("/a/"), "so are two"),
             ("/a/../b", Ok("/b"), "up and down"),
             ("/a/%2e%2E/b", Ok("/b"), "the same, encoded"),
-            ("/..", Err(ParseError::AboveRoot), "above the root"),
-            ("/a/../../b", Err(ParseError::AboveRoot), "above the root on the way"),
+            ("/..", Err(ParseError::PathTraversal), "above the root"),
+            ("/a/../../b", Err(ParseError::PathTraversal), "above the root on the way"),
             ("/%61%20b", Ok("/a b"), "decoded"),
             ("/%252e", Ok("/%2e"), "once"),
             ("/.hidden", Ok("/.hidden"), "a dot file is no dot segment"),
             ("/...", Ok("/..."), "three dots are a name"),
             ("/a%2fb", Err(ParseError::EncodedSlash), "slash"),
             ("/a%00", Err(ParseError::EncodedNul), "NUL"),
-            ("/%", Err(ParseError::Percent), "nothing follows"),
-            ("/%4", Err(ParseError::Percent), "one digit"),
-            ("/%zz", Err(ParseError::Percent), "no digits"),
+            ("/%", Err(ParseError::InvalidPercentEncoding), "nothing follows"),
+            ("/%4", Err(ParseError::InvalidPercentEncoding), "one digit"),
+            ("/%zz", Err(ParseError::InvalidPercentEncoding), "no digits"),
         ] {
             let want = want.map(|path| Cow::Borrowed(path.as_bytes()));
             assert_eq!(normalize_path(input.as_bytes()).map_err(|fault| fault.error), want, "{input}: {why}");
@@ -310,11 +311,11 @@ mod tests {
     #[test]
     fn faults_point_into_the_path() {
         for (path, what, at) in [
-            ("/a/%zz", ParseError::Percent, 3),
-            ("/a%2", ParseError::Percent, 2),
+            ("/a/%zz", ParseError::InvalidPercentEncoding, 3),
+            ("/a%2", ParseError::InvalidPercentEncoding, 2),
             ("/%41%00", ParseError::EncodedNul, 4),
             ("/a/b%2Fc", ParseError::EncodedSlash, 4),
-            ("/a/../../b", ParseError::AboveRoot, 6),
+            ("/a/../../b", ParseError::PathTraversal, 6),
         ] {
             assert_eq!(normalize_path(path.as_bytes()), Err(what.with_offset(at)), "{path}");
         }

@@ -15,7 +15,7 @@ use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::forwarded::{Client, PeerAddr};
-use crate::http::framing::{self, BodyLength, KeepAlive};
+use crate::http::framing::{self, BodyLength};
 use crate::http::method::Method;
 use crate::http::request::{Progress, RequestParser, Version};
 use crate::http::status::StatusCode;
@@ -183,7 +183,7 @@ impl<'a, S: Transport> Connection<'a, S> {
         } else if self.parser.is_at_message_start(self.read_buffer.bytes()) {
             RequestError::Ended(CloseReason::ClientClosed)
         } else {
-            RequestError::Fault(ParseError::CutShort.with_offset(self.read_buffer.bytes().len()))
+            RequestError::Fault(ParseError::IncompleteHead.with_offset(self.read_buffer.bytes().len()))
         }
     }
 
@@ -212,14 +212,14 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// Lets a route answer the request, and leaves the connection where the next one begins, if there can be one.
     fn handle_request(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
         let bytes = self.read_buffer.bytes();
-        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::CutShort))?;
+        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::IncompleteHead))?;
         let understood = head.validate().map_err(|fault| {
             self.explain_fault(fault);
             Unanswered::Malformed(fault.error)
         })?;
         if let Some(explain) = &self.app.explain {
             let bytes = bytes.get(..head_bytes).unwrap_or_default();
-            explain.request(bytes, &head, &understood.target, understood.framing, understood.expectation);
+            explain.request(bytes, &head, &understood.target, understood.framing, understood.expects_continue);
         }
         let notes = self.app.explain.as_ref().map(|_| Box::<DecisionTrace>::default());
         let (app, from) = (self.app, &self.client);
@@ -250,10 +250,10 @@ impl<'a, S: Transport> Connection<'a, S> {
         let (method, version) = self.parser.method_and_version().unzip();
         let consumed = head_bytes + used;
         let nothing_follows = surplus.is_empty() && consumed == bytes.len();
-        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), KeepAlive::Yes);
+        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), true);
         let closing = self.close_reason(fate, &plan);
         if closing.is_some() {
-            plan.persistence = KeepAlive::No;
+            plan.keep_alive = false;
         }
         let flushing = if nothing_follows || closing.is_some() { Flushing::Now } else { Flushing::WithTheNext };
         let sent = self.delivery().send(response, plan, flushing);
@@ -272,7 +272,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// the response's Connection field, the flush and the close all follow from what this returns.
     fn close_reason(&self, fate: Option<CloseReason>, plan: &ResponseFraming) -> Option<CloseReason> {
         let head = self.parser.head(self.read_buffer.bytes());
-        let is_asked = head.is_none_or(|head| framing::keep_alive(&head) == KeepAlive::No);
+        let is_asked = head.is_none_or(|head| !framing::keep_alive(&head));
         let asked = (is_asked || plan.needs_close()).then_some(CloseReason::ConnectionClose);
         fate.or(asked).or_else(|| self.app.stop.is_requested().then_some(CloseReason::ShuttingDown))
     }
@@ -307,7 +307,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// matters even then, if it could be read: what answers HEAD has no content.
     fn reject(&mut self, response: Response, method: Option<Method>, ended: CloseReason) -> Next {
         let began = Instant::now();
-        let plan = response_framing::plan(&response, method, Version::Http11, KeepAlive::No);
+        let plan = response_framing::plan(&response, method, Version::Http11, false);
         let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began, Some(&ended));
         let ended = sent.failed.unwrap_or(ended);

@@ -12,7 +12,6 @@ use crate::handlers::app::AppState;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::forwarded::{self, Client, TrustedProxies};
-use crate::http::framing::KeepAlive;
 use crate::http::headers::{Headers, name};
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
@@ -113,7 +112,7 @@ impl<S: Transport> ResponseWriter<'_, S> {
     fn send_error_instead(&mut self, plan: ResponseFraming) -> SendResult {
         let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read to its end");
         let (status, length) = (response.status, response.body.length().unwrap_or(0));
-        let plan = ResponseFraming { delimiter: Delimiter::Length(length), persistence: KeepAlive::No, ..plan };
+        let plan = ResponseFraming { delimiter: Delimiter::Length(length), keep_alive: false, ..plan };
         let sent = self.attempt(response, plan).1.and_then(|_| self.outbox.flush(self.stream));
         SendResult { status, bytes: length, failed: Some(sent.err().map_or(CloseReason::BodyAborted, CloseReason::Io)) }
     }

@@ -91,8 +91,8 @@ impl Asking<'_> {
         early: &[u8],
         outcome: &mut Exchange,
     ) -> Result<(), Unanswered> {
-        let (RequestInfo { framing, expectation, .. }, limits) = (self.understood, &self.app.config.limits);
-        let mut intake = BodyReader::new(stream, slot, early, *framing, *expectation, limits);
+        let (RequestInfo { framing, expects_continue, .. }, limits) = (self.understood, &self.app.config.limits);
+        let mut intake = BodyReader::new(stream, slot, early, *framing, *expects_continue, limits);
         self.route(&mut intake, outcome);
         let leftover = intake.drain(limits.drain_bytes_max);
         slot.set_active().map_err(|Evicted| Unanswered::Evicted)?;

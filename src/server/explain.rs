@@ -10,7 +10,7 @@ use crate::handlers::decision_trace::DecisionTrace;
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Outcome;
 use crate::http::error::LocatedError;
-use crate::http::framing::{BodyLength, Expectation};
+use crate::http::framing::BodyLength;
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
@@ -40,11 +40,11 @@ impl Explain {
         head: &RequestHead<'_>,
         target: &RequestTarget<'_>,
         framing: BodyLength,
-        expectation: Expectation,
+        expects_continue: bool,
     ) {
         let mut page = Page::titled(self.ink, "a request");
         page.lines('<', bytes);
-        page.says("method", &format_args!("{}: {}", head.method.name(), of_method(head.method)));
+        page.says("method", &format_args!("{}: {}", head.method.as_str(), of_method(head.method)));
         let path = target.path().escape_ascii();
         let form = match target.form {
             TargetForm::Origin => "a path of this server (origin-form, RFC 9112 §3.2.1)",
@@ -74,7 +74,7 @@ impl Explain {
             BodyLength::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
             BodyLength::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
         }
-        if expectation == Expectation::Continue {
+        if expects_continue {
             page.says("expects", &"leave to send it: 100 Continue, or a refusal at once (RFC 9110 §10.1.1)");
         }
         self.tell(page);
@@ -125,7 +125,7 @@ impl Explain {
             &format_args!(
                 "{} {}: {}",
                 response.status.as_u16(),
-                response.status.phrase(),
+                response.status.canonical_reason(),
                 crate::server::explain_statuses::of_status(response.status)
             ),
         );

@@ -1,7 +1,7 @@
 //! How were the conditions and the ranges of a request decided?
 
 use crate::handlers::decision_trace::Decision;
-use crate::http::conditional::{Precondition, RangeUse, Validators};
+use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::range::{ByteRange, RangeSet};
 
@@ -12,10 +12,8 @@ pub fn sentence(note: &Decision) -> String {
         Decision::RangeIgnored => {
             "Range is ignored: it counts for GET, and only if there is one of it (RFC 9110 §14.2)".to_owned()
         }
-        Decision::IfRange(RangeUse::Honoured) => {
-            "If-Range names the version that there is: Range counts (RFC 9110 §13.1.5)".to_owned()
-        }
-        Decision::IfRange(RangeUse::Ignored) => {
+        Decision::IfRange(true) => "If-Range names the version that there is: Range counts (RFC 9110 §13.1.5)".to_owned(),
+        Decision::IfRange(false) => {
             "If-Range names another version: a part of this one would not fit to it, so all is sent (RFC 9110 §13.1.5)".to_owned()
         }
         Decision::Ranges { ranges, length } => resolved(ranges, *length),

@@ -10,7 +10,7 @@ use crate::config::Limits;
 use crate::handlers::message::RequestBody;
 use crate::http::chunked::ChunkedDecoder;
 use crate::http::error::ParseError;
-use crate::http::framing::{BodyLength, Expectation};
+use crate::http::framing::BodyLength;
 use crate::http::response;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
@@ -50,7 +50,7 @@ pub struct BodyReader<'a, S> {
     late_used: usize,
     late_end: usize,
     remaining: Remaining,
-    expectation: Expectation,
+    expects_continue: bool,
     begun: bool,
     limits: &'a Limits,
     received: u64,
@@ -70,7 +70,7 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         slot: &'a ConnState,
         early: &'a [u8],
         framing: BodyLength,
-        expectation: Expectation,
+        expects_continue: bool,
         limits: &'a Limits,
     ) -> BodyReader<'a, S> {
         let rest = match framing {
@@ -86,7 +86,7 @@ impl<'a, S: Transport> BodyReader<'a, S> {
             late_used: 0,
             late_end: 0,
             remaining: rest,
-            expectation,
+            expects_continue,
             begun: false,
             limits,
             received: 0,
@@ -96,7 +96,7 @@ impl<'a, S: Transport> BodyReader<'a, S> {
 
     /// Reads and forgets what the handler left, at most `bytes_max` of it, unless the client still waits for leave to send it.
     pub fn drain(&mut self, bytes_max: u64) -> Leftover {
-        let waits = self.expectation == Expectation::Continue && !self.begun;
+        let waits = self.expects_continue && !self.begun;
         let is_long = matches!(self.remaining, Remaining::Length(left) if left > bytes_max);
         if self.is_done() {
             return Leftover::Nothing;
@@ -152,7 +152,7 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         let length = if let Remaining::Length(left) = self.remaining { left } else { 0 };
         let time_max = self.limits.timeout_for(self.limits.content_time_base, length);
         self.stream.begin_reading(now, time_max);
-        if self.expectation == Expectation::Continue {
+        if self.expects_continue {
             self.stream.begin_writing(now, time_max);
             self.stream.write_all(response::CONTINUE)?;
         }
@@ -233,7 +233,7 @@ impl<S: Transport> Read for BodyReader<'_, S> {
             self.broken = Some(if let Some(Wrong(what)) = inner.and_then(|inner| inner.downcast_ref()) {
                 BodyError::Malformed(*what)
             } else if inner.is_some_and(|inner| inner.is::<Cut>()) {
-                BodyError::Malformed(ParseError::ContentCutShort)
+                BodyError::Malformed(ParseError::IncompleteBody)
             } else if error.kind() == io::ErrorKind::TimedOut {
                 BodyError::TimedOut
             } else {
@@ -262,7 +262,7 @@ struct Wrong(ParseError);
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(ParseError::ContentCutShort.message())
+        f.write_str(ParseError::IncompleteBody.message())
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use crate::config::headers::DefaultHeaders;
 use crate::handlers::message::{Body, Response};
 use crate::http::date::HttpDate;
-use crate::http::framing::KeepAlive;
 use crate::http::method::Method;
 use crate::http::request::Version;
 use crate::http::response::{write_crlf, write_header, write_header_u64, write_status_line};
@@ -44,14 +43,14 @@ pub struct ResponseFraming {
     /// Whether it is sent.
     pub sending: Sending,
     /// What becomes of the connection.
-    pub persistence: KeepAlive,
+    pub keep_alive: bool,
     /// The version of the request: 1.0 must be told that the connection persists, 1.1 that it does not.
     pub version: Version,
 }
 
 /// Decides how a response is framed. `method` is `None` where the request could not be understood. Whether the connection persists is
 /// not decided here: [`ResponseFraming::needs_close`] says whether the framing allows it.
-pub fn plan(response: &Response, method: Option<Method>, version: Version, persistence: KeepAlive) -> ResponseFraming {
+pub fn plan(response: &Response, method: Option<Method>, version: Version, keep_alive: bool) -> ResponseFraming {
     let delimiter = match response.body.length() {
         _ if response.status.forbids_body() => Delimiter::NoContent,
         Some(length) => Delimiter::Length(length),
@@ -63,7 +62,7 @@ pub fn plan(response: &Response, method: Option<Method>, version: Version, persi
     } else {
         Sending::Content
     };
-    ResponseFraming { delimiter, sending, persistence, version }
+    ResponseFraming { delimiter, sending, keep_alive, version }
 }
 
 impl ResponseFraming {
@@ -88,10 +87,10 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, plan: ResponseFraming,
         Delimiter::Chunks => write_header(out, "Transfer-Encoding", b"chunked"),
         Delimiter::NoContent | Delimiter::Close => {}
     }
-    match (plan.persistence, plan.version) {
-        (KeepAlive::No, _) => write_header(out, "Connection", b"close"),
-        (KeepAlive::Yes, Version::Http10) => write_header(out, "Connection", b"keep-alive"),
-        (KeepAlive::Yes, Version::Http11) => {}
+    match (plan.keep_alive, plan.version) {
+        (false, _) => write_header(out, "Connection", b"close"),
+        (true, Version::Http10) => write_header(out, "Connection", b"keep-alive"),
+        (true, Version::Http11) => {}
     }
     write_crlf(out);
 }
@@ -100,7 +99,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, plan: ResponseFraming,
 pub fn service_unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
     let mut response = Response::text(StatusCode::SERVICE_UNAVAILABLE, "all connections are busy, try again in a second")
         .header("Retry-After", "1");
-    let plan = plan(&response, None, Version::Http11, KeepAlive::No);
+    let plan = plan(&response, None, Version::Http11, false);
     let mut out = Vec::new();
     write_head(&mut out, &response, plan, common, &HttpDate::new(now));
     if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
@@ -117,39 +116,38 @@ mod tests {
 
     #[test]
     fn framing_of_responses() {
-        use KeepAlive::Yes;
         let stream = || Response::new(StatusCode::OK).with_body(Body::Stream(Box::new(std::io::empty())));
         let text = || Response::text(StatusCode::OK, "x");
         let length = text().body.length().unwrap();
         for (response, method, version, want, why) in [
-            (text(), Method::Get, Version::Http11, (Delimiter::Length(length), Sending::Content, Yes), "a text"),
-            (text(), Method::Head, Version::Http11, (Delimiter::Length(length), Sending::HeadOnly, Yes), "HEAD"),
+            (text(), Method::Get, Version::Http11, (Delimiter::Length(length), Sending::Content, true), "a text"),
+            (text(), Method::Head, Version::Http11, (Delimiter::Length(length), Sending::HeadOnly, true), "HEAD"),
             (
                 Response::new(StatusCode::OK),
                 Method::Get,
                 Version::Http11,
-                (Delimiter::Length(0), Sending::HeadOnly, Yes),
+                (Delimiter::Length(0), Sending::HeadOnly, true),
                 "empty",
             ),
             (
                 Response::new(StatusCode::NO_CONTENT),
                 Method::Options,
                 Version::Http11,
-                (Delimiter::NoContent, Sending::HeadOnly, Yes),
+                (Delimiter::NoContent, Sending::HeadOnly, true),
                 "204",
             ),
             (
                 Response::new(StatusCode::NOT_MODIFIED),
                 Method::Get,
                 Version::Http11,
-                (Delimiter::NoContent, Sending::HeadOnly, Yes),
+                (Delimiter::NoContent, Sending::HeadOnly, true),
                 "304",
             ),
-            (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, Yes), "a stream"),
-            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, Yes), "a stream in 1.0"),
+            (stream(), Method::Get, Version::Http11, (Delimiter::Chunks, Sending::Content, true), "a stream"),
+            (stream(), Method::Get, Version::Http10, (Delimiter::Close, Sending::Content, true), "a stream in 1.0"),
         ] {
-            let plan = plan(&response, Some(method), version, Yes);
-            assert_eq!((plan.delimiter, plan.sending, plan.persistence), want, "{why}");
+            let plan = plan(&response, Some(method), version, true);
+            assert_eq!((plan.delimiter, plan.sending, plan.keep_alive), want, "{why}");
             assert_eq!(plan.needs_close(), plan.delimiter == Delimiter::Close, "{why}");
         }
     }
@@ -163,7 +161,7 @@ mod tests {
             .with_body(body);
         let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
-        let plan = plan(&response, Some(Method::Get), Version::Http10, KeepAlive::Yes);
+        let plan = plan(&response, Some(Method::Get), Version::Http10, true);
         write_head(&mut out, &response, plan, &DefaultHeaders::default(), &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\

@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use crate::config::Limits;
 use crate::files::read_at::read_at;
 use crate::files::version::{FileVersion, Freshness};
-use crate::handlers::message::{Body, FileSource, OpenFile, Response, Slice};
+use crate::handlers::message::{Body, FileSource, OpenFile, Response};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
+use crate::http::range::ByteRange;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
 use crate::server::file_buffer::{FileBuffer, SMALL_BYTES};
@@ -132,7 +133,7 @@ fn source_slice<S: Transport>(
     outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     source: &FileSource,
-    slice: Slice,
+    slice: ByteRange,
 ) -> io::Result<Sent> {
     match source {
         FileSource::Memory(kept) => {
@@ -155,7 +156,7 @@ fn file_slice<S: Transport>(
     outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     open: &OpenFile,
-    slice: Slice,
+    slice: ByteRange,
 ) -> io::Result<Sent> {
     let mut piece = FileBuffer::of(slice.length);
     if let Some(bytes) = piece.send_queue_bytes_max() {
@@ -303,7 +304,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::http::framing::KeepAlive;
     use crate::http::method::Method;
     use crate::http::request::Version;
     use crate::http::status::StatusCode;
@@ -322,7 +322,7 @@ mod tests {
         ] {
             let mut response = Response::new(StatusCode::OK);
             response.body = Body::Stream(Box::new(io::Cursor::new(source.to_vec())));
-            let plan = response_framing::plan(&response, Some(Method::Get), version, KeepAlive::Yes);
+            let plan = response_framing::plan(&response, Some(Method::Get), version, true);
             let mut client = MemoryTransport::default();
             let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = WriteBuffer::default();
@@ -343,7 +343,7 @@ mod tests {
             let mut outbox = WriteBuffer { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
             let stamp = FileVersion::of(&file.metadata().unwrap());
-            let slice = Slice { start: 1, length: 999 };
+            let slice = ByteRange { start: 1, length: 999 };
             let sent = file_slice(&mut outbox, &mut to, &OpenFile { file, stamp }, slice).unwrap();
             assert!(matches!(sent, Sent::Whole(999)), "behind {waiting} bytes: {sent:?}");
             outbox.flush(&mut to).unwrap();

@@ -153,7 +153,7 @@ mod tests {
         second.exchange(StatusCode::OK, None, Duration::from_secs(60));
         third.exchange(
             StatusCode::BAD_REQUEST,
-            Some(&CloseReason::Malformed(ParseError::ChunkEnd)),
+            Some(&CloseReason::Malformed(ParseError::MissingChunkCrlf)),
             Duration::from_nanos(60_000_000_001),
         );
         third.exchange(StatusCode::CONTINUE, None, Duration::ZERO);
