@@ -137,7 +137,7 @@ impl Representation {
             fields.push("ETag", etag.to_string());
         }
         if let Some(last_modified) = self.validators.last_modified {
-            fields.push("Last-Modified", HttpDate::new(last_modified).into_text());
+            fields.push("Last-Modified", HttpDate::new(last_modified).into_string());
         }
     }
 }

@@ -1,9 +1,13 @@
-//! Which bytes may stand where? (RFC 9110 §5.6, RFC 9112 §2.2)
+//! Character classes, lists and numbers (RFC 9110 §5.6, RFC 9112 §2.2).
 //!
-//! The smallest pieces of the grammar, each under its ABNF. All work on bytes: a message is bytes, and text only by agreement
-//! (RFC 9112 §2.2 asks to parse it as octets, since decoding first is how filters are passed by).
+//! The rules of the grammar that several fields share, each below its ABNF. They work on bytes: RFC 9112 §2.2 demands that a message is
+//! parsed as octets, because decoding it first lets an attacker bypass filters.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "each index is below the length of its slice by the line above, and all parsers are fuzzed"
+)]
 
-/// Whether `bytes` is a token: at least one byte, each of them a `tchar`.
+/// Whether `bytes` is a token: one or more `tchar`.
 ///
 /// ```
 /// use threadbare::http::grammar::is_token;
@@ -15,7 +19,7 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&b| is_tchar(b))
 }
 
-/// Whether a byte may stand in a token.
+/// Whether a byte may occur in a token.
 // tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA
 pub const fn is_tchar(byte: u8) -> bool {
     matches!(byte,
@@ -23,13 +27,18 @@ pub const fn is_tchar(byte: u8) -> bool {
         | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
 }
 
-/// Whether a byte may stand in a request target. Which target it makes is for [`crate::http::target`] to say; a fragment is never sent.
-// All that a URI may be made of is visible ASCII (RFC 3986 §2).
+/// Whether a byte may occur in a request target: visible ASCII (RFC 3986 §2) except `#`, since a fragment is never sent.
 pub const fn is_target_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'#'
 }
 
-/// Cuts optional white space from both ends.
+/// Whether a byte is a control character that no field value may contain: all but HTAB.
+// CTL except HTAB = %x00-08 / %x0A-1F / %x7F
+pub const fn is_control(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') || byte == 0x7f
+}
+
+/// Removes optional whitespace from both ends.
 // OWS = *( SP / HTAB )
 pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
@@ -42,9 +51,9 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     rest
 }
 
-/// A number in decimal digits and nothing else. `None` for an empty text, a sign, a space, or more than fits.
+/// Parses a decimal number. `None` for an empty text, any byte that is no digit, and a number above 2^64 - 1.
 ///
-/// The standard library's parser accepts `+5`; two parsers that disagree on a length are all that request smuggling needs.
+/// The parser of the standard library accepts `+5`; two parsers that disagree about a length make request smuggling possible.
 // 1*DIGIT
 pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
@@ -56,7 +65,7 @@ pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
     })
 }
 
-/// The value of one hexadecimal digit.
+/// Returns the value of a hexadecimal digit, 0 to 15.
 // HEXDIG (RFC 5234 §B.1; case-insensitive)
 pub fn hex_value(byte: u8) -> Option<u8> {
     match byte {
@@ -67,149 +76,141 @@ pub fn hex_value(byte: u8) -> Option<u8> {
     }
 }
 
-/// The members of a comma-separated list, trimmed, empty ones left out; commas inside quoted strings do not count.
+/// Returns the members of a comma-separated list, trimmed. Empty members are skipped, and commas inside quoted strings do not separate.
 // #element => [ element ] *( OWS "," OWS [ element ] )
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     split_unquoted(value, b',').filter(|member| !member.is_empty())
 }
 
-/// The pieces of a value between one separator and the next, trimmed; separators inside quoted strings do not count.
+/// Splits a value at each separator outside quoted strings, and trims the parts.
 pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        let end = find_unquoted(bytes, separator);
-        let (piece, tail) = bytes.split_at_checked(end)?;
+        let (part, tail) = bytes.split_at(find_unquoted(bytes, separator));
         rest = tail.split_first().map(|(_, after)| after);
-        Some(trim_ows(piece))
+        Some(trim_ows(part))
     })
 }
 
-/// Where the first piece ends: at a separator outside a quoted string, or at the end.
+/// Returns the index of the first separator outside a quoted string, or the length of `bytes`.
 // quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
 fn find_unquoted(bytes: &[u8], separator: u8) -> usize {
     let (mut quoted, mut escaped) = (false, false);
-    for (at, &b) in bytes.iter().enumerate() {
+    for (index, &b) in bytes.iter().enumerate() {
         match b {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            _ if b == separator && !quoted => return at,
+            _ if b == separator && !quoted => return index,
             _ => {}
         }
     }
     bytes.len()
 }
 
-/// Whether a byte is a control byte that no field value may hold (all but HTAB).
-// CTL except HTAB = %x00-08 / %x0A-1F / %x7F
-pub const fn is_control(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte == 0x7f
-}
-
-/// Where a line that should be three words with one space between them stops being that.
+/// Returns the index at which a line stops being three words separated by single spaces.
 pub fn request_line_error_offset(line: &[u8]) -> usize {
-    let mut at: usize = 0;
-    for (before, word) in line.split(|&b| b == b' ').enumerate() {
-        if before == 3 {
-            return at.saturating_sub(1);
+    let mut offset: usize = 0;
+    for (index, word) in line.split(|&b| b == b' ').enumerate() {
+        if index == 3 {
+            return offset - 1;
         }
         if word.is_empty() {
-            return at;
+            return offset;
         }
-        at += word.len() + 1;
+        offset += word.len() + 1;
     }
     line.len()
 }
 
-/// Where a byte may stand.
+/// The classes of one byte: names and targets are short, so their bytes are looked up in a table.
 #[derive(Clone, Copy)]
 struct ByteClass {
     token: bool,
     target: bool,
 }
 
-/// What the grammar says of each byte.
 const BYTE_CLASSES: [ByteClass; 256] = {
     let mut table = [ByteClass { token: false, target: false }; 256];
     let (mut rest, mut byte) = (table.as_mut_slice(), 0_u8);
-    while let Some((places, others)) = rest.split_first_mut() {
-        *places = ByteClass { token: is_tchar(byte), target: is_target_byte(byte) };
+    while let Some((class, others)) = rest.split_first_mut() {
+        *class = ByteClass { token: is_tchar(byte), target: is_target_byte(byte) };
         (rest, byte) = (others, byte.wrapping_add(1));
     }
     table
 };
 
-/// The position, at or after `from`, of the first byte that cannot be part of a token; the length of `bytes` if there is none.
+/// Returns the index, from `from` on, of the first byte that cannot be part of a token; at least the length of `bytes` if there is none.
 pub fn skip_token(bytes: &[u8], from: usize) -> usize {
-    first(bytes, from, |places| !places.token)
+    skip(bytes, from, |class| class.token)
 }
 
-/// The position, at or after `from`, of the first byte that cannot be part of a target; the length of `bytes` if there is none.
+/// Returns the index, from `from` on, of the first byte that cannot be part of a target; at least the length of `bytes` if there is none.
 pub fn skip_target(bytes: &[u8], from: usize) -> usize {
-    first(bytes, from, |places| !places.target)
+    skip(bytes, from, |class| class.target)
 }
 
-/// Eight bytes a step, so that the bounds are checked once for all of them.
+/// Skips bytes of a class, eight at a time, so that the bounds are checked once for all of them.
 #[inline(always)]
-fn first(bytes: &[u8], from: usize, is_end: impl Fn(ByteClass) -> bool) -> usize {
-    let ends = |&byte: &u8| BYTE_CLASSES.get(usize::from(byte)).is_some_and(|&places| is_end(places));
+fn skip(bytes: &[u8], from: usize, is_member: impl Fn(ByteClass) -> bool) -> usize {
+    let ends = |&byte: &u8| !is_member(BYTE_CLASSES[usize::from(byte)]);
     let Some(mut rest) = bytes.get(from..) else { return from };
-    let mut at = from;
+    let mut index = from;
     while let Some((word, others)) = rest.split_first_chunk::<8>() {
         if let Some(offset) = word.iter().position(ends) {
-            return at + offset;
+            return index + offset;
         }
-        (at, rest) = (at + 8, others);
+        (index, rest) = (index + 8, others);
     }
-    at + rest.iter().position(ends).unwrap_or(rest.len())
+    index + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
-/// The position, at or after `from`, of the first byte that no line may hold: a control byte other than a tab.
+/// Returns the index, from `from` on, of the first byte for which [`is_control`] holds.
 #[inline(always)]
 pub fn find_control_byte(bytes: &[u8], from: usize) -> Option<usize> {
-    // An empty line, as at the end of every head: nothing need be searched.
+    // The empty line at the end of a head needs no search.
     if bytes.get(from) == Some(&b'\r') {
         return Some(from);
     }
-    let mut at = from;
+    let mut index = from;
     loop {
-        at = below_space_or_del(bytes, at)?;
-        if bytes.get(at) != Some(&b'\t') {
-            return Some(at);
+        index = find_below_space_or_del(bytes, index)?;
+        if bytes[index] != b'\t' {
+            return Some(index);
         }
-        at += 1;
+        index += 1;
     }
 }
 
-/// The same, but a tab counts as well.
+/// Like [`find_control_byte`], but a tab counts as well.
 ///
-/// A block is first asked whether it holds such a byte anywhere: the compiler makes vector instructions of that, as no byte of it decides
-/// about the next. Which byte it is, words tell.
+/// The first loop skips blocks of 16 bytes without branches inside a block, so that the compiler emits vector instructions; the second
+/// finds the byte, eight at a time.
 #[inline(always)]
-fn below_space_or_del(bytes: &[u8], from: usize) -> Option<usize> {
+fn find_below_space_or_del(bytes: &[u8], from: usize) -> Option<usize> {
     let mut rest = bytes.get(from..)?;
-    let mut at = from;
+    let mut index = from;
     while let Some((block, others)) = rest.split_first_chunk::<16>() {
         if block.iter().fold(false, |found, &b| found | (b < 0x20) | (b == 0x7f)) {
             break;
         }
-        (at, rest) = (at + 16, others);
+        (index, rest) = (index + 16, others);
     }
     while let Some((word, others)) = rest.split_first_chunk::<8>() {
-        let marks = swar_control_mask(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return usize::try_from(marks.trailing_zeros() / 8).ok().map(|offset| at + offset);
+        let mask = swar_control_mask(u64::from_le_bytes(*word));
+        if mask != 0 {
+            return usize::try_from(mask.trailing_zeros() / 8).ok().map(|offset| index + offset);
         }
-        (at, rest) = (at + 8, others);
+        (index, rest) = (index + 8, others);
     }
-    rest.iter().position(|&b| b < 0x20 || b == 0x7f).map(|offset| at + offset)
+    rest.iter().position(|&b| b < 0x20 || b == 0x7f).map(|offset| index + offset)
 }
 
-/// The high bit of the first byte of `word` (lowest first) that is below 0x20 or is 0x7f, and perhaps bits above it; 0 if there is none.
+/// Returns the high bit of the lowest byte of `word` that is below 0x20 or equal to 0x7f, and possibly bits above it; 0 if there is none.
 ///
-/// `x - 0x20` borrows into the high bit of a byte below 0x20, and `!x` keeps bytes above 0x7f out. A borrow can only
-/// reach the bytes above the first hit, so the lowest mark is always right.
+/// `x - 0x20` borrows into the high bit of a byte below 0x20, and `!x` excludes bytes above 0x7f. A borrow reaches only bytes above the
+/// first match, so the lowest bit is exact.
 fn swar_control_mask(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -223,12 +224,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn decimal_numbers_are_digits_only() {
         for (input, want, why) in [
             (&b"0"[..], Some(0), "one digit"),
             (b"007", Some(7), "leading zeros are digits"),
-            (b"18446744073709551615", Some(u64::MAX), "the largest"),
-            (b"18446744073709551616", None, "one more"),
+            (b"18446744073709551615", Some(u64::MAX), "the largest number"),
+            (b"18446744073709551616", None, "one above the largest"),
             (b"", None, "empty"),
             (b"+5", None, "a sign"),
             (b"5 ", None, "a space"),
@@ -239,11 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn lists() {
+    fn lists_skip_empty_members_and_respect_quotes() {
         for (input, want, why) in [
-            (&b"a, b"[..], &[&b"a"[..], b"b"][..], "two"),
+            (&b"a, b"[..], &[&b"a"[..], b"b"][..], "two members"),
             (b",, a ,\t,", &[b"a"], "empty members"),
-            (b"", &[], "nothing"),
+            (b"", &[], "an empty value"),
             (b"\"a,b\", c", &[b"\"a,b\"", b"c"], "a quoted comma"),
             (b"\"a\\\",b\"", &[b"\"a\\\",b\""], "an escaped quote"),
         ] {
@@ -252,23 +253,23 @@ mod tests {
     }
 
     #[test]
-    fn three_words() {
+    fn request_line_error_is_at_the_first_wrong_byte() {
         for (line, want, why) in [
-            ("GET /", 5, "two"),
-            ("GET", 3, "one"),
-            ("", 0, "none"),
+            ("GET /", 5, "two members"),
+            ("GET", 3, "one word"),
+            ("", 0, "no words"),
             ("GET /a b HTTP/1.1", 8, "a third space"),
-            ("GET  / HTTP/1.1", 4, "a second space at once"),
-            (" GET / HTTP/1.1", 0, "a space first"),
+            ("GET  / HTTP/1.1", 4, "two spaces in a row"),
+            (" GET / HTTP/1.1", 0, "a leading space"),
             ("GET / ", 6, "an empty version"),
-            ("GET / HTTP/1.1", 14, "three"),
+            ("GET / HTTP/1.1", 14, "three words"),
         ] {
             assert_eq!(request_line_error_offset(line.as_bytes()), want, "{why}");
         }
     }
 
-    /// Every byte at every place of a text that is longer than a block and some words, and from every place before it.
-    fn everywhere(good: u8, is_end: impl Fn(u8) -> bool, end: impl Fn(&[u8], usize) -> usize) {
+    /// Tests each byte at each index of a text longer than a block and a few words, with several start indexes.
+    fn check_every_byte(good: u8, is_end: impl Fn(u8) -> bool, end: impl Fn(&[u8], usize) -> usize) {
         const LENGTH: usize = 45;
         for byte in 0..=255_u8 {
             for place in 0..LENGTH {
@@ -278,22 +279,22 @@ mod tests {
                 for from in [0, place / 2, place.saturating_sub(1), place] {
                     assert_eq!(end(&text, from), want, "byte {byte:#x} at {place}, from {from}");
                 }
-                assert_eq!(end(&text, place + 1), LENGTH, "from is where it starts");
+                assert_eq!(end(&text, place + 1), LENGTH, "a byte before from does not count");
             }
         }
     }
 
     #[test]
-    fn every_byte_at_every_place() {
-        everywhere(b'a', |b| !is_tchar(b), skip_token);
-        everywhere(b'/', |b| !is_target_byte(b), skip_target);
+    fn each_byte_ends_the_scan_at_each_index() {
+        check_every_byte(b'a', |b| !is_tchar(b), skip_token);
+        check_every_byte(b'/', |b| !is_target_byte(b), skip_target);
         for good in [b'a', b'\t', 0x80, 0xff] {
-            everywhere(good, is_control, |bytes, from| find_control_byte(bytes, from).unwrap_or(bytes.len()));
+            check_every_byte(good, is_control, |bytes, from| find_control_byte(bytes, from).unwrap_or(bytes.len()));
         }
     }
 
     #[test]
-    fn beyond_the_end_there_is_nothing() {
+    fn start_beyond_the_end_finds_nothing() {
         assert_eq!((skip_token(b"ab", 2), skip_target(b"ab", 2), find_control_byte(b"ab", 2)), (2, 2, None));
         assert_eq!((skip_token(b"ab", 3), skip_target(b"ab", 3), find_control_byte(b"ab", 3)), (3, 3, None));
     }

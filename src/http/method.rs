@@ -1,6 +1,6 @@
-//! What does the client want done? (RFC 9110 §9)
+//! Request methods (RFC 9110 §9).
 
-/// Defines [`Method`] by a table: what it is for, a variant, and its name on the wire.
+/// Defines [`Method`] from a table: documentation, variant, name on the wire.
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident, $name:literal;)*) => {
         /// A request method. Methods are case-sensitive tokens: `get` is not `GET` (RFC 9110 §9.1).
@@ -10,10 +10,10 @@ macro_rules! methods {
         }
 
         impl Method {
-            /// All of them, in the order of the enum.
+            /// All methods, in the order of the enum.
             pub const ALL: &[Method] = &[$(Method::$variant,)*];
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Method::$variant => $name,)*
@@ -24,29 +24,28 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Transfer a representation of the resource (§9.3.1).
+    /// Transfers a representation of the resource (§9.3.1).
     Get, "GET";
-    /// The same as GET, but no content comes back (§9.3.2).
+    /// Like GET, but the response has no body (§9.3.2).
     Head, "HEAD";
-    /// Process the content as the resource sees fit (§9.3.3).
+    /// Lets the resource process the request body (§9.3.3).
     Post, "POST";
-    /// Replace the resource by the content (§9.3.4).
+    /// Replaces the resource by the request body (§9.3.4).
     Put, "PUT";
-    /// Remove the resource (§9.3.5).
+    /// Removes the resource (§9.3.5).
     Delete, "DELETE";
-    /// Change the resource in part (RFC 5789).
+    /// Modifies the resource (RFC 5789).
     Patch, "PATCH";
-    /// Ask what may be done (§9.3.7).
+    /// Asks for the allowed methods (§9.3.7).
     Options, "OPTIONS";
-    /// Loop the message back (§9.3.8). No resource of ours does: it shows credentials to scripts.
+    /// Echoes the request (§9.3.8). Never allowed here, because it shows credentials to scripts.
     Trace, "TRACE";
-    /// Open a tunnel (§9.3.6). We are no proxy.
+    /// Opens a tunnel through a proxy (§9.3.6). Never allowed here.
     Connect, "CONNECT";
 }
 
 impl Method {
-    /// The method of that name; `None` for a name we do not know.
-    #[inline]
+    /// Returns the method with this name; `None` for an unknown one.
     pub fn from_bytes(name: &[u8]) -> Option<Method> {
         Method::ALL.iter().copied().find(|method| method.as_str().as_bytes() == name)
     }
@@ -57,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip() {
+    fn names_are_case_sensitive_and_round_trip() {
         for method in Method::ALL {
             let name = method.as_str();
             assert_eq!(Method::from_bytes(name.as_bytes()), Some(*method));
-            assert_eq!(Method::from_bytes(name.to_ascii_lowercase().as_bytes()), None, "methods are case-sensitive");
-            assert_eq!(Method::from_bytes(format!("{name}S").as_bytes()), None, "one byte more");
+            assert_eq!(Method::from_bytes(name.to_ascii_lowercase().as_bytes()), None, "{name} in lower case");
+            assert_eq!(Method::from_bytes(format!("{name}S").as_bytes()), None, "{name} with one more byte");
         }
         assert_eq!(Method::from_bytes(b""), None);
     }

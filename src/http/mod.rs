@@ -1,6 +1,12 @@
-//! HTTP messages and their meaning (RFC 9110, 9111, 9112, Fetch), without I/O.
+//! HTTP messages and their semantics (RFC 9110, 9111, 9112, Fetch), without I/O.
 //!
-//! Every function here takes bytes or values and returns values: no socket, file, clock, log or lock. The parsers are fuzzed.
+//! Every function takes bytes or values and returns values: no socket, file, clock, log or lock. All parsers are fuzzed.
+//!
+//! From bytes to a request: [`grammar`] has the character classes and lists, [`request`] parses the head into a method, a target and
+//! [`headers`], [`target`] decodes the path, and [`framing`] and [`chunked`] find the end of the body. A violated rule is an [`error`].
+//!
+//! From a request to a response: [`conditional`], [`range`] and [`negotiation`] select what to send, [`origin`] and [`forwarded`] tell where
+//! a request comes from, and [`response`] encodes the head.
 
 pub mod chunked;
 pub mod conditional;

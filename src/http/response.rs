@@ -1,11 +1,13 @@
-//! How is a response head spelled? (RFC 9112 §4)
+//! Encoding of response heads (RFC 9112 §4).
+
+use std::io::Write;
 
 use crate::http::status::StatusCode;
 
-/// What comes before the final response to a client that waits for leave to send its content (RFC 9110 §15.2.1).
+/// The interim response that tells a client to send the body (RFC 9110 §15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Appends the status line. We always answer as HTTP/1.1, whatever the request's minor version was (RFC 9110 §6.2).
+/// Appends the status line. The version is always HTTP/1.1, whatever the version of the request (RFC 9110 §6.2).
 // status-line = HTTP-version SP status-code SP [ reason-phrase ]
 pub fn write_status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");
@@ -15,8 +17,7 @@ pub fn write_status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends one field line. A byte that could end the line, and with it split the response, becomes a space
-/// (RFC 9110 §5.5 says so of CR, LF and NUL).
+/// Appends a field line. CR, LF and NUL in the value become spaces (RFC 9110 §5.5), so that a value cannot split the response.
 pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -30,7 +31,7 @@ pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a field line whose value is a number.
+/// Appends a field line with a number as its value.
 pub fn write_header_u64(out: &mut Vec<u8>, name: &str, value: u64) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -38,26 +39,15 @@ pub fn write_header_u64(out: &mut Vec<u8>, name: &str, value: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the empty line that ends a head.
+/// Appends the empty line at the end of the head.
 pub fn write_crlf(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a number in decimal, without the detour of a formatter: each response has two.
+/// Appends a decimal number.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
-    let start = out.len();
-    let mut rest = number;
-    loop {
-        let digit = u8::try_from(rest % 10).unwrap_or(0);
-        out.push(b'0' + digit);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{number}");
 }
 
 #[cfg(test)]
@@ -65,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes() {
+    fn values_cannot_split_the_response() {
         let mut out = Vec::new();
         write_status_line(&mut out, StatusCode::OK);
         write_header(&mut out, "Location", b"/a\r\nSet-Cookie: x\0");
@@ -73,6 +63,6 @@ mod tests {
         write_header_u64(&mut out, "X", u64::MAX);
         write_crlf(&mut out);
         let want = "HTTP/1.1 200 OK\r\nLocation: /a  Set-Cookie: x \r\nContent-Length: 0\r\nX: 18446744073709551615\r\n\r\n";
-        assert_eq!(String::from_utf8(out).unwrap(), want, "a value cannot split the response");
+        assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 }

@@ -1,21 +1,21 @@
-//! How did it go? (RFC 9110 §15)
+//! Status codes (RFC 9110 §15).
 
 use std::fmt;
 
-/// A status code. Only the codes of the table can be made, so each has its phrase.
+/// A status code. Only the codes in the table exist, so each has a reason phrase.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StatusCode(u16);
 
-/// Defines the constants of [`StatusCode`] by a table: a name, the code, and the reason phrase.
+/// Defines the constants of [`StatusCode`] from a table: name, code, reason phrase.
 macro_rules! statuses {
     ($($name:ident, $code:literal, $phrase:literal;)*) => {
         impl StatusCode {
             $(#[doc = $phrase] pub const $name: StatusCode = StatusCode($code);)*
 
-            /// All that this server sends, in order.
+            /// All status codes that this server sends, in ascending order.
             pub const ALL: &[StatusCode] = &[$(StatusCode::$name,)*];
 
-            /// The reason phrase. Clients ignore it, people do not (RFC 9112 §4).
+            /// Returns the reason phrase, which is for people: clients ignore it (RFC 9112 §4).
             pub fn canonical_reason(self) -> &'static str {
                 match self.0 {
                     $($code => $phrase,)*
@@ -54,12 +54,12 @@ statuses! {
 }
 
 impl StatusCode {
-    /// The three digits.
+    /// Returns the code as a number.
     pub fn as_u16(self) -> u16 {
         self.0
     }
 
-    /// Whether a response of this status never has content: 1xx, 204 and 304 (RFC 9112 §6.3, rule 1).
+    /// Whether a response with this status never has a body: 1xx, 204 and 304 (RFC 9112 §6.3, rule 1).
     pub fn forbids_body(self) -> bool {
         self.0 < 200 || self == StatusCode::NO_CONTENT || self == StatusCode::NOT_MODIFIED
     }
@@ -76,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order_and_complete() {
+    fn codes_are_sorted_unique_and_have_a_reason() {
         assert!(StatusCode::ALL.is_sorted_by_key(|status| status.as_u16()));
         assert!(StatusCode::ALL.iter().all(|status| !status.canonical_reason().is_empty()));
-        assert!(StatusCode::ALL.windows(2).all(|two| two[0] != two[1]), "each code once");
+        assert!(StatusCode::ALL.windows(2).all(|two| two[0] != two[1]), "each code occurs once");
     }
 
     #[test]
-    fn content_or_not() {
+    fn informational_204_and_304_forbid_a_body() {
         for (status, want) in [
             (StatusCode::CONTINUE, true),
             (StatusCode::OK, false),

@@ -22,7 +22,7 @@ pub fn sentence(note: &Decision) -> String {
 
 fn condition(field: &str, precondition: Precondition, validators: &Validators) -> String {
     let tag = validators.etag.as_ref().map_or_else(|| "has no tag".to_owned(), |etag| format!("is {etag}"));
-    let date = validators.last_modified.map_or_else(|| "at a time unknown".to_owned(), |time| HttpDate::new(time).into_text());
+    let date = validators.last_modified.map_or_else(|| "at a time unknown".to_owned(), |time| HttpDate::new(time).into_string());
     let outcome = match precondition {
         Precondition::Passed => "so the answer is what it would be without it",
         Precondition::NotModified => "so the client has it already, and no content is sent",
