@@ -14,9 +14,8 @@ use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
 use crate::handlers::credentials::Auth;
 use crate::http::forwarded::IpNet;
-use crate::http::grammar::is_token;
+use crate::http::grammar::{find_control_byte, is_token};
 use crate::http::origin;
-use crate::http::scan::find_control_byte;
 use crate::http::target::Authority;
 use crate::telemetry::log_format::LogFormat;
 
