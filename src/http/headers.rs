@@ -1,11 +1,12 @@
-//! Which fields did the sender send? (RFC 9110 §5, §6.3)
+//! Header fields and field lines (RFC 9110 §5, §6.3; RFC 9112 §5).
+#![allow(clippy::indexing_slicing, reason = "spans are created by HeaderSpan::parse from the message that they index")]
 
 use std::ops::Range;
 
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::grammar::{is_tchar, list};
+use crate::http::grammar::{list, skip_token};
 
-/// Names of the fields that this server reads, and where RFC 9110 or 9112 defines them. Names compare without case (§5.1).
+/// Names of the header fields that this server reads, and where RFC 9110 or another one defines them. Names are case-insensitive (§5.1).
 #[allow(missing_docs, reason = "each name is its field")]
 pub mod name {
     pub const ACCEPT: &str = "accept"; // §12.5.1
@@ -31,109 +32,98 @@ pub mod name {
     pub const SEC_FETCH_SITE: &str = "sec-fetch-site"; // Fetch Metadata Request Headers §2.3
     pub const TRANSFER_ENCODING: &str = "transfer-encoding"; // RFC 9112 §6.1
     pub const USER_AGENT: &str = "user-agent"; // §10.1.5
-    pub const X_FORWARDED_FOR: &str = "x-forwarded-for"; // what was before Forwarded
-    pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // the same
+    pub const X_FORWARDED_FOR: &str = "x-forwarded-for"; // predecessor of Forwarded, without a standard
+    pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // predecessor of Forwarded, without a standard
 }
 
-/// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
+/// The header fields of one message, in the order received. Nothing is copied: names and values are slices of the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     bytes: &'a [u8],
-    lines: &'a [HeaderSpan],
+    spans: &'a [HeaderSpan],
 }
 
 impl<'a> Headers<'a> {
-    /// The fields whose places in `bytes` are `lines`.
-    pub fn new(bytes: &'a [u8], lines: &'a [HeaderSpan]) -> Headers<'a> {
-        Headers { bytes, lines }
+    /// The fields at these positions of the message `bytes`.
+    pub fn new(bytes: &'a [u8], spans: &'a [HeaderSpan]) -> Headers<'a> {
+        Headers { bytes, spans }
     }
 
-    /// Name and value of each line, in order, both as they came.
+    /// Returns the name and value of each field line, in order, both as received.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let bytes = self.bytes;
-        self.lines.iter().map(move |line| (part(bytes, line.name, line.name_len), part(bytes, line.value, line.value_len)))
+        self.spans.iter().map(move |span| (span.name(bytes), span.value(bytes)))
     }
 
-    /// The values of all lines of that name, in order.
+    /// Returns the values of all field lines with this name, in order.
     pub fn get_all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let bytes = self.bytes;
-        self.lines
-            .iter()
-            .filter(move |line| usize::try_from(line.name_len) == Ok(name.len()))
-            .filter(move |line| part(bytes, line.name, line.name_len).eq_ignore_ascii_case(name.as_bytes()))
-            .map(move |line| part(bytes, line.value, line.value_len))
+        self.spans.iter().filter(move |span| span.has_name(bytes, name)).map(move |span| span.value(bytes))
     }
 
-    /// The value of the first line of that name.
+    /// Returns the value of the first field line with this name.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.get_all(name).next()
     }
 
-    /// Where the value of the last line of that name begins in the message: the place for a caret.
-    pub fn value_offset(&self, name: &str) -> Option<usize> {
-        let named = |line: &&HeaderSpan| part(self.bytes, line.name, line.name_len).eq_ignore_ascii_case(name.as_bytes());
-        self.lines.iter().rev().find(named).and_then(|line| usize::try_from(line.value).ok())
-    }
-
-    /// The value of the one line of that name. `None` when there is no line, or more than one: what is given twice where the
-    /// grammar allows it once has no meaning that two readers would agree on (RFC 9110 §5.3).
+    /// Returns the value of the only field line with this name; `None` if there is none or more than one. Recipients disagree about which
+    /// of several values counts if the grammar allows only one (RFC 9110 §5.3).
     pub fn get_unique(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.get_all(name);
         let value = values.next()?;
         values.next().is_none().then_some(value)
     }
 
-    /// The members of a list-valued field, over all its lines (RFC 9110 §5.6.1).
+    /// Returns the index in the message at which the value of the last field line with this name begins.
+    pub fn value_offset(&self, name: &str) -> Option<usize> {
+        self.spans.iter().rev().find(|span| span.has_name(self.bytes, name)).map(|span| span.value.0)
+    }
+
+    /// Returns the members of a list-valued field, over all its field lines (RFC 9110 §5.6.1).
     pub fn list<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.get_all(name).flat_map(list)
     }
 
-    /// Whether a list-valued field has that token as a member, ASCII case ignored.
+    /// Whether a list-valued field has this token as a member, ignoring ASCII case.
     pub fn contains_token(&self, name: &str, token: &str) -> bool {
         self.list(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
 
-fn part(bytes: &[u8], start: u32, length: u32) -> &[u8] {
-    let start = usize::try_from(start).unwrap_or(usize::MAX);
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    bytes.get(start..start.saturating_add(length)).unwrap_or_default()
-}
-
-/// Where one field line's name and value stand in the head. 32 bits are ample: a head has a limit far below.
+/// Positions of the name and the value of one field line in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderSpan {
-    /// Index of the first byte of the name.
-    pub name: u32,
-    /// Length of the name in bytes.
-    pub name_len: u32,
-    /// Index of the first byte of the value, after white space.
-    pub value: u32,
-    /// Length of the value in bytes, white space at its end left out.
-    pub value_len: u32,
+    name: (usize, usize),
+    value: (usize, usize),
 }
 
 impl HeaderSpan {
-    /// Reads one field line of a message: where it stands, without its CRLF. It is known to hold no control byte but tabs, and to be a
-    /// token as far as `token_end`. `None` if it does not begin with a name and a colon: [`field_line_error`] says what it does instead. A value can no
-    /// longer be wrong here.
+    /// Parses the field line at `line`, without its CRLF. The caller has verified that it contains no control character but tabs, and that it
+    /// is a token up to `token_end`. `None` if it does not begin with a name and a colon; [`field_line_error`] then finds the error.
     // field-line = field-name ":" OWS field-value OWS
-    #[inline]
     pub fn parse(message: &[u8], line: Range<usize>, token_end: usize) -> Option<HeaderSpan> {
         let Some([b':', after_colon @ ..]) = message.get(token_end..line.end) else { return None };
         let from_value = trim_start(after_colon);
         let value = trim_end(from_value);
-        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        (token_end > line.start).then(|| HeaderSpan {
-            name: narrow(line.start),
-            name_len: narrow(token_end - line.start),
-            value: narrow(line.end - from_value.len()),
-            value_len: narrow(value.len()),
-        })
+        let value_start = line.end - from_value.len();
+        (token_end > line.start)
+            .then_some(HeaderSpan { name: (line.start, token_end), value: (value_start, value_start + value.len()) })
+    }
+
+    fn name<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        &message[self.name.0..self.name.1]
+    }
+
+    fn value<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        &message[self.value.0..self.value.1]
+    }
+
+    fn has_name(&self, message: &[u8], name: &str) -> bool {
+        self.name(message).eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// Cuts white space from the start. No other byte up to the space is left in a line.
+/// Removes leading whitespace. A space and a tab are the only bytes up to 0x20 that a field line can still contain.
 // OWS = *( SP / HTAB )
 fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [..=b' ', tail @ ..] = bytes {
@@ -142,7 +132,7 @@ fn trim_start(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Cuts it from the end.
+/// Removes trailing whitespace.
 fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [head @ .., ..=b' '] = bytes {
         bytes = head;
@@ -150,20 +140,20 @@ fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// What is wrong with a line of a message that does not begin with a name and a colon. `number` is how many lines stand before it.
+/// Finds the error in a field line that [`HeaderSpan::parse`] rejects. `index` is the number of field lines before it.
 #[cold]
-pub fn field_line_error(message: &[u8], line: Range<usize>, number: usize) -> LocatedError {
-    let at = line.start;
-    let line = message.get(line).unwrap_or_default();
+pub fn field_line_error(message: &[u8], line: Range<usize>, index: usize) -> LocatedError {
+    let start = line.start;
+    let line = &message[line];
     if let Some(b' ' | b'\t') = line.first() {
-        // Both are how a field is hidden from one of two parsers.
-        return if number == 0 { ParseError::LeadingWhitespace } else { ParseError::ObsFold }.with_offset(at);
+        // Parsers disagree about such lines, so a field can be hidden from one of two.
+        return if index == 0 { ParseError::LeadingWhitespace } else { ParseError::ObsFold }.with_offset(start);
     }
-    let Some(colon) = line.iter().position(|&b| b == b':') else { return ParseError::MissingColon.with_offset(at) };
-    match line.get(..colon).unwrap_or_default() {
-        [] => ParseError::EmptyFieldName.with_offset(at),
-        [.., b' ' | b'\t'] => ParseError::WhitespaceBeforeColon.with_offset(at + colon - 1),
-        name => ParseError::InvalidFieldName.with_offset(at + name.iter().position(|&b| !is_tchar(b)).unwrap_or(0)),
+    let Some(colon) = line.iter().position(|&b| b == b':') else { return ParseError::MissingColon.with_offset(start) };
+    match &line[..colon] {
+        [] => ParseError::EmptyFieldName.with_offset(start),
+        [.., b' ' | b'\t'] => ParseError::WhitespaceBeforeColon.with_offset(start + colon - 1),
+        name => ParseError::InvalidFieldName.with_offset(start + skip_token(name, 0)),
     }
 }
 
@@ -173,13 +163,13 @@ mod tests {
     use crate::http::request::{HeadLimits, RequestParser};
 
     #[test]
-    fn lookup() {
+    fn fields_are_found_by_name_without_case() {
         let head = b"GET / HTTP/1.1\r\nHost: a\r\nCONNECTION: Keep-Alive,close\r\nconnection: x\r\nEmpty:\r\n\r\n";
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head).unwrap();
         let headers = parser.head(head).unwrap().headers;
         assert_eq!(headers.get(name::HOST), Some(&b"a"[..]));
-        assert_eq!(headers.get_unique(name::CONNECTION), None, "two lines");
+        assert_eq!(headers.get_unique(name::CONNECTION), None, "two field lines have no unique value");
         assert_eq!(headers.list(name::CONNECTION).count(), 3);
         assert!(headers.contains_token(name::CONNECTION, "close") && headers.contains_token(name::CONNECTION, "keep-alive"));
         assert!(!headers.contains_token(name::CONNECTION, "clos"));

@@ -1,36 +1,39 @@
-//! Where does the head end, and what does it say? (RFC 9112 §2.1, §3, §5)
+//! Parsing of request heads (RFC 9112 §2.1, §3, §5).
 //!
-//! [`RequestParser`] is fed the bytes received so far, as often as more have come. It says [`Progress::Partial`] until the head is
-//! complete, and never reads a byte twice in search of the end of a line: a client that sends one byte at a time costs no more
-//! than one that sends all at once.
+//! [`RequestParser`] is resumable: it is called with all bytes received so far, whenever more have arrived, and returns
+//! [`Progress::Partial`] until the head is complete. It scans each byte once, so a client that sends one byte at a time costs no more than
+//! one that sends the whole head at once.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "the cursor's indexes never exceed the bytes that it has scanned, and the parser is fuzzed"
+)]
 
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::framing::{self, BodyLength};
-use crate::http::grammar::{find_control_byte, is_target_byte, is_tchar, request_line_error_offset, skip_target, skip_token};
-use crate::http::headers::{self, HeaderSpan, Headers};
+use crate::http::grammar::{find_control_byte, request_line_error_offset, skip_target, skip_token};
+use crate::http::headers::{HeaderSpan, Headers, field_line_error};
 use crate::http::method::Method;
 use crate::http::target::RequestTarget;
 
-/// The version of the protocol that a message is in (RFC 9112 §2.3). Other 1.x are read as 1.1, as §2.3 asks.
+/// The protocol version of a message (RFC 9112 §2.3). Other 1.x versions are treated as 1.1, as §2.3 demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// HTTP/1.0: no Host needed, no transfer codings, closes unless asked not to.
+    /// HTTP/1.0: Host is optional, there are no transfer codings, and connections close by default.
     Http10,
     /// HTTP/1.1.
     Http11,
 }
 
-/// What a head may be at most.
+/// Limits of a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// Request line, field lines and the empty line, in bytes. 32 KiB: browsers send less than 8 KiB unless cookies got out of
-    /// hand; h11 allows 16, node 16, nginx 32.
+    /// Bytes of the whole head. 32 KiB: browsers send less than 8 KiB apart from large cookies; h11 and Node.js allow 16 KiB, nginx 32.
     pub head_bytes_max: usize,
-    /// The target alone, in bytes. 8 KiB: RFC 9112 §3 recommends at least 8,000.
+    /// Bytes of the request target. 8 KiB: RFC 9112 §3 recommends at least 8,000.
     pub target_bytes_max: usize,
-    /// Field lines. 100, as Apache and Python allow.
+    /// Number of field lines. 100, like Apache and Python.
     pub fields_max: usize,
-    /// A method's name, in bytes. 32: the longest registered one has 17 (`UPDATEREDIRECTREF`).
+    /// Bytes of the method name. 32: the longest registered one has 17 (`UPDATEREDIRECTREF`).
     pub method_bytes_max: usize,
 }
 
@@ -40,25 +43,39 @@ impl Default for HeadLimits {
     }
 }
 
-/// The head of a request: the request line and the fields. It borrows the bytes that were received.
+/// A request head: the request line and the header fields. It borrows the received bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
-    /// What is wanted.
+    /// The method.
     pub method: Method,
-    /// Of which resource, as it came. Visible ASCII without `#`; see [`crate::http::target`].
+    /// The request target as received: visible ASCII without `#`. [`RequestTarget::parse`] decodes it.
     pub target: &'a [u8],
     /// The index of the target's first byte in the message.
     pub target_at: usize,
-    /// In which version.
+    /// The protocol version.
     pub version: Version,
-    /// The fields.
+    /// The header fields.
     pub headers: Headers<'a>,
 }
 
-/// What a request head says about the message as a whole.
+impl<'a> RequestHead<'a> {
+    /// Interprets what decides about the message as a whole: target, Host, framing and Expect.
+    ///
+    /// # Errors
+    /// The first violated rule and its position.
+    pub fn validate(&self) -> Result<RequestInfo<'a>, LocatedError> {
+        let target = RequestTarget::parse(self)?;
+        let located = |error: ParseError| error.with_offset(framing::error_offset(self, error));
+        let framing = framing::request_body_length(self).map_err(located)?;
+        let expects_continue = framing::expects_continue(self).map_err(located)?;
+        Ok(RequestInfo { target, framing, expects_continue })
+    }
+}
+
+/// The meaning of a request head for the message as a whole.
 #[derive(Debug)]
 pub struct RequestInfo<'a> {
-    /// The resource that is requested.
+    /// The requested resource.
     pub target: RequestTarget<'a>,
     /// The length of the message body.
     pub framing: BodyLength,
@@ -66,35 +83,22 @@ pub struct RequestInfo<'a> {
     pub expects_continue: bool,
 }
 
-/// How far the parser has come.
+/// The result of a call of [`RequestParser::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// All bytes are right so far, and more are needed.
+    /// The bytes are valid so far, but the head is incomplete.
     Partial,
-    /// The head is complete, and this many bytes long.
+    /// The head is complete and has this many bytes.
     Complete(usize),
 }
 
-/// Reads one head, in as many steps as its bytes arrive in.
+/// A resumable parser of one request head.
 #[derive(Debug)]
 pub struct RequestParser {
     limits: HeadLimits,
     line: LineCursor,
     request_line: Option<RequestLine>,
-    lines: Vec<HeaderSpan>,
-}
-
-/// The line that is being read, and how far.
-#[derive(Clone, Copy, Debug)]
-struct LineCursor {
-    /// Its first byte.
-    start: usize,
-    /// Up to here it is a token: a method, or the name of a field.
-    token_end: usize,
-    /// Up to here a request line goes on as a target behind the method and a space.
-    target_end: usize,
-    /// Up to here no control byte has been found.
-    scanned: usize,
+    fields: Vec<HeaderSpan>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,61 +108,72 @@ struct RequestLine {
     version: Version,
 }
 
+/// The current line and how far it has been scanned, as indexes in the message.
+#[derive(Clone, Copy, Debug)]
+struct LineCursor {
+    start: usize,
+    /// End of the leading token: a method or a field name.
+    token_end: usize,
+    /// End of the request target, if the line is a method, a space and a target so far.
+    target_end: usize,
+    /// End of the bytes that contain no control character.
+    scanned: usize,
+}
+
 impl RequestParser {
-    /// A parser for one head within these limits.
+    /// Creates a parser with these limits.
     pub fn new(limits: HeadLimits) -> RequestParser {
-        RequestParser { limits, line: LineCursor::at(0), request_line: None, lines: Vec::new() }
+        RequestParser { limits, line: LineCursor::new(0), request_line: None, fields: Vec::new() }
     }
 
-    /// Makes it ready for the next head. It keeps its memory.
+    /// Prepares the parser for the next head, and keeps its memory.
     pub fn reset(&mut self) {
-        self.line = LineCursor::at(0);
+        self.line = LineCursor::new(0);
         self.request_line = None;
-        self.lines.clear();
+        self.fields.clear();
     }
 
-    /// Reads on in `bytes`: all that was received of this message, from its first byte, with what has come since the last call.
+    /// Continues parsing. `bytes` must begin with the bytes of the previous call since the last [`RequestParser::reset`].
     ///
     /// # Errors
-    /// The first rule that is broken, and where.
+    /// The first violated rule and its position.
     // HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]
     pub fn parse(&mut self, bytes: &[u8]) -> Result<Progress, LocatedError> {
         let mut line = self.line;
         while self.request_line.is_none() {
-            line.read_words(bytes);
+            line.scan_request_line(bytes);
             let Some(end) = line.end(bytes)? else {
                 self.check_request_line_limits(line, bytes)?;
-                return self.unfinished(line, bytes);
+                return self.partial(line, bytes);
             };
-            // A robust server ignores at least one empty line before the request line (RFC 9112 §2.2). We accept exactly one.
+            // RFC 9112 §2.2 asks servers to ignore at least one empty line before the request line; a second one is rejected.
             if end > 0 {
-                self.request_line(line, bytes.get(..end).unwrap_or_default())?;
+                self.request_line = Some(self.parse_request_line(line, &bytes[..end])?);
             }
-            line = LineCursor::at(end + 2);
+            line = LineCursor::new(end + 2);
         }
-        self.field_lines(line, bytes)
+        self.parse_fields(line, bytes)
     }
 
-    /// Reads on in the field lines, and the empty line behind them.
-    fn field_lines(&mut self, mut line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
+    /// Parses field lines up to the empty line.
+    fn parse_fields(&mut self, mut line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         loop {
-            line.read_name(bytes);
-            let Some(end) = line.end(bytes)? else { return self.unfinished(line, bytes) };
+            line.scan_field_name(bytes);
+            let Some(end) = line.end(bytes)? else { return self.partial(line, bytes) };
             if end == line.start {
                 return self.complete(end + 2);
             }
-            if self.lines.len() == self.limits.fields_max {
+            if self.fields.len() == self.limits.fields_max {
                 return Err(ParseError::TooManyHeaders.with_offset(line.start));
             }
             let Some(field) = HeaderSpan::parse(bytes, line.start..end, line.token_end) else {
-                return Err(headers::field_line_error(bytes, line.start..end, self.lines.len()));
+                return Err(field_line_error(bytes, line.start..end, self.fields.len()));
             };
-            self.lines.push(field);
-            line = LineCursor::at(end + 2);
+            self.fields.push(field);
+            line = LineCursor::new(end + 2);
         }
     }
 
-    /// The empty line has come that ends a head of so many bytes.
     fn complete(&self, head_bytes: usize) -> Result<Progress, LocatedError> {
         if head_bytes > self.limits.head_bytes_max {
             return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
@@ -166,8 +181,8 @@ impl RequestParser {
         Ok(Progress::Complete(head_bytes))
     }
 
-    /// No further complete line has come. Is there any hope that one will, within the limits?
-    fn unfinished(&mut self, line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
+    /// Stores the cursor until more bytes arrive, unless the head cannot end within its limit.
+    fn partial(&mut self, line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         self.line = line;
         if bytes.len() >= self.limits.head_bytes_max {
             return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
@@ -175,93 +190,85 @@ impl RequestParser {
         Ok(Progress::Partial)
     }
 
-    /// The head in `bytes`, which must be those that [`RequestParser::parse`] found complete; `None` before that.
+    /// Returns the head. `bytes` must be those of the last call of [`RequestParser::parse`]. `None` before the request line is complete.
     pub fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<RequestHead<'a>> {
         let RequestLine { method, target: (start, end), version } = self.request_line?;
         let target = bytes.get(start..end)?;
-        Some(RequestHead { method, target, target_at: start, version, headers: Headers::new(bytes, &self.lines) })
+        Some(RequestHead { method, target, target_at: start, version, headers: Headers::new(bytes, &self.fields) })
     }
 
-    /// Method and version, once the request line has been read.
+    /// Returns method and version once the request line has been parsed.
     pub fn method_and_version(&self) -> Option<(Method, Version)> {
         self.request_line.map(|line| (line.method, line.version))
     }
 
-    /// The method, once the request line has been read; even if what follows turns out to be wrong.
+    /// Returns the method once the request line has been parsed, even if a later line is invalid.
     pub fn method(&self) -> Option<Method> {
         self.request_line.map(|line| line.method)
     }
 
-    /// Whether nothing but the empty line that is tolerated before a request line has come: an end of the connection here is clean.
+    /// Whether no request has begun: at most the empty line that may precede one has arrived, and the client may close cleanly.
     pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
     }
 
-    /// Keeps the request line that ends where `bytes` do.
+    /// Parses the request line that ends at the end of `bytes`.
     // request-line = method SP request-target SP HTTP-version
-    fn request_line(&mut self, line: LineCursor, bytes: &[u8]) -> Result<(), LocatedError> {
+    fn parse_request_line(&self, line: LineCursor, bytes: &[u8]) -> Result<RequestLine, LocatedError> {
         let LineCursor { start, token_end, target_end, .. } = line;
         let target = (token_end + 1, target_end);
         let method_fits = start < token_end && token_end - start <= self.limits.method_bytes_max;
         let target_fits = target.0 < target.1 && target.1 - target.0 <= self.limits.target_bytes_max;
-        let version = bytes.get(target_end..).and_then(|rest| version_of(rest.strip_prefix(b" ")?).ok());
+        let version = bytes[target_end..].strip_prefix(b" ").and_then(|version| parse_version(version).ok());
         let (true, true, Some(version)) = (method_fits, target_fits, version) else {
             return Err(self.request_line_error(line, bytes));
         };
-        let method = match Method::from_bytes(bytes.get(start..token_end).unwrap_or_default()) {
-            None => return Err(ParseError::MethodNotImplemented.with_offset(start)),
-            Some(Method::Connect) => return Err(ParseError::ConnectNotSupported.with_offset(start)),
-            Some(method) => method,
-        };
-        self.request_line = Some(RequestLine { method, target, version });
-        Ok(())
+        let method = parse_method(&bytes[start..token_end]).map_err(|error| error.with_offset(start))?;
+        Ok(RequestLine { method, target, version })
     }
 
-    /// What is wrong with a request line whose words are not as they should be.
+    /// Finds the error in a request line whose words are invalid or too long.
     #[cold]
     fn request_line_error(&self, line: LineCursor, bytes: &[u8]) -> LocatedError {
-        let at = line.start;
-        let text = bytes.get(at..).unwrap_or_default();
+        let start = line.start;
+        let text = &bytes[start..];
         if text.is_empty() {
-            return ParseError::EmptyLine.with_offset(at);
+            return ParseError::EmptyLine.with_offset(start);
         }
-        if let Err(fault) = self.check_request_line_limits(line, bytes) {
-            return fault;
+        if let Err(error) = self.check_request_line_limits(line, bytes) {
+            return error;
         }
         let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
         let spaces = text.iter().filter(|&&b| b == b' ').count();
         let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
-            return ParseError::InvalidRequestLine.with_offset(at + request_line_error_offset(text));
+            return ParseError::InvalidRequestLine.with_offset(start + request_line_error_offset(text));
         };
-        if let Some(bad) = method.iter().position(|&b| !is_tchar(b)) {
-            return ParseError::InvalidMethod.with_offset(at + bad);
+        let token_end = skip_token(method, 0);
+        if token_end < method.len() {
+            return ParseError::InvalidMethod.with_offset(start + token_end);
         }
-        let target_at = at + method.len() + 1;
-        if let Err(what) = version_of(version) {
-            return what.with_offset(target_at + target.len() + 1);
+        let target_at = start + method.len() + 1;
+        if let Err(error) = parse_version(version) {
+            return error.with_offset(target_at + target.len() + 1);
         }
-        match Method::from_bytes(method) {
-            None => return ParseError::MethodNotImplemented.with_offset(at),
-            Some(Method::Connect) => return ParseError::ConnectNotSupported.with_offset(at),
-            Some(_) => {}
+        if let Err(error) = parse_method(method) {
+            return error.with_offset(start);
         }
-        let bad = target.iter().position(|&b| !is_target_byte(b)).unwrap_or(0);
-        let what = if target.get(bad) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
-        what.with_offset(target_at + bad)
+        let end = skip_target(target, 0);
+        let error = if target.get(end) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
+        error.with_offset(target_at + end)
     }
 
-    /// Whether method and target keep their limits, in a request line or in as much of it as has come: the answer must not depend on
-    /// the pieces in which it comes.
+    /// Checks the lengths of method and target in a complete or incomplete request line, so that the error does not depend on how the line is
+    /// split into reads.
     fn check_request_line_limits(&self, line: LineCursor, bytes: &[u8]) -> Result<(), LocatedError> {
-        let at = line.start;
         let word_end = |from: usize| {
             let rest = bytes.get(from..).unwrap_or_default();
             from + rest.iter().position(|&b| b == b' ').unwrap_or(rest.len())
         };
-        // What has been read already is not read again.
         let method_end = word_end(line.token_end);
-        if method_end > at + self.limits.method_bytes_max {
-            return Err(ParseError::MethodNotImplemented.with_offset(at));
+        if method_end > line.start + self.limits.method_bytes_max {
+            return Err(ParseError::MethodNotImplemented.with_offset(line.start));
         }
         let target_at = method_end + 1;
         if word_end(target_at.max(line.target_end)) > target_at + self.limits.target_bytes_max {
@@ -272,82 +279,67 @@ impl RequestParser {
 }
 
 impl LineCursor {
-    fn at(start: usize) -> LineCursor {
+    fn new(start: usize) -> LineCursor {
         LineCursor { start, token_end: start, target_end: start, scanned: start }
     }
 
-    /// Reads on as far as it is the name of a field.
+    /// Advances over the bytes of a field name.
     #[inline(always)]
-    fn read_name(&mut self, bytes: &[u8]) {
+    fn scan_field_name(&mut self, bytes: &[u8]) {
         self.token_end = skip_token(bytes, self.token_end);
         self.scanned = self.scanned.max(self.token_end);
     }
 
-    /// Reads on as far as it is a method, a space and a target.
+    /// Advances over the bytes of a method, a space and a target.
     #[inline(always)]
-    fn read_words(&mut self, bytes: &[u8]) {
+    fn scan_request_line(&mut self, bytes: &[u8]) {
         self.token_end = skip_token(bytes, self.token_end);
         if bytes.get(self.token_end) == Some(&b' ') {
             self.target_end = skip_target(bytes, self.target_end.max(self.token_end + 1));
         }
         self.scanned = self.scanned.max(self.token_end).max(self.target_end);
-        // Nearly every request line goes on like this, and so up to its CR there is no control byte.
+        // The usual end of a request line contains no control character before its CR.
         const REST: &[u8] = b" HTTP/1.1\r";
         if bytes.get(self.scanned..).is_some_and(|rest| rest.starts_with(REST)) {
             self.scanned += REST.len() - 1;
         }
     }
 
-    /// Reads on up to the CRLF that ends it: the index of its CR, `None` if it has not come yet.
+    /// Advances to the CRLF at the end of the line and returns the index of its CR; `None` if it has not arrived yet.
     #[inline(always)]
     fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, LocatedError> {
-        let Some(at) = find_control_byte(bytes, self.scanned) else {
+        let Some(end) = find_control_byte(bytes, self.scanned) else {
             self.scanned = bytes.len();
             return Ok(None);
         };
-        self.scanned = at;
-        match (bytes.get(at), bytes.get(at + 1)) {
-            (Some(b'\r'), Some(b'\n')) => Ok(Some(at)),
-            (Some(b'\r'), None) => Ok(None),
-            (Some(b'\r'), Some(_)) => Err(ParseError::BareCr.with_offset(at)),
-            (Some(b'\n'), _) => Err(ParseError::BareLf.with_offset(at)),
-            (Some(0), _) => Err(ParseError::Nul.with_offset(at)),
-            _ => Err(ParseError::ControlByte.with_offset(at)),
+        self.scanned = end;
+        match bytes[end..] {
+            [b'\r', b'\n', ..] => Ok(Some(end)),
+            [b'\r'] => Ok(None),
+            [b'\r', ..] => Err(ParseError::BareCr.with_offset(end)),
+            [b'\n', ..] => Err(ParseError::BareLf.with_offset(end)),
+            [0, ..] => Err(ParseError::Nul.with_offset(end)),
+            _ => Err(ParseError::ControlByte.with_offset(end)),
         }
+    }
+}
+
+fn parse_method(word: &[u8]) -> Result<Method, ParseError> {
+    match Method::from_bytes(word) {
+        None => Err(ParseError::MethodNotImplemented),
+        Some(Method::Connect) => Err(ParseError::ConnectNotSupported),
+        Some(method) => Ok(method),
     }
 }
 
 // HTTP-version = HTTP-name "/" DIGIT "." DIGIT
 // HTTP-name    = %x48.54.54.50 ; HTTP
-fn version_of(word: &[u8]) -> Result<Version, ParseError> {
-    // As one word of eight bytes: a pattern would be compared byte by byte.
-    if word == b"HTTP/1.1" {
-        return Ok(Version::Http11);
-    }
+fn parse_version(word: &[u8]) -> Result<Version, ParseError> {
     match word {
         b"HTTP/1.0" => Ok(Version::Http10),
-        [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            if *major == b'1' {
-                Ok(Version::Http11)
-            } else {
-                Err(ParseError::UnsupportedVersion)
-            }
-        }
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(Version::Http11),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(ParseError::UnsupportedVersion),
         _ => Err(ParseError::InvalidVersion),
-    }
-}
-
-impl<'a> RequestHead<'a> {
-    /// Interprets the fields that decide about the message as a whole: target, Host, framing and Expect.
-    ///
-    /// # Errors
-    /// The first rule that is violated, and where.
-    pub fn validate(&self) -> Result<RequestInfo<'a>, LocatedError> {
-        let target = RequestTarget::parse(self)?;
-        let located = |error: ParseError| error.with_offset(framing::error_offset(self, error));
-        let framing = framing::request_body_length(self).map_err(located)?;
-        let expects_continue = framing::expects_continue(self).map_err(located)?;
-        Ok(RequestInfo { target, framing, expects_continue })
     }
 }
 
@@ -356,7 +348,7 @@ mod tests {
     use super::*;
 
     fn parse(bytes: &[u8]) -> Result<Progress, ParseError> {
-        RequestParser::new(HeadLimits::default()).parse(bytes).map_err(|fault| fault.error)
+        RequestParser::new(HeadLimits::default()).parse(bytes).map_err(|located| located.error)
     }
 
     #[test]
@@ -368,7 +360,7 @@ mod tests {
             let want = if end < complete { Progress::Partial } else { Progress::Complete(complete) };
             assert_eq!(parse(&head[..end]), Ok(want), "{end} bytes at once");
             if end <= complete {
-                assert_eq!(stepwise.parse(&head[..end]), Ok(want), "{end} bytes, one at a time");
+                assert_eq!(stepwise.parse(&head[..end]), Ok(want), "{end} bytes, byte by byte");
             }
         }
         let head = stepwise.head(head).unwrap();
@@ -377,43 +369,43 @@ mod tests {
     }
 
     #[test]
-    fn faults_point_at_their_byte() {
-        for (input, what, at, why) in [
-            (&b"GET / HTTP/1.1\nHost: a"[..], ParseError::BareLf, 14, "LF alone"),
+    fn errors_are_located_at_the_offending_byte() {
+        for (input, error, offset, why) in [
+            (&b"GET / HTTP/1.1\nHost: a"[..], ParseError::BareLf, 14, "a bare LF"),
             (b"GET / HTTP/1.1\r\r\n", ParseError::BareCr, 14, "CR CR LF"),
             (b"GET / HTTP/1.1\r\nA: \0", ParseError::Nul, 19, "NUL in a value"),
             (b"GET / HTTP/1.1\r\nA: \x7f", ParseError::ControlByte, 19, "DEL in a value"),
-            (b"\x16\x03\x01", ParseError::ControlByte, 0, "a TLS hello"),
+            (b"\x16\x03\x01", ParseError::ControlByte, 0, "a TLS ClientHello"),
             (b"GET /\xc3 HTTP/1.1\r\n", ParseError::InvalidTarget, 5, "a byte above ASCII"),
             (b"GET /a#b HTTP/1.1\r\n", ParseError::Fragment, 6, "a fragment"),
-            (b"G@T / HTTP/1.1\r\n", ParseError::InvalidMethod, 1, "not a token"),
-            (b"GET /\r\n", ParseError::InvalidRequestLine, 5, "two words end too early"),
+            (b"G@T / HTTP/1.1\r\n", ParseError::InvalidMethod, 1, "the method is not a token"),
+            (b"GET /\r\n", ParseError::InvalidRequestLine, 5, "only two words"),
             (b"GET /a b HTTP/1.1\r\n", ParseError::InvalidRequestLine, 8, "a third space"),
-            (b"GET / HTTP/2.0\r\n", ParseError::UnsupportedVersion, 6, "another major version"),
+            (b"GET / HTTP/2.0\r\n", ParseError::UnsupportedVersion, 6, "an unsupported major version"),
             (b"GET / HTTP/1.1\r\nA b: c\r\n", ParseError::InvalidFieldName, 17, "a space in the name"),
-            (b"GET / HTTP/1.1\r\nA : c\r\n", ParseError::WhitespaceBeforeColon, 17, "a space behind the name"),
+            (b"GET / HTTP/1.1\r\nA : c\r\n", ParseError::WhitespaceBeforeColon, 17, "a space before the colon"),
             (b"GET / HTTP/1.1\r\nA: b\r\n c: d\r\n", ParseError::ObsFold, 22, "a folded line"),
         ] {
             let mut parser = RequestParser::new(HeadLimits::default());
-            assert_eq!(parser.parse(input), Err(what.with_offset(at)), "{why}");
+            assert_eq!(parser.parse(input), Err(error.with_offset(offset)), "{why}");
         }
     }
 
     #[test]
-    fn limits_have_two_sides() {
+    fn limits_are_inclusive() {
         let with_target = |n: usize| [b"GET /", vec![b'a'; n - 1].as_slice(), b" HTTP/1.1\r\n\r\n"].concat();
         let with_fields = |n: usize| [b"GET / HTTP/1.1\r\n".to_vec(), b"a:b\r\n".repeat(n), b"\r\n".to_vec()].concat();
         let with_bytes = |n: usize| [b"GET / HTTP/1.1\r\na:", vec![b'b'; n - 22].as_slice(), b"\r\n\r\n"].concat();
         for (input, want, why) in [
-            (with_target(8192), None, "target at its limit"),
-            (with_target(8193), Some(ParseError::TargetTooLong), "target one over"),
-            (with_target(9000)[..8300].to_vec(), Some(ParseError::TargetTooLong), "seen before the line ends"),
-            (with_fields(100), None, "as many fields as allowed"),
-            (with_fields(101), Some(ParseError::TooManyHeaders), "one more"),
+            (with_target(8192), None, "a target at its limit"),
+            (with_target(8193), Some(ParseError::TargetTooLong), "a target one byte over"),
+            (with_target(9000)[..8300].to_vec(), Some(ParseError::TargetTooLong), "rejected before the line ends"),
+            (with_fields(100), None, "the maximum number of fields"),
+            (with_fields(101), Some(ParseError::TooManyHeaders), "one field more"),
             (with_bytes(32_768), None, "a head at its limit"),
             (with_bytes(32_769), Some(ParseError::HeaderTooLarge), "one byte over"),
-            (with_bytes(40_000)[..32_768].to_vec(), Some(ParseError::HeaderTooLarge), "seen before it ends"),
-            (vec![b'A'; 33], Some(ParseError::MethodNotImplemented), "no method is that long"),
+            (with_bytes(40_000)[..32_768].to_vec(), Some(ParseError::HeaderTooLarge), "rejected before the head ends"),
+            (vec![b'A'; 33], Some(ParseError::MethodNotImplemented), "a method over its limit"),
         ] {
             assert_eq!(parse(&input).err(), want, "{why}");
         }
