@@ -97,16 +97,6 @@ const FORMER_WORDS: &str = "whoever|whomever|somebody|nobody|newcomer|stranger|g
 
 /// Violations that exist today: a rule, and below it `file count` for each file.
 const KNOWN: &str = "
-# function length
-main.rs 1
-
-# inline(never)
-files/cache.rs 1, files/content_hash.rs 1, files/lookup.rs 9, files/open_error.rs 1, files/regular.rs 4, files/root.rs 1,
-files/unchanged.rs 1, handlers/access.rs 3, handlers/cors.rs 2, handlers/error_page.rs 3, handlers/listing.rs 1,
-handlers/message.rs 2, handlers/mod.rs 7, handlers/static_file.rs 3, http/request_info.rs 1, server/connection.rs 11,
-server/delivery.rs 1, server/exchange.rs 3, server/explain.rs 3, server/proxy_header.rs 1, server/response_writer.rs 1,
-telemetry/metrics.rs 1
-
 # layers
 files/regular.rs 1, files/representation.rs 1, handlers/app.rs 1, telemetry/metrics.rs 1, telemetry/prometheus.rs 1
 
@@ -114,28 +104,24 @@ files/regular.rs 1, files/representation.rs 1, handlers/app.rs 1, telemetry/metr
 telemetry/prometheus.rs 2
 
 # platforms
-cli/browser.rs 4, cli/listen_options.rs 1, cli/startup_warnings.rs 1, files/open_error.rs 2, files/read_at.rs 2,
-files/unchanged.rs 3, net/transport.rs 4, server/listener.rs 25, telemetry/log_file.rs 2, telemetry/prometheus.rs 5
+files/open_error.rs 2, files/read_at.rs 2, files/unchanged.rs 3, net/transport.rs 4, server/listener.rs 25,
+telemetry/log_file.rs 2, telemetry/prometheus.rs 5
 
 # telemetry/ takes labels, not CloseReason or Outcome
 telemetry/metrics.rs 6, telemetry/prometheus.rs 2
 
 # words
-cli/banner.rs 3, cli/browser.rs 1, cli/health_check.rs 3, cli/limit_options.rs 1, cli/proxy_options.rs 1,
-cli/startup_warnings.rs 3, config/cache_policy.rs 2, config/glob.rs 1, config/headers.rs 1, config/mod.rs 3,
 files/content_hash.rs 2, files/current.rs 1, files/lookup.rs 1, files/media_type.rs 2, files/mod.rs 1, files/read_at.rs 2,
 files/regular.rs 1, files/representation.rs 3, files/root.rs 1, files/sort_order.rs 1, files/version.rs 1, handlers/access.rs 3,
 handlers/app.rs 3, handlers/cors.rs 2, handlers/credentials.rs 6, handlers/decision_trace.rs 1, handlers/error_page.rs 1,
 handlers/html.rs 2, handlers/message.rs 3, handlers/metrics.rs 2, handlers/mod.rs 5, handlers/outcome.rs 6, handlers/page.rs 1,
-handlers/static_file.rs 1, http/accept.rs 1, http/chunked.rs 1, http/conditional.rs 5, http/forwarded.rs 12, http/host.rs 2,
-http/method.rs 1, http/navigation.rs 1, http/negotiation.rs 1, http/origin.rs 2, http/peer.rs 3, http/qvalue.rs 2,
-http/range.rs 2, http/same_origin.rs 2, main.rs 6, net/busy_poll.rs 2, net/memory.rs 1, net/socket.rs 1, os/sandbox.rs 1,
-os/sighup.rs 1, os/signals.rs 1, os/socket_activation.rs 4, os/systemd.rs 7, os/unix_socket.rs 8, server/close_reason.rs 3,
-server/conn_state.rs 3, server/delivery.rs 1, server/exchange.rs 1, server/explain.rs 6, server/explain_connection.rs 2,
-server/explain_statuses.rs 1, server/explain_text.rs 4, server/listener.rs 2, server/mod.rs 8, server/proxy_header.rs 2,
-server/proxy_protocol.rs 1, server/registry.rs 47, server/request_body.rs 1, server/response_writer.rs 1,
-server/thread_pool.rs 15, telemetry/color.rs 2, telemetry/log_file.rs 1, telemetry/log_format.rs 1, telemetry/log_queue.rs 5,
-telemetry/metrics.rs 1, telemetry/prometheus.rs 1
+handlers/static_file.rs 1, http/chunked.rs 1, http/conditional.rs 5, http/forwarded.rs 15, http/negotiation.rs 3,
+http/origin.rs 4, http/range.rs 2, net/busy_poll.rs 2, net/memory.rs 1, net/socket.rs 1, os/sighup.rs 1, os/signals.rs 1,
+os/socket_activation.rs 4, os/systemd.rs 7, os/unix_socket.rs 8, server/close_reason.rs 3, server/conn_state.rs 3,
+server/delivery.rs 1, server/exchange.rs 1, server/explain.rs 6, server/explain_connection.rs 2, server/explain_statuses.rs 1,
+server/explain_text.rs 4, server/listener.rs 2, server/mod.rs 8, server/proxy_header.rs 2, server/proxy_protocol.rs 1,
+server/registry.rs 47, server/request_body.rs 1, server/response_writer.rs 1, server/thread_pool.rs 15, telemetry/color.rs 2,
+telemetry/log_file.rs 1, telemetry/log_format.rs 1, telemetry/log_queue.rs 5, telemetry/metrics.rs 1, telemetry/prometheus.rs 1
 ";
 
 /// Sections that the source cites and that no case can show, each with its reason.

@@ -5,12 +5,13 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use log::warn;
 use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::config::Bind;
+use crate::os;
 use crate::telemetry::color::Color;
 
 /// Bold cyan (ECMA-48 §8.3.117).
@@ -153,37 +154,22 @@ fn half_blocks(above_is_dark: bool, below_is_dark: bool, color: Color) -> char {
     }
 }
 
-/// The program that opens a URL, and its first arguments.
-#[cfg(target_os = "macos")]
-const OPENER: (&str, &[&str]) = ("open", &[]);
-#[cfg(windows)]
-const OPENER: (&str, &[&str]) = ("cmd", &["/c", "start", ""]);
-#[cfg(not(any(target_os = "macos", windows)))]
-const OPENER: (&str, &[&str]) = ("xdg-open", &[]);
-
 /// Starts the browser. The sandbox forbids it later.
 pub fn open_browser(url: &str) -> io::Result<Child> {
-    let (program, first) = OPENER;
-    let mut command = Command::new(program);
-    command.args(first).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // In a group of its own, so that Ctrl-C does not end the browser.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn()
+    os::open_command(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 /// Logs a failure to start the browser, now or later. A thread waits for the child, which would stay behind as a zombie otherwise.
 pub fn reap_browser(started: io::Result<Child>) {
-    let (program, _) = OPENER;
     let result = started.and_then(|mut child| {
         std::thread::Builder::new().name("browser".into()).spawn(move || match child.wait() {
             Ok(status) if status.success() => {}
-            Ok(status) => warn!("{program} could not open a browser ({status}); open the URL yourself"),
-            Err(error) => warn!("cannot wait for {program}: {error}"),
+            Ok(status) => warn!("{} could not open a browser ({status}); open the URL yourself", os::OPENER),
+            Err(error) => warn!("cannot wait for {}: {error}", os::OPENER),
         })
     });
     if let Err(error) = result {
-        warn!("cannot start {program}: {error}; open the URL yourself");
+        warn!("cannot start {}: {error}; open the URL yourself", os::OPENER);
     }
 }
 
