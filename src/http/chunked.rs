@@ -1,45 +1,63 @@
-//! What is inside a chunked content? (RFC 9112 §7.1)
+//! Chunked transfer coding (RFC 9112 §7.1).
 //!
-//! The [`ChunkedDecoder`] is fed bytes in pieces of any size and gives back content; feeding it one byte at a time or all at once comes
-//! to the same. Only CRLF ends a line here: a lenient reader of chunks behind a strict one is a way to smuggle requests.
+//! [`ChunkedDecoder`] accepts input in pieces of any size, and the result does not depend on how the input is split. Only CRLF ends a line: a
+//! lenient decoder behind a strict proxy makes request smuggling possible.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "each index is below the length of its slice by the line above, and the decoder is fuzzed"
+)]
 
 use crate::http::error::ParseError;
-use crate::http::grammar::{find_control_byte, hex_value, skip_token};
+use crate::http::grammar::{find_control_byte, hex_value, is_control, skip_token};
 use crate::http::headers::{HeaderSpan, Headers, field_line_error};
 
-/// Hexadecimal digits of a chunk size: 16 fill 64 bits.
+/// The empty last chunk, with an empty trailer section.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// The end of each chunk.
+pub const CRLF: &[u8] = b"\r\n";
+
+/// Hexadecimal digits of a chunk size: 16 digits are 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
-/// Bytes of the extensions of one chunk. Nobody uses them but those who look for holes; 256 is generous.
+/// Bytes of the extensions of one chunk. Legitimate clients send none, so 256 is generous.
 const EXTENSION_BYTES_MAX: usize = 256;
 /// Bytes of the trailer section.
 const TRAILER_BYTES_MAX: usize = 8192;
-/// Field lines in the trailer section.
+/// Field lines of the trailer section.
 const TRAILER_FIELDS_MAX: usize = 32;
 
-/// What one call of [`ChunkedDecoder::decode`] did.
+/// Returns the line before a chunk of `length` bytes, which must not be zero: [`LAST_CHUNK`] ends the body.
+pub fn chunk_header(length: usize) -> String {
+    format!("{length:x}\r\n")
+}
+
+/// The result of a call of [`ChunkedDecoder::decode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeProgress {
-    /// So many bytes of the input are used up.
+    /// Number of input bytes that were read.
     pub consumed: usize,
-    /// So many bytes of content were written to the output.
+    /// Number of output bytes that were written.
     pub produced: usize,
 }
 
-/// Takes chunked content apart, piece by piece.
-#[derive(Debug)]
+/// A resumable decoder of one chunked body.
+#[derive(Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
+    /// Bytes left in the current chunk.
     size: u64,
-    digits: usize,
-    line_bytes: usize,
+    size_digits: usize,
+    extension_bytes: usize,
     total: u64,
+    /// The field lines of the trailer section, without line ends.
     trailer: Vec<u8>,
-    trailer_line: usize,
+    /// Index in `trailer` at which the current line begins.
+    line_start: usize,
     fields: Vec<HeaderSpan>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     Size,
     Extension,
     SizeLf,
@@ -51,52 +69,33 @@ enum State {
     Done,
 }
 
-impl Default for ChunkedDecoder {
-    fn default() -> ChunkedDecoder {
-        ChunkedDecoder {
-            state: State::Size,
-            size: 0,
-            digits: 0,
-            line_bytes: 0,
-            total: 0,
-            trailer: Vec::new(),
-            trailer_line: 0,
-            fields: Vec::new(),
-        }
-    }
-}
-
 impl ChunkedDecoder {
-    /// Whether the last chunk and the trailer section have been read.
+    /// Whether the body has ended, including its trailer section.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
-    /// The fields of the trailer section, in order. They say nothing about framing or routing, whatever their names are
-    /// (RFC 9110 §6.5.1).
+    /// Returns the trailer fields, in order. They must not be used for framing or routing (RFC 9110 §6.5.1).
     pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         Headers::new(&self.trailer, &self.fields).iter()
     }
 
-    /// Reads chunks from `input`, writes content to `output`, and stops when either is used up or the content ends.
+    /// Decodes `input` to `output` until either is exhausted or the body ends.
     ///
     /// # Errors
-    /// What is wrong. The connection is of no further use then.
+    /// The violated rule. The end of the message is then unknown.
     pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeProgress, ParseError> {
         let (mut consumed, mut produced) = (0, 0);
-        while let Some(&byte) = input.get(consumed) {
+        while consumed < input.len() {
             match self.state {
                 State::Done => break,
                 State::Data => {
-                    let wanted = usize::try_from(self.size).unwrap_or(usize::MAX);
-                    let from = input.get(consumed..).unwrap_or_default();
-                    let to = output.get_mut(produced..).unwrap_or_default();
-                    let count = wanted.min(from.len()).min(to.len());
-                    let (Some(from), Some(to)) = (from.get(..count), to.get_mut(..count)) else { break };
+                    let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+                    let count = size.min(input.len() - consumed).min(output.len() - produced);
                     if count == 0 {
                         break;
                     }
-                    to.copy_from_slice(from);
+                    output[produced..produced + count].copy_from_slice(&input[consumed..consumed + count]);
                     consumed += count;
                     produced += count;
                     self.size -= u64::try_from(count).unwrap_or(self.size);
@@ -105,7 +104,7 @@ impl ChunkedDecoder {
                     }
                 }
                 _ => {
-                    self.state = self.line_byte(byte)?;
+                    self.state = self.next_state(input[consumed])?;
                     consumed += 1;
                 }
             }
@@ -113,20 +112,20 @@ impl ChunkedDecoder {
         Ok(DecodeProgress { consumed, produced })
     }
 
-    /// One byte outside the data of a chunk.
+    /// Handles one byte outside chunk data.
     // chunked-body = *chunk last-chunk trailer-section CRLF
     // chunk        = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
-    fn line_byte(&mut self, byte: u8) -> Result<State, ParseError> {
+    fn next_state(&mut self, byte: u8) -> Result<State, ParseError> {
         match (self.state, byte) {
-            (State::Size, b'\r') if self.digits > 0 => Ok(State::SizeLf),
-            (State::Size, b';') if self.digits > 0 => Ok(State::Extension),
-            (State::Size, _) => self.size_digit(byte),
+            (State::Size, b'\r') if self.size_digits > 0 => Ok(State::SizeLf),
+            (State::Size, b';') if self.size_digits > 0 => Ok(State::Extension),
+            (State::Size, _) => self.add_size_digit(byte),
 
             (State::Extension, b'\r') => Ok(State::SizeLf),
-            (State::Extension, _) if byte.is_ascii_control() && byte != b'\t' => Err(ParseError::ChunkExtension),
+            (State::Extension, _) if is_control(byte) => Err(ParseError::ChunkExtension),
             (State::Extension, _) => {
-                self.line_bytes += 1;
-                if self.line_bytes > EXTENSION_BYTES_MAX { Err(ParseError::ChunkExtension) } else { Ok(State::Extension) }
+                self.extension_bytes += 1;
+                if self.extension_bytes > EXTENSION_BYTES_MAX { Err(ParseError::ChunkExtension) } else { Ok(State::Extension) }
             }
 
             (State::SizeLf, b'\n') => self.begin_chunk(),
@@ -138,7 +137,7 @@ impl ChunkedDecoder {
                 self.trailer.push(byte);
                 if self.trailer.len() > TRAILER_BYTES_MAX { Err(ParseError::TrailersTooLarge) } else { Ok(State::Trailer) }
             }
-            (State::TrailerLf, b'\n') => self.trailer_line(),
+            (State::TrailerLf, b'\n') => self.end_trailer_line(),
             (State::TrailerLf, _) => Err(ParseError::BareCr),
 
             (State::SizeLf | State::Data | State::DataCr | State::DataLf | State::Done, _) => Err(ParseError::MissingChunkCrlf),
@@ -146,66 +145,53 @@ impl ChunkedDecoder {
     }
 
     // chunk-size = 1*HEXDIG
-    fn size_digit(&mut self, byte: u8) -> Result<State, ParseError> {
+    fn add_size_digit(&mut self, byte: u8) -> Result<State, ParseError> {
         let digit = hex_value(byte).ok_or(ParseError::ChunkSize)?;
-        self.digits += 1;
-        if self.digits > SIZE_DIGITS_MAX {
+        self.size_digits += 1;
+        if self.size_digits > SIZE_DIGITS_MAX {
             return Err(ParseError::ChunkSize);
         }
         self.size = self.size * 16 + u64::from(digit);
         Ok(State::Size)
     }
 
-    /// The size line is complete: data follow, or the trailer section.
     fn begin_chunk(&mut self) -> Result<State, ParseError> {
         self.total = self.total.checked_add(self.size).ok_or(ParseError::ChunkSizeOverflow)?;
-        self.digits = 0;
-        self.line_bytes = 0;
+        (self.size_digits, self.extension_bytes) = (0, 0);
         Ok(if self.size == 0 { State::Trailer } else { State::Data })
     }
 
-    /// A line of the trailer section is complete; an empty one ends the content.
+    /// Parses the trailer line that is complete; an empty one ends the body.
     // trailer-section = *( field-line CRLF )
-    fn trailer_line(&mut self) -> Result<State, ParseError> {
-        let line = self.trailer.get(self.trailer_line..).unwrap_or_default();
+    fn end_trailer_line(&mut self) -> Result<State, ParseError> {
+        let line = self.line_start..self.trailer.len();
         if line.is_empty() {
             return Ok(State::Done);
         }
-        if let Some(at) = find_control_byte(line, 0) {
-            let byte = line.get(at);
-            return Err(match byte {
-                Some(b'\n') => ParseError::BareLf,
-                Some(0) => ParseError::Nul,
+        if let Some(index) = find_control_byte(&self.trailer, line.start) {
+            return Err(match self.trailer[index] {
+                b'\n' => ParseError::BareLf,
+                0 => ParseError::Nul,
                 _ => ParseError::ControlByte,
             });
         }
         if self.fields.len() == TRAILER_FIELDS_MAX {
             return Err(ParseError::TooManyHeaders);
         }
-        let (line, token_end) = (self.trailer_line..self.trailer.len(), skip_token(&self.trailer, self.trailer_line));
-        let field = HeaderSpan::parse(&self.trailer, line.clone(), token_end);
-        self.fields.push(field.ok_or_else(|| field_line_error(&self.trailer, line, self.fields.len()).error)?);
-        self.trailer_line = self.trailer.len();
+        let token_end = skip_token(&self.trailer, line.start);
+        let field = HeaderSpan::parse(&self.trailer, line.clone(), token_end)
+            .ok_or_else(|| field_line_error(&self.trailer, line, self.fields.len()).error)?;
+        self.fields.push(field);
+        self.line_start = self.trailer.len();
         Ok(State::Trailer)
     }
 }
-
-/// The line before a chunk of `length` bytes. A length of zero is no chunk but [`LAST_CHUNK`].
-pub fn chunk_header(length: usize) -> String {
-    format!("{length:x}\r\n")
-}
-
-/// What ends each chunk.
-pub const CRLF: &[u8] = b"\r\n";
-
-/// The last chunk, with an empty trailer section.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Decodes in pieces of `step` bytes; the content, what was left over, and the trailers.
+    /// Decodes in pieces of `step` bytes. Returns the body, the number of bytes after it, and the number of trailers.
     fn decode(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, usize), ParseError> {
         let (mut decoder, mut content, mut at) = (ChunkedDecoder::default(), Vec::new(), 0);
         let mut output = [0; 3];
@@ -220,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_any_size_are_the_same() {
+    fn result_does_not_depend_on_the_pieces() {
         use ParseError as M;
         const OPEN: usize = usize::MAX;
         let long = |n: usize| [b"1;", "a".repeat(n).as_bytes(), b"\r\nx\r\n0\r\n\r\n"].concat();
@@ -228,46 +214,46 @@ mod tests {
         let many = |n: usize| [b"0\r\n".to_vec(), b"A:b\r\n".repeat(n), b"\r\n".to_vec()].concat();
         for (input, want, why) in [
             (b"3\r\nabc\r\n0\r\n\r\n".to_vec(), Ok((&b"abc"[..], 0, 0)), "one chunk"),
-            (b"3\r\nabc\r\n00003\r\ndef\r\n0\r\n\r\nGET".to_vec(), Ok((b"abcdef", 3, 0)), "two, and what follows"),
+            (b"3\r\nabc\r\n00003\r\ndef\r\n0\r\n\r\nGET".to_vec(), Ok((b"abcdef", 3, 0)), "two chunks and the next request"),
             (b"a;x=\"y\"\r\n0123456789\r\n0;z\r\n\r\n".to_vec(), Ok((b"0123456789", 0, 0)), "extensions"),
             (b"0\r\nA: b\r\nC:\r\n\r\n".to_vec(), Ok((b"", 0, 2)), "trailers"),
-            (b"3\r\nab".to_vec(), Ok((b"ab", OPEN, 0)), "not yet complete"),
-            (b"0\r\n".to_vec(), Ok((b"", OPEN, 0)), "the empty line is missing"),
+            (b"3\r\nab".to_vec(), Ok((b"ab", OPEN, 0)), "incomplete data"),
+            (b"0\r\n".to_vec(), Ok((b"", OPEN, 0)), "no empty line yet"),
             (long(256), Ok((b"x", 0, 0)), "the longest extension"),
-            (long(257), Err(M::ChunkExtension), "one byte more"),
+            (long(257), Err(M::ChunkExtension), "one byte over the limit"),
             (trailer(8192), Ok((b"", 0, 1)), "the longest trailer section"),
-            (trailer(8193), Err(M::TrailersTooLarge), "one byte more"),
-            (many(32), Ok((b"", 0, 32)), "as many trailers as allowed"),
-            (many(33), Err(M::TooManyHeaders), "one more"),
+            (trailer(8193), Err(M::TrailersTooLarge), "one byte over the limit"),
+            (many(32), Ok((b"", 0, 32)), "the maximum number of trailers"),
+            (many(33), Err(M::TooManyHeaders), "one trailer more"),
             (b"\r\n".to_vec(), Err(M::ChunkSize), "no digit"),
             (b"3\r\nabc\r\n\r\n".to_vec(), Err(M::ChunkSize), "no digit, after a chunk"),
-            (b";x\r\n\r\n".to_vec(), Err(M::ChunkSize), "an extension of nothing"),
+            (b";x\r\n\r\n".to_vec(), Err(M::ChunkSize), "an extension without a size"),
             (b"+3\r\n".to_vec(), Err(M::ChunkSize), "a sign"),
             (b"0x3\r\n".to_vec(), Err(M::ChunkSize), "a prefix"),
             (b"3 \r\n".to_vec(), Err(M::ChunkSize), "a space"),
-            (b"3\nabc".to_vec(), Err(M::ChunkSize), "LF alone"),
-            (b"3\rX".to_vec(), Err(M::MissingChunkCrlf), "CR alone"),
+            (b"3\nabc".to_vec(), Err(M::ChunkSize), "a bare LF"),
+            (b"3\rX".to_vec(), Err(M::MissingChunkCrlf), "a bare CR"),
             (b"00000000000000001\r\n".to_vec(), Err(M::ChunkSize), "17 digits"),
             (b"0000000000000001\r\nx\r\n0\r\n\r\n".to_vec(), Ok((b"x", 0, 0)), "16 digits"),
             (b"1\r\nx\r\nffffffffffffffff\r\n".to_vec(), Err(M::ChunkSizeOverflow), "the sum overflows"),
             (b"3;a\nb\r\n".to_vec(), Err(M::ChunkExtension), "LF in an extension"),
-            (b"3\r\nabcd".to_vec(), Err(M::MissingChunkCrlf), "more data than said"),
-            (b"3\r\nabc\n".to_vec(), Err(M::MissingChunkCrlf), "LF alone after data"),
-            (b"3\r\nabc\rx".to_vec(), Err(M::MissingChunkCrlf), "CR alone after data"),
+            (b"3\r\nabcd".to_vec(), Err(M::MissingChunkCrlf), "more data than the size"),
+            (b"3\r\nabc\n".to_vec(), Err(M::MissingChunkCrlf), "a bare LF after data"),
+            (b"3\r\nabc\rx".to_vec(), Err(M::MissingChunkCrlf), "a bare CR after data"),
             (b"0\r\nA: \0\r\n".to_vec(), Err(M::Nul), "NUL in a trailer"),
-            (b"0\r\nA: b\n\r\n".to_vec(), Err(M::BareLf), "LF alone in a trailer"),
-            (b"0\r\nA: b\rc".to_vec(), Err(M::BareCr), "CR alone in a trailer"),
+            (b"0\r\nA: b\n\r\n".to_vec(), Err(M::BareLf), "a bare LF in a trailer"),
+            (b"0\r\nA: b\rc".to_vec(), Err(M::BareCr), "a bare CR in a trailer"),
             (b"0\r\n A: b\r\n".to_vec(), Err(M::LeadingWhitespace), "a folded trailer"),
         ] {
             let want = want.map(|(content, left, trailers): (&[u8], _, _)| (content.to_vec(), left, trailers));
             for step in [1, 2, 3, 7, input.len()] {
-                assert_eq!(decode(&input, step), want, "{why}, {step} at a time");
+                assert_eq!(decode(&input, step), want, "{why}, {step} bytes at a time");
             }
         }
     }
 
     #[test]
-    fn what_is_encoded_decodes() {
+    fn encoded_chunks_decode() {
         let bytes = [chunk_header(26).as_bytes(), &[b'x'; 26], CRLF, LAST_CHUNK].concat();
         assert_eq!(decode(&bytes, 5), Ok((vec![b'x'; 26], 0, 0)));
     }
