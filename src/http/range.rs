@@ -1,37 +1,37 @@
-//! Which bytes does the client want? (RFC 9110 §14.1, §14.2)
+//! Byte ranges (RFC 9110 §14.1, §14.2).
 //!
-//! A range that is not understood is no error: whoever asked gets the whole, which is what it would have got from a server that
-//! knows no ranges. Only a range that is well-formed and lies wholly outside is refused.
+//! An invalid Range field is ignored: the client receives the full representation, as from a server without support for ranges. Only a valid
+//! set without any satisfiable range is an error.
 
 use crate::http::grammar::{list, parse_decimal};
 
-/// Ranges of one request. Each costs a part with a head of its own, so many tiny ones would make a large answer of a small file.
+/// Ranges of one request. Each part has a header of its own, so many tiny ranges would turn a small file into a large response.
 pub const RANGES_MAX: usize = 16;
 
-/// Consecutive bytes of a representation, at least one.
+/// A contiguous part of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     /// Index of the first byte.
     pub start: u64,
-    /// How many bytes.
+    /// Number of bytes; at least one in a [`RangeSet`].
     pub length: u64,
 }
 
-/// What a Range field comes to.
+/// The parts of a representation that a Range field selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSet {
-    /// No ranges, or none that count: the whole representation, 200.
+    /// The full representation, status 200: the field is absent or ignored.
     Full,
-    /// One part, 206.
+    /// One part, status 206.
     Single(ByteRange),
-    /// Two or more, in the order of the request, none overlapping another: 206 as multipart/byteranges.
+    /// Two or more parts that do not overlap, in the order requested: status 206 as multipart/byteranges.
     Multiple(Vec<ByteRange>),
-    /// No range has a byte within the representation, 416.
+    /// No range contains a byte of the representation, status 416.
     Unsatisfiable,
 }
 
 impl ByteRange {
-    /// Index of the last byte.
+    /// Returns the index of the last byte.
     pub fn last(&self) -> u64 {
         self.start.saturating_add(self.length.saturating_sub(1))
     }
@@ -41,10 +41,10 @@ impl ByteRange {
     }
 }
 
-/// Resolves the value of Range against a representation of `length` bytes.
+/// Evaluates the value of a Range field for a representation of `length` bytes.
 // Range = range-unit "=" range-set ; range-set = 1#range-spec
 pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
-    // Names of range units compare without case (RFC 9110 §14.1).
+    // Range units are case-insensitive (RFC 9110 §14.1).
     let set = value.and_then(|value| value.split_at_checked(b"bytes=".len()));
     let Some((unit, set)) = set else { return RangeSet::Full };
     if !unit.eq_ignore_ascii_case(b"bytes=") {
@@ -58,10 +58,10 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
         }
         match parse_spec(spec, length) {
             Spec::Malformed => return RangeSet::Full,
-            Spec::Outside => {}
-            // Nobody needs a byte twice (§14.2 allows us to say so).
-            Spec::Inside(part) if parts.iter().any(|other| part.overlaps(other)) => return RangeSet::Full,
-            Spec::Inside(part) => parts.push(part),
+            Spec::Unsatisfiable => {}
+            // §14.2 permits to ignore overlapping ranges, which no client needs.
+            Spec::Satisfiable(part) if parts.iter().any(|other| part.overlaps(other)) => return RangeSet::Full,
+            Spec::Satisfiable(part) => parts.push(part),
         }
     }
     match *parts {
@@ -72,18 +72,18 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
     }
 }
 
-/// What one range of a set comes to.
+/// One range of a set, evaluated.
 enum Spec {
     Malformed,
-    Outside,
-    Inside(ByteRange),
+    Unsatisfiable,
+    Satisfiable(ByteRange),
 }
 
 // range-spec = int-range / suffix-range ; int-range = first-pos "-" [ last-pos ] ; suffix-range = "-" suffix-length
 fn parse_spec(spec: &[u8], length: u64) -> Spec {
-    let Some(dash) = spec.iter().position(|&b| b == b'-') else { return Spec::Malformed };
-    let Some((first, [_, last @ ..])) = spec.split_at_checked(dash) else { return Spec::Malformed };
-    let (start, end) = match (position(first), position(last)) {
+    let mut sides = spec.splitn(2, |&b| b == b'-');
+    let (Some(first), Some(last)) = (sides.next(), sides.next()) else { return Spec::Malformed };
+    let (start, end) = match (parse_position(first), parse_position(last)) {
         (Position::Empty, Position::At(suffix)) => (length.saturating_sub(suffix), length),
         (Position::At(first), Position::Empty) => (first, length),
         (Position::At(first), Position::At(last)) if first <= last => (first, length.min(last.saturating_add(1))),
@@ -92,19 +92,19 @@ fn parse_spec(spec: &[u8], length: u64) -> Spec {
         | (Position::Malformed, _)
         | (_, Position::Malformed) => return Spec::Malformed,
     };
-    if start < end { Spec::Inside(ByteRange { start, length: end - start }) } else { Spec::Outside }
+    if start < end { Spec::Satisfiable(ByteRange { start, length: end - start }) } else { Spec::Unsatisfiable }
 }
 
-/// One side of the dash.
+/// The text on one side of the dash.
 enum Position {
     Empty,
     At(u64),
     Malformed,
 }
 
-/// Digits that do not fit 64 bits are no error: they name a byte beyond any end.
+/// Parses one side of the dash. A number above 2^64 - 1 is valid, and lies beyond the end of every representation.
 // first-pos = 1*DIGIT ; last-pos = 1*DIGIT ; suffix-length = 1*DIGIT
-fn position(text: &[u8]) -> Position {
+fn parse_position(text: &[u8]) -> Position {
     if text.is_empty() {
         return Position::Empty;
     }
@@ -123,50 +123,50 @@ mod tests {
     }
 
     #[test]
-    fn of_ten_bytes() {
+    fn ranges_of_ten_bytes() {
         use RangeSet::{Full, Multiple, Single, Unsatisfiable};
         for (value, want, why) in [
             ("bytes=0-0", Single(part(0, 1)), "one byte"),
-            ("bytes=0-1", Single(part(0, 2)), "what Safari asks first"),
+            ("bytes=0-1", Single(part(0, 2)), "the first request of Safari for a video"),
             ("bytes=2-", Single(part(2, 8)), "to the end"),
-            ("bytes=-3", Single(part(7, 3)), "the last three"),
-            ("bytes=-10", Single(part(0, 10)), "as many as there are"),
-            ("bytes=-11", Single(part(0, 10)), "more than there are"),
+            ("bytes=-3", Single(part(7, 3)), "the last three bytes"),
+            ("bytes=-10", Single(part(0, 10)), "a suffix of the full length"),
+            ("bytes=-11", Single(part(0, 10)), "a suffix longer than the representation"),
             ("bytes=5-99", Single(part(5, 5)), "cut at the end"),
             ("bytes=9-9", Single(part(9, 1)), "the last byte"),
-            ("bytes=10-", Unsatisfiable, "one beyond"),
-            ("bytes=10-20", Unsatisfiable, "beyond on both sides"),
-            ("bytes=-0", Unsatisfiable, "the last none"),
-            ("BYTES=0-0", Single(part(0, 1)), "case of the unit does not count"),
+            ("bytes=10-", Unsatisfiable, "one byte beyond the end"),
+            ("bytes=10-20", Unsatisfiable, "start and end beyond the end"),
+            ("bytes=-0", Unsatisfiable, "an empty suffix"),
+            ("BYTES=0-0", Single(part(0, 1)), "the unit ignores case"),
             ("bytes=007-008", Single(part(7, 2)), "leading zeros"),
             ("bytes=0-99999999999999999999", Single(part(0, 10)), "more than 64 bits"),
             ("bytes=-99999999999999999999", Single(part(0, 10)), "more than 64 bits"),
             ("bytes=99999999999999999999-", Unsatisfiable, "more than 64 bits"),
-            ("bytes=18446744073709551615-18446744073709551615", Unsatisfiable, "the largest"),
-            ("bytes=0-0,2-2", Multiple(vec![part(0, 1), part(2, 1)]), "two"),
-            ("bytes=5-6 ,\t0-1", Multiple(vec![part(5, 2), part(0, 2)]), "in the order of the request"),
+            ("bytes=18446744073709551615-18446744073709551615", Unsatisfiable, "the largest position"),
+            ("bytes=0-0,2-2", Multiple(vec![part(0, 1), part(2, 1)]), "two ranges"),
+            ("bytes=5-6 ,\t0-1", Multiple(vec![part(5, 2), part(0, 2)]), "the order of the request is kept"),
             ("bytes=,0-0,,2-2,", Multiple(vec![part(0, 1), part(2, 1)]), "empty members"),
-            ("bytes=0-1,2-3", Multiple(vec![part(0, 2), part(2, 2)]), "neighbours do not overlap"),
-            ("bytes=0-1,1-2", Full, "one byte twice"),
-            ("bytes=3-4,-10", Full, "one within the other"),
-            ("bytes=0-0,20-", Single(part(0, 1)), "one of two has bytes"),
-            ("bytes=20-,30-40", Unsatisfiable, "neither of two has"),
-            ("bytes=0-0,x", Full, "one malformed spoils the set"),
-            ("bytes=20-,x", Full, "malformed comes before unsatisfiable"),
-            ("bytes=2-1", Full, "backwards"),
+            ("bytes=0-1,2-3", Multiple(vec![part(0, 2), part(2, 2)]), "adjacent ranges do not overlap"),
+            ("bytes=0-1,1-2", Full, "one byte overlaps"),
+            ("bytes=3-4,-10", Full, "one range inside the other"),
+            ("bytes=0-0,20-", Single(part(0, 1)), "only one of two is satisfiable"),
+            ("bytes=20-,30-40", Unsatisfiable, "neither of two is satisfiable"),
+            ("bytes=0-0,x", Full, "one invalid range invalidates the set"),
+            ("bytes=20-,x", Full, "invalid takes precedence over unsatisfiable"),
+            ("bytes=2-1", Full, "end before start"),
             ("bytes=", Full, "an empty set"),
-            ("bytes=,", Full, "a set of nothing"),
+            ("bytes=,", Full, "only an empty member"),
             ("bytes=-", Full, "no number"),
             ("bytes=1", Full, "no dash"),
             ("bytes=+1-2", Full, "a sign"),
             ("bytes=1-+2", Full, "a sign"),
             ("bytes=0x1-2", Full, "hexadecimal"),
-            ("bytes=1 - 2", Full, "spaces within"),
+            ("bytes=1 - 2", Full, "spaces inside a range"),
             ("bytes=1--2", Full, "two dashes"),
             ("bytes=--2", Full, "two dashes"),
             ("bytes=\"0-0\"", Full, "quotes"),
             ("bytes 0-1", Full, "no equals sign"),
-            ("bytes =0-1", Full, "a space before it"),
+            ("bytes =0-1", Full, "a space before the equals sign"),
             ("lines=0-1", Full, "another unit"),
             ("", Full, "empty"),
         ] {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn of_no_bytes_and_of_as_many_as_possible() {
+    fn range_of_empty_file_is_unsatisfiable_and_of_largest_does_not_overflow() {
         for value in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0"] {
             assert_eq!(parse_range(Some(value.as_bytes()), 0), RangeSet::Unsatisfiable, "{value}");
         }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_so_many() {
+    fn number_of_ranges_is_limited() {
         let set = |count: usize| (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect::<Vec<_>>().join(",");
         let resolve = |count| parse_range(Some(format!("bytes={}", set(count)).as_bytes()), 1000);
         assert!(matches!(resolve(RANGES_MAX), RangeSet::Multiple(parts) if parts.len() == RANGES_MAX));

@@ -1,7 +1,8 @@
-//! Which resource is meant? (RFC 9112 §3.2, RFC 3986)
+//! Request targets (RFC 9112 §3.2, RFC 3986).
 //!
-//! A target is decoded *once*, as bytes, into one canonical path. Routing, hiding, redirects and the file system all see that
-//! path and no other: most of the holes in static servers are two parts of one program that read a target differently.
+//! A target is decoded *once*, as bytes, to a normalized path, and routing, hidden files, redirects and the file system use only that path.
+//! Path traversal in static servers usually comes from two parts of one program that decode a target differently.
+#![allow(clippy::indexing_slicing, reason = "each index was found in the slice by the line above, and the parser is fuzzed")]
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -14,63 +15,63 @@ use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
 
-/// The bytes of a path that need no percent sign: `unreserved`, and `/` between segments (RFC 3986 §2.3, §3.3).
+/// The bytes of a path that are not percent-encoded: `unreserved` and `/` (RFC 3986 §2.3, §3.3).
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// In which of its forms the target came (RFC 9112 §3.2). The fourth, authority-form, is only for CONNECT, which we refuse.
+/// The form of a request target (RFC 9112 §3.2). The fourth, authority-form, is valid only for CONNECT, which is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetForm {
     /// `/path?query`
     Origin,
     /// `http://host/path?query`
     Absolute,
-    /// `*`, the server as a whole; only with OPTIONS.
+    /// `*`: the server as a whole, valid only for OPTIONS.
     Asterisk,
 }
 
-/// Host and port, as a client names them (RFC 3986 §3.2).
+/// A host and an optional port (RFC 3986 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority<'a> {
-    /// The host: a name, an IPv4 address, or an IPv6 address without its brackets.
+    /// A name, an IPv4 address, or an IPv6 address without its brackets.
     pub host: &'a [u8],
-    /// The port, if one is given.
+    /// The port, if present.
     pub port: Option<u16>,
 }
 
-/// A request target that has been understood.
+/// A parsed and decoded request target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestTarget<'a> {
-    /// The form in which it came.
+    /// The form.
     pub form: TargetForm,
-    /// Who is asked: the authority of an absolute-form target, else that of Host. `None` only in HTTP/1.0.
+    /// The authority of an absolute-form target, else the value of Host. `None` only in HTTP/1.0.
     pub authority: Option<Authority<'a>>,
-    /// What follows the first `?`, as it came.
+    /// The bytes after the first `?`, not decoded.
     pub query: Option<&'a [u8]>,
     path: Cow<'a, [u8]>,
 }
 
 impl<'a> RequestTarget<'a> {
-    /// Reads the target of a head, and the Host that belongs to it.
+    /// Parses the target and the Host field of a request.
     ///
     /// # Errors
-    /// The rule that is broken, and where.
+    /// The violated rule and its position.
     pub fn parse(head: &RequestHead<'a>) -> Result<RequestTarget<'a>, LocatedError> {
         let host = host(head)?;
-        let fault = |what: ParseError| what.with_offset(head.target_at);
+        let located = |error: ParseError| error.with_offset(head.target_at);
         match head.target {
             b"*" if head.method == Method::Options => {
                 Ok(RequestTarget { form: TargetForm::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
             }
             target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_at),
             target => {
-                let (scheme, rest) = split_once(target, b"://").ok_or(fault(ParseError::UnsupportedTargetForm))?;
+                let (scheme, rest) = split_once(target, b"://").ok_or(located(ParseError::UnsupportedTargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-                    return Err(fault(ParseError::InvalidScheme));
+                    return Err(located(ParseError::InvalidScheme));
                 }
                 let end = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(end);
-                // A server must ignore the Host it got and take the authority of the target instead (RFC 9112 §3.2.2).
-                let authority = Authority::parse(authority).ok_or(fault(ParseError::InvalidAuthority))?;
+                // The authority of the target takes precedence over Host (RFC 9112 §3.2.2).
+                let authority = Authority::parse(authority).ok_or(located(ParseError::InvalidAuthority))?;
                 let path_at = head.target_at + target.len() - path.len();
                 Self::with_path(TargetForm::Absolute, Some(authority), path, path_at)
             }
@@ -87,28 +88,28 @@ impl<'a> RequestTarget<'a> {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        let path = normalize_path(path).map_err(|fault| fault.error.with_offset(at + fault.offset))?;
+        let path = normalize_path(path).map_err(|located| located.error.with_offset(at + located.offset))?;
         Ok(RequestTarget { form, authority, query, path })
     }
 
-    /// The canonical path: decoded, beginning with `/`, without empty segments, `.` or `..`. A `/` at the end is kept: it asks
-    /// for a directory.
+    /// Returns the normalized path: decoded, with a leading `/`, without empty segments, `.` or `..`. A trailing `/` is kept, since it names
+    /// a directory.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// The segments of the path, decoded. None of them is empty, `.` or `..`, or holds a slash or a NUL.
+    /// Returns the decoded segments of the path. None is empty, `.` or `..`, and none contains a slash or a NUL.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
-    /// The canonical path, percent-encoded again: safe in a Location or a link. It begins with exactly one slash.
+    /// Returns the normalized path, percent-encoded for a Location field or a link. It begins with exactly one slash.
     pub fn encoded_path(&self) -> String {
         encode_path(&self.path)
     }
 
-    /// Names and values of the query, decoded as HTML forms encode them: `&` between pairs, `+` for a space
-    /// (WHATWG URL §5.1). A percent sign that no two digits follow stands for itself.
+    /// Returns the names and values of the query, decoded as `application/x-www-form-urlencoded` (WHATWG URL §5.1). A percent sign without
+    /// two hexadecimal digits is kept.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let pairs = self.query.unwrap_or_default().split(|&b| b == b'&').filter(|pair| !pair.is_empty());
         pairs.map(|pair| {
@@ -118,14 +119,13 @@ impl<'a> RequestTarget<'a> {
     }
 }
 
-/// Percent-encodes all bytes of a path but slashes and those that never need it.
+/// Percent-encodes a path; slashes and unreserved characters are kept.
 pub fn encode_path(path: &[u8]) -> String {
     percent_encode(path, PATH).to_string()
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `host` or `host:port`; `None` if it is neither. User information (`user@`) is refused: RFC 9110 §4.2.4 calls it
-    /// deprecated and an error to be treated as such.
+    /// Parses `host` or `host:port`; `None` if it is neither. User information (`user@`) is rejected, as RFC 9110 §4.2.4 recommends.
     // uri-host = IP-literal / IPv4address / reg-name ; port = *DIGIT
     pub fn parse(bytes: &'a [u8]) -> Option<Authority<'a>> {
         let (host, port) = match bytes {
@@ -140,7 +140,7 @@ impl<'a> Authority<'a> {
                 (host.iter().all(|&b| is_name_byte(b)) && !host.is_empty()).then_some((host, port))?
             }
         };
-        // The grammar allows `host:` with no digits behind the colon.
+        // The grammar allows `host:` without digits.
         let port = match port {
             None | Some(b"") => None,
             Some(port) => Some(u16::try_from(parse_decimal(port)?).ok()?),
@@ -149,25 +149,25 @@ impl<'a> Authority<'a> {
     }
 }
 
-// reg-name = *( unreserved / pct-encoded / sub-delims ); we refuse the comma, which would make a list of it, and percent
-// signs, since no host that resolves has a name that needs them
+// reg-name = *( unreserved / pct-encoded / sub-delims ). The comma is rejected because it would make Host a list, and the percent sign
+// because no name in the DNS needs it.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
 }
 
-/// The one Host field, which a request in HTTP/1.1 must have (RFC 9112 §3.2).
+/// Returns the value of Host. HTTP/1.1 requires exactly one field (RFC 9112 §3.2).
 fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, LocatedError> {
-    let fault = |what: ParseError| what.with_offset(head.headers.value_offset(name::HOST).unwrap_or(head.target_at));
+    let located = |error: ParseError| error.with_offset(head.headers.value_offset(name::HOST).unwrap_or(head.target_at));
     let mut hosts = head.headers.get_all(name::HOST);
     match (hosts.next(), hosts.next()) {
         (None, _) if head.version == Version::Http10 => Ok(None),
-        (None, _) => Err(fault(ParseError::MissingHost)),
-        (Some(host), None) => Authority::parse(host).map(Some).ok_or(fault(ParseError::InvalidHost)),
-        (Some(_), Some(_)) => Err(fault(ParseError::DuplicateHost)),
+        (None, _) => Err(located(ParseError::MissingHost)),
+        (Some(host), None) => Authority::parse(host).map(Some).ok_or(located(ParseError::InvalidHost)),
+        (Some(_), Some(_)) => Err(located(ParseError::DuplicateHost)),
     }
 }
 
-/// Decodes a path and resolves its segments. A path that is canonical already is not copied. Faults are counted from its first byte.
+/// Decodes a path and resolves its dot segments. A path that is already normalized is not copied. Positions of errors count from its first byte.
 fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     if path.is_empty() {
         return Ok(Cow::Borrowed(b"/"));
@@ -202,7 +202,7 @@ fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     Ok(Cow::Owned(out))
 }
 
-/// Decodes one segment, once.
+/// Decodes one segment.
 // pct-encoded = "%" HEXDIG HEXDIG
 fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> {
     if !raw.contains(&b'%') {
@@ -233,10 +233,10 @@ fn decode_form_urlencoded(bytes: &[u8]) -> Vec<u8> {
     percent_encoding::percent_decode(&spaced).collect()
 }
 
-/// What stands before and after the first `separator`.
+/// Splits `bytes` at the first `separator`, which is removed.
 fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(separator.len()).position(|window| window == separator)?;
-    Some((bytes.get(..at)?, bytes.get(at + separator.len()..)?))
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
 #[cfg(test)]
@@ -244,53 +244,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_paths() {
+    fn paths_are_decoded_once_and_normalized() {
         for (input, want, why) in [
             ("/", Ok("/"), "the root"),
             ("", Ok("/"), "absolute-form without a path"),
-            ("/a/b", Ok("/a/b"), "nothing to do"),
-            ("/a/", Ok("/a/"), "the slash at the end is kept"),
+            ("/a/b", Ok("/a/b"), "already normalized"),
+            ("/a/", Ok("/a/"), "a trailing slash is kept"),
             ("//a///b", Ok("/a/b"), "empty segments"),
-            ("/a/./b", Ok("/a/b"), "a dot"),
-            ("/a/.", Ok("/a/"), "a dot at the end is a directory"),
-            ("/a/b/..", Ok("/a/"), "so are two"),
-            ("/a/../b", Ok("/b"), "up and down"),
-            ("/a/%2e%2E/b", Ok("/b"), "the same, encoded"),
+            ("/a/./b", Ok("/a/b"), "a dot segment"),
+            ("/a/.", Ok("/a/"), "a trailing dot segment names a directory"),
+            ("/a/b/..", Ok("/a/"), "as does a trailing double dot"),
+            ("/a/../b", Ok("/b"), "a double dot"),
+            ("/a/%2e%2E/b", Ok("/b"), "an encoded double dot"),
             ("/..", Err(ParseError::PathTraversal), "above the root"),
-            ("/a/../../b", Err(ParseError::PathTraversal), "above the root on the way"),
-            ("/%61%20b", Ok("/a b"), "decoded"),
-            ("/%252e", Ok("/%2e"), "once"),
-            ("/.hidden", Ok("/.hidden"), "a dot file is no dot segment"),
+            ("/a/../../b", Err(ParseError::PathTraversal), "above the root in between"),
+            ("/%61%20b", Ok("/a b"), "decoded bytes"),
+            ("/%252e", Ok("/%2e"), "decoded only once"),
+            ("/.hidden", Ok("/.hidden"), "a hidden file is no dot segment"),
             ("/...", Ok("/..."), "three dots are a name"),
-            ("/a%2fb", Err(ParseError::EncodedSlash), "slash"),
-            ("/a%00", Err(ParseError::EncodedNul), "NUL"),
-            ("/%", Err(ParseError::InvalidPercentEncoding), "nothing follows"),
+            ("/a%2fb", Err(ParseError::EncodedSlash), "an encoded slash"),
+            ("/a%00", Err(ParseError::EncodedNul), "an encoded NUL"),
+            ("/%", Err(ParseError::InvalidPercentEncoding), "no digits follow"),
             ("/%4", Err(ParseError::InvalidPercentEncoding), "one digit"),
-            ("/%zz", Err(ParseError::InvalidPercentEncoding), "no digits"),
+            ("/%zz", Err(ParseError::InvalidPercentEncoding), "no hexadecimal digits"),
         ] {
             let want = want.map(|path| Cow::Borrowed(path.as_bytes()));
-            assert_eq!(normalize_path(input.as_bytes()).map_err(|fault| fault.error), want, "{input}: {why}");
+            assert_eq!(normalize_path(input.as_bytes()).map_err(|located| located.error), want, "{input}: {why}");
         }
     }
 
     #[test]
-    fn authorities() {
+    fn authority_is_host_and_optional_port() {
         for (input, want, why) in [
             ("localhost", Some(("localhost", None)), "a name"),
-            ("localhost:8000", Some(("localhost", Some(8000))), "with a port"),
-            ("a:", Some(("a", None)), "an empty port is none"),
+            ("localhost:8000", Some(("localhost", Some(8000))), "a name with a port"),
+            ("a:", Some(("a", None)), "an empty port"),
             ("a:65535", Some(("a", Some(65535))), "the largest port"),
-            ("a:65536", None, "one more"),
+            ("a:65536", None, "one above the largest port"),
             ("a:+1", None, "a sign"),
             ("[::1]:80", Some(("::1", Some(80))), "IPv6"),
-            ("[::1]", Some(("::1", None)), "IPv6 without port"),
+            ("[::1]", Some(("::1", None)), "IPv6 without a port"),
             ("[::1", None, "no closing bracket"),
             ("[::1]80", None, "no colon"),
             ("[g::]", None, "not an address"),
             ("", None, "empty"),
             (":80", None, "no host"),
             ("u@a", None, "user information"),
-            ("a,b", None, "two"),
+            ("a,b", None, "a list"),
             ("a/b", None, "a path"),
             ("a b", None, "a space"),
             ("a%20b", None, "a percent sign"),
@@ -309,15 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn faults_point_into_the_path() {
-        for (path, what, at) in [
+    fn errors_are_located_in_the_path() {
+        for (path, error, offset) in [
             ("/a/%zz", ParseError::InvalidPercentEncoding, 3),
             ("/a%2", ParseError::InvalidPercentEncoding, 2),
             ("/%41%00", ParseError::EncodedNul, 4),
             ("/a/b%2Fc", ParseError::EncodedSlash, 4),
             ("/a/../../b", ParseError::PathTraversal, 6),
         ] {
-            assert_eq!(normalize_path(path.as_bytes()), Err(what.with_offset(at)), "{path}");
+            assert_eq!(normalize_path(path.as_bytes()), Err(error.with_offset(offset)), "{path}");
         }
     }
 }
