@@ -217,7 +217,7 @@ impl Precompressed {
     pub fn codings(self, headers: &Headers<'_>) -> Option<AcceptedCodings> {
         match self {
             Precompressed::Off => None,
-            Precompressed::On => Some(AcceptedCodings::accepted(headers)),
+            Precompressed::On => Some(AcceptedCodings::from_headers(headers)),
         }
     }
 }

@@ -1,13 +1,119 @@
-//! In which content coding will the client take it? (RFC 9110 §8.4.1, §12.5.3)
-//!
-//! A client lists the codings that it can undo, each with a weight. [`AcceptedCodings::accepted`] makes of that list an order in which to
-//! look for what we have, and says whether the file as it is will do as well.
+//! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12).
 
 use crate::http::grammar::split_unquoted;
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
-/// A content coding in which a file may be kept ready.
+/// A media type in which the server can generate a listing or an error page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `text/plain`, for terminals.
+    Text,
+    /// `text/html`, for browsers.
+    Html,
+    /// `application/json`, for programs.
+    Json,
+}
+
+impl Format {
+    fn media_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain",
+            Format::Html => "text/html",
+            Format::Json => "application/json",
+        }
+    }
+}
+
+/// Selects one of the `offered` formats by Accept; the first of them if the field is absent or accepts none.
+///
+/// The highest weight wins. Among equal weights, a type that is listed exactly wins over one that a wildcard matches, then the earlier offer
+/// wins. `text/plain` counts as matched by a wildcard even if it is listed, because clients that want JSON often list it as an alternative.
+pub fn negotiate(headers: &Headers<'_>, offered: &[Format]) -> Format {
+    let mut best = (QValue::ZERO, false);
+    let mut chosen = offered.first().copied().unwrap_or(Format::Text);
+    for &format in offered {
+        let Some((specificity, weight)) = preference(headers, format.media_type()) else { continue };
+        let is_exact = specificity == Specificity::Exact && format != Format::Text;
+        if weight > QValue::ZERO && (weight, is_exact) > best {
+            (best, chosen) = ((weight, is_exact), format);
+        }
+    }
+    chosen
+}
+
+/// Selects the format of a listing by Accept. The default is HTML, because clients that read the links of a listing (wget, rclone, lftp,
+/// `fetch`) send `*/*` or no Accept. Plain text and JSON must be listed exactly; a wildcard does not select them.
+///
+/// The highest weight wins; among equal weights, an exact type wins, and of several HTML before JSON before plain text. If HTML is rejected
+/// and nothing else listed, the result is plain text.
+pub fn choose_listing(headers: &Headers<'_>) -> Format {
+    let html = preference(headers, Format::Html.media_type());
+    let mut chosen = if html.is_some_and(|(_, weight)| weight == QValue::ZERO) { Format::Text } else { Format::Html };
+    let mut best = html.map_or((QValue::ZERO, false), |(specificity, weight)| (weight, specificity == Specificity::Exact));
+    for format in [Format::Json, Format::Text] {
+        let Some((Specificity::Exact, weight)) = preference(headers, format.media_type()) else { continue };
+        if weight > QValue::ZERO && (weight, true) > best {
+            (best, chosen) = ((weight, true), format);
+        }
+    }
+    chosen
+}
+
+/// Whether Accept permits a media type; always `true` without the field.
+pub fn accepts(headers: &Headers<'_>, media_type: &str) -> bool {
+    let is_absent = headers.list(name::ACCEPT).next().is_none();
+    is_absent || preference(headers, media_type).is_some_and(|(_, weight)| weight > QValue::ZERO)
+}
+
+/// Whether Accept lists a media type exactly, not only by a wildcard.
+fn accepts_explicitly(headers: &Headers<'_>, media_type: &str) -> bool {
+    matches!(preference(headers, media_type), Some((Specificity::Exact, weight)) if weight > QValue::ZERO)
+}
+
+/// Whether a request looks like a navigation to a page (Fetch, "navigation request"): a GET or HEAD that lists `text/html`, as only browsers
+/// do for pages, for a path whose last segment has no dot, unlike the names of files.
+///
+/// A single-page application answers such paths itself. A missing script or image must remain a 404: as HTML it would fail in obscure ways.
+pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
+    let is_get_or_head = method == Method::Get || method == Method::Head;
+    let has_extension = path.rsplit(|&b| b == b'/').next().is_some_and(|last| last.contains(&b'.'));
+    is_get_or_head && !has_extension && accepts_explicitly(headers, "text/html")
+}
+
+/// The precedence of a media range that matches a media type, in ascending order (RFC 9110 §12.5.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Specificity {
+    /// `*/*`
+    Any,
+    /// `text/*`
+    Type,
+    /// `text/html`
+    Exact,
+}
+
+/// Returns the most specific media range that matches a media type, and its weight; `None` if none does. Parameters of a range are ignored:
+/// generated content has none but its charset.
+// Accept = #( media-range [ weight ] ) ; media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
+fn preference(headers: &Headers<'_>, media_type: &str) -> Option<(Specificity, QValue)> {
+    let media_type = media_type.as_bytes();
+    let members = headers.list(name::ACCEPT).filter_map(parse_weighted);
+    let matching = members.filter_map(|(range, weight)| match range {
+        _ if range.eq_ignore_ascii_case(media_type) => Some((Specificity::Exact, weight)),
+        [type_and_slash @ .., b'*'] if has_type(media_type, type_and_slash) => Some((Specificity::Type, weight)),
+        b"*/*" => Some((Specificity::Any, weight)),
+        _ => None,
+    });
+    matching.max()
+}
+
+/// Whether a media type begins with a type and its slash, such as `text/`.
+fn has_type(media_type: &[u8], type_and_slash: &[u8]) -> bool {
+    type_and_slash.ends_with(b"/")
+        && media_type.get(..type_and_slash.len()).is_some_and(|start| start.eq_ignore_ascii_case(type_and_slash))
+}
+
+/// A content coding for which precompressed files are supported (RFC 9110 §8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentCoding {
     /// Brotli (RFC 7932).
@@ -18,11 +124,11 @@ pub enum ContentCoding {
     Gzip,
 }
 
-/// Every coding. Where a client takes several alike, the first is best: it makes the smallest files.
+/// All codings in the order preferred among equal weights: the smallest files first.
 const CODINGS: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstandard, ContentCoding::Gzip];
 
 impl ContentCoding {
-    /// The value of Content-Encoding.
+    /// Returns the value of Content-Encoding.
     pub fn name(self) -> &'static str {
         match self {
             ContentCoding::Brotli => "br",
@@ -31,7 +137,7 @@ impl ContentCoding {
         }
     }
 
-    /// What stands behind the name of a file that is kept in this coding.
+    /// Returns the suffix of the names of files with this coding.
     pub fn suffix(self) -> &'static str {
         match self {
             ContentCoding::Brotli => ".br",
@@ -41,60 +147,60 @@ impl ContentCoding {
     }
 }
 
-/// What the client will take.
+/// The content codings that a client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedCodings {
-    /// Which codings, the best first. None of them if it prefers the file as it is.
+    /// Codings that are preferred to the file as it is, best first; `None` for the others.
     pub preferred: [Option<ContentCoding>; CODINGS.len()],
-    /// Whether it will take the file as it is, should there be no other.
+    /// Whether the file as it is may be sent if no coding is available. `identity;q=0` forbids it.
     pub identity_allowed: bool,
 }
 
 impl AcceptedCodings {
-    /// Reads Accept-Encoding. Without it a client may be sent anything; we send the file as it is, since whoever does not ask for a
-    /// coding seldom knows how to undo it.
+    /// Evaluates Accept-Encoding (RFC 9110 §12.5.3). Without the field any coding is permitted, but none is used: clients that do not send
+    /// it often cannot decode one.
     // Accept-Encoding = #( codings [ weight ] ) ; codings = content-coding / "identity" / "*"
-    pub fn accepted(headers: &Headers<'_>) -> AcceptedCodings {
-        let weight_of = |coding: &str| lowest(headers, |named| is_same_coding(named, coding));
-        let any = lowest(headers, |named| named == b"*");
-        // Without a word of it, it is acceptable, and everything that is named is better.
+    pub fn from_headers(headers: &Headers<'_>) -> AcceptedCodings {
+        let weight_of = |coding: &str| lowest_weight(headers, |name| is_same_coding(name, coding));
+        let any = lowest_weight(headers, |name| name == b"*");
+        // An identity that is not listed is acceptable, and every listed coding is preferred to it.
         let identity = weight_of("identity").or(any);
-        let mut weighed = CODINGS.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::NONE), Some(coding)));
-        for (weight, coding) in &mut weighed {
-            if *weight == QValue::NONE || identity.is_some_and(|identity| identity > *weight) {
-                (*weight, *coding) = (QValue::NONE, None);
+        let mut weighted = CODINGS.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), Some(coding)));
+        for (weight, coding) in &mut weighted {
+            if *weight == QValue::ZERO || identity.is_some_and(|identity| identity > *weight) {
+                (*weight, *coding) = (QValue::ZERO, None);
             }
         }
-        // The sort keeps our own order among equals.
-        weighed.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-        AcceptedCodings { preferred: weighed.map(|(_, coding)| coding), identity_allowed: identity != Some(QValue::NONE) }
+        // The sort is stable, so it keeps the order of CODINGS among equal weights.
+        weighted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        AcceptedCodings { preferred: weighted.map(|(_, coding)| coding), identity_allowed: identity != Some(QValue::ZERO) }
     }
 }
 
-/// The lowest weight of all members that name a coding; `None` if none does. A client that gives two weights to one coding means one
-/// of them, and too little compression is never wrong.
-fn lowest(headers: &Headers<'_>, is_named: impl Fn(&[u8]) -> bool) -> Option<QValue> {
+/// Returns the lowest weight of all members with a matching name; `None` if there is none. If a client gives two weights for one coding, the
+/// lower one is safe: sending less compression than accepted is always valid.
+fn lowest_weight(headers: &Headers<'_>, is_match: impl Fn(&[u8]) -> bool) -> Option<QValue> {
     let members = headers.list(name::ACCEPT_ENCODING).filter_map(parse_weighted);
-    members.filter(|(named, _)| is_named(named)).map(|(_, weight)| weight).min()
+    members.filter(|(name, _)| is_match(name)).map(|(_, weight)| weight).min()
 }
 
-/// Names of codings compare without case, and `x-gzip` is an old name of gzip (RFC 9110 §8.4.1.3).
-fn is_same_coding(named: &[u8], coding: &str) -> bool {
-    let named = if named.eq_ignore_ascii_case(b"x-gzip") { b"gzip" } else { named };
-    named.eq_ignore_ascii_case(coding.as_bytes())
+/// Compares names of codings: they are case-insensitive, and `x-gzip` is an alias of gzip (RFC 9110 §8.4.1.3).
+fn is_same_coding(name: &[u8], coding: &str) -> bool {
+    let name = if name.eq_ignore_ascii_case(b"x-gzip") { b"gzip" } else { name };
+    name.eq_ignore_ascii_case(coding.as_bytes())
 }
 
-/// A weight in thousandths: three digits are all that the grammar allows.
+/// A weight in thousandths, 0 to 1000: the grammar permits three digits (RFC 9110 §12.4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QValue(u16);
+struct QValue(u16);
 
 impl QValue {
     /// Not acceptable.
-    pub const NONE: QValue = QValue(0);
-    /// What stands without a weight.
-    pub const FULL: QValue = QValue(1000);
+    const ZERO: QValue = QValue(0);
+    /// The weight of a member without one.
+    const ONE: QValue = QValue(1000);
 
-    /// Reads the value of `q`. `None` for what is no weight.
+    /// Parses the value of `q`; `None` if it is invalid.
     // qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
     fn parse(value: &[u8]) -> Option<QValue> {
         let (whole, fraction) = match value {
@@ -109,131 +215,23 @@ impl QValue {
         }
         match (whole, thousandths) {
             (b'0', _) => Some(QValue(thousandths)),
-            (b'1', 0) => Some(QValue::FULL),
+            (b'1', 0) => Some(QValue::ONE),
             _ => None,
         }
     }
 }
 
-/// A member of a weighted list: its name, and how much it is wanted. `None` where the weight is none: then nobody knows what the member
-/// says, and it says nothing. Parameters other than the weight are left out.
+/// Splits a member of a weighted list into its name and weight. `None` if the weight is invalid: such a member is ignored. Other parameters
+/// are ignored too.
 // weight = OWS ";" OWS "q=" qvalue
-pub fn parse_weighted(member: &[u8]) -> Option<(&[u8], QValue)> {
-    let mut pieces = split_unquoted(member, b';');
-    let name = pieces.next()?;
-    let weight = pieces.find_map(|piece| match piece {
+fn parse_weighted(member: &[u8]) -> Option<(&[u8], QValue)> {
+    let mut parts = split_unquoted(member, b';');
+    let name = parts.next()?;
+    let weight = parts.find_map(|part| match part {
         [b'q' | b'Q', b'=', value @ ..] => Some(QValue::parse(value)),
         _ => None,
     });
-    Some((name, weight.unwrap_or(Some(QValue::FULL))?))
-}
-
-/// Who reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A person at a terminal: `text/plain`.
-    Text,
-    /// A person at a browser: `text/html`.
-    Html,
-    /// A program: `application/json`.
-    Json,
-}
-
-impl Format {
-    /// The media type that such a reader names.
-    fn media_type(self) -> &'static [u8] {
-        match self {
-            Format::Text => b"text/plain",
-            Format::Html => b"text/html",
-            Format::Json => b"application/json",
-        }
-    }
-}
-
-/// For whom to make it, of those that `offered` can be made for; the first of them where nothing is said, or nothing fits.
-///
-/// The highest weight wins. Among equals a type that is named in full wins over one that a wildcard covers, and then the earlier offer; but
-/// `text/plain` counts as covered even if it is named, since those who want JSON often name it as their second choice.
-pub fn negotiate(headers: &Headers<'_>, offered: &[Format]) -> Format {
-    let mut best = (QValue::NONE, false);
-    let mut chosen = offered.first().copied().unwrap_or(Format::Text);
-    for &reader in offered {
-        let Some((coverage, weight)) = preference(headers, reader.media_type()) else { continue };
-        let is_named = coverage == Specificity::Exact && reader != Format::Text;
-        if weight > QValue::NONE && (weight, is_named) > best {
-            (best, chosen) = ((weight, is_named), reader);
-        }
-    }
-    chosen
-}
-
-/// The form of a listing. HTML is the default, since clients that read listings by their links (wget, rclone, lftp, a page's own `fetch`)
-/// send `*/*` or no Accept at all. Plain text and JSON are sent only where they are named: a wildcard does not ask for them.
-///
-/// The highest weight wins; among equals a type that is named, and of two that are named HTML before JSON before plain text, which those
-/// who want JSON often name as their second choice. Where HTML is refused and nothing else named, plain text is the nearest to it.
-pub fn choose_listing(headers: &Headers<'_>) -> Format {
-    let html = preference(headers, Format::Html.media_type());
-    let mut chosen = if html.is_some_and(|(_, weight)| weight == QValue::NONE) { Format::Text } else { Format::Html };
-    let mut best = html.map_or((QValue::NONE, false), |(coverage, weight)| (weight, coverage == Specificity::Exact));
-    for reader in [Format::Json, Format::Text] {
-        let Some((Specificity::Exact, weight)) = preference(headers, reader.media_type()) else { continue };
-        if weight > QValue::NONE && (weight, true) > best {
-            (best, chosen) = ((weight, true), reader);
-        }
-    }
-    chosen
-}
-
-/// Whether content of that media type may be sent: always where nothing is said.
-pub fn accepts(headers: &Headers<'_>, media_type: &str) -> bool {
-    let says_nothing = headers.list(name::ACCEPT).next().is_none();
-    says_nothing || preference(headers, media_type.as_bytes()).is_some_and(|(_, weight)| weight > QValue::NONE)
-}
-
-/// Whether a media type is asked for by its name, not only as one of many.
-pub fn accepts_explicitly(headers: &Headers<'_>, media_type: &str) -> bool {
-    let preference = preference(headers, media_type.as_bytes());
-    preference.is_some_and(|(coverage, weight)| coverage == Specificity::Exact && weight > QValue::NONE)
-}
-
-/// By which kind of range a media type is covered, the most specific last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Specificity {
-    /// `*/*`
-    Any,
-    /// `text/*`
-    Type,
-    /// `text/html`
-    Exact,
-}
-
-/// What the most specific range that covers a media type says of it; `None` if none does. Parameters of a range are not compared: all that
-/// we could say is a charset.
-// Accept = #( media-range [ weight ] ) ; media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
-fn preference(headers: &Headers<'_>, media_type: &[u8]) -> Option<(Specificity, QValue)> {
-    let members = headers.list(name::ACCEPT).filter_map(parse_weighted);
-    let covering = members.filter_map(|(range, weight)| match range {
-        _ if range.eq_ignore_ascii_case(media_type) => Some((Specificity::Exact, weight)),
-        [type_and_slash @ .., b'*'] if is_beginning(type_and_slash, media_type) => Some((Specificity::Type, weight)),
-        b"*/*" => Some((Specificity::Any, weight)),
-        _ => None,
-    });
-    covering.max()
-}
-
-/// Whether a range without its asterisk, `text/`, is how the media type begins.
-fn is_beginning(type_and_slash: &[u8], media_type: &[u8]) -> bool {
-    type_and_slash.ends_with(b"/")
-        && media_type.get(..type_and_slash.len()).is_some_and(|start| start.eq_ignore_ascii_case(type_and_slash))
-}
-
-/// Whether it looks like that: HTML is asked for by name, as browsers do for pages and for nothing else, and the last segment of the path
-/// has no dot, as names of files have.
-pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
-    let last = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    let reads = method == Method::Get || method == Method::Head;
-    reads && !last.contains(&b'.') && accepts_explicitly(headers, "text/html")
+    Some((name, weight.unwrap_or(Some(QValue::ONE))?))
 }
 
 #[cfg(test)]
@@ -246,11 +244,11 @@ mod tests {
         let head = format!("GET / HTTP/1.0\r\n{line}\r\n").into_bytes();
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(&head).unwrap();
-        AcceptedCodings::accepted(&parser.head(&head).unwrap().headers)
+        AcceptedCodings::from_headers(&parser.head(&head).unwrap().headers)
     }
 
-    /// In a word: the codings in order, and `identity` where that will do.
-    fn told(codings: AcceptedCodings) -> String {
+    /// The codings in order of preference, and `identity` if it is allowed.
+    fn format_codings(codings: AcceptedCodings) -> String {
         let mut words: Vec<&str> = codings.preferred.into_iter().flatten().map(ContentCoding::name).collect();
         if codings.identity_allowed {
             words.push("identity");
@@ -259,85 +257,85 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_will_take() {
+    fn codings_are_ordered_by_weight_and_then_by_size() {
         for (value, want, why) in [
-            ("(none)", "identity", "it does not say"),
-            ("", "identity", "it says: none"),
-            ("identity", "identity", "nothing else"),
-            ("gzip, deflate, br, zstd", "br zstd gzip identity", "a browser: our order among equals"),
+            ("(none)", "identity", "no field"),
+            ("", "identity", "an empty field"),
+            ("identity", "identity", "only identity"),
+            ("gzip, deflate, br, zstd", "br zstd gzip identity", "a browser: the order of the server among equal weights"),
             ("gzip, deflate", "gzip identity", "an old browser"),
-            ("deflate, compress", "identity", "codings that we do not keep"),
-            ("GZip", "gzip identity", "names have no case"),
-            ("x-gzip", "gzip identity", "an old name"),
-            ("gzip;q=1.0, br;q=0.5", "gzip br identity", "the client's order"),
-            ("br;q=0.5,zstd;q=0.501", "zstd br identity", "a thousandth is enough"),
-            ("gzip;q=0", "identity", "refused"),
-            ("gzip;q=0.000, br", "br identity", "refused in another spelling"),
-            ("gzip ; Q=0.3", "gzip identity", "white space, and q has no case either"),
-            ("gzip;q=0.5, identity;q=0.8", "identity", "it would rather have the file as it is"),
-            ("gzip;q=0.8, identity;q=0.5", "gzip identity", "the other way round"),
-            ("gzip, identity", "gzip identity", "alike: the smaller one"),
-            ("*", "br zstd gzip identity", "anything"),
-            ("*;q=0.1, gzip", "gzip br zstd identity", "the star is for those that are not named"),
-            ("br;q=0, *", "zstd gzip identity", "anything but"),
-            ("*;q=0", "", "nothing at all, not even the file"),
-            ("gzip, *;q=0", "gzip", "this or nothing"),
-            ("identity;q=0", "", "coded, but in nothing that we know"),
-            ("gzip, identity;q=0", "gzip", "coded"),
-            ("identity, *;q=0", "identity", "uncoded"),
-            ("*;q=0, identity;q=0.1", "identity", "named is stronger than the star"),
-            ("gzip;q=0.5, gzip", "gzip identity", "twice"),
-            ("gzip, gzip;q=0", "identity", "twice, and once refused"),
-            ("br, gzip\r\nAccept-Encoding: zstd", "br zstd gzip identity", "over two lines"),
-            ("gzip;q=1.001", "identity", "more than one"),
-            ("gzip;q=0.1234", "identity", "a digit too many"),
-            ("gzip;q=.5", "identity", "a digit too few"),
-            ("gzip;q=1.", "gzip identity", "a point without digits is in the grammar"),
+            ("deflate, compress", "identity", "unsupported codings"),
+            ("GZip", "gzip identity", "names ignore case"),
+            ("x-gzip", "gzip identity", "an alias"),
+            ("gzip;q=1.0, br;q=0.5", "gzip br identity", "the order of the weights"),
+            ("br;q=0.5,zstd;q=0.501", "zstd br identity", "weights differ by a thousandth"),
+            ("gzip;q=0", "identity", "rejected"),
+            ("gzip;q=0.000, br", "br identity", "rejected with three digits"),
+            ("gzip ; Q=0.3", "gzip identity", "whitespace, and q ignores case"),
+            ("gzip;q=0.5, identity;q=0.8", "identity", "identity is preferred"),
+            ("gzip;q=0.8, identity;q=0.5", "gzip identity", "gzip is preferred"),
+            ("gzip, identity", "gzip identity", "equal weights: the smaller file"),
+            ("*", "br zstd gzip identity", "any coding"),
+            ("*;q=0.1, gzip", "gzip br zstd identity", "the wildcard applies to codings that are not listed"),
+            ("br;q=0, *", "zstd gzip identity", "any coding but Brotli"),
+            ("*;q=0", "", "nothing is acceptable"),
+            ("gzip, *;q=0", "gzip", "only gzip"),
+            ("identity;q=0", "", "only unsupported codings"),
+            ("gzip, identity;q=0", "gzip", "gzip, not identity"),
+            ("identity, *;q=0", "identity", "identity, no coding"),
+            ("*;q=0, identity;q=0.1", "identity", "an exact name takes precedence over the wildcard"),
+            ("gzip;q=0.5, gzip", "gzip identity", "listed twice"),
+            ("gzip, gzip;q=0", "identity", "listed twice, rejected once"),
+            ("br, gzip\r\nAccept-Encoding: zstd", "br zstd gzip identity", "two field lines"),
+            ("gzip;q=1.001", "identity", "a weight above one"),
+            ("gzip;q=0.1234", "identity", "four digits"),
+            ("gzip;q=.5", "identity", "no digit before the point"),
+            ("gzip;q=1.", "gzip identity", "a point without digits is valid"),
             ("gzip;q=+1", "identity", "a sign"),
-            ("gzip;q=", "identity", "no value"),
-            ("gzip;q=0.5;q=0, br;q=0.1", "gzip br identity", "two weights: the first"),
-            ("gzip;level=9", "gzip identity", "a parameter that is no weight"),
-            ("gzip;", "gzip identity", "nothing behind the semicolon"),
+            ("gzip;q=", "identity", "no weight after q="),
+            ("gzip;q=0.5;q=0, br;q=0.1", "gzip br identity", "two weights: the first counts"),
+            ("gzip;level=9", "gzip identity", "another parameter"),
+            ("gzip;", "gzip identity", "nothing after the semicolon"),
             ("gzip br", "identity", "no comma"),
-            ("gzipped", "identity", "a longer word"),
-            (";q=1", "identity", "no coding"),
+            ("gzipped", "identity", "a longer name"),
+            (";q=1", "identity", "no name"),
         ] {
-            assert_eq!(told(accepted(value)), want, "{value:?}: {why}");
+            assert_eq!(format_codings(accepted(value)), want, "{value:?}: {why}");
         }
     }
 
     #[test]
-    fn members_and_their_weights() {
+    fn weights_are_parsed_in_thousandths() {
         for (member, want, why) in [
             ("br", Some(("br", 1000)), "no weight"),
-            ("br;q=1", Some(("br", 1000)), "the most"),
+            ("br;q=1", Some(("br", 1000)), "the highest weight"),
             ("br;q=1.", Some(("br", 1000)), "a point alone"),
             ("br;q=1.000", Some(("br", 1000)), "three zeros"),
             ("br;q=0.5", Some(("br", 500)), "one digit"),
             ("br;q=0.05", Some(("br", 50)), "two digits"),
-            ("br;q=0.001", Some(("br", 1)), "the least that is wanted"),
-            ("br;q=0", Some(("br", 0)), "unwanted"),
-            ("br;q=0.000", Some(("br", 0)), "unwanted, at length"),
-            ("br ;\tQ=0.25", Some(("br", 250)), "white space, and the other case"),
+            ("br;q=0.001", Some(("br", 1)), "the lowest weight above zero"),
+            ("br;q=0", Some(("br", 0)), "zero"),
+            ("br;q=0.000", Some(("br", 0)), "zero with three digits"),
+            ("br ;\tQ=0.25", Some(("br", 250)), "whitespace and upper case"),
             ("text/html;level=1;q=0.4", Some(("text/html", 400)), "a parameter before it"),
-            ("text/html;q=0.4;x=1", Some(("text/html", 400)), "and behind it"),
-            ("text/html;x=\"a;q=0\"", Some(("text/html", 1000)), "quoted, it is no weight"),
-            ("text/html;qq=0", Some(("text/html", 1000)), "another name"),
-            ("", Some(("", 1000)), "nothing at all"),
+            ("text/html;q=0.4;x=1", Some(("text/html", 400)), "a parameter after it"),
+            ("text/html;x=\"a;q=0\"", Some(("text/html", 1000)), "a weight inside a quoted string"),
+            ("text/html;qq=0", Some(("text/html", 1000)), "another parameter"),
+            ("", Some(("", 1000)), "an empty member"),
             ("br;q=", None, "no digit"),
             ("br;q=.5", None, "no digit before the point"),
-            ("br;q=2", None, "more than all"),
-            ("br;q=1.001", None, "a little more than all"),
+            ("br;q=2", None, "above one"),
+            ("br;q=1.001", None, "slightly above one"),
             ("br;q=0.0001", None, "four digits"),
             ("br;q=-1", None, "a sign"),
             ("br;q=0,5", None, "a comma"),
             ("br;q=x", None, "a letter"),
-            ("br;q=0.5;q=0.1", Some(("br", 500)), "the first of two"),
+            ("br;q=0.5;q=0.1", Some(("br", 500)), "the first of two counts"),
         ] {
             let want = want.map(|(name, thousandths)| (name.as_bytes(), QValue(thousandths)));
             assert_eq!(parse_weighted(member.as_bytes()), want, "{member:?}: {why}");
         }
-        assert!(QValue::NONE < QValue(1) && QValue(999) < QValue::FULL);
+        assert!(QValue::ZERO < QValue(1) && QValue(999) < QValue::ONE);
     }
 
     fn with<T>(lines: &str, then: impl Fn(&Headers<'_>) -> T) -> T {
@@ -348,40 +346,40 @@ mod tests {
     }
 
     #[test]
-    fn readers() {
+    fn format_of_generated_content() {
         use Format::{Html, Json, Text};
         for (accept, want, why) in [
             ("", Text, "no field"),
-            ("Accept:", Text, "an empty one"),
+            ("Accept:", Text, "an empty field"),
             ("Accept: */*", Text, "curl"),
             ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", Html, "a browser"),
-            ("Accept: text/html;q=0.5, */*;q=0.1", Html, "wanted a little, the rest less"),
-            ("Accept: TEXT/HTML", Html, "types compare without case"),
-            ("Accept: text/html;charset=utf-8", Html, "a parameter changes nothing"),
+            ("Accept: text/html;q=0.5, */*;q=0.1", Html, "a low weight, but the highest"),
+            ("Accept: TEXT/HTML", Html, "types ignore case"),
+            ("Accept: text/html;charset=utf-8", Html, "a parameter is ignored"),
             ("Accept: application/json", Json, "JSON"),
-            ("Accept: application/json, text/plain, */*", Json, "axios, where nobody chose"),
-            ("Accept: application/json, */*;q=0.5", Json, "JSON, or else anything"),
-            ("Accept: text/html, application/json;q=0.5", Html, "JSON is the second choice"),
-            ("Accept: text/html;q=0.5, application/json", Json, "HTML is"),
-            ("Accept: application/json, text/html", Html, "both alike: the earlier offer"),
-            ("Accept: application/json\r\nAccept: text/html;q=0.1", Json, "on two lines"),
+            ("Accept: application/json, text/plain, */*", Json, "the default of axios"),
+            ("Accept: application/json, */*;q=0.5", Json, "JSON is preferred"),
+            ("Accept: text/html, application/json;q=0.5", Html, "HTML is preferred"),
+            ("Accept: text/html;q=0.5, application/json", Json, "JSON has the higher weight"),
+            ("Accept: application/json, text/html", Html, "equal weights: the earlier offer"),
+            ("Accept: application/json\r\nAccept: text/html;q=0.1", Json, "two field lines"),
             ("Accept: text/plain", Text, "plain text"),
-            ("Accept: text/plain, text/html;q=0.9", Text, "plain text before HTML"),
-            ("Accept: text/plain, text/html", Html, "and no less than it"),
-            ("Accept: text/*", Text, "any text is plain text"),
-            ("Accept: text/*;q=0.5, text/html", Html, "any text, but rather HTML"),
-            ("Accept: text/html;q=0.1, text/*", Text, "the more specific range says how much"),
-            ("Accept: application/*", Json, "the only one that fits"),
-            ("Accept: */*, text/plain;q=0", Html, "anything but what it would get"),
-            ("Accept: text/html;q=0", Text, "HTML is refused, and nothing else is said"),
-            ("Accept: text/html;q=0, */*", Text, "anything but HTML"),
-            ("Accept: application/json;q=0.000, */*", Text, "anything but JSON"),
-            ("Accept: text/html;q=x", Text, "a weight that is none spoils the member"),
-            ("Accept: text/html;q=0.0001", Text, "as do four digits"),
-            ("Accept: image/avif,image/webp", Text, "nothing fits, so it is as if nothing were said"),
-            ("Accept: text/htmlx, application/jsonp, text", Text, "other names"),
-            ("Accept: *", Text, "an asterisk alone is no range"),
-            ("Accept: \"text/html\"", Text, "nor is a quoted string"),
+            ("Accept: text/plain, text/html;q=0.9", Text, "plain text is preferred"),
+            ("Accept: text/plain, text/html", Html, "equal weights: HTML is listed exactly"),
+            ("Accept: text/*", Text, "any text: the earlier offer"),
+            ("Accept: text/*;q=0.5, text/html", Html, "HTML has the higher weight"),
+            ("Accept: text/html;q=0.1, text/*", Text, "the more specific range determines the weight"),
+            ("Accept: application/*", Json, "the only offer that matches"),
+            ("Accept: */*, text/plain;q=0", Html, "plain text is rejected"),
+            ("Accept: text/html;q=0", Text, "HTML is rejected, nothing else is listed"),
+            ("Accept: text/html;q=0, */*", Text, "HTML is rejected"),
+            ("Accept: application/json;q=0.000, */*", Text, "JSON is rejected"),
+            ("Accept: text/html;q=x", Text, "an invalid weight: the member is ignored"),
+            ("Accept: text/html;q=0.0001", Text, "four digits are invalid"),
+            ("Accept: image/avif,image/webp", Text, "nothing matches: as without the field"),
+            ("Accept: text/htmlx, application/jsonp, text", Text, "other types"),
+            ("Accept: *", Text, "an asterisk is no media range"),
+            ("Accept: \"text/html\"", Text, "a quoted string is no media range"),
         ] {
             let lines = if accept.is_empty() { String::new() } else { format!("{accept}\r\n") };
             let got = with(&lines, |headers| negotiate(headers, &[Text, Html, Json]));
@@ -390,32 +388,32 @@ mod tests {
     }
 
     #[test]
-    fn listings() {
+    fn format_of_a_listing() {
         use Format::{Html, Json, Text};
         for (accept, want, why) in [
             ("", Html, "no field: fsspec"),
-            ("Accept:", Html, "an empty one"),
+            ("Accept:", Html, "an empty field"),
             ("Accept: */*", Html, "wget, rclone, lftp, curl, fetch"),
             ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", Html, "a browser"),
-            ("Accept: text/*", Html, "plain text is not named"),
-            ("Accept: application/*", Html, "JSON is not named"),
-            ("Accept: image/avif,image/webp", Html, "nothing fits, so it is as if nothing were said"),
+            ("Accept: text/*", Html, "plain text is not listed"),
+            ("Accept: application/*", Html, "JSON is not listed"),
+            ("Accept: image/avif,image/webp", Html, "nothing matches: as without the field"),
             ("Accept: text/plain", Text, "plain text"),
-            ("Accept: text/plain;q=0.1", Text, "plain text, and nothing else"),
-            ("Accept: text/plain, */*", Text, "plain text is named, HTML is not"),
-            ("Accept: text/plain;q=0.9, */*", Html, "anything is wanted more"),
-            ("Accept: text/plain;q=0.9, text/html", Html, "HTML is wanted more"),
-            ("Accept: text/plain, text/html;q=0.9", Text, "plain text is wanted more"),
-            ("Accept: text/plain, text/html", Html, "both alike"),
+            ("Accept: text/plain;q=0.1", Text, "only plain text"),
+            ("Accept: text/plain, */*", Text, "plain text is listed, HTML is not"),
+            ("Accept: text/plain;q=0.9, */*", Html, "the wildcard has the higher weight"),
+            ("Accept: text/plain;q=0.9, text/html", Html, "HTML has the higher weight"),
+            ("Accept: text/plain, text/html;q=0.9", Text, "plain text has the higher weight"),
+            ("Accept: text/plain, text/html", Html, "equal weights"),
             ("Accept: application/json", Json, "JSON"),
-            ("Accept: application/json, */*;q=0.5", Json, "JSON, or else anything"),
-            ("Accept: application/json, text/plain, */*", Json, "axios by default"),
-            ("Accept: application/json;q=0.5, text/plain", Text, "plain text is wanted more"),
-            ("Accept: application/json, text/html", Html, "both alike"),
-            ("Accept: application/json;q=0, */*", Html, "anything but JSON"),
-            ("Accept: text/html;q=0, */*", Text, "anything but HTML"),
-            ("Accept: text/html;q=0, application/json;q=0.1", Json, "JSON, and no HTML"),
-            ("Accept: text/plain;q=x", Html, "an invalid weight spoils the member"),
+            ("Accept: application/json, */*;q=0.5", Json, "JSON is preferred"),
+            ("Accept: application/json, text/plain, */*", Json, "the default of axios"),
+            ("Accept: application/json;q=0.5, text/plain", Text, "plain text has the higher weight"),
+            ("Accept: application/json, text/html", Html, "equal weights"),
+            ("Accept: application/json;q=0, */*", Html, "JSON is rejected"),
+            ("Accept: text/html;q=0, */*", Text, "HTML is rejected"),
+            ("Accept: text/html;q=0, application/json;q=0.1", Json, "JSON is listed, HTML is rejected"),
+            ("Accept: text/plain;q=x", Html, "an invalid weight: the member is ignored"),
         ] {
             let lines = if accept.is_empty() { String::new() } else { format!("{accept}\r\n") };
             assert_eq!(with(&lines, choose_listing), want, "{accept:?}: {why}");
@@ -423,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_offers() {
+    fn only_offered_formats_are_chosen() {
         use Format::{Html, Json, Text};
         for (accept, offered, want) in [
             ("text/html, application/json;q=0.5", [Text, Json], Json),
@@ -435,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_sent() {
+    fn accept_permits_media_types() {
         for (lines, want) in [
             ("", true),
             ("Accept:\r\n", true),
@@ -451,23 +449,23 @@ mod tests {
     }
 
     #[test]
-    fn navigations() {
+    fn navigation_lists_html_and_has_no_extension() {
         const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
         for (method, path, accept, want, why) in [
-            (Method::Get, "/user/7", BROWSER, true, "an address of the application"),
-            (Method::Head, "/user/7", BROWSER, true, "without its content"),
-            (Method::Get, "/user/", BROWSER, true, "with a slash"),
-            (Method::Get, "/v1.2/user", BROWSER, true, "a dot further up"),
-            (Method::Get, "/user/7", "text/html", true, "only that"),
-            (Method::Get, "/user/7", "TEXT/HTML;q=0.1", true, "in any case, and with little weight"),
-            (Method::Post, "/user/7", BROWSER, false, "something is to be done"),
+            (Method::Get, "/user/7", BROWSER, true, "a path of the application"),
+            (Method::Head, "/user/7", BROWSER, true, "HEAD"),
+            (Method::Get, "/user/", BROWSER, true, "a trailing slash"),
+            (Method::Get, "/v1.2/user", BROWSER, true, "a dot in an earlier segment"),
+            (Method::Get, "/user/7", "text/html", true, "only HTML"),
+            (Method::Get, "/user/7", "TEXT/HTML;q=0.1", true, "upper case and a low weight"),
+            (Method::Post, "/user/7", BROWSER, false, "another method"),
             (Method::Get, "/app.js", BROWSER, false, "a file"),
-            (Method::Get, "/assets/logo.svg", BROWSER, false, "a file below"),
+            (Method::Get, "/assets/logo.svg", BROWSER, false, "a file in a directory"),
             (Method::Get, "/user/7", "*/*", false, "a script, a font, curl"),
-            (Method::Get, "/user/7", "text/*", false, "no browser asks for a page like that"),
+            (Method::Get, "/user/7", "text/*", false, "no browser requests a page like that"),
             (Method::Get, "/user/7", "application/json", false, "data"),
-            (Method::Get, "/user/7", "text/html;q=0, */*", false, "anything else"),
-            (Method::Get, "/user/7", "", false, "nothing said"),
+            (Method::Get, "/user/7", "text/html;q=0, */*", false, "HTML is rejected"),
+            (Method::Get, "/user/7", "", false, "an empty field"),
         ] {
             let head = format!("GET / HTTP/1.0\r\nAccept: {accept}\r\n\r\n").into_bytes();
             let mut parser = RequestParser::new(HeadLimits::default());
