@@ -1,4 +1,4 @@
-//! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12).
+//! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12.4.2, §12.5.1, §12.5.3).
 
 use crate::http::grammar::split_unquoted;
 use crate::http::headers::{Headers, name};
