@@ -19,7 +19,7 @@ use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
-use threadbare::telemetry::color::Color;
+use threadbare::telemetry::Color;
 use threadbare::telemetry::log_queue::{LogQueue, Losses};
 
 /// What is another one each time.

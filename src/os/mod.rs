@@ -4,9 +4,7 @@
 
 pub mod limits;
 pub mod sandbox;
-pub mod sighup;
 pub mod signals;
-pub mod socket_activation;
 pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;

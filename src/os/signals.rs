@@ -81,3 +81,26 @@ impl ShutdownSignal {
         self.wake_fd.as_deref()
     }
 }
+
+/// Calls `then` for each SIGHUP from now on, on a thread of its own.
+///
+/// # Errors
+/// When the system does not take the handler, or no thread can be started.
+#[cfg(unix)]
+pub fn on_sighup(mut then: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::SIGHUP;
+    use signal_hook::iterator::Signals;
+    let mut signals = Signals::new([SIGHUP])?;
+    let life = move || signals.forever().for_each(|_| then());
+    Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(life)?;
+    Ok(())
+}
+
+/// There is no such signal here.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn on_sighup(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+    Ok(())
+}

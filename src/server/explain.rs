@@ -16,7 +16,7 @@ use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::CloseReason;
 use crate::server::response_framing::ResponseFraming;
-use crate::telemetry::color::Color;
+use crate::telemetry::Color;
 use crate::telemetry::log_queue::LogQueue;
 
 /// Tells what happens on each connection.

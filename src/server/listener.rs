@@ -12,7 +12,7 @@ use crate::config::Bind;
 use crate::http::forwarded::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;
-use crate::os::socket_activation::{self, SocketActivationError};
+use crate::os::systemd::{self, SocketActivationError};
 #[cfg(unix)]
 use crate::os::unix_socket::{self, UnixSocketFile};
 
@@ -79,7 +79,7 @@ impl Listeners {
     /// # Errors
     /// One of them cannot be used.
     pub fn from_env() -> Result<Option<Listeners>, SocketActivationError> {
-        let sockets = socket_activation::sockets()?;
+        let sockets = systemd::sockets()?;
         for socket in &sockets {
             match socket {
                 Listener::Tcp(socket) => without_delay(socket),

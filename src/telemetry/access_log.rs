@@ -3,18 +3,20 @@
 //! To standard error, among what the program says; to standard output; or to a file, which is opened anew on SIGHUP. A thread writes
 //! each of these, and a request only leaves its line in a queue ([`log_writer`](crate::telemetry::log_queue)).
 
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use log::{Level, log_enabled};
+use log::{Level, info, log_enabled, warn};
 
 use crate::config::Sandbox;
 use crate::os::sandbox;
-use crate::telemetry::log_file::{ReopenFlag, ReopenableFile};
+use crate::telemetry::ACCESS;
 use crate::telemetry::log_format::{AccessRecord, LogFormat};
 use crate::telemetry::log_queue::{LogQueue, Losses};
-use crate::telemetry::logging::ACCESS;
 
 /// Where lines shall go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,4 +153,97 @@ impl ReopenHandle {
         self.renewal.ask();
         self.writer.wake();
     }
+}
+
+/// A file that is opened anew when that is asked for: by [`Write::flush`], so that it never happens within a line.
+#[derive(Debug)]
+pub struct ReopenableFile {
+    path: PathBuf,
+    file: fs::File,
+    is_asked: Arc<AtomicBool>,
+}
+
+/// The wish that a file be opened anew.
+#[derive(Clone, Debug)]
+pub struct ReopenFlag(Arc<AtomicBool>);
+
+impl ReopenFlag {
+    /// Asks for it: the next flush does it.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl ReopenableFile {
+    /// Opens the file to append to it, or makes it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn append_to(path: &Path) -> io::Result<ReopenableFile> {
+        let path = std::path::absolute(path)?;
+        Ok(ReopenableFile { file: open(&path)?, path, is_asked: Arc::default() })
+    }
+
+    /// By which it is asked for a new file.
+    pub fn renewal(&self) -> ReopenFlag {
+        ReopenFlag(Arc::clone(&self.is_asked))
+    }
+
+    /// The directory in which the file is, and a new one would be.
+    pub fn directory(&self) -> PathBuf {
+        let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        real.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
+    }
+
+    fn renew(&mut self) {
+        match open(&self.path) {
+            Ok(file) => {
+                self.file = file;
+                info!("the access log is opened anew");
+            }
+            Err(error) => {
+                let way_out = match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        " (if its directory was replaced, the sandbox holds us to the old one: start anew, or with --sandbox=off)"
+                    }
+                    _ => "",
+                };
+                let path = self.path.display();
+                warn!("cannot open {path} anew: {error}{way_out}; the access log goes on in the old file");
+            }
+        }
+    }
+}
+
+impl Write for ReopenableFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_asked.swap(false, Ordering::Acquire) {
+            self.renew();
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file at its end. Others than the owner and the group need not know who asked for what.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::{OFlags, fcntl_setfl};
+    // A FIFO that nobody reads would have us wait before we serve anyone.
+    let not_waiting = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let file = fs::OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(not_waiting).open(path)?;
+    // Once it is open a thread of its own writes, which may wait.
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
+}
+
+/// Opens a file at its end.
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().append(true).create(true).open(path)
 }

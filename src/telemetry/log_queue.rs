@@ -98,7 +98,7 @@ impl LogQueue {
         }
     }
 
-    /// Has the destination flushed although there may be no line to write: see [`ReopenableFile`](crate::telemetry::log_file::ReopenableFile).
+    /// Has the destination flushed although there may be no line to write: see [`ReopenableFile`](crate::telemetry::access_log::ReopenableFile).
     pub fn wake(&self) {
         self.queue.lock().is_woken = true;
         self.queue.filled.notify_one();
