@@ -12,13 +12,14 @@ use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::http::forwarded::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
+use threadbare::os::limits::ProcessStats;
+use threadbare::server::close_reason::CloseReason;
 use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 use threadbare::telemetry::access_log::AccessLog;
 use threadbare::telemetry::log_format::LogFormat;
-use threadbare::telemetry::log_queue::{LogQueue, Losses};
+use threadbare::telemetry::log_queue::LogQueue;
 use threadbare::telemetry::metrics::Metrics;
-use threadbare::telemetry::prometheus::Process;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -57,8 +58,8 @@ fn a_kept_file_is_sent_without_allocating() {
         assert_eq!(few, many, "{why}: a thousand requests more, and not one allocation more");
     }
     // Nor does counting cost any.
-    let program_log = LogQueue::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
-    app.metrics = Some(Metrics::new(Process::open(), program_log));
+    let program_log = LogQueue::start("log", || Ok(std::io::sink())).unwrap();
+    app.metrics = Some(Metrics::new(&CloseReason::LABELS, ProcessStats::open(), program_log));
     for request in [plain, index, known, same] {
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
         assert_eq!(few, many, "{request}: counted, and not one allocation more");
@@ -67,7 +68,7 @@ fn a_kept_file_is_sent_without_allocating() {
     assert!(told.contains("threadbare_requests_total{code=\"2xx\"} 3600\n"), "three times 1,200 of them were 200: {told}");
     // A line in the log costs none either, once both buffers of the queue have grown.
     for format in [LogFormat::Common, LogFormat::Combined, LogFormat::Json] {
-        let writer = LogQueue::start(|| Ok(std::io::sink()), Losses::AmongTheLines).unwrap();
+        let writer = LogQueue::start("log", || Ok(std::io::sink())).unwrap();
         app.access_log = Some(AccessLog::new(format, writer));
         let allocated = || {
             let count = allocations(&app, plain, 1100);

@@ -20,7 +20,7 @@ use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
 use threadbare::telemetry::Color;
-use threadbare::telemetry::log_queue::{LogQueue, Losses};
+use threadbare::telemetry::log_queue::LogQueue;
 
 /// What is another one each time.
 const CHANGES: &[&str] = &["> Date: <any>\\r\\n", "> Content-Type: multipart/byteranges; boundary=<any>\\r\\n"];
@@ -44,13 +44,10 @@ fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
     let config = cli.config();
     let opened = Site::open(&config).unwrap();
     let sink = Sink::default();
-    let log = LogQueue::start(
-        {
-            let sink = sink.clone();
-            move || Ok(sink)
-        },
-        Losses::AmongTheLines,
-    )
+    let log = LogQueue::start("log", {
+        let sink = sink.clone();
+        move || Ok(sink)
+    })
     .unwrap();
     let app = AppState { explain: Some(Explain::new(log.clone(), ink)), ..AppState::new(config, opened, None) };
     let mut client = MemoryTransport::new([sent.to_vec()]);

@@ -109,7 +109,7 @@ fn while_it_drains_newcomers_are_served_and_health_says_no() {
         assert_eq!((answer.text(), answer.field("Connection")), ("0123456789", Some("close")));
         assert_eq!(client.rest(), b"");
     }
-    process.wait_for_log("another signal ends it at once");
+    process.wait_for_log("send the signal again to exit immediately");
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(130), "nobody needs to wait for an hour");
 }
@@ -128,7 +128,7 @@ fn after_it_has_drained_it_stops() {
     let log = process.log_lines();
     let order: Vec<_> = log
         .iter()
-        .filter(|line| line.starts_with("info: ") && !["sandbox", "still at it"].iter().any(|other| line.contains(other)))
+        .filter(|line| line.starts_with("info: ") && !["sandbox", "in progress"].iter().any(|other| line.contains(other)))
         .collect();
     assert!(
         matches!(&order[..], [a, b, c] if a.contains("draining") && b.contains("stopping") && c.contains("stopped")),
@@ -155,7 +155,7 @@ fn a_second_signal_does_not_wait() {
         let (_scratch, mut process) = served(&[]);
         let _client = in_flight(&process);
         process.signal(first);
-        process.wait_for_log("another signal ends it at once");
+        process.wait_for_log("send the signal again to exit immediately");
         process.signal(second);
         assert_eq!(process.wait(Duration::from_secs(5)).code(), Some(130), "{first:?}, {second:?}");
     }

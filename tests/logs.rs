@@ -114,14 +114,14 @@ fn a_log_file_is_appended_to_and_opened_anew_on_sighup() {
     process.get("/missing");
     assert!(lines_of(&process, &renamed, 3)[2].contains("\"GET /missing HTTP/1.1\" 404 "), "until told, in the old one");
     process.signal(Signal::HUP);
-    process.wait_for_log("opened anew");
+    process.wait_for_log("reopened the access log");
     assert_eq!(lines_of(&process, &file, 0), [""; 0], "the new one is there before a line is");
     process.get("/ten.txt");
     assert!(lines_of(&process, &file, 1)[0].contains("\"GET /ten.txt HTTP/1.1\" 200 10 "));
 
     fs::rename(logs.path(), logs.path().with_extension("gone")).unwrap();
     process.signal(Signal::HUP);
-    let warning = process.wait_for_log("goes on in the old file");
+    let warning = process.wait_for_log("still writing to the old file");
     assert!(warning.contains(file.to_str().unwrap()), "{warning}");
     process.get("/ten.txt");
     fs::rename(logs.path().with_extension("gone"), logs.path()).unwrap();
@@ -234,7 +234,7 @@ fn a_full_disk_is_said_once_and_costs_no_request() {
     for _ in 0..3 {
         assert_eq!(process.get("/ten.txt").status, 200);
     }
-    process.wait_for_log("cannot write the access log: No space left");
+    process.wait_for_log("cannot write access log: No space left");
     for _ in 0..3 {
         assert_eq!(process.get("/ten.txt").status, 200);
     }

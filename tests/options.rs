@@ -385,7 +385,7 @@ fn grace() {
     assert_eq!(client.head(), "HTTP/1.1 100 Continue", "it waits for the content");
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(process.wait(process::PATIENCE).code(), Some(0));
-    assert!(process.log_lines().iter().any(|line| line.contains("the grace time is over: 1 connection")));
+    assert!(process.log_lines().iter().any(|line| line.contains("shutdown timeout: closing 1 connection")));
 }
 
 #[cfg(not(unix))]

@@ -55,7 +55,7 @@ fn a_supervisor_hears_of_the_beginning_and_of_the_end() {
         process.signal(Signal::TERM);
         assert_eq!(heard(&supervisor), "STOPPING=1");
         assert_eq!(process.get("/ten.txt").text(), "0123456789", "at the first signal, not at the end");
-        process.wait_for_log("another signal ends it at once");
+        process.wait_for_log("send the signal again to exit immediately");
         process.signal(Signal::TERM);
         assert_eq!(process.wait(PATIENCE).code(), Some(130));
     }
@@ -79,7 +79,7 @@ fn a_supervisor_that_cannot_be_reached_is_no_reason_not_to_serve() {
     let place = Scratch::new();
     let (_scratch, process) = supervised(place.path().join("nobody").as_os_str(), &[]);
     assert_eq!(process.get("/ten.txt").status, 200);
-    process.wait_for_log("cannot reach $NOTIFY_SOCKET");
+    process.wait_for_log("cannot connect to $NOTIFY_SOCKET");
 }
 
 /// What a supervisor may hand over as its only descriptor, and what becomes of it.
@@ -92,9 +92,9 @@ fn what_is_handed_over_must_listen() {
     let handed: &[(OwnedFd, &str, &str)] = &[
         (listening.into(), "serving ", "a socket of the network"),
         (at_path.into(), "serving ", "a socket in the file system"),
-        (fs::File::open("/dev/null").unwrap().into(), "no stream socket", "a file"),
-        (UdpSocket::bind("127.0.0.1:0").unwrap().into(), "no stream socket", "ListenDatagram="),
-        (client.into(), "does not listen", "Accept=yes"),
+        (fs::File::open("/dev/null").unwrap().into(), "not a stream socket", "a file"),
+        (UdpSocket::bind("127.0.0.1:0").unwrap().into(), "not a stream socket", "ListenDatagram="),
+        (client.into(), "not a listening socket", "Accept=yes"),
     ];
     for (descriptor, want, why) in handed {
         let scratch = Scratch::new();

@@ -114,7 +114,7 @@ fn it_is_removed_also_where_the_process_is_cut_short() {
         server.signal(Signal::TERM);
         if signals == 2 {
             let mut log = BufReader::new(server.child.stderr.as_mut().unwrap()).lines();
-            log.find(|line| line.as_ref().unwrap().contains("another signal ends it")).unwrap().unwrap();
+            log.find(|line| line.as_ref().unwrap().contains("send the signal again")).unwrap().unwrap();
             server.signal(Signal::TERM);
         }
         let (log, left) = server.left();

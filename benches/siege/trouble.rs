@@ -103,8 +103,8 @@ pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
         && let Some(line) = log.next()
     {
         kept += usize::from(line.contains("\"GET /small.txt "));
-        if let Some((before, _)) = line.split_once(" log lines were dropped") {
-            dropped += before.rsplit(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+        if let Some((_, after)) = line.split_once("dropped ") {
+            dropped += after.split(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
         }
     }
     victim.signal(Signal::TERM);

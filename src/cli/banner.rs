@@ -12,7 +12,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::config::Bind;
 use crate::os;
-use crate::telemetry::color::Color;
+use crate::telemetry::Color;
 
 /// Bold cyan (ECMA-48 §8.3.117).
 const URL_STYLE: &str = "1;36";
@@ -164,12 +164,12 @@ pub fn reap_browser(started: io::Result<Child>) {
     let result = started.and_then(|mut child| {
         std::thread::Builder::new().name("browser".into()).spawn(move || match child.wait() {
             Ok(status) if status.success() => {}
-            Ok(status) => warn!("{} could not open a browser ({status}); open the URL yourself", os::OPENER),
-            Err(error) => warn!("cannot wait for {}: {error}", os::OPENER),
+            Ok(status) => warn!("{} could not open a browser ({status}); open the URL yourself", os::OPENER.0),
+            Err(error) => warn!("cannot wait for {}: {error}", os::OPENER.0),
         })
     });
     if let Err(error) = result {
-        warn!("cannot start {}: {error}; open the URL yourself", os::OPENER);
+        warn!("cannot start {}: {error}; open the URL yourself", os::OPENER.0);
     }
 }
 

@@ -146,7 +146,7 @@ impl Cli {
         match &self.access_log {
             Some(path) if !self.quiet && path.as_os_str() == "-" => Destination::Stdout,
             Some(path) if !self.quiet => Destination::File(path.clone()),
-            _ => Destination::ProgramLog,
+            _ => Destination::Stderr,
         }
     }
 

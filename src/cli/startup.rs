@@ -11,19 +11,19 @@ use crate::cli::banner::{self, Banner, printable};
 use crate::config::{AllowedHosts, Bind, Config, Fallback, Precompressed, Preface};
 use crate::files::Site;
 use crate::handlers::app::AppState;
+use crate::os::limits::{ConnectionLimit, ProcessStats};
+use crate::os::sandbox;
 use crate::os::sandbox::SandboxStatus;
-use crate::os::signals::ShutdownSignal;
+use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
-use crate::os::{limits, sandbox, sighup};
+use crate::server::close_reason::CloseReason;
 use crate::server::explain::Explain;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::server::{self, ShutdownResult};
 use crate::telemetry::access_log::{AccessLog, ReopenHandle};
-use crate::telemetry::color::Color;
-use crate::telemetry::log_queue::{LogQueue, Losses};
-use crate::telemetry::logging;
+use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::prometheus::Process;
+use crate::telemetry::{self, Color};
 
 /// Time for the last log lines to be written.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -39,7 +39,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let auth = cli.credentials().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     let listeners = open_listeners(cli, &mut config)?;
-    let limit = limits::detect(config.limits.connections_max);
+    let limit = ConnectionLimit::detect(config.limits.connections_max);
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
     let banner = Banner {
@@ -53,14 +53,14 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let browser = banner.local_url().filter(|_| cli.open).map(|url| banner::open_browser(&url));
     let access_log = cli.access_log_destination().open(config.sandbox)?;
     let notify = SdNotify::from_environment();
-    let process = cli.metrics.then(Process::open);
+    let process = cli.metrics.then(ProcessStats::open);
     // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
     let sandbox = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
-        .map_err(|reason| format!("cannot apply --sandbox=require: {reason}; --sandbox=auto continues without"))?;
+        .map_err(|reason| format!("cannot enforce --sandbox=require: {reason}; use --sandbox=auto to start without"))?;
     let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
-    let log = LogQueue::start(|| Ok(io::stderr()), Losses::AmongTheLines).map_err(cannot_log)?;
-    logging::start(cli.verbosity(), log.clone());
+    let log = LogQueue::start("log", || Ok(io::stderr())).map_err(cannot_log)?;
+    telemetry::init(cli.verbosity(), log.clone());
     // The default hook writes to standard error itself, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     // A script that reads the URL may send SIGTERM at once.
@@ -69,12 +69,12 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     if let Some(started) = browser {
         banner::reap_browser(started);
     }
-    let access_log = access_log.start(cli.log_format, &log).map_err(cannot_log)?;
+    let access_log = access_log.start(cli.log_format).map_err(cannot_log)?;
     let explain = cli.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
-    let metrics = process.map(|process| Metrics::new(process, log.clone()));
+    let metrics = process.map(|process| Metrics::new(&CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
     if let Some(source) = limit.limited_by {
-        info!("at most {} connections, because of {source}", limit.connections_max);
+        info!("connection limit reduced to {}: {source}", limit.connections_max);
     }
     report_sandbox(&sandbox);
     log_warnings(cli, &app);
@@ -108,13 +108,13 @@ fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
 
 /// Lets SIGHUP reopen the log file, and tells systemd about it.
 fn reopen_on_sighup(app: &AppState) -> io::Result<()> {
-    let (reopen, notify) = (app.access_log.as_ref().and_then(AccessLog::reopening), app.notify.clone());
+    let (reopen, notify) = (app.access_log.as_ref().and_then(AccessLog::reopen_handle), app.notify.clone());
     if reopen.is_none() && !notify.is_connected() {
         return Ok(());
     }
-    sighup::on_sighup(move || {
+    on_sighup(move || {
         notify.notify(State::Reloading);
-        reopen.iter().for_each(ReopenHandle::ask);
+        reopen.iter().for_each(ReopenHandle::reopen);
         notify.notify(State::Ready);
     })
 }

@@ -9,7 +9,7 @@ use crate::telemetry::prometheus::MEDIA_TYPE;
 pub fn metrics(_: &mut Request<'_>, app: &AppState) -> Response {
     // Nobody comes here where nothing is counted.
     let Some(metrics) = &app.metrics else { return Response::text(StatusCode::NOT_FOUND, "nothing is counted here") };
-    let access_lines_lost = app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())).unwrap_or(0);
+    let access_lines_lost = app.access_log.as_ref().map_or(0, |log| log.lost_lines());
     Response::with_content(StatusCode::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
         .header("Cache-Control", "no-store")
 }

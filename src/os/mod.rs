@@ -1,4 +1,4 @@
-//! What differs by operating system: signals, sandbox, limits, systemd, Unix sockets.
+//! Operating system interfaces: signals, sandbox, limits, systemd, Unix sockets.
 //!
 //! Code that depends on the platform is here where possible, so that other modules need no `#[cfg]`.
 
@@ -9,38 +9,62 @@ pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
 use std::process::Command;
 
-/// Returns whether the process runs as root.
-#[cfg(unix)]
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
+/// The program that opens a URL in the user's browser, and its first arguments.
+#[cfg(target_os = "macos")]
+pub(crate) const OPENER: (&str, &[&str]) = ("open", &[]);
+#[cfg(windows)]
+pub(crate) const OPENER: (&str, &[&str]) = ("cmd", &["/c", "start", ""]);
+#[cfg(not(any(target_os = "macos", windows)))]
+pub(crate) const OPENER: (&str, &[&str]) = ("xdg-open", &[]);
 
-/// Returns whether the process runs as root, which no other system has.
-#[cfg(not(unix))]
-pub fn is_root() -> bool {
+/// Whether the process runs as root; false where the system has no such user.
+pub(crate) fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
     false
 }
 
-/// The program that opens a URL in the browser.
-#[cfg(target_os = "macos")]
-pub const OPENER: &str = "open";
-/// The program that opens a URL in the browser.
-#[cfg(windows)]
-pub const OPENER: &str = "explorer";
-/// The program that opens a URL in the browser.
-#[cfg(not(any(target_os = "macos", windows)))]
-pub const OPENER: &str = "xdg-open";
-
-/// Returns the command that opens a URL in the browser, in a process group of its own, so that Ctrl-C does not end the browser.
-pub fn open_command(url: &str) -> Command {
-    let mut command = Command::new(OPENER);
-    command.arg(url);
+/// Returns the command that opens a URL, in a process group of its own, so that Ctrl-C in the terminal does not end it.
+pub(crate) fn open_command(url: &str) -> Command {
+    let (program, first) = OPENER;
+    let mut command = Command::new(program);
+    command.args(first).arg(url);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
 }
 
-/// Whether the system has Unix sockets that this program can listen on.
-pub const HAS_UNIX_SOCKETS: bool = cfg!(unix);
+/// Whether the system has Unix sockets that the server can listen on.
+pub(crate) const HAS_UNIX_SOCKETS: bool = cfg!(unix);
+
+/// Opens a log file for appending, and creates it if it does not exist. Only the owner and the group may read it, since it tells which
+/// client requested what.
+///
+/// # Errors
+/// The error of the system. Opening a FIFO without a reader fails at once instead of blocking the start.
+#[cfg(unix)]
+pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::{OFlags, fcntl_setfl};
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nonblocking).open(path)?;
+    // Writing may block: a separate thread does it.
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
+}
+
+/// Opens a log file for appending, and creates it if it does not exist.
+///
+/// # Errors
+/// The error of the system.
+#[cfg(not(unix))]
+pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}

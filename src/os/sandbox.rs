@@ -1,14 +1,13 @@
-//! What if our own code were wrong? Then the kernel says no.
+//! Sandbox: Landlock, which limits the process to reading the served directory.
 //!
-//! Landlock is a Linux security module by which a process gives up rights for ever, for itself and for all threads that it starts later.
-//! Once everything is open that has to be opened, we need nothing but to read beneath the root, to accept connections, and to remove the
-//! files of our Unix sockets at the end. So that is all that is left: no other file, no write, no program, no connection to anywhere, no
-//! other port, no signal to another process.
+//! Landlock is a Linux security module by which a thread gives up rights permanently, for itself and for the threads that it starts later.
+//! After start-up the server reads files under the root, accepts connections and removes its Unix socket files; Landlock denies all other
+//! files, writes, programs, outgoing connections, further ports, and signals to other processes.
 //!
-//! It must come before the first thread: a thread that already runs keeps its rights. Only the thread that writes a log file begins
-//! earlier. It gives up all other rights itself, so that what reads cannot write, and what writes cannot read.
+//! [`confine`] must run before the first thread starts, since running threads keep their rights. The exception is the thread that writes
+//! the log file: it starts earlier and restricts itself to writing ([`allow_write`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Sandbox;
 
@@ -23,11 +22,11 @@ pub enum SandboxStatus {
     Disabled,
 }
 
-/// Gives all rights up but to read beneath a directory, which is `/` where links may lead anywhere, and to remove files in
-/// `socket_directories`.
+/// Restricts the process to reading beneath a directory and removing files in `socket_directories`. The directory is `/` if symbolic links
+/// may lead out of the root.
 ///
 /// # Errors
-/// Only with [`Sandbox::Require`]: why not all of it could be had.
+/// With [`Sandbox::Require`]: why the sandbox is not complete.
 #[cfg(target_os = "linux")]
 pub fn confine(
     wanted: Sandbox,
@@ -40,48 +39,45 @@ pub fn confine(
     if wanted == Sandbox::Off {
         return Ok(SandboxStatus::Disabled);
     }
-    let reading = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
+    let read = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
     let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
-        let removing = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
-        restrict_to(removing.chain([reading])).map_err(|error| error.to_string())
+        let remove = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
+        restrict_to(remove.chain([read])).map_err(|error| error.to_string())
     });
-    let said = match status {
+    let problem = match status {
         Ok(RulesetStatus::FullyEnforced) => {
-            let removes = if socket_directories.is_empty() { "" } else { ", removing files in the directory of its socket" };
-            let directory = directory.display();
-            return Ok(SandboxStatus::Active(format!(
-                "the kernel allows reading beneath '{directory}'{removes}, and nothing else (Landlock)"
-            )));
+            let remove = if socket_directories.is_empty() { "" } else { " and removing files in the directory of its socket" };
+            return Ok(SandboxStatus::Active(format!("Landlock allows only reading in '{}'{remove}", directory.display())));
         }
-        Ok(RulesetStatus::PartiallyEnforced) => "this kernel knows only some of Landlock; what it knows is enforced".to_owned(),
-        Ok(RulesetStatus::NotEnforced) => "this kernel has no Landlock".to_owned(),
+        Ok(RulesetStatus::PartiallyEnforced) => "this kernel supports only part of Landlock".to_owned(),
+        Ok(RulesetStatus::NotEnforced) => "this kernel does not support Landlock".to_owned(),
         Err(error) => format!("Landlock failed: {error}"),
     };
-    if wanted == Sandbox::Require { Err(said) } else { Ok(SandboxStatus::Partial(format!("not fully active: {said}"))) }
+    if wanted == Sandbox::Require { Err(problem) } else { Ok(SandboxStatus::Partial(format!("incomplete: {problem}"))) }
 }
 
-/// Gives all rights of this thread up but to write in a directory, and to make files there: it keeps a log.
+/// Restricts this thread to writing and creating files in a directory: it writes the log file.
 ///
 /// # Errors
-/// Only with [`Sandbox::Require`]: why not all of it could be had.
+/// With [`Sandbox::Require`]: why the sandbox is not complete.
 #[cfg(target_os = "linux")]
-pub fn allow_write(wanted: Sandbox, directory: &std::path::Path) -> Result<(), String> {
+pub fn allow_write(wanted: Sandbox, directory: &Path) -> Result<(), String> {
     use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
     let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
     match restrict_to([PathBeneath::new(directory, AccessFs::WriteFile | AccessFs::MakeReg)]) {
-        Err(error) if wanted == Sandbox::Require => Err(format!("cannot do --sandbox=require: Landlock failed: {error}")),
+        Err(error) if wanted == Sandbox::Require => Err(format!("cannot enforce --sandbox=require: Landlock failed: {error}")),
         Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
-            Err("cannot do --sandbox=require: this kernel has no Landlock, or not all of it".to_owned())
+            Err("cannot enforce --sandbox=require: this kernel does not fully support Landlock".to_owned())
         }
         _ => Ok(()),
     }
 }
 
-/// Has the kernel take all rights from this thread, and from those that it starts, but those of these rules.
+/// Removes all rights of this thread, and of threads that it starts later, except those of `rules`.
 #[cfg(target_os = "linux")]
 fn restrict_to<D: std::os::fd::AsFd>(
     rules: impl IntoIterator<Item = landlock::PathBeneath<D>>,
@@ -100,24 +96,24 @@ fn restrict_to<D: std::os::fd::AsFd>(
     Ok(restricted.ruleset)
 }
 
-/// Elsewhere there is nothing of the kind.
+/// Does nothing: only Linux has Landlock.
 ///
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
 pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<SandboxStatus, String> {
     match wanted {
-        Sandbox::Off => Ok(SandboxStatus::Unwanted),
-        Sandbox::Auto => Ok(SandboxStatus::Said("not confined: this system has no Landlock".into())),
-        Sandbox::Require => Err("this system has no Landlock".into()),
+        Sandbox::Off => Ok(SandboxStatus::Disabled),
+        Sandbox::Auto => Ok(SandboxStatus::Active("not available: only Linux has Landlock".into())),
+        Sandbox::Require => Err("only Linux has Landlock".into()),
     }
 }
 
-/// Elsewhere every thread keeps what the process may do.
+/// Does nothing: only Linux has Landlock, and [`confine`] reports that.
 ///
 /// # Errors
-/// None: [`confine`] says no already.
+/// None.
 #[cfg(not(target_os = "linux"))]
-pub fn allow_write(_: Sandbox, _: &std::path::Path) -> Result<(), String> {
+pub fn allow_write(_: Sandbox, _: &Path) -> Result<(), String> {
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Has someone asked us to stop?
+//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reopens the log file.
 //!
-//! While it serves, the first SIGINT or SIGTERM sets a flag and makes a descriptor readable, which wakes the accept loop; one that
-//! comes later ends the process at once, and so does any before it serves, when there is nothing to finish. A process that is PID 1 of
-//! a container has no default action for these signals, so it would ignore them without this.
+//! While the server runs, the first SIGINT or SIGTERM sets a flag and makes a descriptor readable, which wakes the accept loop; a later one
+//! terminates the process at once, and so does any signal during start-up. Handlers are installed before the first listener: PID 1 of a
+//! container has no default action for these signals and would ignore them.
 
 use std::io;
 use std::sync::Arc;
@@ -12,91 +12,89 @@ use std::time::Duration;
 
 use log::info;
 
-/// What a shell says of a process that SIGINT ended: 128 + 2.
+/// The exit code of a process that SIGINT ended, as a shell reports it: 128 + 2.
 pub const EXIT_FORCED: i32 = 130;
-/// Signals that come within so long of the first are the same wish, told twice: `timeout` sends its signal to the process and to the
-/// group that it is in, and what runs a script passes on what the terminal has sent to all.
+/// Signals received within this interval after the first are treated as duplicates: `timeout` signals both the process and its group, and
+/// script runners pass on what the terminal has already sent to all.
 const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// The wish to stop.
+/// Whether a shutdown was requested.
 #[derive(Clone, Debug, Default)]
 pub struct ShutdownSignal {
     requested: Arc<AtomicBool>,
-    /// Whether a signal ends the process, and does not ask.
+    /// Whether a signal terminates the process instead of requesting a shutdown.
     forced: Arc<AtomicBool>,
     #[cfg(unix)]
     wake_fd: Option<Arc<std::os::unix::net::UnixStream>>,
 }
 
 impl ShutdownSignal {
-    /// Stops on SIGINT and SIGTERM: at once, until [`ShutdownSignal::enable_graceful`].
+    /// Handles SIGINT and SIGTERM: they terminate the process, until [`ShutdownSignal::enable_graceful`] is called.
     ///
     /// # Errors
-    /// When the system does not take the handlers.
+    /// If the system refuses the handlers.
     pub fn on_signals() -> io::Result<ShutdownSignal> {
         use signal_hook::consts::{SIGINT, SIGTERM};
-        let (asked, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, EXIT_FORCED, Arc::clone(&at_once))?;
-            signal_hook::flag::register(signal, Arc::clone(&asked))?;
-        }
+        let (requested, forced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
         #[cfg(unix)]
-        {
-            let (wake, waker) = std::os::unix::net::UnixStream::pair()?;
-            for signal in [SIGINT, SIGTERM] {
-                signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
-            }
-            Ok(ShutdownSignal { requested: asked, forced: at_once, wake_fd: Some(Arc::new(wake)) })
+        let (wake, waker) = std::os::unix::net::UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, EXIT_FORCED, Arc::clone(&forced))?;
+            signal_hook::flag::register(signal, Arc::clone(&requested))?;
+            #[cfg(unix)]
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }
-        #[cfg(not(unix))]
-        Ok(ShutdownSignal { asked, at_once })
+        Ok(ShutdownSignal {
+            requested,
+            forced,
+            #[cfg(unix)]
+            wake_fd: Some(Arc::new(wake)),
+        })
     }
 
-    /// From here on there is something to finish: the next signal only asks.
+    /// Makes the next signal request a graceful shutdown instead of terminating the process.
     pub fn enable_graceful(&self) {
         self.forced.store(false, Ordering::SeqCst);
     }
 
-    /// We have heard the wish. Whoever utters it once more, and not just twice, wants us to end at once.
+    /// Makes the next signal terminate the process, after [`SIGNAL_DEBOUNCE`].
     pub fn arm_second_signal(&self) {
-        let at_once = Arc::clone(&self.forced);
+        let forced = Arc::clone(&self.forced);
         let arm = move || {
             thread::sleep(SIGNAL_DEBOUNCE);
-            at_once.store(true, Ordering::SeqCst);
-            info!("still at it; another signal ends it at once");
+            forced.store(true, Ordering::SeqCst);
+            info!("shutdown in progress; send the signal again to exit immediately");
         };
         if Builder::new().name("second-signal".into()).stack_size(64 * 1024).spawn(arm).is_err() {
             self.forced.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Whether we are asked to.
+    /// Whether a shutdown was requested.
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// What becomes readable when we are.
+    /// Returns a descriptor that becomes readable when a shutdown is requested.
     #[cfg(unix)]
     pub fn wake_fd(&self) -> Option<&std::os::unix::net::UnixStream> {
         self.wake_fd.as_deref()
     }
 }
 
-/// Calls `then` for each SIGHUP from now on, on a thread of its own.
+/// Calls `action` for each SIGHUP, on a thread of its own. Without this call SIGHUP ends the process, as a closed terminal should.
 ///
 /// # Errors
-/// When the system does not take the handler, or no thread can be started.
+/// If the system refuses the handler or the thread.
 #[cfg(unix)]
-pub fn on_sighup(mut then: impl FnMut() + Send + 'static) -> io::Result<()> {
-    use signal_hook::consts::SIGHUP;
-    use signal_hook::iterator::Signals;
-    let mut signals = Signals::new([SIGHUP])?;
-    let life = move || signals.forever().for_each(|_| then());
-    Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(life)?;
+pub fn on_sighup(mut action: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
+    let wait = move || signals.forever().for_each(|_| action());
+    Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(wait)?;
     Ok(())
 }
 
-/// There is no such signal here.
+/// Does nothing: this system has no SIGHUP.
 ///
 /// # Errors
 /// None.

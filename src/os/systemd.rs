@@ -1,8 +1,4 @@
-//! Does whoever started us want to know how we are? (`sd_notify(3)`)
-//!
-//! A supervisor such as systemd names a socket in `$NOTIFY_SOCKET`, and waits there for short texts: that we are ready, that we stop.
-//! So it starts what needs us only when we listen, and does not count on us any more when we go. The socket is connected before the kernel
-//! confines us: what is connected may still be written to.
+//! systemd: readiness notification (`sd_notify(3)`) and socket activation (`sd_listen_fds(3)`).
 
 use std::env;
 use std::fmt;
@@ -11,21 +7,21 @@ use listenfd::ListenFd;
 
 use crate::net::socket::Listener;
 
-/// What is set if somebody wants to know.
+/// The variable that holds the address of the supervisor's socket.
 const VARIABLE: &str = "NOTIFY_SOCKET";
 
-/// What there is to tell.
+/// What the supervisor is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Whoever connects is served.
+    /// Connections are accepted.
     Ready,
-    /// What can be opened anew is opened anew; [`State::Ready`] follows.
+    /// Files are being reopened; [`State::Ready`] follows.
     Reloading,
-    /// We have been asked to stop.
+    /// The server shuts down.
     Stopping,
 }
 
-/// The way to whoever wants to know.
+/// The connection to the supervisor named by `$NOTIFY_SOCKET`. It is made before the sandbox, which allows no later one.
 #[derive(Clone, Debug, Default)]
 pub struct SdNotify {
     #[cfg(unix)]
@@ -34,7 +30,7 @@ pub struct SdNotify {
 }
 
 impl SdNotify {
-    /// To the one whom the environment names, if it names one.
+    /// Connects to the socket that the environment names, if it names one.
     pub fn from_environment() -> SdNotify {
         match env::var_os(VARIABLE) {
             Some(name) if !name.is_empty() => SdNotify::to(&name),
@@ -46,33 +42,33 @@ impl SdNotify {
     fn to(name: &std::ffi::OsStr) -> SdNotify {
         match connect(name) {
             Ok(socket) => SdNotify { socket: Some(socket.into()), error: None },
-            Err(error) => SdNotify { socket: None, error: Some(format!("cannot reach ${VARIABLE}: {error}")) },
+            Err(error) => SdNotify { socket: None, error: Some(format!("cannot connect to ${VARIABLE}: {error}")) },
         }
     }
 
     #[cfg(not(unix))]
     fn to(_: &std::ffi::OsStr) -> SdNotify {
-        SdNotify { trouble: Some(format!("${VARIABLE} is not known on this system")) }
+        SdNotify { error: Some(format!("${VARIABLE} is not supported on this system")) }
     }
 
-    /// Why somebody wants to know and cannot be told.
+    /// Returns why the socket that the environment names cannot be used.
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    /// Whether somebody is told.
+    /// Whether there is a supervisor to notify.
     pub fn is_connected(&self) -> bool {
         #[cfg(unix)]
         return self.socket.is_some();
         #[cfg(not(unix))]
-        return false;
+        false
     }
 
-    /// Tells it, without ever waiting: one who does not listen has not asked.
+    /// Notifies the supervisor, without blocking; a message that does not fit into its queue is lost.
     pub fn notify(&self, state: State) {
         #[cfg(unix)]
         if let Some(socket) = &self.socket {
-            let _ = socket.send(words(state).as_bytes());
+            let _ = socket.send(message(state).as_bytes());
         }
         #[cfg(not(unix))]
         let _ = state;
@@ -80,11 +76,11 @@ impl SdNotify {
 }
 
 #[cfg(unix)]
-fn words(state: State) -> String {
+fn message(state: State) -> String {
     match state {
         State::Ready => "READY=1\nSTATUS=serving\n".to_owned(),
         State::Stopping => "STOPPING=1\nSTATUS=stopping\n".to_owned(),
-        // The time tells a reload from one before it, in microseconds of the clock that nobody sets.
+        // sd_notify(3) requires the monotonic time, by which systemd tells this reload from an earlier one.
         State::Reloading => {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;
@@ -93,7 +89,7 @@ fn words(state: State) -> String {
     }
 }
 
-/// A socket with a path, or, where its name begins with `@`, one in the namespace that Linux has besides.
+/// Connects to a path, or to an address in Linux' abstract namespace if `name` begins with `@`.
 #[cfg(unix)]
 fn connect(name: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::UnixDatagram> {
     use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -109,54 +105,56 @@ fn connect(name: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::UnixDa
     Ok(socket)
 }
 
-/// What was handed over, and is nothing that connections come from.
+/// An inherited descriptor that is not a listening stream socket.
 #[derive(Debug)]
 pub struct SocketActivationError {
-    /// Which of them: the first is 1.
+    /// Its position in LISTEN_FDS, from 1.
     number: usize,
-    why: &'static str,
+    reason: &'static str,
 }
 
 impl fmt::Display for SocketActivationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on what was handed over as number {} (LISTEN_FDS): {}", self.number, self.why)
+        write!(f, "cannot listen on inherited socket {} (LISTEN_FDS): {}", self.number, self.reason)
     }
 }
 
-/// All of them, in their order, and set not to block; none, if nothing was handed over.
+/// Returns the listeners that the supervisor has opened, in order and in non-blocking mode; none without socket activation.
 ///
 /// # Errors
-/// The first that is no socket of ours.
+/// The first descriptor that cannot be used. Ignoring it would leave clients waiting for a server that never accepts.
 pub fn sockets() -> Result<Vec<Listener>, SocketActivationError> {
     let mut from = ListenFd::from_env();
-    (0..from.len()).map(|index| take(&mut from, index).map_err(|why| SocketActivationError { number: index + 1, why })).collect()
+    (0..from.len())
+        .map(|index| take(&mut from, index).map_err(|reason| SocketActivationError { number: index + 1, reason }))
+        .collect()
 }
 
 fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {
-    const OTHER: &str = "it is no stream socket; in a unit it takes ListenStream=";
+    const OTHER: &str = "not a stream socket; use ListenStream= in the socket unit";
     if let Ok(Some(socket)) = from.take_tcp_listener(index) {
-        may_accept(&socket)?;
+        check_listening(&socket)?;
         return socket.set_nonblocking(true).map(|()| Listener::Tcp(socket)).map_err(|_| OTHER);
     }
     #[cfg(unix)]
     if let Ok(Some(socket)) = from.take_unix_listener(index) {
-        may_accept(&socket)?;
+        check_listening(&socket)?;
         return socket.set_nonblocking(true).map(|()| Listener::Unix(socket)).map_err(|_| OTHER);
     }
     Err(OTHER)
 }
 
-/// A connection that somebody else has accepted is a stream as well.
+/// Rejects a stream socket that does not listen: with `Accept=yes` systemd passes on connections.
 #[cfg(all(unix, not(target_vendor = "apple")))]
-fn may_accept(socket: impl std::os::fd::AsFd) -> Result<(), &'static str> {
+fn check_listening(socket: impl std::os::fd::AsFd) -> Result<(), &'static str> {
     match rustix::net::sockopt::socket_acceptconn(socket) {
-        Ok(false) => Err("it does not listen; in a unit it takes Accept=no"),
+        Ok(false) => Err("not a listening socket; use Accept=no in the socket unit"),
         _ => Ok(()),
     }
 }
 
-/// Here it cannot be asked, so that accepting will tell.
+/// Accepts every socket: this system has no SO_ACCEPTCONN, so accepting will fail instead.
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn may_accept<T>(_: &T) -> Result<(), &'static str> {
+fn check_listening<T>(_: &T) -> Result<(), &'static str> {
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! How does a socket come into the file system, and out of it again?
+//! Unix socket files: binding, replacing stale ones, removal at exit.
 //!
-//! A socket at a path is a file that outlives the program: one that was killed leaves it behind, and nobody can listen there until it is
-//! removed. What must not be removed is the socket of somebody who still listens, or a file that is none.
+//! A socket at a path is a file that outlives a process that was killed, and binding fails until it is removed. A socket that still has a
+//! listener, and a file of another type, must not be removed.
 
 use std::fs;
 use std::io;
@@ -13,21 +13,21 @@ use std::time::SystemTime;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
-/// The file of a socket that this process has bound. It is removed with this value, unless another has taken its place.
+/// The file of a socket that this process has bound. Dropping the value removes the file, unless another file has replaced it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnixSocketFile {
-    /// Where it is.
+    /// Its absolute path.
     pub path: PathBuf,
     device: u64,
     inode: u64,
-    /// The number of a removed file is soon another's, and this is not. Where the file system does not tell, it counts on.
+    /// File systems reuse inode numbers soon, but not this time. `None` where the file system does not record it.
     created: Option<SystemTime>,
 }
 
-/// Listens at a path, for those who may write to the file: as the umask decides.
+/// Binds a socket at a path and listens. The umask decides who may connect.
 ///
 /// # Errors
-/// `AddrInUse` where somebody listens already, `AlreadyExists` where there is something else than a socket, and what the system says.
+/// `AddrInUse` if a process listens there, `AlreadyExists` if there is a file of another type, or the error of the system.
 pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, UnixSocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = new_socket()?;
@@ -44,26 +44,26 @@ pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, UnixSocketFi
 }
 
 fn new_socket() -> rustix::io::Result<rustix::fd::OwnedFd> {
-    // Not by flags, which macOS does not have; there is no other thread yet that could start a program in between.
+    // Flags of socket(2) would be atomic, but macOS lacks them; no other thread runs yet that could start a program in between.
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(socket)
 }
 
-/// Removes a socket at which nobody listens.
+/// Removes a socket file without a listener.
 fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => {}
         Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-        // Somebody else has just removed it.
+        // Another process has just removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
     match connect(&new_socket()?, address) {
         Err(Errno::CONNREFUSED) => fs::remove_file(path),
         Err(Errno::NOENT) => Ok(()),
-        // Whoever has no room for us in his queue listens all the same.
+        // EAGAIN means that its queue is full, so it has a listener.
         Ok(()) | Err(Errno::AGAIN) => Err(io::ErrorKind::AddrInUse.into()),
         Err(errno) => Err(errno.into()),
     }
@@ -80,13 +80,13 @@ impl UnixSocketFile {
 impl Drop for UnixSocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|now| now == (self.device, self.inode, self.created)) {
-            // A file that cannot be removed is replaced by the next process that listens there.
+            // If this fails, the next process that binds the path replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Returns what tells the file at a path apart from all others: device, inode and time of creation.
+/// Returns device, inode and time of creation, which identify the file at a path.
 fn identity(path: &Path) -> io::Result<(u64, u64, Option<SystemTime>)> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino(), metadata.created().ok()))
@@ -99,42 +99,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stale_socket_is_replaced_and_nothing_else() {
+    fn only_stale_sockets_are_replaced() {
         let place = std::env::temp_dir().join(format!("threadbare-unix-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         let path = place.join("socket");
         let try_open = || open(&path, 1).map_err(|error| error.kind());
 
         let (listener, file) = try_open().unwrap();
-        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AddrInUse, "we listen");
+        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AddrInUse, "there is a listener");
         let clients: Vec<_> = (0..8).map(|_| new_socket().unwrap()).collect();
         let connections: Vec<_> = clients.iter().map(|client| connect(client, &SocketAddrUnix::new(&path).unwrap())).collect();
         assert!(connections.contains(&Err(Errno::AGAIN)), "the queue is full: {connections:?}");
-        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AddrInUse, "and still we listen");
+        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AddrInUse, "a full queue has a listener");
         drop(listener);
-        assert!(path.exists(), "it outlives us");
+        assert!(path.exists(), "the file outlives its listener");
 
-        let (listener, successor) = try_open().expect("nobody listens any more");
+        let (listener, successor) = try_open().expect("a stale socket is replaced");
         drop(file);
-        assert!(path.exists(), "it is another's now");
+        assert!(path.exists(), "the file belongs to the second listener");
         UnixStream::connect(&path).unwrap();
         drop(listener);
         drop(successor);
         assert!(!path.exists());
 
-        let (_listener, removed) = try_open().expect("nothing is there");
+        let (_listener, removed) = try_open().expect("there is no file");
         fs::remove_file(&path).unwrap();
 
         fs::write(&path, "a file").unwrap();
-        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AlreadyExists, "no socket");
+        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AlreadyExists, "a regular file");
         drop(removed);
         assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(place.join("elsewhere"), &path).unwrap();
-        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AlreadyExists, "a link to nowhere");
+        assert_eq!(try_open().unwrap_err(), io::ErrorKind::AlreadyExists, "a dangling link");
         fs::remove_file(&path).unwrap();
         let _datagrams = UnixDatagram::bind(&path).unwrap();
-        assert!(try_open().is_err(), "somebody's socket of another kind");
+        assert!(try_open().is_err(), "a datagram socket");
         assert!(path.exists());
         fs::remove_dir_all(&place).unwrap();
     }

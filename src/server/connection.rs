@@ -29,7 +29,7 @@ use crate::server::exchange::{Asking, Exchange, Unanswered};
 use crate::server::proxy_header;
 use crate::server::response_framing::{self, ResponseFraming};
 use crate::server::response_writer::WriteBuffer;
-use crate::telemetry::metrics::{ConnectionMetrics, Metrics};
+use crate::telemetry::metrics::ConnectionMetrics;
 
 /// What comes after an exchange.
 enum Next {
@@ -74,8 +74,8 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     let ended = connection.run();
     connection.close(&ended);
     if let Some(visit) = &mut connection.metrics {
-        visit.moved(connection.stream.received(), connection.stream.written());
-        visit.set_close_reason(&ended);
+        visit.count_bytes(connection.stream.received(), connection.stream.written());
+        visit.set_close_reason(ended.index());
     }
     debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
     ended
@@ -84,7 +84,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
 impl<'a, S: Transport> Connection<'a, S> {
     fn begin(stream: S, peer: PeerAddr, app: &'a AppState, slot: &'a ConnState) -> Box<Connection<'a, S>> {
         let limits = &app.config.limits;
-        let visit = app.metrics.as_ref().map(Metrics::connection);
+        let visit = app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.index()));
         Box::new(Connection {
             app,
             client: Client::from_peer(peer),
@@ -327,8 +327,8 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// Notes an exchange while its request still stands in the inbox.
     fn note(&mut self, sent: &SendResult, began: Instant, fate: Option<&CloseReason>) {
         if let Some(visit) = &mut self.metrics {
-            visit.moved(self.stream.received(), self.stream.written());
-            visit.exchange(sent.status, fate, began.elapsed());
+            visit.count_bytes(self.stream.received(), self.stream.written());
+            visit.exchange(sent.status, matches!(fate, Some(CloseReason::Malformed(_))), began.elapsed());
         }
         let message = self.read_buffer.bytes();
         sent.note(self.app, LogContext { from: self.client, message, head: self.parser.head(message), began }, &self.date);

@@ -245,7 +245,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Acceptor<'_, 'scope, 'env, 'live> {
 
     /// Answers 503 without ever waiting for the client.
     fn reject_503(&mut self, connection: Socket) {
-        self.count(Metrics::refused);
+        self.count(Metrics::rejected);
         if connection.set_nonblocking(true).is_err() {
             return;
         }

@@ -1,7 +1,7 @@
-//! Where do the lines of the access log go?
+//! Access log: its destination, and reopening its file on SIGHUP.
 //!
-//! To standard error, among what the program says; to standard output; or to a file, which is opened anew on SIGHUP. A thread writes
-//! each of these, and a request only leaves its line in a queue ([`log_writer`](crate::telemetry::log_queue)).
+//! A request only appends its line to a [`LogQueue`]; a thread writes the queue to standard error, standard output or a file. Programs such
+//! as logrotate rename the file and then send SIGHUP; until then lines go into the renamed file.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,203 +13,175 @@ use std::time::Duration;
 use log::{Level, info, log_enabled, warn};
 
 use crate::config::Sandbox;
-use crate::os::sandbox;
+use crate::os::{self, sandbox};
 use crate::telemetry::ACCESS;
 use crate::telemetry::log_format::{AccessRecord, LogFormat};
-use crate::telemetry::log_queue::{LogQueue, Losses};
+use crate::telemetry::log_queue::LogQueue;
 
-/// Where lines shall go.
+/// The name of the access log in messages.
+const NAME: &str = "access log";
+
+/// Where the lines of the access log go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// To standard error, with what else the program says.
-    ProgramLog,
-    /// To standard output.
-    Stdout,
-    /// To a file.
-    File(PathBuf),
-}
-
-/// A destination that is open, and to which nothing is written yet.
-#[derive(Debug)]
-pub enum OpenedLog {
-    /// Whatever the program's own log is.
-    ProgramLog,
+    /// Standard error, like the program's log.
+    Stderr,
     /// Standard output.
     Stdout,
     /// A file.
-    File {
-        /// The thread that writes to it.
-        writer: LogQueue,
-        /// How it is asked for a new one.
-        renewal: ReopenFlag,
-        /// In which directory it is.
-        directory: PathBuf,
-    },
+    File(PathBuf),
+}
+
+/// A destination that is open.
+#[derive(Debug)]
+pub enum OpenedLog {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(LogQueue, LogFile),
+}
+
+/// What others need to know of the file of the access log.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    reopen_requested: Arc<AtomicBool>,
+    directory: PathBuf,
 }
 
 /// The access log.
 #[derive(Debug)]
 pub struct AccessLog {
     format: LogFormat,
-    writer: LogQueue,
-    file: Option<File>,
+    queue: LogQueue,
+    file: Option<LogFile>,
 }
 
-/// The file that it is written to.
-#[derive(Clone, Debug)]
-struct File {
-    renewal: ReopenFlag,
-    directory: PathBuf,
-}
-
-/// How it is asked for a new file.
+/// Reopens the file of an access log.
 #[derive(Debug)]
 pub struct ReopenHandle {
-    renewal: ReopenFlag,
-    writer: LogQueue,
+    reopen_requested: Arc<AtomicBool>,
+    queue: LogQueue,
 }
 
 impl Destination {
-    /// Opens what has to be open before the kernel confines us. The thread that writes to a file may write in its directory, where it has
-    /// to make the next one, and do nothing else; all other threads, which come later, may write nowhere.
+    /// Opens the file, if there is one, before the sandbox. Its thread keeps the right to create files in that directory, for the next
+    /// file after a rotation, and loses all others.
     ///
     /// # Errors
-    /// What is wrong, and the way out.
-    pub fn open(self, wanted: Sandbox) -> Result<OpenedLog, String> {
+    /// Why the file cannot be opened.
+    pub fn open(self, sandbox: Sandbox) -> Result<OpenedLog, String> {
         let path = match self {
-            Destination::ProgramLog => return Ok(OpenedLog::ProgramLog),
+            Destination::Stderr => return Ok(OpenedLog::Stderr),
             Destination::Stdout => return Ok(OpenedLog::Stdout),
             Destination::File(path) => path,
         };
-        let cannot = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
-        let file = ReopenableFile::append_to(&path).map_err(cannot)?;
-        let (renewal, directory) = (file.renewal(), file.directory());
-        let writable = directory.clone();
+        let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
+        let writer = ReopenableFile::open(&path).map_err(error)?;
+        let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested), directory: writer.directory() };
+        let directory = file.directory.clone();
         let confined = move || {
-            sandbox::allow_write(wanted, &writable).map_err(io::Error::other)?;
-            Ok(file)
+            sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
+            Ok(writer)
         };
-        let writer = LogQueue::start(confined, Losses::InTheProgramLog).map_err(cannot)?;
-        Ok(OpenedLog::File { writer, renewal, directory })
+        Ok(OpenedLog::File(LogQueue::start(NAME, confined).map_err(error)?, file))
     }
 }
 
 impl OpenedLog {
-    /// Starts the access log; `None` if `RUST_LOG` wants none.
+    /// Starts the access log; returns `None` if `RUST_LOG` switches it off.
     ///
     /// # Errors
-    /// When the thread for it cannot be started.
-    pub fn start(self, format: LogFormat, program_log: &LogQueue) -> io::Result<Option<AccessLog>> {
-        let mut file = None;
-        let writer = match self {
-            _ if !log_enabled!(target: ACCESS, Level::Info) => return Ok(None),
-            OpenedLog::ProgramLog => program_log.clone(),
-            OpenedLog::Stdout => LogQueue::start(|| Ok(io::stdout()), Losses::InTheProgramLog)?,
-            OpenedLog::File { writer, renewal, directory } => {
-                file = Some(File { renewal, directory });
-                writer
-            }
+    /// If its thread cannot be started.
+    pub fn start(self, format: LogFormat) -> io::Result<Option<AccessLog>> {
+        if !log_enabled!(target: ACCESS, Level::Info) {
+            return Ok(None);
+        }
+        let (queue, file) = match self {
+            OpenedLog::Stderr => (LogQueue::start(NAME, || Ok(io::stderr()))?, None),
+            OpenedLog::Stdout => (LogQueue::start(NAME, || Ok(io::stdout()))?, None),
+            OpenedLog::File(queue, file) => (queue, Some(file)),
         };
-        Ok(Some(AccessLog { file, ..AccessLog::new(format, writer) }))
+        Ok(Some(AccessLog { file, ..AccessLog::new(format, queue) }))
     }
 }
 
 impl AccessLog {
-    /// One whose lines go wherever that writes them.
-    pub fn new(format: LogFormat, writer: LogQueue) -> AccessLog {
-        AccessLog { format, writer, file: None }
+    /// Creates an access log that writes to a queue.
+    pub fn new(format: LogFormat, queue: LogQueue) -> AccessLog {
+        AccessLog { format, queue, file: None }
     }
 
-    /// Notes an exchange.
-    pub fn note(&self, line: &AccessRecord<'_>) {
-        self.writer.append(|bytes| line.write(self.format, bytes));
+    /// Appends the line of an exchange.
+    pub fn note(&self, record: &AccessRecord<'_>) {
+        self.queue.append(|bytes| record.write(self.format, bytes));
     }
 
-    /// How many of its lines were lost; `None` if they go where the program writes what it says, and are counted there.
-    pub fn lost_beside(&self, program_log: &LogQueue) -> Option<u64> {
-        (!self.writer.same_queue(program_log)).then(|| self.writer.dropped_lines())
+    /// Returns how many lines were lost since the start.
+    pub fn lost_lines(&self) -> u64 {
+        self.queue.lost_lines()
     }
 
-    /// Whether it is a file somewhere beneath that directory.
+    /// Whether the log is a file somewhere in this directory.
     pub fn is_beneath(&self, root: &Path) -> bool {
         self.file.as_ref().is_some_and(|file| file.directory.starts_with(root))
     }
 
-    /// How it is asked for a new file; `None` where it has none.
-    pub fn reopening(&self) -> Option<ReopenHandle> {
-        let renewal = self.file.as_ref()?.renewal.clone();
-        Some(ReopenHandle { renewal, writer: self.writer.clone() })
+    /// Returns a handle that reopens the file; `None` if the log is not a file.
+    pub fn reopen_handle(&self) -> Option<ReopenHandle> {
+        let reopen_requested = Arc::clone(&self.file.as_ref()?.reopen_requested);
+        Some(ReopenHandle { reopen_requested, queue: self.queue.clone() })
     }
 
-    /// Waits until all lines are written, but not longer than `limit`.
+    /// Waits until all lines are written, for at most `limit`.
     pub fn flush_timeout(&self, limit: Duration) {
-        self.writer.flush_timeout(limit);
+        self.queue.flush_timeout(limit);
     }
 }
 
 impl ReopenHandle {
-    /// Asks for it. The thread that writes the lines does it at once.
-    pub fn ask(&self) {
-        self.renewal.ask();
-        self.writer.wake();
+    /// Makes the thread that writes the file reopen it now.
+    pub fn reopen(&self) {
+        self.reopen_requested.store(true, Ordering::Release);
+        self.queue.wake();
     }
 }
 
-/// A file that is opened anew when that is asked for: by [`Write::flush`], so that it never happens within a line.
+/// A file that [`Write::flush`] reopens when that was requested, so that no line is split between two files.
 #[derive(Debug)]
-pub struct ReopenableFile {
+struct ReopenableFile {
     path: PathBuf,
     file: fs::File,
-    is_asked: Arc<AtomicBool>,
-}
-
-/// The wish that a file be opened anew.
-#[derive(Clone, Debug)]
-pub struct ReopenFlag(Arc<AtomicBool>);
-
-impl ReopenFlag {
-    /// Asks for it: the next flush does it.
-    pub fn ask(&self) {
-        self.0.store(true, Ordering::Release);
-    }
+    reopen_requested: Arc<AtomicBool>,
 }
 
 impl ReopenableFile {
-    /// Opens the file to append to it, or makes it.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn append_to(path: &Path) -> io::Result<ReopenableFile> {
+    fn open(path: &Path) -> io::Result<ReopenableFile> {
+        // The path stays valid if the working directory changes.
         let path = std::path::absolute(path)?;
-        Ok(ReopenableFile { file: open(&path)?, path, is_asked: Arc::default() })
+        Ok(ReopenableFile { file: os::open_log_file(&path)?, path, reopen_requested: Arc::default() })
     }
 
-    /// By which it is asked for a new file.
-    pub fn renewal(&self) -> ReopenFlag {
-        ReopenFlag(Arc::clone(&self.is_asked))
-    }
-
-    /// The directory in which the file is, and a new one would be.
-    pub fn directory(&self) -> PathBuf {
+    fn directory(&self) -> PathBuf {
         let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         real.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
     }
 
-    fn renew(&mut self) {
-        match open(&self.path) {
+    fn reopen(&mut self) {
+        match os::open_log_file(&self.path) {
             Ok(file) => {
                 self.file = file;
-                info!("the access log is opened anew");
+                info!("reopened the access log");
             }
             Err(error) => {
-                let way_out = match error.kind() {
+                let hint = match error.kind() {
                     io::ErrorKind::PermissionDenied => {
-                        " (if its directory was replaced, the sandbox holds us to the old one: start anew, or with --sandbox=off)"
+                        " (if its directory was replaced, the sandbox allows only the old one: restart, or use --sandbox=off)"
                     }
                     _ => "",
                 };
-                let path = self.path.display();
-                warn!("cannot open {path} anew: {error}{way_out}; the access log goes on in the old file");
+                warn!("cannot reopen {}: {error}{hint}; still writing to the old file", self.path.display());
             }
         }
     }
@@ -221,29 +193,9 @@ impl Write for ReopenableFile {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_asked.swap(false, Ordering::Acquire) {
-            self.renew();
+        if self.reopen_requested.swap(false, Ordering::Acquire) {
+            self.reopen();
         }
         Ok(())
     }
-}
-
-/// Opens a file at its end. Others than the owner and the group need not know who asked for what.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    use rustix::fs::{OFlags, fcntl_setfl};
-    // A FIFO that nobody reads would have us wait before we serve anyone.
-    let not_waiting = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
-    let file = fs::OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(not_waiting).open(path)?;
-    // Once it is open a thread of its own writes, which may wait.
-    fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok(file)
-}
-
-/// Opens a file at its end.
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new().append(true).create(true).open(path)
 }

@@ -1,33 +1,30 @@
-//! Who asked for what, and what came of it? One line an exchange, in one of three spellings.
+//! Formats of the access log: common, combined (as Apache and nginx write it) and JSON.
 //!
-//! Whatever bytes a client sends, its request is one line of printable ASCII: a log is read in a terminal, and a terminal obeys
-//! control bytes. A line is appended where it will be written from: nothing is allocated for it, and no formatter is asked, which would
-//! deepen the stack that a waiting connection keeps.
+//! Whatever bytes a client sends, a record is one line of printable ASCII. It is written into the queue's buffer without allocation.
 
 use std::io::Write;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::http::forwarded::{PeerHost, Scheme};
-use crate::http::response::push_number;
 use crate::http::status::StatusCode;
+use crate::telemetry::escape_ascii;
 
-/// What of a request line is shown, in bytes. A line is for people; the longest target has 8 KiB.
+/// Bytes of a request line that are logged. The longest target has 8 KiB.
 const REQUEST_BYTES_MAX: usize = 2048;
-/// What of a field is shown, in bytes. Browsers send some 100 of `User-Agent`.
+/// Bytes of a field value that are logged. Browsers send some 100 of `User-Agent`.
 const FIELD_BYTES_MAX: usize = 1024;
 
-/// How a byte that cannot be shown begins, where people read it; its two hexadecimal digits follow.
-const HEX_ESCAPE: &[u8] = b"\\x";
-/// The same in JSON. Every byte is one character, as in ISO 8859-1: whoever reads the line back gets the bytes that came.
-const JSON_ESCAPE: &[u8] = b"\\u00";
+/// The prefix of an escaped byte in the common and combined formats.
+const HEX_ESCAPE: &str = "\\x";
+/// The prefix of an escaped byte in JSON: each byte is one character, as in ISO 8859-1, so that a reader can restore the bytes.
+const JSON_ESCAPE: &str = "\\u00";
 
-/// How lines are spelled.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// The Common Log Format, and the seconds that the exchange took.
+    /// The Common Log Format, followed by the duration in seconds.
     Common,
-    /// What Apache and nginx call combined, to the byte: programs that read logs know it.
+    /// The combined format of Apache and nginx, which log analysers read.
     Combined,
     /// One JSON object.
     Json,
@@ -48,23 +45,23 @@ impl std::str::FromStr for LogFormat {
 
 /// One exchange.
 pub struct AccessRecord<'a> {
-    /// Who asked.
+    /// The client's address.
     pub client: PeerHost,
-    /// By which protocol, if that is known: a proxy may have been asked by another than we are.
+    /// The scheme that the client used, if a proxy reported it.
     pub scheme: Option<Scheme>,
-    /// When the answer began: an HTTP date, of which the formats use the parts.
+    /// The time when the response began, as an HTTP date.
     pub date: &'a str,
-    /// The request line as it came, or as much as came of it.
+    /// The request line as received, or the part of it that was.
     pub request: &'a [u8],
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
-    /// Bytes of content sent.
+    /// Bytes of the response body that were sent.
     pub bytes: u64,
-    /// From the last byte of the request's head to the last byte of the answer.
+    /// The time from the last byte of the request head to the last byte of the response.
     pub duration: Duration,
-    /// From which page the client came, if it said so.
+    /// The value of Referer.
     pub referer: Option<&'a [u8]>,
-    /// Which program it is, if it said so.
+    /// The value of User-Agent.
     pub user_agent: Option<&'a [u8]>,
 }
 
@@ -73,167 +70,95 @@ impl AccessRecord<'_> {
     pub fn write(&self, format: LogFormat, out: &mut Vec<u8>) {
         match format {
             LogFormat::Common => {
-                self.common(out);
+                self.write_common(out);
                 out.push(b' ');
-                seconds(out, self.duration);
+                write_seconds(out, self.duration);
             }
             LogFormat::Combined => {
-                self.common(out);
+                self.write_common(out);
                 for field in [self.referer, self.user_agent] {
                     out.extend_from_slice(b" \"");
-                    escape(out, field.unwrap_or(b"-"), FIELD_BYTES_MAX, HEX_ESCAPE);
+                    escape_ascii(out, field.unwrap_or(b"-"), FIELD_BYTES_MAX, HEX_ESCAPE);
                     out.push(b'"');
                 }
             }
-            LogFormat::Json => self.json(out),
+            LogFormat::Json => self.write_json(out),
         }
         out.push(b'\n');
     }
 
     // %h %l %u %t "%r" %>s %b
-    fn common(&self, out: &mut Vec<u8>) {
-        address(out, self.client);
-        out.extend_from_slice(b" - - [");
+    fn write_common(&self, out: &mut Vec<u8>) {
         let [day, month, year, time] = date_parts(self.date);
-        for part in [day, "/", month, "/", year, ":", time, " +0000] \""] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        escape(out, self.request, REQUEST_BYTES_MAX, HEX_ESCAPE);
-        out.extend_from_slice(b"\" ");
-        push_number(out, u64::from(self.status.as_u16()));
-        out.push(b' ');
-        push_number(out, self.bytes);
+        // Writing to a Vec cannot fail, here and below.
+        let _ = write!(out, "{} - - [{day}/{month}/{year}:{time} +0000] \"", self.client);
+        escape_ascii(out, self.request, REQUEST_BYTES_MAX, HEX_ESCAPE);
+        let _ = write!(out, "\" {} {}", self.status.as_u16(), self.bytes);
     }
 
-    /// An object (RFC 8259 §4) whose members are always the same, but for `request`, which is there only where what came is no
-    /// request line: then `method`, `target` and `version` are null.
-    fn json(&self, out: &mut Vec<u8>) {
+    /// Appends an object (RFC 8259 §4). Its members are always the same, except `request`: it is there only if the request line has not
+    /// three words, and then `method`, `target` and `version` are null.
+    fn write_json(&self, out: &mut Vec<u8>) {
         let [day, month, year, time] = date_parts(self.date);
-        for part in ["{\"time\":\"", year, "-", number_of_month(month), "-", day, "T", time, "Z\",\"client\":\""] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        address(out, self.client);
-        out.push(b'"');
-        member(out, "scheme", self.scheme.map(|scheme| scheme.name().as_bytes()), FIELD_BYTES_MAX);
-        let words = words(self.request);
+        let month = month_number(month);
+        let _ = write!(out, "{{\"time\":\"{year}-{month}-{day}T{time}Z\",\"client\":\"{}\"", self.client);
+        write_member(out, "scheme", self.scheme.map(|scheme| scheme.name().as_bytes()), FIELD_BYTES_MAX);
+        let words = request_line_words(self.request);
         let [method, target, version] = words.map_or([None; 3], |words| words.map(Some));
-        member(out, "method", method, REQUEST_BYTES_MAX);
-        member(out, "target", target, REQUEST_BYTES_MAX);
-        member(out, "version", version, REQUEST_BYTES_MAX);
+        write_member(out, "method", method, REQUEST_BYTES_MAX);
+        write_member(out, "target", target, REQUEST_BYTES_MAX);
+        write_member(out, "version", version, REQUEST_BYTES_MAX);
         if words.is_none() {
-            member(out, "request", Some(self.request), REQUEST_BYTES_MAX);
+            write_member(out, "request", Some(self.request), REQUEST_BYTES_MAX);
         }
-        out.extend_from_slice(b",\"status\":");
-        push_number(out, u64::from(self.status.as_u16()));
-        out.extend_from_slice(b",\"bytes\":");
-        push_number(out, self.bytes);
-        out.extend_from_slice(b",\"seconds\":");
-        seconds(out, self.duration);
-        member(out, "referer", self.referer, FIELD_BYTES_MAX);
-        member(out, "user_agent", self.user_agent, FIELD_BYTES_MAX);
+        let _ = write!(out, ",\"status\":{},\"bytes\":{},\"seconds\":", self.status.as_u16(), self.bytes);
+        write_seconds(out, self.duration);
+        write_member(out, "referer", self.referer, FIELD_BYTES_MAX);
+        write_member(out, "user_agent", self.user_agent, FIELD_BYTES_MAX);
         out.push(b'}');
     }
 }
 
-/// `,"name":"value"`, or null.
-fn member(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>, bytes_max: usize) {
-    for part in [",\"", name, "\":"] {
-        out.extend_from_slice(part.as_bytes());
-    }
+/// Appends `,"name":"value"`, or `null` for the value.
+fn write_member(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>, bytes_max: usize) {
+    let _ = write!(out, ",\"{name}\":");
     match value {
         Some(value) => {
             out.push(b'"');
-            escape(out, value, bytes_max, JSON_ESCAPE);
+            escape_ascii(out, value, bytes_max, JSON_ESCAPE);
             out.push(b'"');
         }
         None => out.extend_from_slice(b"null"),
     }
 }
 
-/// The three words of a request line; `None` where it has another number of them.
-fn words(request: &[u8]) -> Option<[&[u8]; 3]> {
+/// Returns the three words of a request line; `None` if it has another number of them.
+fn request_line_words(request: &[u8]) -> Option<[&[u8]; 3]> {
     let mut words = request.split(|&b| b == b' ').filter(|word| !word.is_empty());
     let three = [words.next()?, words.next()?, words.next()?];
     words.next().is_none().then_some(three)
 }
 
-fn address(out: &mut Vec<u8>, address: PeerHost) {
-    match address {
-        PeerHost::Ip(IpAddr::V4(address)) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                push_number(out, u64::from(octet));
-            }
-        }
-        // Its shortest spelling is a science of its own (RFC 5952). A Vec takes whatever it is given.
-        PeerHost::Ip(IpAddr::V6(_)) | PeerHost::Unix => drop(write!(out, "{address}")),
-    }
+/// Appends seconds and microseconds: `0.001500`.
+fn write_seconds(out: &mut Vec<u8>, duration: Duration) {
+    let _ = write!(out, "{}.{:06}", duration.as_secs(), duration.subsec_micros());
 }
 
-/// `0.001500`. Not as a float: writing one takes 2 KiB of the stack.
-fn seconds(out: &mut Vec<u8>, duration: Duration) {
-    push_number(out, duration.as_secs());
-    out.push(b'.');
-    let micros = duration.subsec_micros();
-    for unit in [100_000, 10_000, 1_000, 100, 10, 1] {
-        out.push(b'0' + u8::try_from(micros / unit % 10).unwrap_or(0));
-    }
-}
-
-/// Day, month, year and time of `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Returns day, month, year and time of `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn date_parts(http_date: &str) -> [&str; 4] {
     [5..7, 8..11, 12..16, 17..25].map(|range| http_date.get(range).unwrap_or("-"))
 }
 
-fn number_of_month(name: &str) -> &'static str {
-    const MONTHS: [(&str, &str); 12] = [
-        ("Jan", "01"),
-        ("Feb", "02"),
-        ("Mar", "03"),
-        ("Apr", "04"),
-        ("May", "05"),
-        ("Jun", "06"),
-        ("Jul", "07"),
-        ("Aug", "08"),
-        ("Sep", "09"),
-        ("Oct", "10"),
-        ("Nov", "11"),
-        ("Dec", "12"),
-    ];
-    MONTHS.iter().find(|(known, _)| *known == name).map_or("-", |(_, number)| number)
-}
-
-/// Writes bytes so that nothing but printable ASCII is left: quotes and backslashes get a backslash, for others `spelled` puts before
-/// the two hexadecimal digits what makes them a byte.
-fn escape(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, spelled: &[u8]) {
-    let shown = bytes.get(..bytes_max).unwrap_or(bytes);
-    let mut rest = shown;
-    while let Some(at) = rest.iter().position(|&b| !matches!(b, 0x20..=0x7e) || b == b'"' || b == b'\\') {
-        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
-        let Some((&byte, after)) = from.split_first() else { break };
-        if matches!(byte, b'"' | b'\\') {
-            out.extend_from_slice(&[b'\\', byte]);
-        } else {
-            out.extend_from_slice(spelled);
-            out.extend_from_slice(&[hex(byte >> 4), hex(byte & 0xf)]);
-        }
-        rest = after;
-    }
-    out.extend_from_slice(rest);
-    if shown.len() < bytes.len() {
-        out.extend_from_slice(b"...");
-    }
-}
-
-fn hex(digit: u8) -> u8 {
-    if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+/// Returns `11` for `Nov`.
+fn month_number(name: &str) -> &'static str {
+    const MONTHS: &str = "Jan01Feb02Mar03Apr04May05Jun06Jul07Aug08Sep09Oct10Nov11Dec12";
+    MONTHS.find(name).and_then(|at| MONTHS.get(at + 3..at + 5)).unwrap_or("-")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const LINE: AccessRecord<'_> = AccessRecord {
@@ -255,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn record_formats() {
         let odd = b"GET /\x1b]0;\"\\\r\n\xff HTTP/1.1";
         let named = AccessRecord { referer: Some(b"http://a/\"b"), user_agent: Some(b"c\xc3\xbc/1"), ..LINE };
         let no_request = AccessRecord { request: b"\x16\x03\x01 \"", ..LINE };
@@ -276,13 +201,13 @@ mod tests {
                 LogFormat::Combined,
                 LINE,
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-" "-""#,
-                "who said neither",
+                "without fields",
             ),
             (
                 LogFormat::Combined,
                 named,
                 r#"127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "http://a/\"b" "c\xc3\xbc/1""#,
-                "who said both",
+                "with both fields",
             ),
             (
                 LogFormat::Json,
@@ -305,7 +230,7 @@ mod tests {
                     r#"{"time":"1994-11-06T08:49:37Z","client":"127.0.0.1","scheme":null,"method":null,"target":null,"version":null,"#,
                     r#""request":"\u0016\u0003\u0001 \"","status":200,"bytes":12,"seconds":0.001500,"referer":null,"user_agent":null}"#
                 ),
-                "what is no request line",
+                "not a request line",
             ),
         ] {
             assert_eq!(written(&line, format), format!("{want}\n"), "{why}");
@@ -313,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn any_byte_is_one_printable_line_with_an_end() {
+    fn any_bytes_are_one_printable_line_of_bounded_length() {
         let all: Vec<u8> = (0..=255).cycle().take(3000).collect();
         let line = AccessRecord { date: "", request: &all, referer: Some(&all), user_agent: Some(&all), ..LINE };
         for format in [LogFormat::Common, LogFormat::Combined, LogFormat::Json] {
@@ -329,11 +254,11 @@ mod tests {
         for (number, name) in
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].iter().enumerate()
         {
-            assert_eq!(number_of_month(name), format!("{:02}", number + 1));
+            assert_eq!(month_number(name), format!("{:02}", number + 1));
         }
         for (nanos, want) in [(0, "0.000000"), (999, "0.000000"), (1_000, "0.000001"), (61_234_567_890, "61.234567")] {
             let mut out = Vec::new();
-            seconds(&mut out, Duration::from_nanos(nanos));
+            write_seconds(&mut out, Duration::from_nanos(nanos));
             assert_eq!(String::from_utf8(out).unwrap(), want);
         }
     }

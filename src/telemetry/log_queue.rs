@@ -1,11 +1,10 @@
-//! How does a log line reach its destination without ever holding up a request?
+//! Bounded queue of log lines, written by a thread of its own.
 //!
-//! A terminal that is stopped with Ctrl-S, a pipe that nobody reads, a full disk: whoever writes there waits, and a server whose threads
-//! all wait for their log serves nobody. So lines go into a queue of bounded size, and one thread writes them. When the queue is full,
-//! lines are dropped and counted, and the count is logged when there is room again.
+//! Writing a log can block: a terminal stopped with Ctrl-S, a pipe without a reader, a full disk. So requests append lines to a queue of at
+//! most 1 MiB, and one thread writes them. When the queue is full, lines are dropped, counted, and the count is reported.
 //!
-//! The queue is one of two buffers, which change places whenever the other has been written: once both are large enough, a line costs
-//! no allocation. Nor does it wake the thread, unless it is the first for a while.
+//! The queue is one of two buffers, which are swapped when the other has been written, so that a line costs no allocation. Nor does it wake
+//! the thread, unless it is the first since the last batch.
 
 use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
@@ -15,37 +14,27 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-/// What waits to be written, in bytes, but for the last line: some ten thousand lines.
+/// Bytes waiting to be written, without the last line: some ten thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
-/// After the first line the writer waits this long for others: waking it for each would cost more than the request.
+/// Capacity that a buffer keeps after a batch: more than a busy server logs within [`BATCH_DELAY`].
+const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+/// How long the thread collects lines after the first: waking it for each would cost more than the request.
 const BATCH_DELAY: Duration = Duration::from_millis(20);
-/// When nothing has come for this long, buffers that a flood has made large are given back.
-const IDLE_SHRINK: Duration = Duration::from_secs(5);
-/// What they may hold then, both together.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
 
-/// The end of the queue that lines are put into. It never blocks and never fails.
+/// The queue's end for lines. Appending never blocks on the destination and never fails.
 #[derive(Clone, Debug)]
 pub struct LogQueue {
     queue: Arc<Shared>,
 }
 
-/// Where it is said that lines were lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Losses {
-    /// In a line among the others.
-    AmongTheLines,
-    /// In the log of the program: whoever reads these lines expects nothing else among them.
-    InTheProgramLog,
-}
-
 #[derive(Debug)]
 struct Shared {
+    /// In messages about this log.
+    name: &'static str,
     /// Guards the lines, while one is appended or all are taken out.
     lines: Mutex<Lines>,
     filled: Condvar,
     emptied: Condvar,
-    losses: Losses,
 }
 
 #[derive(Debug, Default)]
@@ -53,36 +42,36 @@ struct Lines {
     bytes: Vec<u8>,
     /// Lines that were dropped and not reported yet.
     dropped: u64,
-    /// Lines that were lost since the beginning.
+    /// Lines that were dropped or could not be written, since the start.
     lost: u64,
     is_writing: bool,
     is_woken: bool,
 }
 
 impl LogQueue {
-    /// Starts the thread that writes to the destination, which it makes itself: so it may give up rights first that others keep. It is not
-    /// waited for at the end: a destination that blocks would hold up the exit; [`LogQueue::flush_timeout`] gives it a chance.
+    /// Starts the thread that writes to the destination. The thread makes the destination itself, so that it can restrict its own rights
+    /// first. Exiting does not wait for the thread, whose destination may block; call [`LogQueue::flush_timeout`] before.
     ///
     /// # Errors
-    /// When no thread can be started, or it cannot make its destination.
-    pub fn start<D: Write>(make: impl FnOnce() -> io::Result<D> + Send + 'static, losses: Losses) -> io::Result<LogQueue> {
+    /// If the thread cannot be started, or `make` fails.
+    pub fn start<D: Write>(name: &'static str, make: impl FnOnce() -> io::Result<D> + Send + 'static) -> io::Result<LogQueue> {
         let lines = Mutex::new(Lines::default());
-        let queue = Arc::new(Shared { lines, filled: Condvar::new(), emptied: Condvar::new(), losses });
-        let writers = Arc::clone(&queue);
+        let queue = Arc::new(Shared { name, lines, filled: Condvar::new(), emptied: Condvar::new() });
+        let writer_queue = Arc::clone(&queue);
         let (ready, is_ready) = sync_channel(1);
-        let life = move || match make() {
+        let run = move || match make() {
             Ok(destination) => {
                 drop(ready.send(Ok(())));
-                writers.write_on(destination);
+                writer_queue.write_loop(destination);
             }
             Err(error) => drop(ready.send(Err(error))),
         };
-        Builder::new().name("log".into()).stack_size(64 * 1024).spawn(life)?;
+        Builder::new().name("log".into()).stack_size(64 * 1024).spawn(run)?;
         is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok(LogQueue { queue })
     }
 
-    /// Puts into the queue what `write` appends: whole lines. Nothing is made that would be thrown away.
+    /// Appends whole lines: `write` is called with the buffer, or not at all if the queue is full.
     pub fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut lines = self.queue.lock();
         if lines.bytes.len() >= QUEUE_BYTES_MAX {
@@ -98,23 +87,18 @@ impl LogQueue {
         }
     }
 
-    /// Has the destination flushed although there may be no line to write: see [`ReopenableFile`](crate::telemetry::access_log::ReopenableFile).
+    /// Flushes the destination even if no line is waiting: that is when the access log reopens its file.
     pub fn wake(&self) {
         self.queue.lock().is_woken = true;
         self.queue.filled.notify_one();
     }
 
-    /// Whether both put their lines into the same queue.
-    pub fn same_queue(&self, other: &LogQueue) -> bool {
-        Arc::ptr_eq(&self.queue, &other.queue)
-    }
-
-    /// How many lines were lost since the beginning.
-    pub fn dropped_lines(&self) -> u64 {
+    /// Returns how many lines were dropped or could not be written, since the start.
+    pub fn lost_lines(&self) -> u64 {
         self.queue.lock().lost
     }
 
-    /// Waits until all lines are written, but not longer than `limit`.
+    /// Waits until all lines are written, for at most `limit`.
     pub fn flush_timeout(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut lines = self.queue.lock();
@@ -139,19 +123,22 @@ impl Write for LogQueue {
 }
 
 impl Shared {
-    fn write_on<D: Write>(&self, destination: D) {
-        let mut pen = Writer { destination, losses: self.losses, is_within_line: false, failing: None };
+    fn write_loop<D: Write>(&self, destination: D) {
+        let mut writer = Writer { name: self.name, destination, is_within_line: false, failing: None };
         let mut bytes = Vec::new();
         loop {
-            let mut lines = self.next(&mut bytes);
+            let mut lines = self.wait();
             std::mem::swap(&mut bytes, &mut lines.bytes);
             let dropped = std::mem::take(&mut lines.dropped);
             lines.is_writing = true;
             lines.is_woken = false;
             drop(lines);
-            pen.say_dropped(dropped, &mut bytes);
-            let lost = pen.write(&bytes);
+            if dropped > 0 {
+                warn!("dropped {dropped} lines of the {}: it is not written fast enough", self.name);
+            }
+            let lost = writer.write(&bytes);
             bytes.clear();
+            bytes.shrink_to(BUFFER_BYTES_KEPT);
             let mut lines = self.lock();
             lines.lost += lost;
             lines.is_writing = false;
@@ -161,24 +148,11 @@ impl Shared {
         }
     }
 
-    /// Waits until there is something to do, and a little longer for more.
-    fn next(&self, other: &mut Vec<u8>) -> MutexGuard<'_, Lines> {
-        let mut lines = self.lock();
-        while lines.bytes.is_empty() && !lines.is_woken {
-            self.emptied.notify_all();
-            if lines.bytes.capacity() + other.capacity() <= KEPT_BYTES_MAX {
-                lines = self.filled.wait(lines).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let (woken, waited) = self.filled.wait_timeout(lines, IDLE_SHRINK).unwrap_or_else(PoisonError::into_inner);
-            lines = woken;
-            if waited.timed_out() && lines.bytes.is_empty() {
-                lines.bytes = Vec::new();
-                *other = Vec::new();
-            }
-        }
+    /// Waits for a line or a call of [`LogQueue::wake`]; after a line, also [`BATCH_DELAY`] for more, which a flush cuts short.
+    fn wait(&self) -> MutexGuard<'_, Lines> {
+        let is_idle = |lines: &mut Lines| lines.bytes.is_empty() && !lines.is_woken;
+        let mut lines = self.filled.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         if !lines.is_woken {
-            // Others gather meanwhile; whoever flushes wakes us early.
             lines = self.filled.wait_timeout(lines, BATCH_DELAY).unwrap_or_else(PoisonError::into_inner).0;
         }
         lines
@@ -189,29 +163,18 @@ impl Shared {
     }
 }
 
-/// What writes to the destination, and how that went the last time.
+/// The destination, and the result of the last write to it.
 struct Writer<D> {
+    name: &'static str,
     destination: D,
-    losses: Losses,
-    /// The last attempt broke off within a line.
+    /// Whether the last write failed within a line.
     is_within_line: bool,
-    /// How many lines were lost since it began to fail, if it does.
+    /// Lines lost since writing began to fail, if it fails.
     failing: Option<u64>,
 }
 
 impl<D: Write> Writer<D> {
-    fn say_dropped(&self, dropped: u64, bytes: &mut Vec<u8>) {
-        match self.losses {
-            _ if dropped == 0 => {}
-            // A Vec takes whatever it is given.
-            Losses::AmongTheLines => {
-                drop(writeln!(bytes, "warn: {dropped} log lines were dropped: the log is not read fast enough"));
-            }
-            Losses::InTheProgramLog => warn!("{dropped} lines of the access log were dropped: it is not written fast enough"),
-        }
-    }
-
-    /// Writes these lines; how many of them were lost. A destination that fails is no reason to stop serving.
+    /// Writes lines, and returns how many of them were lost. The first failure and the recovery are reported, in the program's log.
     fn write(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
         let result = self.try_write(&mut rest);
@@ -219,28 +182,24 @@ impl<D: Write> Writer<D> {
         if let Some(last) = written.checked_sub(1) {
             self.is_within_line = lines.get(last) != Some(&b'\n');
         }
-        let lost = u64::try_from(rest.iter().filter(|b| **b == b'\n').count()).unwrap_or(u64::MAX);
-        // Where the program's own log fails there is nowhere left to say so.
-        let is_told = self.losses == Losses::InTheProgramLog;
+        let lost = rest.iter().filter(|byte| **byte == b'\n').map(|_| 1).sum();
         match (result, self.failing) {
             (Ok(()), None) => {}
             (Ok(()), Some(lost)) => {
                 self.failing = None;
-                if is_told {
-                    warn!("the access log is written again; {lost} of its lines were lost");
-                }
+                warn!("writing the {} again; {lost} lines were lost", self.name);
             }
             (Err(error), before) => {
                 self.failing = Some(before.unwrap_or(0) + lost);
-                if is_told && before.is_none() {
-                    warn!("cannot write the access log: {error}; its lines are lost until that is mended");
+                if before.is_none() {
+                    warn!("cannot write {}: {error}; dropping lines until it recovers", self.name);
                 }
             }
         }
         lost
     }
 
-    /// The destination is flushed before and after, so that a file that is to be opened anew never changes within a line.
+    /// Flushes before and after the lines, so that a file is never reopened within a line.
     fn try_write(&mut self, rest: &mut &[u8]) -> io::Result<()> {
         self.destination.flush()?;
         if self.is_within_line && !rest.is_empty() {
@@ -265,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// A destination that writes only when it is told to.
+    /// A destination that writes once for each message on its channel.
     struct Gate(Receiver<()>, Sender<Vec<u8>>);
 
     impl Write for Gate {
@@ -280,10 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_destination_costs_lines_and_no_time_and_the_count_is_exact() {
+    fn blocked_destination_drops_lines_and_counts_them() {
         let (open, gate) = channel();
         let (sink, written) = channel();
-        let mut log = LogQueue::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
+        let mut log = LogQueue::start("log", move || Ok(Gate(gate, sink))).unwrap();
         let line = [b'x'; 1023].iter().copied().chain([b'\n']).collect::<Vec<u8>>();
         let total = 5000;
         for _ in 0..total {
@@ -298,13 +257,13 @@ mod tests {
         }
         let text = String::from_utf8(text).unwrap();
         let kept = text.lines().filter(|line| line.starts_with('x')).count();
-        let dropped: usize =
-            text.lines().filter_map(|line| line.strip_prefix("warn: ")?.split(' ').next()?.parse::<usize>().ok()).sum();
+        let dropped = usize::try_from(log.lost_lines()).unwrap();
         assert!(dropped > 0, "the queue is smaller than that");
         assert_eq!(kept + dropped, total);
+        assert!(log.queue.lock().bytes.capacity() <= 2 * QUEUE_BYTES_MAX);
     }
 
-    /// Takes so many bytes a write; 0 is a failure.
+    /// Takes the given number of bytes at each write; 0 is a failure.
     struct Fails<'a>(&'a [usize], Vec<u8>);
 
     impl Write for Fails<'_> {
@@ -321,27 +280,27 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_fails_loses_whole_lines_and_the_count_is_exact() {
+    fn failing_destination_loses_whole_lines_and_counts_them() {
         for (takes, lost, left, why) in [
             (&[][..], 0, "one\ntwo\nthree\n", "nothing fails"),
-            (&[5, 2], 0, "one\ntwo\nthree\n", "in pieces"),
+            (&[5, 2], 0, "one\ntwo\nthree\n", "short writes"),
             (&[0], 2, "three\n", "the first batch is lost"),
-            (&[4, 0], 1, "one\nthree\n", "the second line of it"),
-            (&[5, 0], 1, "one\nt\nthree\n", "within the second line, which ends where the next begins"),
-            (&[5, 0, 0], 2, "one\nt", "and then all fails"),
+            (&[4, 0], 1, "one\nthree\n", "the second line of it is lost"),
+            (&[5, 0], 1, "one\nt\nthree\n", "it fails within the second line, which the next one ends"),
+            (&[5, 0, 0], 2, "one\nt", "everything fails after that"),
         ] {
             let destination = Fails(takes, Vec::new());
-            let mut pen = Writer { destination, losses: Losses::AmongTheLines, is_within_line: false, failing: None };
-            assert_eq!(pen.write(b"one\ntwo\n") + pen.write(b"three\n"), lost, "{why}");
-            assert_eq!(String::from_utf8(pen.destination.1).unwrap(), left, "{why}");
+            let mut writer = Writer { name: "log", destination, is_within_line: false, failing: None };
+            assert_eq!(writer.write(b"one\ntwo\n") + writer.write(b"three\n"), lost, "{why}");
+            assert_eq!(String::from_utf8(writer.destination.1).unwrap(), left, "{why}");
         }
     }
 
     #[test]
-    fn once_it_is_warm_a_line_needs_no_memory() {
+    fn lines_are_appended_without_allocation() {
         let (open, gate) = channel();
         let (sink, written) = channel();
-        let log = LogQueue::start(move || Ok(Gate(gate, sink)), Losses::AmongTheLines).unwrap();
+        let log = LogQueue::start("log", move || Ok(Gate(gate, sink))).unwrap();
         let mut room = Vec::new();
         for _ in 0..6 {
             for _ in 0..100 {
@@ -352,6 +311,6 @@ mod tests {
             written.recv_timeout(Duration::from_secs(10)).unwrap();
             log.flush_timeout(Duration::from_secs(10));
         }
-        assert!(room[2..].iter().all(|bytes| room[..2].contains(bytes)), "two buffers take turns: {room:?}");
+        assert!(room[2..].iter().all(|bytes| room[..2].contains(bytes)), "two buffers are swapped: {room:?}");
     }
 }

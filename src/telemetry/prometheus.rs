@@ -1,19 +1,19 @@
-//! How are numbers written, so that Prometheus reads them?
+//! Text exposition format of Prometheus, version 0.0.4.
 //!
-//! In its text format, version 0.0.4: for each metric a line of help, a line with its type, and a line for each value. Names and values of
-//! labels are constants that need no escaping.
+//! For each metric there is a line of help, a line with its type, and a line for each value. Names and label values are constants that need
+//! no escaping.
 
 use std::fmt::{Display, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::server::close_reason::CloseReason;
+use crate::os::limits::ProcessUsage;
 use crate::telemetry::metrics::{BOUNDS_MICROS, CLASSES, Metrics, load};
 
 /// The media type of the text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl Metrics {
-    /// Returns all metrics as text. The access log says how many lines it has lost, unless these are lines of the program's log.
+    /// Returns all metrics as text. `access_lines_lost` are the lines that the access log has lost.
     pub fn write(&self, access_lines_lost: u64) -> String {
         let mut out = Text(String::with_capacity(8 * 1024));
         out.labelled(
@@ -25,43 +25,43 @@ impl Metrics {
         );
         self.write_connections(&mut out);
         self.write_requests(&mut out);
-        let help = "Bytes that were read from connections, heads and contents, counted after each exchange.";
+        let help = "Bytes received on connections, counted after each exchange.";
         out.single("counter", "threadbare_received_bytes_total", help, &load(&self.received_bytes));
-        let help = "Bytes that were written to connections, heads and contents, counted after each exchange.";
+        let help = "Bytes sent on connections, counted after each exchange.";
         out.single("counter", "threadbare_sent_bytes_total", help, &load(&self.sent_bytes));
-        let help = "Messages that were refused since they break a rule of HTTP.";
+        let help = "Malformed requests.";
         out.single("counter", "threadbare_malformed_requests_total", help, &load(&self.malformed));
-        let help = "Log lines that were dropped because the log is not written fast enough, or that could not be written.";
-        let lost = [("program", self.program_log.dropped_lines()), ("access", access_lines_lost)];
+        let help = "Log lines that were dropped because the log is written too slowly, or that could not be written.";
+        let lost = [("program", self.program_log.lost_lines()), ("access", access_lines_lost)];
         out.labelled("counter", "threadbare_log_lines_lost_total", help, "log", &lost);
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        out.single("gauge", "process_start_time_seconds", "When the program started, in seconds since 1970.", &started);
-        self.process.write(&mut out);
+        out.single("gauge", "process_start_time_seconds", "Start time of the process, in seconds since 1970.", &started);
+        write_usage(&mut out, &self.process.read());
         out.0
     }
 
     fn write_connections(&self, out: &mut Text) {
-        // The ends first: what ends in between was accepted before, so that no number of live connections is negative.
-        let counts = self.ended.iter().chain([&self.refused]).map(load);
-        let ended: Vec<(&str, u64)> = CloseReason::LABELS.into_iter().chain(["refused"]).zip(counts).collect();
+        // Closed ones first: a connection that closes in between was accepted before, so that the number of live ones is not negative.
+        let counts = self.closed.iter().map(|(label, count)| (*label, load(count)));
+        let closed: Vec<(&str, u64)> = counts.chain([("refused", load(&self.rejected))]).collect();
         let accepted = load(&self.accepted);
-        let live = accepted.saturating_sub(ended.iter().map(|(_, count)| count).sum());
-        let help = "Connections that are being served, or wait for their next request.";
+        let live = accepted.saturating_sub(closed.iter().map(|(_, count)| count).sum());
+        let help = "Open connections, active and idle.";
         out.single("gauge", "threadbare_connections_live", help, &live);
-        let help = "Connections that were accepted from the system.";
+        let help = "Accepted connections.";
         out.single("counter", "threadbare_connections_accepted_total", help, &accepted);
-        let help = "Connections that ended, by reason; evicted: another one needed the seat, refused: answered with 503 at once.";
-        out.labelled("counter", "threadbare_connections_ended_total", help, "reason", &ended);
+        let help = "Closed connections, by reason; evicted: closed in favour of a new connection, refused: rejected with 503.";
+        out.labelled("counter", "threadbare_connections_ended_total", help, "reason", &closed);
     }
 
     fn write_requests(&self, out: &mut Text) {
         let requests: Vec<(&str, u64)> = CLASSES.into_iter().zip(self.requests.iter().map(load)).collect();
-        let help = "Requests that were answered, by class of status.";
+        let help = "Requests answered, by class of status.";
         out.labelled("counter", "threadbare_requests_total", help, "code", &requests);
         let name = "threadbare_request_duration_seconds";
-        let help = "From when all of the head of a request was here to when the system had taken the last byte of its answer.";
+        let help = "Time from the last byte of the request head to the last byte of the response.";
         out.begin("histogram", name, help);
-        // Each bucket holds what is in those before it as well.
+        // Buckets are cumulative.
         let mut sum = 0;
         let bounds = BOUNDS_MICROS.iter().map(|&bound| Duration::from_micros(bound).as_secs_f64().to_string());
         for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&self.durations) {
@@ -73,7 +73,25 @@ impl Metrics {
     }
 }
 
-/// Text that grows by one metric after the other. Writing to a String cannot fail.
+fn write_usage(out: &mut Text, usage: &ProcessUsage) {
+    let gauges = [
+        ("process_max_fds", "Limit of open file descriptors.", usage.descriptors_max),
+        ("process_open_fds", "Open file descriptors.", usage.descriptors),
+        ("process_resident_memory_bytes", "Resident memory, in bytes.", usage.resident_bytes),
+        ("process_threads", "Threads.", usage.threads),
+    ];
+    if let Some(seconds) = usage.cpu_seconds {
+        let help = "Processor time of all threads, in user and system mode, in seconds.";
+        out.single("counter", "process_cpu_seconds_total", help, &seconds);
+    }
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            out.single("gauge", name, help, &value);
+        }
+    }
+}
+
+/// The text. Writing to a String cannot fail.
 struct Text(String);
 
 impl Text {
@@ -100,86 +118,6 @@ impl Text {
     }
 }
 
-/// What this process takes from its machine, under the names that Prometheus has for it. Linux tells it in `/proc`, which is opened at the
-/// start: later the sandbox allows no opening there. Elsewhere these metrics are missing.
-#[derive(Debug, Default)]
-pub struct Process {
-    #[cfg(target_os = "linux")]
-    status: Option<std::fs::File>,
-    /// Guards the position in the directory, while its entries are counted.
-    #[cfg(target_os = "linux")]
-    descriptors: Option<std::sync::Mutex<rustix::fs::Dir>>,
-}
-
-#[cfg(not(target_os = "linux"))]
-impl Process {
-    /// Opens nothing.
-    pub fn open() -> Process {
-        Process::default()
-    }
-
-    fn write(&self, _: &mut Text) {}
-}
-
-#[cfg(target_os = "linux")]
-impl Process {
-    /// Opens what will be read. It must come before the sandbox.
-    pub fn open() -> Process {
-        use std::fs::File;
-        let descriptors = File::open("/proc/self/fd").ok().and_then(|directory| rustix::fs::Dir::new(directory).ok());
-        Process { status: File::open("/proc/self/status").ok(), descriptors: descriptors.map(Into::into) }
-    }
-
-    fn write(&self, out: &mut Text) {
-        use rustix::process::{Resource, getrlimit};
-        use rustix::time::{ClockId, clock_gettime};
-        let spent = Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default().as_secs_f64();
-        let help = "Processor time of all threads, in user and in system mode, in seconds.";
-        out.single("counter", "process_cpu_seconds_total", help, &spent);
-        if let Some(limit) = getrlimit(Resource::Nofile).current {
-            out.single("gauge", "process_max_fds", "Most file descriptors that may be open.", &limit);
-        }
-        if let Some(count) = self.open_descriptors() {
-            out.single("gauge", "process_open_fds", "Open file descriptors.", &count);
-        }
-        let status = self.status();
-        if let Some(kibibytes) = number(&status, "VmRSS") {
-            let help = "Memory that is in use, in bytes.";
-            out.single("gauge", "process_resident_memory_bytes", help, &(kibibytes * 1024));
-        }
-        if let Some(threads) = number(&status, "Threads") {
-            out.single("gauge", "process_threads", "Threads.", &threads);
-        }
-    }
-
-    /// What the kernel says of the process as a whole, as text.
-    fn status(&self) -> String {
-        use std::os::unix::fs::FileExt;
-        // Some 1,500 bytes; the kernel gives all of it at once.
-        let mut bytes = vec![0; 16 * 1024];
-        let count = self.status.as_ref().and_then(|status| status.read_at(&mut bytes, 0).ok());
-        bytes.truncate(count.unwrap_or(0));
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    fn open_descriptors(&self) -> Option<u64> {
-        let mut directory = self.descriptors.as_ref()?.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        directory.rewind();
-        let mut count = 0_u64;
-        while let Some(entry) = directory.read() {
-            count += u64::from(!entry.ok()?.file_name().to_bytes().starts_with(b"."));
-        }
-        Some(count)
-    }
-}
-
-/// The number in a line like `Threads: 1` or `VmRSS: 1234 kB`, with a tab behind the colon.
-#[cfg(target_os = "linux")]
-fn number(status: &str, name: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,25 +130,5 @@ mod tests {
         let want = "# HELP a What it is.\n# TYPE a gauge\na 1.05\n\
                     # HELP b_total What it is.\n# TYPE b_total counter\nb_total{kind=\"x\"} 1\nb_total{kind=\"y\"} 0\n";
         assert_eq!(text.0, want);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn process_metrics_can_be_read_more_than_once() {
-        let process = Process::open();
-        for _ in 0..2 {
-            let mut out = Text(String::new());
-            process.write(&mut out);
-            let values: Vec<(&str, f64)> = out
-                .0
-                .lines()
-                .filter(|line| !line.starts_with('#'))
-                .map(|line| {
-                    let (name, value) = line.split_once(' ').unwrap();
-                    (name, value.parse().unwrap())
-                })
-                .collect();
-            assert!(values.len() == 5 && values.iter().all(|(_, value)| *value > 0.0), "{values:?}");
-        }
     }
 }
