@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Is every request answered behind a balancer, and while servers come and go?
+# Tests that every request is answered behind a load balancer, also while servers restart.
 #
-#   deploy/check.sh [RESTARTS]      RESTARTS of one server on a socket that stays, 100 unless said otherwise
+#   deploy/check.sh [RESTARTS]      RESTARTS of one server on a socket that stays open (default: 100)
 #
-# Two replicas behind HAProxy with the files of this directory, on addresses of the loopback that nobody else uses; a client (deploy/load.rs) that
-# counts what is not answered at the first attempt. Prints what was counted; exit 1 if a request failed that should not have, 2 if a tool is missing.
+# Runs two replicas behind HAProxy with the configuration of this directory, on unused loopback addresses; a client (deploy/load.rs) counts the
+# requests that are not answered at the first attempt. Prints the counts; exits with 1 if a request failed unexpectedly, 2 if a tool is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 restarts=${1:-100}
 for tool in haproxy curl cargo; do
-    command -v "$tool" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || { echo "check.sh: no $tool here" >&2; exit 2; }
+    command -v "$tool" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || { echo "check.sh: $tool not found" >&2; exit 2; }
 done
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -38,10 +38,10 @@ gzip -k "$work/site/page.html"
 
 bad=0
 wrong() { echo "  WRONG: $*"; bad=1; }
-expect() { # what is, what should be, of what
+expect() { # actual, expected, description
     if [ "$1" = "$2" ]; then echo "  $3: $1"; else wrong "$3 is '$1' and not '$2'"; fi
 }
-until_so() { # a command that is tried until it succeeds, for at most ten seconds
+until_so() { # repeats a command until it succeeds, for at most ten seconds
     for _ in $(seq 200); do "$@" && return; sleep 0.05; done
     wrong "not within 10 s: $*"
     tail -n 5 "$work"/*.log

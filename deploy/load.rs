@@ -1,4 +1,4 @@
-//! Is every request answered while servers come and go?
+//! Load generator that counts unanswered requests while servers restart.
 //!
 //! The client of `deploy/check.sh`. Each of its connections asks for one resource again and again, as a proxy or a browser does: on the same
 //! connection until one side closes it, and with a look before each request whether the server has. What is not answered at the first attempt
@@ -29,7 +29,7 @@ use threadbare::os::signals::ShutdownSignal;
 const CONNECTIONS: usize = 16;
 /// Between an answer and the next request of a connection: the load is even, and the machine is not all ours.
 const THINK: Duration = Duration::from_millis(2);
-/// Longer than any answer should take, even of one who asks while a server starts.
+/// Longer than any response should take, also while a server starts.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long each server of `--restarts` serves.
 const LIFE: Duration = Duration::from_millis(200);
@@ -137,7 +137,7 @@ fn end(server: &mut Child) -> Outcome<()> {
     if status.success() { Ok(()) } else { Err(format!("the server ended with {status}").into()) }
 }
 
-/// Has all connections ask until `until` is done and nobody wants more.
+/// Sends requests on all connections until `until` returns.
 fn drive(errand: &Errand, connections: usize, until: impl FnOnce() -> Outcome<()>) -> Outcome<Tally> {
     let (all, ended) = (Mutex::new(Tally::default()), std::sync::atomic::AtomicBool::new(false));
     let is_over = || errand.stop.is_requested() || ended.load(std::sync::atomic::Ordering::Relaxed);
@@ -250,7 +250,8 @@ impl Errand {
     }
 }
 
-/// Whether the server has closed it. A client that keeps connections looks before it asks; in the moment after the look nobody can know.
+/// Whether the server has closed the connection. Clients that reuse connections check this before each request; the server may still close
+/// it between check and request.
 fn is_closed(connection: &TcpStream) -> bool {
     !matches!(recv(connection, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Err(rustix::io::Errno::AGAIN))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What stands in every file that nobody may have.
+/// The content of every file that must not be served.
 pub const SECRET: &[u8] = b"SECRET";
 /// The name of a file in the root that is a tag.
 pub const TAG: &str = "<img src=x onerror=alert(1)>.txt";
@@ -20,7 +20,7 @@ pub struct Place {
 impl Place {
     /// Makes it.
     pub fn new() -> Place {
-        let above = std::env::temp_dir().join(format!("threadbare-strangers-{}", std::process::id()));
+        let above = std::env::temp_dir().join(format!("threadbare-hostile-{}", std::process::id()));
         let site = above.join("site");
         fs::create_dir_all(site.join("sub")).unwrap();
         for directory in ["outside", "site-secret"] {

@@ -11,7 +11,7 @@ use crate::promise::Promise;
 use crate::victim::Victim;
 
 /// Of the server that is attacked slowly: shorter than what people use, so that each end of a deadline is seen within the siege.
-const HEAD_TIMEOUT_SECONDS: u64 = 5;
+const HEADER_TIMEOUT_SECONDS: u64 = 5;
 /// What is not a flag: how long a response may go without progress.
 const PROGRESS_SECONDS: f64 = 10.0;
 /// How much later than its deadline a connection may end.
@@ -22,7 +22,7 @@ const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-
 
 /// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
 fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, Victim) {
-    let timeout = HEAD_TIMEOUT_SECONDS.to_string();
+    let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--max-connections", "512", "--header-timeout", &timeout]);
     let slow = scale.of(1000).max(600);
     let mut crowd = Crowd::new(victim.address, opening);
@@ -51,7 +51,7 @@ fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, V
 
 /// Far below the cap nobody is evicted: only the deadline ends them.
 fn longest_life(opening: &[u8], limit: Duration) -> f64 {
-    let timeout = HEAD_TIMEOUT_SECONDS.to_string();
+    let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--header-timeout", &timeout]);
     let mut crowd = Crowd::new(victim.address, opening);
     crowd.grow(200).unwrap();
@@ -68,11 +68,11 @@ fn longest_life(opening: &[u8], limit: Duration) -> f64 {
 pub fn heads(scale: &Scale) -> Vec<Promise> {
     let (guests, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.guests(400));
     let mut promises = guests.promises(25.0);
-    let allowed = HEAD_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
+    let allowed = HEADER_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
     promises.push(Promise::at_most("the longest life of a slow head at the cap", allowed, crowd.longest_life(), "s"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
-    let life = longest_life(SLOW_HEAD, Duration::from_secs(HEAD_TIMEOUT_SECONDS * 2));
+    let life = longest_life(SLOW_HEAD, Duration::from_secs(HEADER_TIMEOUT_SECONDS * 2));
     promises.push(Promise::at_most("the longest life of a slow head below it", allowed, life, "s"));
     promises
 }

@@ -18,7 +18,7 @@ cargo build --quiet --locked --release --bin threadbare
 threadbare=${CARGO_TARGET_DIR:-$PWD/target}/release/threadbare
 
 work=$(mktemp -d)
-# nginx, started as root, works as somebody else, who must reach the socket.
+# nginx, started as root, runs its workers as another user, which must be able to reach the socket.
 chmod 711 "$work"
 declare -A pid=() result=()
 columns=()
@@ -57,7 +57,7 @@ until_so() { # a command that is tried until it succeeds, for at most ten second
     tail -n 5 "$work"/*.log
     exit 1
 }
-free_port() { # one at which nobody listens, here or at all addresses
+free_port() { # a port without a listener, on this address and on all addresses
     local port
     while :; do
         port=$((RANDOM % 10000 + 20000))
@@ -122,7 +122,7 @@ as_caddy() {
 }
 
 bare() { curl --silent --show-error --max-time 20 --noproxy '*' "$@"; }
-# Whatever the name, it is this machine that is asked, from an address that nobody else has.
+# All names resolve to this machine; requests come from an address of their own.
 ask() {
     bare --http2 --cacert "$work/ca.pem" --interface "${from-127.0.0.9}" --connect-to ":443:${at-$here}:$https" --connect-to ":80:${at-$here}:$http" "$@"
 }
@@ -221,7 +221,7 @@ check_log() {
     row "50 requests: at most 4 connections to us" "$((after - before <= 4 ? 1 : after - before))" 1
 }
 
-replica() { # options of the place; then `origin` is what the proxy is told of it, and `direct` asks it without a proxy
+replica() { # options for its address; sets `origin` for the proxy, and `direct` sends requests without a proxy
     rm -f "$work/access" "$work/heads" "$work/ready"
     # With this mask any user may connect to its socket.
     (umask 111 && exec "$threadbare" "$@" --allow-host www.example.com --precompressed --metrics --log-format json --access-log "$work/access" "$site") \
