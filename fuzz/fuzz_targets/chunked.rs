@@ -1,4 +1,4 @@
-//! Does a chunked content come to the same, in whatever pieces it arrives?
+//! Chunked bodies decode to the same bytes, however the input is split.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, chunk_header};
 use threadbare::http::error::ParseError;
 use threadbare_fuzz::choice;
 
-/// Decodes with inputs of at most `step` bytes and an output of `room`: the content, how much was consumed, and how it ended.
+/// Decodes with inputs of at most `step` bytes and an output of `room` bytes: returns the body, the bytes consumed and the result.
 fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool, ParseError>) {
     let mut decoder = ChunkedDecoder::default();
     let (mut content, mut at) = (Vec::new(), 0);
@@ -16,7 +16,7 @@ fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool
         let input = &data[at..data.len().min(at + step)];
         match decoder.decode(input, &mut output) {
             Ok(done) => {
-                assert!(done.consumed > 0 || decoder.is_done(), "input and room, and yet no progress");
+                assert!(done.consumed > 0 || decoder.is_done(), "no progress despite input and room");
                 assert!(done.consumed <= input.len() && done.produced <= room);
                 content.extend_from_slice(&output[..done.produced]);
                 at += done.consumed;
@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     if end == Ok(true) {
-        // What we make of the content ourselves is read as the same content.
+        // The body encoded again decodes to the same body.
         let mut ours = Vec::new();
         for piece in content.chunks(1 + usize::from(steps)) {
             ours.extend_from_slice(chunk_header(piece.len()).as_bytes());

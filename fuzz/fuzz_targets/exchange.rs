@@ -1,4 +1,4 @@
-//! Is what we answer to any bytes a sequence of well-formed responses, and never more of them than there were requests?
+//! Any input is answered by well-formed responses, and by no more of them than there were requests.
 
 #![no_main]
 
@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::handlers::app::AppState;
 use threadbare::cli::Cli;
-use threadbare::server::connection;
-use threadbare::server::conn_state::ConnState;
-use threadbare::net::memory::MemoryTransport;
-use threadbare::http::forwarded::PeerAddr;
 use threadbare::files::Site;
+use threadbare::handlers::app::AppState;
+use threadbare::http::peer::PeerAddr;
+use threadbare::net::memory::MemoryTransport;
+use threadbare::server::conn_state::ConnState;
+use threadbare::server::connection;
 use threadbare_fuzz::{choice, read_as_1_1};
 
 thread_local! {
@@ -40,7 +40,11 @@ fn chunked_length(bytes: &[u8]) -> Option<usize> {
         if size == 0 {
             let end = bytes.get(at..)?.windows(2).position(|two| two == b"\r\n")?;
             let is_last = end == 0;
-            return if is_last { Some(at + 2) } else { bytes.get(at..)?.windows(4).position(|four| four == b"\r\n\r\n").map(|end| at + end + 4) };
+            return if is_last {
+                Some(at + 2)
+            } else {
+                bytes.get(at..)?.windows(4).position(|four| four == b"\r\n\r\n").map(|end| at + end + 4)
+            };
         }
         at = at.checked_add(usize::try_from(size).ok()?)?.checked_add(2)?;
     }
@@ -76,7 +80,7 @@ fuzz_target!(|data: &[u8]| {
     let step = if cut == 0 { data.len().max(1) } else { usize::from(cut) };
     let mut client = MemoryTransport::new(data.chunks(step).map(<[u8]>::to_vec));
     let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-    APP.with(|app| connection::serve(&mut client, peer, app, &ConnState::new(Instant::now())));
+    APP.with(|app| connection::serve_connection(&mut client, peer, app, &ConnState::new(Instant::now())));
 
     let asked = methods(data);
     let (mut rest, mut answered) = (&client.received[..], 0);
@@ -87,7 +91,7 @@ fuzz_target!(|data: &[u8]| {
         let httparse::Status::Complete(head) = parsed else { panic!("half a response: {}", rest.escape_ascii()) };
         rest = &rest[head..];
         let code = response.code.expect("a status");
-        assert!(code != 500, "a fault of ours");
+        assert!(code != 500, "an internal error");
         if code == 100 {
             continue;
         }
@@ -95,9 +99,8 @@ fuzz_target!(|data: &[u8]| {
         let is_head = method.is_some_and(|method| method == "HEAD");
         let closes = only(response.headers, "connection") == Some(b"close");
         assert!(only(response.headers, "date").is_some());
-        let length = only(response.headers, "content-length").map(|digits| {
-            std::str::from_utf8(digits).expect("digits").parse::<usize>().expect("a number")
-        });
+        let length = only(response.headers, "content-length")
+            .map(|digits| std::str::from_utf8(digits).expect("digits").parse::<usize>().expect("a number"));
         if method.is_none() && closes && rest.is_empty() {
             // The method of what httparse refuses may be HEAD all the same.
             answered += 1;

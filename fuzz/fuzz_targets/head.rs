@@ -1,4 +1,4 @@
-//! Is every head that we accept read the same way by someone else, and in whatever pieces it comes?
+//! Heads that we accept are read alike by httparse, and however the input is split.
 
 #![no_main]
 
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     }
 
     let compared = with_head(data, |head, length| {
-        // The empty line that is tolerated before a request is none of httparse's business.
+        // httparse does not accept the empty line that is tolerated before a request.
         let mut bytes = data[..length].to_vec();
         read_as_1_1(&mut bytes);
         let mut fields = [httparse::EMPTY_HEADER; 128];

@@ -1,4 +1,4 @@
-//! Does the page of a directory link to exactly the names that are in it, and can none of them break out of its place?
+//! Directory listings link to exactly the names in the directory, and no name can inject markup.
 
 #![no_main]
 
@@ -13,14 +13,13 @@ use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
-use threadbare::config::Routes;
-use threadbare::handlers::message::{Body, RequestBody, Request};
-use threadbare::http::forwarded::PeerAddr;
-use threadbare::http::forwarded::Client;
-use threadbare::files::lookup::{Resource, lookup};
 use threadbare::files::Site;
+use threadbare::files::lookup::{Resource, lookup};
 use threadbare::handlers::listing;
+use threadbare::handlers::message::{Body, Request, RequestBody};
+use threadbare::http::forwarded::Client;
 use threadbare::http::framing::BodyLength;
+use threadbare::http::peer::PeerAddr;
 use threadbare::http::target::RequestTarget;
 use threadbare_fuzz::with_head;
 
@@ -78,15 +77,15 @@ fuzz_target!(|data: &[u8]| {
         let page = with_head(head, |head, _| {
             let target = RequestTarget::parse(head).expect("a plain target");
             let request = Request {
-                from: Client::direct(PeerAddr::unix()),
+                client: &Client::from_peer(PeerAddr::unix()),
                 head,
                 target: &target,
                 framing: BodyLength::None,
                 content: &mut Nothing,
-                notes: None,
+                decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Resource::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {
+                Resource::Directory(directory) => match &listing::answer(directory, &request).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },

@@ -1,4 +1,4 @@
-//! Is every exchange one line of printable ASCII, whatever was asked, and however it is spelled?
+//! Every exchange is logged as one line of printable ASCII, in each format.
 
 #![no_main]
 
@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::telemetry::log_format::{LogFormat, AccessRecord};
-use threadbare::http::forwarded::PeerHost;
+use threadbare::http::peer::PeerHost;
 use threadbare::http::status::StatusCode;
+use threadbare::telemetry::log_format::{AccessRecord, LogFormat};
 
 fuzz_target!(|request: &[u8]| {
     let line = AccessRecord {
@@ -35,11 +35,11 @@ fuzz_target!(|request: &[u8]| {
             LogFormat::Json => continue,
         };
         let (outside, found) = without_strings(text);
-        assert_eq!((outside.as_slice(), found), (want, strings), "a quote that is not ours stands alone");
+        assert_eq!((outside.as_slice(), found), (want, strings), "an unescaped quote in a value");
     }
 });
 
-/// The line without what stands between its quotes, and how many pairs of them there are.
+/// Returns the line without its quoted strings, and the number of these.
 fn without_strings(line: &[u8]) -> (Vec<u8>, usize) {
     let (mut outside, mut quotes, mut bytes) = (Vec::new(), 0, line.iter());
     while let Some(&byte) = bytes.next() {

@@ -1,4 +1,4 @@
-//! Does every part lie inside the file, and does no request get more than the file has?
+//! Ranges lie inside the file and do not overlap.
 
 #![no_main]
 

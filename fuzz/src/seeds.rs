@@ -1,4 +1,4 @@
-//! Where do the fuzzers begin? At what the cases of `tests/wire` send: `cargo run --bin seeds` writes `fuzz/corpus/`.
+//! Seed corpus from the requests of `tests/wire`: `cargo run --bin seeds` writes `fuzz/corpus/`.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn main() {
         let end_of_head = sent.windows(4).position(|four| four == b"\r\n\r\n").map_or(sent.len(), |at| at + 4);
         let (head, content) = sent.split_at(end_of_head);
         let mut write = |target: &str, bytes: &[u8]| {
-            // Beyond this, mutation is slow and finds nothing that shorter inputs do not.
+            // Longer inputs make mutation slow and find nothing more.
             if !bytes.is_empty() && bytes.len() <= 4096 {
                 let folder = fuzz.join("corpus").join(target);
                 fs::create_dir_all(&folder).expect("the folder of the corpus");

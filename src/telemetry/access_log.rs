@@ -78,7 +78,7 @@ impl Destination {
             Destination::File(path) => path,
         };
         let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
-        let writer = ReopenableFile::open(&path).map_err(error)?;
+        let writer = ReopenableFile::append_to(&path).map_err(error)?;
         let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested), directory: writer.directory() };
         let directory = file.directory.clone();
         let confined = move || {
@@ -157,7 +157,7 @@ struct ReopenableFile {
 }
 
 impl ReopenableFile {
-    fn open(path: &Path) -> io::Result<ReopenableFile> {
+    fn append_to(path: &Path) -> io::Result<ReopenableFile> {
         // The path stays valid if the working directory changes.
         let path = std::path::absolute(path)?;
         Ok(ReopenableFile { file: os::open_log_file(&path)?, path, reopen_requested: Arc::default() })

@@ -17,7 +17,7 @@ use log::warn;
 /// Bytes waiting to be written, without the last line: some ten thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Capacity that a buffer keeps after a batch: more than a busy server logs within [`BATCH_DELAY`].
-const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+const BUFFER_BYTES_KEPT: usize = 256 * 1024;
 /// How long the thread collects lines after the first: waking it for each would cost more than the request.
 const BATCH_DELAY: Duration = Duration::from_millis(20);
 
