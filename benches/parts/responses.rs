@@ -11,7 +11,7 @@ use threadbare::http::framing::KeepAlive;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::StatusCode;
-use threadbare::server::response_framing;
+use threadbare::server::response_writer;
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {
@@ -25,8 +25,8 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
-        response_framing::write_head(&mut out, response, plan, &common, black_box(&date));
+        let plan = response_writer::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
+        response_writer::write_head(&mut out, response, plan, &common, black_box(&date));
         black_box(&out);
     }
 }

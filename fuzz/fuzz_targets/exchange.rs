@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use threadbare::handlers::app::AppState;
 use threadbare::cli::Cli;
 use threadbare::server::connection;
-use threadbare::server::conn_state::ConnState;
+use threadbare::server::registry::ConnState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::http::peer::PeerAddr;
 use threadbare::files::Site;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::transport::Transport;
+use crate::net::Transport;
 
 /// Looks before going to sleep. Measured with 16 and 64 busy connections, more found hardly anything.
 const POLLS_MAX: u32 = 4;

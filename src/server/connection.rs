@@ -21,16 +21,14 @@ use crate::http::peer::PeerAddr;
 use crate::http::request::{Progress, RequestParser, Version};
 use crate::http::request_info::validate;
 use crate::http::status::StatusCode;
+use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
-use crate::net::transport::Transport;
 use crate::server::close_reason::CloseReason;
-use crate::server::conn_state::ConnState;
-use crate::server::delivery::{Flushing, LogContext, ResponseWriter, SendResult};
-use crate::server::exchange::{Asking, Exchange, Unanswered};
-use crate::server::proxy_header;
-use crate::server::response_framing::{self, ResponseFraming};
-use crate::server::response_writer::WriteBuffer;
+use crate::server::exchange::{Asking, Exchange, Flushing, LogContext, ResponseWriter, SendResult, Unanswered};
+use crate::server::proxy_protocol;
+use crate::server::registry::ConnState;
+use crate::server::response_writer::{self, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::{ConnectionMetrics, Metrics};
 
 /// What comes after an exchange.
@@ -105,7 +103,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// All of it, to its end, and why it ended.
     fn run(&mut self) -> CloseReason {
         let Connection { stream, read_buffer: inbox, slot, client: from, app, .. } = self;
-        match proxy_header::read_proxy_header(stream, inbox, slot, from.peer, &app.config.proxies) {
+        match proxy_protocol::read_proxy_header(stream, inbox, slot, from.peer, &app.config.proxies) {
             Ok(client) => self.client = client,
             Err(ended) => return ended,
         }
@@ -252,7 +250,7 @@ impl<'a, S: Transport> Connection<'a, S> {
         let (method, version) = self.parser.method_and_version().unzip();
         let consumed = head_bytes + used;
         let nothing_follows = surplus.is_empty() && consumed == bytes.len();
-        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), KeepAlive::Yes);
+        let mut plan = response_writer::plan(&response, method, version.unwrap_or(Version::Http11), KeepAlive::Yes);
         let closing = self.close_reason(fate, &plan);
         if closing.is_some() {
             plan.persistence = KeepAlive::No;
@@ -309,7 +307,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// matters even then, if it could be read: what answers HEAD has no content.
     fn reject(&mut self, response: Response, method: Option<Method>, ended: CloseReason) -> Next {
         let began = Instant::now();
-        let plan = response_framing::plan(&response, method, Version::Http11, KeepAlive::No);
+        let plan = response_writer::plan(&response, method, Version::Http11, KeepAlive::No);
         let sent = self.delivery().send(response, plan, Flushing::Now);
         self.note(&sent, began, Some(&ended));
         let ended = sent.failed.unwrap_or(ended);

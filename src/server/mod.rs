@@ -3,23 +3,14 @@
 //! The accept loop is here; [`connection`] serves one connection and is the file to read first.
 
 pub mod close_reason;
-pub mod conn_state;
 pub mod connection;
-pub mod delivery;
 pub mod exchange;
 pub mod explain;
-pub mod explain_bytes;
-pub mod explain_connection;
-pub mod explain_decisions;
-pub mod explain_statuses;
 pub mod explain_text;
-pub mod file_buffer;
 pub mod listener;
-pub mod proxy_header;
 pub mod proxy_protocol;
 pub mod registry;
 pub mod request_body;
-pub mod response_framing;
 pub mod response_writer;
 pub mod thread_pool;
 
@@ -250,7 +241,7 @@ impl<'scope, 'env: 'scope, 'live: 'scope> Acceptor<'_, 'scope, 'env, 'live> {
             return;
         }
         // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = (&connection).write(&response_framing::service_unavailable(self.common, SystemTime::now()));
+        let _ = (&connection).write(&response_writer::service_unavailable(self.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
         if self.rejected.len() >= REJECTED_MAX.min(self.live.connections_max() / 8) {
             self.rejected.pop_front();

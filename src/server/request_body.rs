@@ -12,9 +12,9 @@ use crate::http::chunked::ChunkedDecoder;
 use crate::http::error::ParseError;
 use crate::http::framing::{BodyLength, Expectation};
 use crate::http::response;
+use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
-use crate::net::transport::Transport;
-use crate::server::conn_state::{ConnState, Evicted};
+use crate::server::registry::{ConnState, Evicted};
 
 /// What is read from the connection at once while chunks are taken apart.
 const CHUNKED_PIECE_BYTES: usize = 16 * 1024;
