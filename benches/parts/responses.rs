@@ -7,11 +7,10 @@ use divan::Bencher;
 use threadbare::config::headers::DefaultHeaders;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
-use threadbare::http::framing::KeepAlive;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::StatusCode;
-use threadbare::server::response_writer;
+use threadbare::server::response_writer::{self, ResponseFraming};
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {
@@ -25,8 +24,8 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = response_writer::plan(response, Some(Method::Get), Version::Http11, KeepAlive::Yes);
-        response_writer::write_head(&mut out, response, plan, &common, black_box(&date));
+        let framing = ResponseFraming::new(response, Some(Method::Get), Version::Http11);
+        response_writer::write_head(&mut out, response, framing, &common, black_box(&date));
         black_box(&out);
     }
 }

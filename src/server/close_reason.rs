@@ -94,8 +94,9 @@ impl CloseReason {
         }
     }
 
-    /// Whether there is nobody left to be polite to, or the break is the message.
-    pub fn is_lost(&self) -> bool {
+    /// Whether the connection closes at once, without writing what is buffered: the client is gone, or must see that the response is
+    /// incomplete.
+    pub fn is_abrupt(&self) -> bool {
         matches!(
             self,
             CloseReason::Io(_)

@@ -387,9 +387,7 @@ mod tests {
 
     use super::*;
     use crate::http::error::ParseError;
-    use crate::http::framing::KeepAlive;
     use crate::server::proxy_protocol::ProxyHeaderError;
-    use crate::server::response_writer::Sending;
 
     #[test]
     fn the_column_is_that_of_the_byte() {
@@ -418,8 +416,7 @@ mod tests {
 
     #[test]
     fn every_end_has_its_words() {
-        let plan =
-            |delimiter, version| ResponseFraming { delimiter, sending: Sending::Content, persistence: KeepAlive::No, version };
+        let plan = |delimiter, version| ResponseFraming { delimiter, send_body: true, keep_alive: false, version };
         let usual = plan(Delimiter::Length(1), Version::Http11);
         for (plan, ended, want) in [
             (
