@@ -10,3 +10,30 @@ pub mod socket_activation;
 pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;
+
+/// There are no Unix sockets on this system.
+#[cfg(not(unix))]
+pub mod unix_socket {
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use crate::net::socket::Listener;
+
+    /// Whether this system has Unix sockets.
+    pub const SUPPORTED: bool = false;
+
+    /// The file of a socket; none is ever created.
+    #[derive(Debug)]
+    pub struct UnixSocketFile {
+        /// The path of the file.
+        pub path: PathBuf,
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

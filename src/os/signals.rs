@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use log::info;
 
+use crate::net::socket::Socket;
+
 /// What a shell says of a process that SIGINT ended: 128 + 2.
 pub const EXIT_FORCED: i32 = 130;
 /// Signals that come within so long of the first are the same wish, told twice: `timeout` sends its signal to the process and to the
@@ -24,8 +26,7 @@ pub struct ShutdownSignal {
     requested: Arc<AtomicBool>,
     /// Whether a signal ends the process, and does not ask.
     forced: Arc<AtomicBool>,
-    #[cfg(unix)]
-    wake_fd: Option<Arc<std::os::unix::net::UnixStream>>,
+    wake_fd: Option<Arc<Socket>>,
 }
 
 impl ShutdownSignal {
@@ -46,10 +47,10 @@ impl ShutdownSignal {
             for signal in [SIGINT, SIGTERM] {
                 signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
             }
-            Ok(ShutdownSignal { requested: asked, forced: at_once, wake_fd: Some(Arc::new(wake)) })
+            Ok(ShutdownSignal { requested: asked, forced: at_once, wake_fd: Some(Arc::new(Socket::Unix(wake))) })
         }
         #[cfg(not(unix))]
-        Ok(ShutdownSignal { asked, at_once })
+        Ok(ShutdownSignal { requested: asked, forced: at_once, wake_fd: None })
     }
 
     /// From here on there is something to finish: the next signal only asks.
@@ -75,9 +76,8 @@ impl ShutdownSignal {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// What becomes readable when we are.
-    #[cfg(unix)]
-    pub fn wake_fd(&self) -> Option<&std::os::unix::net::UnixStream> {
+    /// A socket that becomes readable when shutdown is requested; `None` where a signal cannot wake a thread.
+    pub fn wake_fd(&self) -> Option<&Socket> {
         self.wake_fd.as_deref()
     }
 }

@@ -26,7 +26,7 @@ const EVICTION_GRACE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub struct ConnectionEntry {
     /// Its state.
-    pub slot: ConnState,
+    pub state: ConnState,
     /// Its socket: the only descriptor it has.
     pub socket: Socket,
     /// Who is at the other end.
@@ -93,7 +93,7 @@ impl ConnectionRegistry {
                 Eviction::NoneIdle => return Admission::Full(socket),
             }
         }
-        let seat = Arc::new(ConnectionEntry { slot: ConnState::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
+        let seat = Arc::new(ConnectionEntry { state: ConnState::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
         seats.push(Arc::clone(&seat));
         Admission::Admitted(ConnectionGuard { live: self, entry: seat })
     }
@@ -106,8 +106,8 @@ impl ConnectionRegistry {
     /// Evicts every connection that has waited for a request for `idle_age_min`, or for the rest of a head for `head_age_min`.
     pub fn evict_waiting(&self, now: Instant, idle_age_min: Duration, head_age_min: Duration) {
         for seat in self.lock().iter() {
-            let age = seat.slot.age(now);
-            let evicted_from = |state, age_min| age >= age_min && seat.slot.evict(state).is_ok();
+            let age = seat.state.age(now);
+            let evicted_from = |state, age_min| age >= age_min && seat.state.evict(state).is_ok();
             if evicted_from(IDLE, idle_age_min) || evicted_from(HEAD, head_age_min) {
                 cut(seat);
             }
@@ -175,14 +175,14 @@ fn evict_one(seats: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) ->
     for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (CONTENT, age_min)] {
         // Between looking and swapping it may have become busy: then look again, a bounded number of times.
         for _ in 0..8 {
-            let candidates = seats.iter().filter(|seat| seat.slot.state() == state);
-            let aged = candidates.map(|seat| (seat.slot.age(now), seat));
+            let candidates = seats.iter().filter(|seat| seat.state.state() == state);
+            let aged = candidates.map(|seat| (seat.state.age(now), seat));
             let Some((age, oldest)) = aged.max_by_key(|(age, _)| *age) else { break };
             if let Some(wait) = age_min.checked_sub(age).filter(|wait| !wait.is_zero()) {
                 found = Eviction::TooRecent(wait);
                 break;
             }
-            if oldest.slot.evict(state).is_ok() {
+            if oldest.state.evict(state).is_ok() {
                 cut(oldest);
                 return Eviction::Evicted;
             }
@@ -333,14 +333,14 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
-        busy.entry.slot.set_active().unwrap();
+        busy.entry.state.set_active().unwrap();
         let (head, mut head_client) = admit(&live, &pairs, at(58)).unwrap();
         let (idle, mut idle_client) = admit(&live, &pairs, at(2)).unwrap();
-        idle.entry.slot.set_active().unwrap();
-        idle.entry.slot.set_idle(at(50)).unwrap();
+        idle.entry.state.set_active().unwrap();
+        idle.entry.state.set_idle(at(50)).unwrap();
 
         let (fourth, _c3) = admit(&live, &pairs, at(60)).expect("the idle one makes room");
-        assert!(idle.entry.slot.is_evicted() && !head.entry.slot.is_evicted());
+        assert!(idle.entry.state.is_evicted() && !head.entry.state.is_evicted());
         assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
         drop(idle);
 
@@ -350,12 +350,12 @@ mod tests {
             "no head is older than 5 ms: {soon:?}"
         );
         let (fifth, _c4) = admit(&live, &pairs, at(63)).expect("now one is");
-        assert!(head.entry.slot.is_evicted() && !fourth.entry.slot.is_evicted());
+        assert!(head.entry.state.is_evicted() && !fourth.entry.state.is_evicted());
         assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
         drop(head);
 
-        fourth.entry.slot.set_active().unwrap();
-        fifth.entry.slot.set_active().unwrap();
+        fourth.entry.state.set_active().unwrap();
+        fifth.entry.state.set_active().unwrap();
         assert!(matches!(live.admit(pairs.next().0, nobody, at(500)), Admission::Full(_)), "all are busy");
         drop((busy, fourth, fifth));
         assert_eq!(live.count(), 0);
@@ -378,20 +378,20 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let (upload, mut upload_client) = admit(&live, &pairs, at(0)).unwrap();
-        upload.entry.slot.set_active().unwrap();
-        upload.entry.slot.set_reading_body(at(1)).unwrap();
+        upload.entry.state.set_active().unwrap();
+        upload.entry.state.set_reading_body(at(1)).unwrap();
         let (head, _c1) = admit(&live, &pairs, at(200)).unwrap();
 
         let (third, _c2) = admit(&live, &pairs, at(300)).expect("the younger head goes before the older content");
-        assert!(head.entry.slot.is_evicted() && !upload.entry.slot.is_evicted());
+        assert!(head.entry.state.is_evicted() && !upload.entry.state.is_evicted());
         drop(head);
-        third.entry.slot.set_active().unwrap();
+        third.entry.state.set_active().unwrap();
         let (fourth, _c3) = admit(&live, &pairs, at(301)).expect("then the content goes");
-        assert!(upload.entry.slot.is_evicted());
+        assert!(upload.entry.state.is_evicted());
         assert_eq!(upload_client.read(&mut [0]).unwrap(), 0);
         drop(upload);
-        fourth.entry.slot.set_reading_body(at(301)).unwrap();
-        fourth.entry.slot.set_active().unwrap();
+        fourth.entry.state.set_reading_body(at(301)).unwrap();
+        fourth.entry.state.set_active().unwrap();
         assert!(admit(&live, &pairs, at(900)).is_none(), "all of it is here, and the request is being answered");
     }
 
@@ -404,9 +404,9 @@ mod tests {
         let (idle, head) = (Duration::from_millis(100), Duration::from_millis(1000));
         let seats: Vec<_> = (0..3).map(|_| admit(&live, &pairs, at(0)).unwrap()).collect();
         let [waits, begins, answers] = &seats[..] else { panic!() };
-        waits.0.entry.slot.set_active().unwrap();
-        waits.0.entry.slot.set_idle(at(0)).unwrap();
-        answers.0.entry.slot.set_active().unwrap();
+        waits.0.entry.state.set_active().unwrap();
+        waits.0.entry.state.set_idle(at(0)).unwrap();
+        answers.0.entry.state.set_active().unwrap();
         for (millis, gone, why) in [
             (99, [false, false, false], "his next request may be on its way"),
             (100, [true, false, false], "it is not"),
@@ -414,7 +414,7 @@ mod tests {
             (1000, [true, true, false], "it does not; and an answer is never cut off here"),
         ] {
             live.evict_waiting(at(millis), idle, head);
-            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.entry.slot.is_evicted()), gone, "{why}");
+            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.entry.state.is_evicted()), gone, "{why}");
         }
     }
 
