@@ -22,18 +22,13 @@ pub mod unix_socket {
     /// Whether this system has Unix sockets.
     pub const SUPPORTED: bool = false;
 
-    /// The file of a socket; none is ever created.
+    /// The file of a socket. It is never constructed.
     #[derive(Debug)]
-    pub struct UnixSocketFile {
-        /// The path of the file.
-        pub path: PathBuf,
+    pub(crate) struct UnixSocketFile {
+        pub(crate) path: PathBuf,
     }
 
-    /// Fails.
-    ///
-    /// # Errors
-    /// Always `Unsupported`.
-    pub fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
+    pub(crate) fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

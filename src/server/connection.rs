@@ -205,7 +205,7 @@ impl<S: Transport> Connection<'_, S> {
     }
 
     /// Sends the error response to a request that was not received as a whole or is invalid. The connection cannot persist, because
-    /// nobody can tell where the next request would begin (RFC 9112 §2.2).
+    /// it is unknown where the next request would begin (RFC 9112 §2.2).
     fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
         let bytes = self.read_buffer.bytes();
         if let (Some(explain), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (&self.app.explain, &error) {

@@ -145,18 +145,22 @@ enum AcceptResult {
 impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     /// Accepts connections until shutdown is requested, or until that time.
     fn run(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
+        let mut is_busy = false;
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
-            let mut result = self.accept_from(listeners.sockets(), stop);
-            if result == AcceptResult::Accepted {
-                // Under load the next connection is microseconds away.
-                let accept =
-                    || Some(self.accept_from(listeners.sockets(), stop)).filter(|next| *next != AcceptResult::WouldBlock);
-                result = busy_poll::poll_before_sleep(accept).unwrap_or(AcceptResult::WouldBlock);
-            }
+            let mut accept = || self.accept_from(listeners.sockets(), stop);
+            let result = if is_busy {
+                // The next connection is microseconds away.
+                let accepted =
+                    busy_poll::poll_before_sleep(|| Some(accept()).filter(|result| *result != AcceptResult::WouldBlock));
+                accepted.unwrap_or(AcceptResult::WouldBlock)
+            } else {
+                accept()
+            };
+            is_busy = result == AcceptResult::Accepted;
             self.drain_rejected();
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {

@@ -96,7 +96,7 @@ impl<J: Send> Shared<J> {
 
     /// Waits for a job. The thread is counted as idle before and no longer counted afterwards.
     fn next_job(&self) -> Option<J> {
-        let taken = busy_poll::poll_before_sleep(|| self.lock().take_job());
+        let taken = busy_poll::poll_before_sleep(|| self.queue.try_lock().ok()?.take_job());
         if taken.is_some() {
             return taken;
         }
