@@ -6,7 +6,7 @@
 //! Try: open <http://127.0.0.1:8000/>, then `curl -i http://127.0.0.1:8000/`
 //!
 //! Still wrong: whatever the first `read` brings is taken for a request, be it half of one or none, and everyone gets the same page
-//! (step 03). There is no Date, which a server with a clock must send (`src/server/response_framing.rs` does).
+//! (step 03). There is no Date, which a server with a clock must send (`src/server/response_writer.rs` does).
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

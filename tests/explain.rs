@@ -16,9 +16,9 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;
+use threadbare::server::registry::ConnState;
 use threadbare::telemetry::Color;
 use threadbare::telemetry::log_queue::LogQueue;
 

@@ -53,6 +53,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
     let head = parser.head(head.as_bytes()).unwrap();
     let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
     let mut request = Request {
+        peer: from.peer,
         client: &from,
         head: &head,
         target: &target,

@@ -131,7 +131,7 @@ fn after_it_has_drained_it_stops() {
         .filter(|line| line.starts_with("info: ") && !["sandbox", "in progress"].iter().any(|other| line.contains(other)))
         .collect();
     assert!(
-        matches!(&order[..], [a, b, c] if a.contains("draining") && b.contains("stopping") && c.contains("stopped")),
+        matches!(&order[..], [a, b, c] if a.contains("draining") && b.contains("shutting down") && c.contains("stopped")),
         "{log:?}"
     );
 }

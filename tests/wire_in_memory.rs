@@ -13,8 +13,8 @@ use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::http::forwarded::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
+use threadbare::server::registry::ConnState;
 
 /// How bytes are cut into the pieces that arrive.
 type Deliver = fn(Vec<u8>) -> Vec<Vec<u8>>;

@@ -16,8 +16,8 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::app::AppState;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
+use threadbare::server::registry::ConnState;
 
 use crate::heads::{BROWSER, WRK};
 

@@ -10,7 +10,7 @@ use threadbare::http::date::HttpDate;
 use threadbare::http::method::Method;
 use threadbare::http::request::Version;
 use threadbare::http::status::StatusCode;
-use threadbare::server::response_framing;
+use threadbare::server::response_writer::{self, ResponseFraming};
 
 /// Spells the head that a file has, each time that it is called.
 pub fn encode() -> impl FnMut() {
@@ -24,8 +24,8 @@ pub fn encode() -> impl FnMut() {
     move || {
         out.clear();
         let response = black_box(&response);
-        let plan = response_framing::plan(response, Some(Method::Get), Version::Http11, true);
-        response_framing::write_head(&mut out, response, plan, &common, black_box(&date));
+        let framing = ResponseFraming::new(response, Some(Method::Get), Version::Http11);
+        response_writer::write_head(&mut out, response, framing, &common, black_box(&date));
         black_box(&out);
     }
 }

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::handlers::app::AppState;
 use crate::handlers::json::Json;
 use crate::handlers::message::{Request, Response};
-use crate::http::forwarded::{self, Client, Scheme};
+use crate::http::forwarded::{Client, Scheme};
 use crate::http::framing::BodyLength;
 use crate::http::headers::name;
 use crate::http::negotiation::{self, Format};
@@ -26,11 +26,11 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((escape(name), escape_value(name, value))));
-    let client = forwarded::resolve_client(*request.client, &request.head.headers, &app.config.proxies.trusted);
+    let client = request.client;
     let seen = RequestDump {
-        peer: request.client.peer.to_string(),
-        client: (client.peer != request.client.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
+        peer: request.peer.to_string(),
+        client: (client.peer != request.peer).then(|| client.peer.to_string()),
+        scheme: client.scheme.map(Scheme::name).filter(|_| *client != Client::from_peer(client.peer)),
         method: request.head.method.as_str(),
         target: escape(request.head.target),
         path: escape(request.target.path()),

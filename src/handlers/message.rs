@@ -15,35 +15,58 @@ use crate::handlers::outcome::Outcome;
 use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
+use crate::http::forwarded::PeerAddr;
 use crate::http::framing::BodyLength;
 use crate::http::range::ByteRange;
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
 
-/// The content of a request: read it, or leave it. Its trailers are complete once a read has given 0.
-pub trait RequestBody: Read {
-    /// Calls `each` with the name and value of every trailer field, in order.
-    fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8]));
+/// Why the body of a request could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// The body is malformed or incomplete.
+    Malformed(ParseError),
+    /// It did not arrive in time.
+    TimedOut,
+    /// The connection failed.
+    Io(io::ErrorKind),
 }
 
-/// The content of a request that has none.
-#[derive(Debug)]
-pub struct EmptyBody;
-
-impl Read for EmptyBody {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
+impl From<io::Error> for BodyError {
+    fn from(error: io::Error) -> BodyError {
+        match error.kind() {
+            io::ErrorKind::TimedOut => BodyError::TimedOut,
+            kind => BodyError::Io(kind),
+        }
     }
 }
 
+/// The body of a request. A handler may read all of it, a part or nothing.
+pub trait RequestBody {
+    /// Reads some bytes into `buffer` and returns their number; 0 is the end. Once it has failed, it fails again.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, BodyError>;
+    /// Calls `each` with the name and value of every trailer field, in order. They are complete once a read has returned 0.
+    fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8]));
+}
+
+/// The body of a request that has none.
+#[derive(Debug)]
+pub struct EmptyBody;
+
 impl RequestBody for EmptyBody {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, BodyError> {
+        Ok(0)
+    }
+
     fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 
 /// A request, as a handler sees it.
 pub struct Request<'a> {
-    /// Who has connected to us, or to the balancer in front of us.
+    /// The other end of the connection, or the client that the PROXY header names.
+    pub peer: PeerAddr,
+    /// The client of this request: `peer`, or what a trusted proxy says in `Forwarded` or `X-Forwarded-For`.
     pub client: &'a Client,
     /// The head, as it came.
     pub head: &'a RequestHead<'a>,
@@ -71,17 +94,24 @@ impl Request<'_> {
     /// The response to give instead: 413 where it is too long; where the content breaks off or is malformed, any will do, since
     /// the connection answers for itself then.
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let too_large =
             || Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
-        if matches!(self.framing, BodyLength::Length(length) if length > limit) {
+        if matches!(self.framing, BodyLength::Length(length) if usize::try_from(length).map_or(true, |length| length > bytes_max))
+        {
             return Err(too_large());
         }
         let mut content = Vec::new();
-        match self.content.take(limit.saturating_add(1)).read_to_end(&mut content) {
-            Ok(_) if content.len() > bytes_max => Err(too_large()),
-            Ok(_) => Ok(content),
-            Err(_) => Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
+        let mut buffer = [0; 4096];
+        loop {
+            let read = match self.content.read(&mut buffer) {
+                Ok(0) => return Ok(content),
+                Ok(count) => buffer.split_at(count).0,
+                Err(_) => return Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
+            };
+            content.extend_from_slice(read);
+            if content.len() > bytes_max {
+                return Err(too_large());
+            }
         }
     }
 }

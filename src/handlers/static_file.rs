@@ -198,6 +198,7 @@ mod tests {
         let head = parser.head(head.as_bytes()).unwrap();
         let (from, target) = (Client::from_peer(PeerAddr::unix()), RequestTarget::parse(&head).unwrap());
         let request = Request {
+            peer: from.peer,
             client: &from,
             head: &head,
             target: &target,

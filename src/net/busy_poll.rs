@@ -1,58 +1,63 @@
-//! Is it worth looking again before going to sleep?
+//! Polling for a moment before a thread sleeps.
 //!
-//! When an answer is written, a busy client's next request is microseconds away. To sleep until it comes is the costliest part of a
-//! small exchange: this thread is taken off its processor, another is put on, and the client's write must wake us, which costs the
-//! client as much again. So a connection first looks a few times whether something has come, and lets others run between two looks
-//! (`yield`). Where many connections are busy, they are what runs meanwhile, and by the time it is our turn again the request is there:
-//! nobody sleeps, nobody is woken, and a turn of all of them is one round of the scheduler. That is how an event loop works, too;
-//! here the kernel's run queue is the loop.
+//! A busy client sends its next request microseconds after the response. Sleeping until then is the most expensive part of a small
+//! exchange: two context switches, and the client's write has to wake this thread. So a connection first polls its socket a few times and
+//! yields the processor in between; with many busy connections, the others run meanwhile. `benches/RESULTS.md` has the measurements.
 //!
-//! It must cost nothing where it does not pay. So each connection remembers: a look in vain makes it sleep at once the next time, twice as
-//! often with each that follows. Only so many look at a time. And a yield that took long shows that another program wants the processor:
-//! whoever sleeps is put before it when woken, whoever yields is put behind it, so then sleeping is the faster way.
+//! It must cost nothing where it does not pay. A connection that has polled in vain sleeps at once the next time, for twice as many
+//! requests each time; the number of polling connections is limited; and a yield that took long shows that another program wants the
+//! processor, which then schedules a thread that sleeps before one that yields.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::transport::Transport;
+use crate::net::Transport;
 
-/// Looks before going to sleep. Measured with 16 and 64 busy connections, more found hardly anything.
-const POLLS_MAX: u32 = 4;
-/// Connections that look at the same time. With hundreds a look comes round too late: 256 and 512 were no faster, here or with 1,024 clients.
+/// Polls before a thread sleeps. With 16 and 64 busy connections, more polls hardly ever found anything.
+const POLLS: u32 = 4;
+/// Connections that poll at the same time. More were not faster with 256, 512 or 1,024 clients.
 const PERMITS_MAX: u32 = 96;
-/// A yield that takes longer than this, and longer than those who look as well may take meanwhile, gave the processor to another
-/// program, whose turn is two or three milliseconds.
+/// A yield that takes longer than this, and longer than the other polling connections need, gave the processor to another program, whose
+/// time slice is two or three milliseconds.
 const YIELD_TIME_MAX: Duration = Duration::from_millis(1);
-/// What each of those may take: a small exchange, with room to spare.
+/// What each of the other polling connections needs at most: the time of a small exchange, with room to spare.
 const EXCHANGE_TIME_MAX: Duration = Duration::from_micros(25);
-/// After looks in vain the connection goes to sleep at once so often, at the most, until it tries again.
+/// A connection that polls in vain skips at most this many reads before it polls again.
 const SKIPS_MAX: u32 = 64;
 
-/// How many look just now.
+/// Connections that are polling.
 static PERMITS: AtomicU32 = AtomicU32::new(0);
+
+/// Calls `poll` a few times until it returns something, and lets other threads run before each call.
+pub(crate) fn poll_before_sleep<T>(mut poll: impl FnMut() -> Option<T>) -> Option<T> {
+    (0..POLLS).find_map(|_| {
+        thread::yield_now();
+        poll()
+    })
+}
 
 /// What a connection has learnt about its client.
 #[derive(Debug, Default)]
-pub struct BusyPoll {
-    /// So often it will go to sleep at once.
+pub(crate) struct BusyPoll {
+    /// Reads left that do not poll.
     skip: u32,
-    /// How often it did the last time.
+    /// How many the last failure skipped.
     last_skip: u32,
 }
 
-/// A look that counts among those of all connections.
+/// The right to poll.
 struct PollPermit {
-    /// How many others there were.
+    /// Connections that were polling already.
     others: u32,
 }
 
 impl PollPermit {
-    fn begin() -> Option<PollPermit> {
-        let looking = PollPermit { others: PERMITS.fetch_add(1, Ordering::Relaxed) };
-        // Too many: dropping it takes it back.
-        (looking.others < PERMITS_MAX).then_some(looking)
+    fn acquire() -> Option<PollPermit> {
+        let permit = PollPermit { others: PERMITS.fetch_add(1, Ordering::Relaxed) };
+        // Dropping it undoes the addition.
+        (permit.others < PERMITS_MAX).then_some(permit)
     }
 }
 
@@ -63,37 +68,43 @@ impl Drop for PollPermit {
 }
 
 impl BusyPoll {
-    /// What has come after a few looks; `None` if that is nothing, or was not worth a look.
+    /// Reads what arrives while the stream is polled; `None` if nothing did or polling does not pay.
     ///
     /// # Errors
-    /// What the connection fails with.
-    pub fn read<S: Transport>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Whatever the connection fails with.
+    pub(crate) fn read<S: Transport>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         if self.skip > 0 {
             self.skip -= 1;
             return Ok(None);
         }
-        let Some(looking) = PollPermit::begin() else {
+        let Some(permit) = PollPermit::acquire() else {
             self.skip = SKIPS_MAX;
             return Ok(None);
         };
-        let yield_time_max = YIELD_TIME_MAX + EXCHANGE_TIME_MAX * looking.others;
+        let yield_time_max = YIELD_TIME_MAX + EXCHANGE_TIME_MAX * permit.others;
         let mut before = Instant::now();
-        for _ in 0..POLLS_MAX {
-            thread::yield_now();
+        let mut is_contended = false;
+        let read = poll_before_sleep(|| {
             let after = Instant::now();
-            if let Some(count) = stream.try_read(buffer)? {
-                self.last_skip = 0;
-                return Ok(Some(count));
-            }
-            if after - before > yield_time_max {
-                self.last_skip = SKIPS_MAX;
-                break;
-            }
+            is_contended = after - before > yield_time_max;
             before = after;
+            match stream.try_read(buffer) {
+                Ok(None) => is_contended.then_some(Ok(None)),
+                read => Some(read),
+            }
+        });
+        match read {
+            Some(Ok(Some(count))) => {
+                self.last_skip = 0;
+                Ok(Some(count))
+            }
+            Some(Err(error)) => Err(error),
+            Some(Ok(None)) | None => {
+                self.last_skip = if is_contended { SKIPS_MAX } else { (self.last_skip * 2).clamp(1, SKIPS_MAX) };
+                self.skip = self.last_skip;
+                Ok(None)
+            }
         }
-        self.last_skip = (self.last_skip * 2).clamp(1, SKIPS_MAX);
-        self.skip = self.last_skip;
-        Ok(None)
     }
 }
 
@@ -103,10 +114,10 @@ mod tests {
 
     use super::*;
 
-    /// A client whose next bytes come at the look of that number; counts looks.
+    /// A client whose next bytes arrive at the poll with this number; counts polls.
     struct Client {
-        comes_at: u32,
-        looks: u32,
+        arrives_at: u32,
+        polls: u32,
     }
 
     impl Transport for Client {
@@ -114,8 +125,8 @@ mod tests {
             Ok(0)
         }
         fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
-            self.looks += 1;
-            Ok((self.looks == self.comes_at).then_some(1))
+            self.polls += 1;
+            Ok((self.polls == self.arrives_at).then_some(1))
         }
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
@@ -134,42 +145,43 @@ mod tests {
         fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
-    /// Looks, for so many requests in a row, of a client that is never there in time.
-    fn looks_in_vain(requests: u32) -> u32 {
-        let (mut eager, mut client) = (BusyPoll::default(), Client { comes_at: 0, looks: 0 });
+    /// Returns the polls of this many requests of a client that never sends in time.
+    fn polls_in_vain(requests: u32) -> u32 {
+        let (mut busy_poll, mut client) = (BusyPoll::default(), Client { arrives_at: 0, polls: 0 });
         for _ in 0..requests {
-            assert_eq!(eager.read(&mut client, &mut [0]).unwrap(), None);
+            assert_eq!(busy_poll.read(&mut client, &mut [0]).unwrap(), None);
         }
-        client.looks
+        client.polls
     }
 
     #[test]
-    fn a_slow_client_is_looked_for_less_and_less() {
-        assert!((1..=POLLS_MAX).contains(&looks_in_vain(1)), "a few times at first");
-        assert!(looks_in_vain(2) <= POLLS_MAX, "then not at all, once");
-        // 1 + 2 + 4 + ... + 64 requests without a look, then one of 65.
-        assert!(looks_in_vain(10_000) <= POLLS_MAX * (8 + 10_000 / 65), "and at last for one request of 65");
+    fn slow_client_is_polled_less_and_less() {
+        assert!((1..=POLLS).contains(&polls_in_vain(1)), "the first request polls");
+        assert!(polls_in_vain(2) <= POLLS, "the second does not");
+        // 1 + 2 + 4 + ... + 64 requests that do not poll, then 64 of 65.
+        assert!(polls_in_vain(10_000) <= POLLS * (8 + 10_000 / 65), "in the end one request in 65 does");
     }
 
     #[test]
-    fn a_quick_client_is_looked_for_each_time() {
-        for comes_at in 1..=POLLS_MAX {
-            let mut eager = BusyPoll::default();
+    fn fast_client_is_polled_each_time() {
+        for arrives_at in 1..=POLLS {
+            let mut busy_poll = BusyPoll::default();
             for _ in 0..100 {
-                // A busy machine may take the processor away in the middle: then it sleeps, and that is right.
-                let found = eager.read(&mut Client { comes_at, looks: 0 }, &mut [0]).unwrap();
-                assert!(found == Some(1) || eager.skip > 0);
-                eager.skip = 0;
+                // A busy machine may take the processor away in the middle; then it is right to sleep.
+                let found = busy_poll.read(&mut Client { arrives_at, polls: 0 }, &mut [0]).unwrap();
+                assert!(found == Some(1) || busy_poll.skip > 0);
+                busy_poll.skip = 0;
             }
         }
     }
 
     #[test]
-    fn only_so_many_look_and_each_that_ends_makes_room() {
-        let looking: Vec<PollPermit> = std::iter::from_fn(PollPermit::begin).collect();
-        assert!(looking.len() <= usize::try_from(PERMITS_MAX).unwrap());
-        assert_eq!(BusyPoll::default().read(&mut Client { comes_at: 1, looks: 0 }, &mut [0]).unwrap(), None, "one too many");
-        drop(looking);
-        assert!(PollPermit::begin().is_some());
+    fn permits_are_limited_and_returned() {
+        let permits: Vec<PollPermit> = std::iter::from_fn(PollPermit::acquire).collect();
+        assert!(permits.len() <= usize::try_from(PERMITS_MAX).unwrap());
+        let read = BusyPoll::default().read(&mut Client { arrives_at: 1, polls: 0 }, &mut [0]).unwrap();
+        assert_eq!(read, None, "no permit is left");
+        drop(permits);
+        assert!(PollPermit::acquire().is_some());
     }
 }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use log::trace;
 
+use crate::net::Transport;
 use crate::net::busy_poll::BusyPoll;
-use crate::net::transport::Transport;
 
 /// No timeout below this is set: zero would mean "for ever", and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);

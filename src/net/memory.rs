@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use crate::net::transport::Transport;
+use crate::net::Transport;
 
 /// A client that sends what it was given, piece by piece, then ends its side, and keeps all that it is sent.
 #[derive(Debug, Default)]

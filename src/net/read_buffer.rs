@@ -4,8 +4,8 @@
 
 use std::io;
 
+use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
-use crate::net::transport::Transport;
 
 /// What a connection begins with: a short request fits, and ten thousand of them are 5 MiB.
 const INITIAL_CAPACITY: usize = 512;

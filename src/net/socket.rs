@@ -1,7 +1,6 @@
-//! Which kinds of socket are there?
+//! TCP and Unix sockets: the only file of `net/` that knows the operating system.
 //!
-//! TCP, and on Unix a socket in the file system, for proxies on the same machine. What listens and what is connected is one of the two; for
-//! all that comes after the first byte they are alike.
+//! A listener and a connection are either TCP or, on Unix, a socket in the file system for proxies on the same machine.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,17 +8,26 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::http::forwarded::PeerAddr;
+use crate::net::Transport;
 
-/// A socket that listens.
+/// Connections that the kernel queues for a listener. The standard library's 128 overflow when a few hundred clients connect at once, and
+/// a client whose connection was dropped tries again only after a second.
+pub const BACKLOG: i32 = 4096;
+
+/// How long [`wait_for_connection`] sleeps where there is no `poll`.
+#[cfg(not(unix))]
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A socket that accepts connections.
 #[derive(Debug)]
 pub enum Listener {
-    /// At an address and a port.
+    /// TCP.
     Tcp(TcpListener),
-    /// At a path.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixListener),
 }
@@ -27,128 +35,268 @@ pub enum Listener {
 /// A connection.
 #[derive(Debug)]
 pub enum Socket {
-    /// By TCP.
+    /// TCP.
     Tcp(TcpStream),
-    /// By a path.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
+/// Evaluates an expression for the stream of a [`Socket`], whichever it is.
+macro_rules! with_stream {
+    ($socket:expr, $stream:ident => $result:expr) => {
+        match $socket {
+            Socket::Tcp($stream) => $result,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $result,
+        }
+    };
+}
+
 impl Listener {
-    /// Takes the next connection.
+    /// Listens on an address. The socket does not block, and its connections send without Nagle's delay.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none, and whatever else the system says.
-    pub fn accept(&self) -> io::Result<(Socket, PeerAddr)> {
+    /// Whatever the system reports.
+    #[cfg(unix)]
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+        // macOS has no flag for CLOEXEC; no other thread is running yet that could start a program in between.
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::empty(), Some(ipproto::TCP))?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+        // A restarted server must not wait until the kernel has forgotten the connections of its predecessor.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        if address.is_ipv6() {
+            // So that 0.0.0.0 and [::] can both be bound, and peers have addresses of their own family.
+            sockopt::set_ipv6_v6only(&socket, true)?;
+        }
+        bind(&socket, &address)?;
+        listen(&socket, BACKLOG)?;
+        let listener = Listener::Tcp(TcpListener::from(socket));
+        listener.prepare()?;
+        Ok(listener)
+    }
+
+    /// Listens on an address. The socket does not block.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    #[cfg(not(unix))]
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let listener = Listener::Tcp(TcpListener::bind(address)?);
+        listener.prepare()?;
+        Ok(listener)
+    }
+
+    /// Makes the socket non-blocking. On Linux its connections inherit that they send without Nagle's delay, which saves a system call for
+    /// each.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    pub fn prepare(&self) -> io::Result<()> {
         match self {
-            Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (Socket::Tcp(socket), peer.into())),
+            Listener::Tcp(listener) => {
+                #[cfg(unix)]
+                rustix::net::sockopt::set_tcp_nodelay(listener, true)?;
+                listener.set_nonblocking(true)
+            }
             #[cfg(unix)]
-            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), PeerAddr::unix())),
+            Listener::Unix(listener) => listener.set_nonblocking(true),
+        }
+    }
+
+    /// Accepts the next connection. It blocks, and sends without Nagle's delay, since every response is written as a whole.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none; see [`AcceptError`] for the others.
+    pub fn accept(&self) -> io::Result<(Socket, PeerAddr)> {
+        let (socket, peer) = match self {
+            Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (Socket::Tcp(socket), peer.into()))?,
+            #[cfg(unix)]
+            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), PeerAddr::unix()))?,
+        };
+        if cfg!(not(any(target_os = "linux", target_os = "android"))) {
+            // Elsewhere a connection inherits that the listener does not block, and not its options.
+            socket.set_nonblocking(false)?;
+            if let Socket::Tcp(stream) = &socket {
+                // It fails if the client has closed already; then the first read reports it.
+                let _ = stream.set_nodelay(true);
+            }
+        }
+        Ok((socket, peer))
+    }
+
+    /// Returns the address of a TCP listener.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Listener::Unix(_) => None,
+        }
+    }
+
+    /// Returns the path of a Unix listener.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Listener::Tcp(_) => None,
+            #[cfg(unix)]
+            Listener::Unix(listener) => Some(listener.local_addr().ok()?.as_pathname()?.to_path_buf()),
+        }
+    }
+}
+
+/// Whether binding failed because the machine has no such address or address family.
+pub fn is_address_missing(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::AFNOSUPPORT) {
+        return true;
+    }
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+}
+
+/// Waits until a listener has a connection, `wake` becomes readable, or `limit` is over.
+///
+/// # Errors
+/// Whatever the system reports.
+#[cfg(unix)]
+pub fn wait_for_connection(listeners: &[Listener], wake: Option<&Socket>, limit: Option<Duration>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let sockets = listeners.iter().map(AsFd::as_fd).chain(wake.map(AsFd::as_fd));
+    let mut sockets: Vec<_> = sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)).collect();
+    let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+    match poll(&mut sockets, limit.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Sleeps for a moment: without `poll` the listeners are tried again every 20 ms.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn wait_for_connection(_: &[Listener], _: Option<&Socket>, limit: Option<Duration>) -> io::Result<()> {
+    std::thread::sleep(limit.map_or(POLL_INTERVAL, |limit| limit.min(POLL_INTERVAL)));
+    Ok(())
+}
+
+/// What to do after accepting a connection has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptError {
+    /// There is no connection; wait.
+    WouldBlock,
+    /// This connection has failed; try the next.
+    Transient,
+    /// The system has run out of a resource; close a connection and wait a little.
+    OutOfResources,
+}
+
+impl AcceptError {
+    /// Classifies an error of [`Listener::accept`]. An unknown one counts as exhaustion, so that no error can make the loop spin.
+    #[cfg(unix)]
+    pub fn from_io_error(error: &io::Error) -> AcceptError {
+        use rustix::io::Errno as E;
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return AcceptError::WouldBlock;
+        }
+        // accept(2): pending network errors of the new socket are to be treated like EAGAIN, by trying again.
+        const TRANSIENT: &[E] = &[
+            E::INTR,
+            E::CONNABORTED,
+            E::PROTO,
+            E::PERM,
+            E::NETDOWN,
+            E::NOPROTOOPT,
+            E::HOSTDOWN,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            E::NONET,
+            E::HOSTUNREACH,
+            E::OPNOTSUPP,
+            E::NETUNREACH,
+            E::TIMEDOUT,
+        ];
+        match E::from_io_error(error) {
+            Some(errno) if TRANSIENT.contains(&errno) => AcceptError::Transient,
+            _ => AcceptError::OutOfResources,
+        }
+    }
+
+    /// Classifies an error of [`Listener::accept`].
+    #[cfg(not(unix))]
+    pub fn from_io_error(error: &io::Error) -> AcceptError {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => AcceptError::WouldBlock,
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {
+                AcceptError::Transient
+            }
+            _ => AcceptError::OutOfResources,
         }
     }
 }
 
 impl Socket {
-    /// A new connection to an address, as a client has it.
+    /// Connects to an address, as a client.
     ///
     /// # Errors
-    /// Nobody took it within that time, or what else the system says.
+    /// The connection was not accepted within `limit`, or whatever the system reports.
     pub fn connect(address: &SocketAddr, limit: Duration) -> io::Result<Socket> {
         TcpStream::connect_timeout(address, limit).map(Socket::Tcp)
     }
 
-    /// A new connection to a socket in the file system, which is taken at once or not at all.
+    /// Connects to a Unix socket, as a client, without waiting.
     ///
     /// # Errors
-    /// What the system says; `Unsupported` where it has no such sockets.
-    #[cfg(unix)]
+    /// Whatever the system reports; `Unsupported` if it has no such sockets.
     pub fn connect_unix(path: &Path) -> io::Result<Socket> {
-        UnixStream::connect(path).map(Socket::Unix)
+        #[cfg(unix)]
+        return UnixStream::connect(path).map(Socket::Unix);
+        #[cfg(not(unix))]
+        return Err(io::Error::new(io::ErrorKind::Unsupported, path.display().to_string()));
     }
 
-    /// There are none here.
+    /// Shuts down one direction, or both.
     ///
     /// # Errors
-    /// Always `Unsupported`.
-    #[cfg(not(unix))]
-    pub fn connect_unix(_: &Path) -> io::Result<Socket> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Ends one direction, or both.
-    ///
-    /// # Errors
-    /// When the other side has gone already.
+    /// The peer has closed already.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        match self {
-            Socket::Tcp(socket) => socket.shutdown(how),
-            #[cfg(unix)]
-            Socket::Unix(socket) => socket.shutdown(how),
-        }
+        with_stream!(self, stream => stream.shutdown(how))
     }
 
-    /// Whether reading and writing wait.
+    /// Sets whether reads and writes return `WouldBlock` instead of waiting.
     ///
     /// # Errors
-    /// What the system says.
+    /// Whatever the system reports.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        match self {
-            Socket::Tcp(socket) => socket.set_nonblocking(nonblocking),
-            #[cfg(unix)]
-            Socket::Unix(socket) => socket.set_nonblocking(nonblocking),
-        }
+        with_stream!(self, stream => stream.set_nonblocking(nonblocking))
     }
 
-    /// That what is written leaves at once; a socket at a path knows nothing else.
+    /// Creates another descriptor for the same connection.
     ///
     /// # Errors
-    /// When the other side has gone already.
-    pub fn set_nodelay(&self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(socket) => socket.set_nodelay(true),
-            #[cfg(unix)]
-            Socket::Unix(_) => Ok(()),
-        }
-    }
-
-    /// Another descriptor of the same connection.
-    ///
-    /// # Errors
-    /// When there is none to be had.
+    /// The limit of descriptors is reached.
     pub fn try_clone(&self) -> io::Result<Socket> {
         match self {
-            Socket::Tcp(socket) => socket.try_clone().map(Socket::Tcp),
+            Socket::Tcp(stream) => stream.try_clone().map(Socket::Tcp),
             #[cfg(unix)]
-            Socket::Unix(socket) => socket.try_clone().map(Socket::Unix),
+            Socket::Unix(stream) => stream.try_clone().map(Socket::Unix),
         }
     }
 }
 
 impl Read for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(socket) => (&*socket).read(buffer),
-            #[cfg(unix)]
-            Socket::Unix(socket) => (&*socket).read(buffer),
-        }
+        with_stream!(self, stream => (&*stream).read(buffer))
     }
 }
 
 impl Write for &Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(socket) => (&*socket).write(bytes),
-            #[cfg(unix)]
-            Socket::Unix(socket) => (&*socket).write(bytes),
-        }
+        with_stream!(self, stream => (&*stream).write(bytes))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(socket) => (&*socket).write_vectored(slices),
-            #[cfg(unix)]
-            Socket::Unix(socket) => (&*socket).write_vectored(slices),
-        }
+        with_stream!(self, stream => (&*stream).write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -169,18 +317,95 @@ impl AsFd for Listener {
 #[cfg(unix)]
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(socket) => socket.as_fd(),
-            Socket::Unix(socket) => socket.as_fd(),
-        }
+        with_stream!(self, stream => stream.as_fd())
     }
 }
 
 #[cfg(windows)]
 impl std::os::windows::io::AsSocket for Socket {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        match self {
-            Socket::Tcp(socket) => socket.as_socket(),
+        with_stream!(self, stream => stream.as_socket())
+    }
+}
+
+/// By reference, so that the registry can shut the connection down without a second descriptor.
+impl Transport for &Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buffer).map_err(timed_out)
+    }
+
+    #[cfg(unix)]
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        use rustix::io::Errno;
+        use rustix::net::{RecvFlags, recv};
+        match recv(*self, buffer, RecvFlags::DONTWAIT) {
+            Ok((count, _)) => Ok(Some(count)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes).map_err(timed_out)
+    }
+
+    fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        Write::write_vectored(self, &[IoSlice::new(first), IoSlice::new(second)]).map_err(timed_out)
+    }
+
+    fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        with_stream!(self, stream => stream.set_read_timeout(Some(limit)))
+    }
+
+    fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        with_stream!(self, stream => stream.set_write_timeout(Some(limit)))
+    }
+
+    fn shutdown_write(&mut self) {
+        // It fails only if the peer has closed already.
+        let _ = self.shutdown(Shutdown::Write);
+    }
+
+    fn reset_on_close(&mut self) {
+        // A Unix socket has no reset: a proxy behind one cannot see that the body of an HTTP/1.0 response is incomplete.
+        let _ = rustix::net::sockopt::set_socket_linger(*self, Some(Duration::ZERO));
+    }
+
+    fn set_send_buffer_size(&mut self, bytes: usize) {
+        // It only saves memory.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(*self, bytes);
+    }
+}
+
+/// Unix reports a timeout as `WouldBlock`, Windows as `TimedOut`; the socket blocks, so both mean that the time is over.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_accept() {
+        use rustix::io::Errno as E;
+        for (errno, want) in [
+            (E::AGAIN, AcceptError::WouldBlock),
+            (E::INTR, AcceptError::Transient),
+            (E::CONNABORTED, AcceptError::Transient),
+            (E::PROTO, AcceptError::Transient),
+            (E::MFILE, AcceptError::OutOfResources),
+            (E::NFILE, AcceptError::OutOfResources),
+            (E::NOBUFS, AcceptError::OutOfResources),
+            (E::NOMEM, AcceptError::OutOfResources),
+            (E::BADF, AcceptError::OutOfResources),
+        ] {
+            assert_eq!(AcceptError::from_io_error(&errno.into()), want, "{errno:?}");
         }
     }
 }

@@ -9,6 +9,28 @@ pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;
 
+/// There are no Unix sockets on this system.
+#[cfg(not(unix))]
+pub mod unix_socket {
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use crate::net::socket::Listener;
+
+    /// Whether this system has Unix sockets.
+    pub const SUPPORTED: bool = false;
+
+    /// The file of a socket. It is never constructed.
+    #[derive(Debug)]
+    pub(crate) struct UnixSocketFile {
+        pub(crate) path: PathBuf,
+    }
+
+    pub(crate) fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -39,9 +61,6 @@ pub(crate) fn open_command(url: &str) -> Command {
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
 }
-
-/// Whether the system has Unix sockets that the server can listen on.
-pub(crate) const HAS_UNIX_SOCKETS: bool = cfg!(unix);
 
 /// Opens a log file for appending, and creates it if it does not exist. Only the owner and the group may read it, since it tells which
 /// client requested what.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use log::info;
 
+use crate::net::socket::Socket;
+
 /// The exit code of a process that SIGINT ended, as a shell reports it: 128 + 2.
 pub const EXIT_FORCED: i32 = 130;
 /// Signals received within this interval after the first are treated as duplicates: `timeout` signals both the process and its group, and
@@ -24,8 +26,7 @@ pub struct ShutdownSignal {
     requested: Arc<AtomicBool>,
     /// Whether a signal terminates the process instead of requesting a shutdown.
     forced: Arc<AtomicBool>,
-    #[cfg(unix)]
-    wake_fd: Option<Arc<std::os::unix::net::UnixStream>>,
+    wake_fd: Option<Arc<Socket>>,
 }
 
 impl ShutdownSignal {
@@ -48,7 +49,9 @@ impl ShutdownSignal {
             requested,
             forced,
             #[cfg(unix)]
-            wake_fd: Some(Arc::new(wake)),
+            wake_fd: Some(Arc::new(Socket::Unix(wake))),
+            #[cfg(not(unix))]
+            wake_fd: None,
         })
     }
 
@@ -75,9 +78,8 @@ impl ShutdownSignal {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Returns a descriptor that becomes readable when a shutdown is requested.
-    #[cfg(unix)]
-    pub fn wake_fd(&self) -> Option<&std::os::unix::net::UnixStream> {
+    /// Returns a socket that becomes readable when a shutdown is requested; `None` where a signal cannot wake a thread.
+    pub fn wake_fd(&self) -> Option<&Socket> {
         self.wake_fd.as_deref()
     }
 }

@@ -13,6 +13,11 @@ use std::time::SystemTime;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
+use crate::net::socket::Listener;
+
+/// Whether this system has Unix sockets.
+pub const SUPPORTED: bool = true;
+
 /// The file of a socket that this process has bound. Dropping the value removes the file, unless another file has replaced it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnixSocketFile {
@@ -28,7 +33,7 @@ pub struct UnixSocketFile {
 ///
 /// # Errors
 /// `AddrInUse` if a process listens there, `AlreadyExists` if there is a file of another type, or the error of the system.
-pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, UnixSocketFile)> {
+pub fn open(path: &Path, backlog: i32) -> io::Result<(Listener, UnixSocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = new_socket()?;
     match bind(&socket, &address) {
@@ -40,7 +45,7 @@ pub fn open(path: &Path, backlog: i32) -> io::Result<(UnixListener, UnixSocketFi
     }
     let file = UnixSocketFile::at(path)?;
     listen(&socket, backlog)?;
-    Ok((UnixListener::from(socket), file))
+    Ok((Listener::Unix(UnixListener::from(socket)), file))
 }
 
 fn new_socket() -> rustix::io::Result<rustix::fd::OwnedFd> {

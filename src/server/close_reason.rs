@@ -1,4 +1,4 @@
-//! Why did a connection end?
+//! Why a connection ends.
 
 use std::fmt;
 use std::io;
@@ -6,39 +6,39 @@ use std::io;
 use crate::http::error::ParseError;
 use crate::server::proxy_protocol::ProxyHeaderError;
 
-/// Every way in which a connection ends. It is logged, so that nobody has to guess.
+/// Why a connection ends. Every end has a reason, which is logged and counted.
 #[derive(Debug)]
 pub enum CloseReason {
     /// The client closed it between two requests.
     ClientClosed,
-    /// The client, or the version of its request, asked for it.
+    /// The request has `Connection: close`, or its version closes by default, or the close marks the end of the response body.
     ConnectionClose,
-    /// No further request came in time.
+    /// No further request arrived in time.
     IdleTimeout,
-    /// A head was begun and not finished in time.
+    /// A request head was begun and not completed in time.
     HeadTimeout,
-    /// A content was announced and did not arrive in time.
+    /// A request body did not arrive in time.
     ContentTimeout,
-    /// What came was no proper message.
+    /// A request was malformed or invalid.
     Malformed(ParseError),
-    /// It did not begin as every connection must that a balancer makes.
+    /// It did not begin with a valid PROXY header, although the server expects one.
     ProxyHeader(ProxyHeaderError),
-    /// More content was left unread than is worth reading.
+    /// The rest of a request body was too long to be read and discarded.
     UnreadBody,
     /// A handler panicked.
     HandlerPanicked,
-    /// A file changed or could not be read while it was sent.
+    /// A file changed or could not be read while it was sent, so the response is incomplete.
     BodyAborted,
-    /// Someone else needed the seat.
+    /// It was evicted for a new connection.
     Evicted,
-    /// The server stops.
+    /// The server is shutting down.
     ShuttingDown,
-    /// The connection failed, or took no more bytes in time.
+    /// The connection failed, or the client read nothing for too long.
     Io(io::Error),
 }
 
 impl CloseReason {
-    /// The names of all reasons in metrics, by [`CloseReason::index`].
+    /// The labels of all reasons in metrics, by [`CloseReason::index`].
     pub const LABELS: [&'static str; 13] = [
         "by_client",
         "as_asked",
@@ -55,7 +55,7 @@ impl CloseReason {
         "lost",
     ];
 
-    /// The place of its name among [`CloseReason::LABELS`].
+    /// Returns the index of its label in [`CloseReason::LABELS`].
     pub fn index(&self) -> usize {
         match self {
             CloseReason::ClientClosed => 0,
@@ -74,8 +74,8 @@ impl CloseReason {
         }
     }
 
-    /// Whether bytes may still be on their way to us, so that closing at once would reset the connection and could take our last answer
-    /// with it (RFC 9112 §9.6).
+    /// Whether the client may still be sending, so that closing at once would reset the connection and could destroy the last response
+    /// (RFC 9112 §9.6).
     pub fn needs_lingering_close(&self) -> bool {
         match self {
             CloseReason::ConnectionClose
@@ -94,8 +94,9 @@ impl CloseReason {
         }
     }
 
-    /// Whether there is nobody left to be polite to, or the break is the message.
-    pub fn is_lost(&self) -> bool {
+    /// Whether the connection closes at once, without writing what is buffered: the client is gone, or must see that the response is
+    /// incomplete.
+    pub fn is_abrupt(&self) -> bool {
         matches!(
             self,
             CloseReason::Io(_)
@@ -110,18 +111,18 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CloseReason::ClientClosed => f.write_str("the client closed it"),
-            CloseReason::ConnectionClose => f.write_str("the client asked for it"),
-            CloseReason::IdleTimeout => f.write_str("no request came in time"),
-            CloseReason::HeadTimeout => f.write_str("the head did not arrive in time"),
-            CloseReason::ContentTimeout => f.write_str("the content did not arrive in time"),
+            CloseReason::ClientClosed => f.write_str("closed by the client"),
+            CloseReason::ConnectionClose => f.write_str("Connection: close"),
+            CloseReason::IdleTimeout => f.write_str("no request arrived in time"),
+            CloseReason::HeadTimeout => f.write_str("the request head did not arrive in time"),
+            CloseReason::ContentTimeout => f.write_str("the request body did not arrive in time"),
             CloseReason::Malformed(what) => f.write_str(what.message()),
-            CloseReason::ProxyHeader(ProxyHeaderError(why)) => write!(f, "no header of the PROXY protocol: {why}"),
-            CloseReason::UnreadBody => f.write_str("content was left unread"),
+            CloseReason::ProxyHeader(ProxyHeaderError(why)) => write!(f, "invalid PROXY header: {why}"),
+            CloseReason::UnreadBody => f.write_str("the request body was not read"),
             CloseReason::HandlerPanicked => f.write_str("a handler panicked"),
-            CloseReason::BodyAborted => f.write_str("the answer broke off"),
-            CloseReason::Evicted => f.write_str("evicted for a newer connection"),
-            CloseReason::ShuttingDown => f.write_str("the server stops"),
+            CloseReason::BodyAborted => f.write_str("the response was aborted"),
+            CloseReason::Evicted => f.write_str("evicted for a new connection"),
+            CloseReason::ShuttingDown => f.write_str("the server is shutting down"),
             CloseReason::Io(error) => write!(f, "the connection failed: {error}"),
         }
     }

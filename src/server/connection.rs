@@ -1,348 +1,257 @@
-//! What happens on one connection? The page to read first.
+//! One connection, from accept to close. Read this file first.
 //!
-//! A connection is a loop: a head arrives, it is understood, a route answers, the answer is sent; then the next, until one side
-//! has had enough. One thread runs it from accept to close, so the place in this file *is* the state of the protocol.
+//! 1. One thread serves one connection; where it stands in this file is the state of the protocol.
+//! 2. If the server expects a PROXY header, it comes first and names the client.
+//! 3. [`Connection::receive_head`] reads until the parser has a complete request head.
+//! 4. [`Connection::handle`] checks the head, calls a handler and reads what the handler left of the body.
+//! 5. [`Connection::respond`] decides with [`Connection::close_reason`] whether the connection persists, and writes the response.
+//! 6. Then the loop starts again with the bytes that are left in the read buffer (pipelining).
+//! 7. A request that cannot be parsed gets one error response, and the connection closes.
+//! 8. Every end of a connection has a [`CloseReason`], which is logged and counted.
+//! 9. Every read and write has a deadline ([`DeadlineStream`]).
+//! 10. [`ConnState`] tells the registry when the connection may be evicted: only while it waits for the client.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::time::{Instant, SystemTime};
 
 use log::debug;
 
 use crate::handlers::app::AppState;
-use crate::handlers::decision_trace::DecisionTrace;
 use crate::handlers::error_page;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::forwarded::{Client, PeerAddr};
-use crate::http::framing::{self, BodyLength};
-use crate::http::method::Method;
-use crate::http::request::{Progress, RequestParser, Version};
+use crate::http::forwarded::PeerAddr;
+use crate::http::forwarded::{self, Client};
+use crate::http::framing;
+use crate::http::request::{Progress, RequestParser};
 use crate::http::status::StatusCode;
+use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
-use crate::net::transport::Transport;
 use crate::server::close_reason::CloseReason;
-use crate::server::conn_state::ConnState;
-use crate::server::delivery::{Flushing, LogContext, ResponseWriter, SendResult};
-use crate::server::exchange::{Asking, Exchange, Unanswered};
-use crate::server::proxy_header;
-use crate::server::response_framing::{self, ResponseFraming};
-use crate::server::response_writer::WriteBuffer;
+use crate::server::exchange::Handled;
+use crate::server::proxy_protocol;
+use crate::server::registry::{ConnState, Evicted};
+use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::ConnectionMetrics;
 
-/// What comes after an exchange.
-enum Next {
-    /// Another request.
-    Request,
-    /// The end, and why.
-    Close(CloseReason),
+/// A connection and all that it needs. The methods that handle one request are in `exchange.rs`.
+pub(super) struct Connection<'a, S> {
+    pub(super) app: &'a AppState,
+    pub(super) stream: DeadlineStream<S>,
+    /// Bytes received and not consumed; the current request is at its start.
+    pub(super) read_buffer: ReadBuffer,
+    /// Response bytes that have not been written yet.
+    pub(super) write_buffer: WriteBuffer,
+    pub(super) parser: RequestParser,
+    /// Shared with the registry, which may evict the connection.
+    pub(super) state: &'a ConnState,
+    /// The peer, or the client that the PROXY header names.
+    pub(super) client: Client,
+    /// The client of the current request: `client`, or what a trusted proxy says in `Forwarded`.
+    pub(super) request_client: Client,
+    /// The value of the Date field, formatted once per second.
+    pub(super) date: HttpDate,
+    pub(super) metrics: Option<ConnectionMetrics<'a>>,
+    /// Number of responses sent.
+    pub(super) exchanges: u64,
 }
 
-/// Why no request was received.
-enum RequestError {
-    /// The connection ended, or must.
-    Ended(CloseReason),
-    /// What came is no request.
-    Fault(LocatedError),
-    /// A head was begun and not finished in time.
+/// Why no request was received, or why it could not be handled.
+pub(super) enum RequestError {
+    /// The connection ended, failed or was evicted; there is nothing to respond to.
+    Closed(CloseReason),
+    /// The head cannot be parsed, so none of its fields can be relied on.
+    Malformed(LocatedError),
+    /// The head can be parsed, but a field or the target has an invalid value.
+    Invalid(LocatedError),
+    /// The head was begun and not completed in time.
     TimedOut,
 }
 
-struct Connection<'a, S> {
-    app: &'a AppState,
-    client: Client,
-    slot: &'a ConnState,
-    stream: DeadlineStream<S>,
-    read_buffer: ReadBuffer,
-    parser: RequestParser,
-    write_buffer: WriteBuffer,
-    outcome: Exchange,
-    date: HttpDate,
-    exchanges: u64,
-    /// Where it is counted; `None` is nowhere.
-    metrics: Option<ConnectionMetrics<'a>>,
+impl From<io::Error> for RequestError {
+    fn from(error: io::Error) -> RequestError {
+        RequestError::Closed(CloseReason::Io(error))
+    }
 }
 
-/// Serves one connection to its end.
-///
-/// A stack never shrinks: what a waiting connection costs is how deep it once was, in whole pages. So what lives as long as the
-/// connection is boxed, and the steps of an exchange are not inlined here, where the locals of all of them would lie side by side.
-pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState, slot: &ConnState) -> CloseReason {
-    let mut connection = Connection::begin(stream, peer, app, slot);
+impl From<Evicted> for RequestError {
+    fn from(Evicted: Evicted) -> RequestError {
+        RequestError::Closed(CloseReason::Evicted)
+    }
+}
+
+/// Serves one connection until it ends, and returns why it ended.
+pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState, state: &ConnState) -> CloseReason {
+    let limits = &app.config.limits;
+    let client = Client::from_peer(peer);
+    let mut connection = Connection {
+        app,
+        stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.stall_timeout),
+        read_buffer: ReadBuffer::new(limits.head.head_bytes_max + 4),
+        write_buffer: WriteBuffer::default(),
+        parser: RequestParser::new(limits.head),
+        state,
+        client,
+        request_client: client,
+        date: HttpDate::new(SystemTime::now()),
+        metrics: app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.index())),
+        exchanges: 0,
+    };
     debug!("{peer} connected");
-    let ended = connection.run();
-    connection.close(&ended);
-    if let Some(visit) = &mut connection.metrics {
-        visit.count_bytes(connection.stream.received(), connection.stream.written());
-        visit.set_close_reason(ended.index());
+    let reason = connection.run();
+    connection.close(&reason);
+    if let Some(metrics) = &mut connection.metrics {
+        metrics.count_bytes(connection.stream.received(), connection.stream.written());
+        metrics.set_close_reason(reason.index());
     }
-    debug!("{peer} closed after {} requests: {ended}", connection.exchanges);
-    ended
+    debug!("{peer} closed after {} requests: {reason}", connection.exchanges);
+    reason
 }
 
-impl<'a, S: Transport> Connection<'a, S> {
-    fn begin(stream: S, peer: PeerAddr, app: &'a AppState, slot: &'a ConnState) -> Box<Connection<'a, S>> {
-        let limits = &app.config.limits;
-        let visit = app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.index()));
-        Box::new(Connection {
-            app,
-            client: Client::from_peer(peer),
-            slot,
-            stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.stall_timeout),
-            read_buffer: ReadBuffer::new(limits.head.head_bytes_max + 4),
-            parser: RequestParser::new(limits.head),
-            write_buffer: WriteBuffer::default(),
-            outcome: Exchange::none(),
-            date: HttpDate::new(SystemTime::now()),
-            exchanges: 0,
-            metrics: visit,
-        })
-    }
-
-    /// All of it, to its end, and why it ended.
+impl<S: Transport> Connection<'_, S> {
     fn run(&mut self) -> CloseReason {
-        let Connection { stream, read_buffer: inbox, slot, client: from, app, .. } = self;
-        match proxy_header::read_proxy_header(stream, inbox, slot, from.peer, &app.config.proxies) {
+        let proxies = &self.app.config.proxies;
+        match proxy_protocol::read_proxy_header(&mut self.stream, &mut self.read_buffer, self.state, self.client.peer, proxies) {
             Ok(client) => self.client = client,
-            Err(ended) => return ended,
+            Err(reason) => return reason,
         }
         loop {
-            if let Next::Close(ended) = self.serve_request() {
-                return ended;
+            if let ControlFlow::Break(reason) = self.serve_request() {
+                return reason;
             }
         }
     }
 
-    /// One request and its answer.
-    fn serve_request(&mut self) -> Next {
-        match self.receive_head() {
-            Ok(head_bytes) => self.dispatch(head_bytes),
-            Err(RequestError::Ended(ended)) => Next::Close(ended),
-            Err(RequestError::Fault(fault)) => self.reject_malformed(fault),
-            Err(RequestError::TimedOut) => self.reject_timeout(),
+    /// Receives one request and responds to it.
+    fn serve_request(&mut self) -> ControlFlow<CloseReason> {
+        let received = self.receive_head();
+        let began = Instant::now();
+        self.request_client = match self.parser.head(self.read_buffer.bytes()) {
+            Some(head) => forwarded::resolve_client(self.client, &head.headers, &self.app.config.proxies.trusted),
+            None => self.client,
+        };
+        match received.and_then(|head_bytes| self.handle(head_bytes)) {
+            Ok(handled) => self.respond(handled, began),
+            Err(error) => self.reject(error, began),
         }
     }
 
-    /// Waits for a complete head; its length in bytes.
+    /// Reads until the buffer starts with a complete request head, and returns its length in bytes.
     fn receive_head(&mut self) -> Result<usize, RequestError> {
-        let limits = &self.app.config.limits;
-        let evicted = |_| RequestError::Ended(CloseReason::Evicted);
         self.parser.reset();
-        // The first head is due from accept on; the time for a later one begins with its first byte.
-        let mut is_due = self.exchanges == 0;
-        let mut is_waiting = false;
+        // For the first head the timeout counts from accept, for a later one from its first byte.
+        let mut deadline_is_set = self.exchanges == 0;
+        if self.exchanges > 0 && self.read_buffer.is_empty() {
+            self.wait_for_request()?;
+        }
         loop {
             match self.parser.parse(self.read_buffer.bytes()) {
-                Ok(Progress::Complete(length)) => return self.slot.set_active().map(|()| length).map_err(evicted),
                 Ok(Progress::Partial) => {}
-                Err(fault) => {
-                    self.slot.set_active().map_err(evicted)?;
-                    return Err(RequestError::Fault(fault));
+                Ok(Progress::Complete(head_bytes)) => {
+                    self.state.set_active()?;
+                    return Ok(head_bytes);
+                }
+                Err(error) => {
+                    self.state.set_active()?;
+                    return Err(RequestError::Malformed(error));
                 }
             }
-            self.write_buffer.flush(&mut self.stream).map_err(|error| RequestError::Ended(CloseReason::Io(error)))?;
-            if !is_due {
+            self.write_buffer.flush(&mut self.stream)?;
+            if !deadline_is_set {
+                deadline_is_set = true;
                 let now = Instant::now();
-                if is_waiting || !self.read_buffer.is_empty() {
-                    is_due = true;
-                    self.slot.set_reading_head(now).map_err(evicted)?;
-                    self.stream.begin_reading(now, limits.header_timeout);
-                } else if let Some(count) = self.try_fill()? {
-                    match count {
-                        0 => return Err(self.on_eof()),
-                        _ => continue,
-                    }
-                } else {
-                    is_waiting = true;
-                    self.read_buffer.shrink();
-                    self.write_buffer.shrink();
-                    self.slot.set_idle(now).map_err(evicted)?;
-                    self.stream.begin_reading(now, limits.keep_alive_timeout);
-                }
+                self.state.set_reading_head(now)?;
+                self.stream.begin_reading(now, self.app.config.limits.header_timeout);
             }
-            match self.read_buffer.fill(&mut self.stream) {
-                Ok(0) => return Err(self.on_eof()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(self.on_timeout()),
-                Err(_) if self.slot.is_evicted() => return Err(RequestError::Ended(CloseReason::Evicted)),
-                Err(error) => return Err(RequestError::Ended(CloseReason::Io(error))),
+            let read = self.read_buffer.fill(&mut self.stream);
+            self.check_read(read)?;
+        }
+    }
+
+    /// Waits until the first bytes of the next request have arrived.
+    fn wait_for_request(&mut self) -> Result<(), RequestError> {
+        self.write_buffer.flush(&mut self.stream)?;
+        if let Some(count) = self.read_buffer.try_fill(&mut self.stream)? {
+            return self.check_read(Ok(count));
+        }
+        self.read_buffer.shrink();
+        self.write_buffer.shrink();
+        let now = Instant::now();
+        self.state.set_idle(now)?;
+        self.stream.begin_reading(now, self.app.config.limits.keep_alive_timeout);
+        let read = self.read_buffer.fill(&mut self.stream);
+        self.check_read(read)
+    }
+
+    /// Converts the result of a read that waited for a head: the end of the stream and a timeout mean different things before and within
+    /// a head.
+    fn check_read(&self, read: io::Result<usize>) -> Result<(), RequestError> {
+        let bytes = self.read_buffer.bytes();
+        let between_requests = self.parser.is_at_message_start(bytes);
+        let error = match read {
+            Ok(0) if between_requests => RequestError::Closed(CloseReason::ClientClosed),
+            Ok(0) => RequestError::Malformed(ParseError::IncompleteHead.with_offset(bytes.len())),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => error.into(),
+            Err(_) if between_requests => RequestError::Closed(CloseReason::IdleTimeout),
+            Err(_) => RequestError::TimedOut,
+        };
+        // Eviction shuts the socket down, which looks like any other end of the stream.
+        self.state.set_active()?;
+        Err(error)
+    }
+
+    /// Sends the error response to a request that was not received as a whole or is invalid. The connection cannot persist, because
+    /// it is unknown where the next request would begin (RFC 9112 §2.2).
+    fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
+        let bytes = self.read_buffer.bytes();
+        if let (Some(explain), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (&self.app.explain, &error) {
+            explain.parse_error(bytes, *fault);
+        }
+        let (response, reason) = match error {
+            RequestError::Closed(reason) => return ControlFlow::Break(reason),
+            RequestError::Malformed(LocatedError { error, .. }) => (Response::malformed(error), CloseReason::Malformed(error)),
+            RequestError::Invalid(LocatedError { error, .. }) => {
+                let head = self.parser.head(bytes);
+                let response =
+                    head.map_or_else(|| Response::malformed(error), |head| error_page::malformed(error, &head.headers));
+                (response, CloseReason::Malformed(error))
             }
-        }
+            RequestError::TimedOut => {
+                let why = "the request head did not arrive in time (RFC 9110 §15.5.9)";
+                (Response::text(StatusCode::REQUEST_TIMEOUT, why), CloseReason::HeadTimeout)
+            }
+        };
+        self.respond(Handled { response, request_bytes: 0, close_reason: Some(reason) }, began)
     }
 
-    /// The next request of a busy client may be here before we could go to sleep.
-    fn try_fill(&mut self) -> Result<Option<usize>, RequestError> {
-        self.read_buffer.try_fill(&mut self.stream).map_err(|error| RequestError::Ended(CloseReason::Io(error)))
-    }
-
-    /// The client has closed its side, or we have been evicted, which looks the same.
-    fn on_eof(&self) -> RequestError {
-        if self.slot.set_active().is_err() {
-            RequestError::Ended(CloseReason::Evicted)
-        } else if self.parser.is_at_message_start(self.read_buffer.bytes()) {
-            RequestError::Ended(CloseReason::ClientClosed)
-        } else {
-            RequestError::Fault(ParseError::IncompleteHead.with_offset(self.read_buffer.bytes().len()))
-        }
-    }
-
-    /// Time is over: for a head that was begun, or for one that never came.
-    fn on_timeout(&self) -> RequestError {
-        if self.slot.set_active().is_err() {
-            RequestError::Ended(CloseReason::Evicted)
-        } else if self.parser.is_at_message_start(self.read_buffer.bytes()) {
-            RequestError::Ended(CloseReason::IdleTimeout)
-        } else {
-            RequestError::TimedOut
-        }
-    }
-
-    /// Answers the request whose head is at the beginning of the inbox.
-    fn dispatch(&mut self, head_bytes: usize) -> Next {
-        let began = Instant::now();
-        match self.handle_request(head_bytes) {
-            Ok(()) => self.send_response(head_bytes, began),
-            Err(Unanswered::Malformed(what)) => self.reject_invalid(what),
-            Err(Unanswered::Lost(error)) => Next::Close(CloseReason::Io(error)),
-            Err(Unanswered::Evicted) => Next::Close(CloseReason::Evicted),
-        }
-    }
-
-    /// Lets a route answer the request, and leaves the connection where the next one begins, if there can be one.
-    fn handle_request(&mut self, head_bytes: usize) -> Result<(), Unanswered> {
-        let bytes = self.read_buffer.bytes();
-        let head = self.parser.head(bytes).ok_or(Unanswered::Malformed(ParseError::IncompleteHead))?;
-        let understood = head.validate().map_err(|fault| {
-            self.explain_fault(fault);
-            Unanswered::Malformed(fault.error)
-        })?;
-        if let Some(explain) = &self.app.explain {
-            let bytes = bytes.get(..head_bytes).unwrap_or_default();
-            explain.request(bytes, &head, &understood.target, understood.framing, understood.expects_continue);
-        }
-        let notes = self.app.explain.as_ref().map(|_| Box::<DecisionTrace>::default());
-        let (app, from) = (self.app, &self.client);
-        let asking = Asking { app, from, head: &head, understood: &understood, notes: notes.as_deref() };
-        let outcome = &mut self.outcome;
-        if understood.framing == BodyLength::None {
-            asking.handle(outcome);
-        } else {
-            // The client may wait for our earlier answers before it sends this content.
-            self.write_buffer.flush(&mut self.stream).map_err(Unanswered::Lost)?;
-            let early = bytes.get(head_bytes..).unwrap_or_default();
-            asking.handle_with_body(&mut self.stream, self.slot, early, outcome)?;
-        }
-        if let (Some(explain), Some(notes)) = (&self.app.explain, notes) {
-            explain.decisions(*notes);
-        }
-        Ok(())
-    }
-
-    /// Sends an answer, and makes the inbox ready for the next request.
-    fn send_response(&mut self, head_bytes: usize, began: Instant) -> Next {
-        let Exchange { response, close_reason: fate, body_bytes_used: used, read_ahead: surplus } =
-            std::mem::replace(&mut self.outcome, Exchange::none());
-        if let Some(CloseReason::Io(error)) = fate {
-            return Next::Close(CloseReason::Io(error));
-        }
-        let bytes = self.read_buffer.bytes();
-        let (method, version) = self.parser.method_and_version().unzip();
-        let consumed = head_bytes + used;
-        let nothing_follows = surplus.is_empty() && consumed == bytes.len();
-        let mut plan = response_framing::plan(&response, method, version.unwrap_or(Version::Http11), true);
-        let closing = self.close_reason(fate, &plan);
-        if closing.is_some() {
-            plan.keep_alive = false;
-        }
-        let flushing = if nothing_follows || closing.is_some() { Flushing::Now } else { Flushing::WithTheNext };
-        let sent = self.delivery().send(response, plan, flushing);
-        self.note(&sent, began, closing.as_ref());
-        self.exchanges += 1;
-        self.read_buffer.consume(consumed);
-        self.read_buffer.unread(&surplus);
-        let next = sent.failed.or(closing).map_or(Next::Request, Next::Close);
-        if let Some(explain) = &self.app.explain {
-            explain.connection(plan, if let Next::Close(ended) = &next { Some(ended) } else { None });
-        }
-        next
-    }
-
-    /// Decides whether the connection ends with this exchange, and why (RFC 9112 §9.3, §9.6). This is the only place that decides it:
-    /// the response's Connection field, the flush and the close all follow from what this returns.
-    fn close_reason(&self, fate: Option<CloseReason>, plan: &ResponseFraming) -> Option<CloseReason> {
+    /// Decides whether the connection closes after this response, and why (RFC 9112 §9.3, §9.6); `None` means that it persists.
+    ///
+    /// This is the only place that decides it: the Connection field, the flush and the close follow from what it returns.
+    /// `earlier` is a reason that the handler or the request body gave.
+    pub(super) fn close_reason(&self, earlier: Option<CloseReason>, framing: &ResponseFraming) -> Option<CloseReason> {
         let head = self.parser.head(self.read_buffer.bytes());
-        let is_asked = head.is_none_or(|head| !framing::keep_alive(&head));
-        let asked = (is_asked || plan.needs_close()).then_some(CloseReason::ConnectionClose);
-        fate.or(asked).or_else(|| self.app.stop.is_requested().then_some(CloseReason::ShuttingDown))
-    }
-
-    /// Shows the byte that broke the message.
-    fn explain_fault(&self, fault: LocatedError) {
-        if let Some(explain) = &self.app.explain {
-            explain.parse_error(self.read_buffer.bytes(), fault);
+        let client_closes = head.is_none_or(|head| !framing::keep_alive(&head));
+        if earlier.is_some() {
+            earlier
+        } else if client_closes || framing.delimiter == Delimiter::Close {
+            Some(CloseReason::ConnectionClose)
+        } else {
+            self.app.stop.is_requested().then_some(CloseReason::ShuttingDown)
         }
     }
 
-    /// Answers a head that was begun and not finished in time.
-    fn reject_timeout(&mut self) -> Next {
-        let response = Response::text(StatusCode::REQUEST_TIMEOUT, "the head did not arrive in time (RFC 9110 §15.5.9)");
-        self.reject(response, self.parser.method(), CloseReason::HeadTimeout)
-    }
-
-    /// Answers what is no head, in a line: what its fields say cannot be relied on.
-    fn reject_malformed(&mut self, fault: LocatedError) -> Next {
-        self.explain_fault(fault);
-        self.reject(Response::malformed(fault.error), self.parser.method(), CloseReason::Malformed(fault.error))
-    }
-
-    /// Answers a head that could be read and says what it must not, as its client reads answers.
-    fn reject_invalid(&mut self, what: ParseError) -> Next {
-        let head = self.parser.head(self.read_buffer.bytes());
-        let response = head.map_or_else(|| Response::malformed(what), |head| error_page::malformed(what, &head.headers));
-        self.reject(response, self.parser.method(), CloseReason::Malformed(what))
-    }
-
-    /// Answers what is no proper request, and ends the connection: where the next message begins cannot be known. The method
-    /// matters even then, if it could be read: what answers HEAD has no content.
-    fn reject(&mut self, response: Response, method: Option<Method>, ended: CloseReason) -> Next {
-        let began = Instant::now();
-        let plan = response_framing::plan(&response, method, Version::Http11, false);
-        let sent = self.delivery().send(response, plan, Flushing::Now);
-        self.note(&sent, began, Some(&ended));
-        let ended = sent.failed.unwrap_or(ended);
-        if let Some(explain) = &self.app.explain {
-            explain.connection(plan, Some(&ended));
-        }
-        self.exchanges += 1;
-        Next::Close(ended)
-    }
-
-    /// What sending an answer needs.
-    fn delivery(&mut self) -> ResponseWriter<'_, S> {
-        let (config, explain) = (&self.app.config, self.app.explain.as_ref());
-        ResponseWriter { stream: &mut self.stream, outbox: &mut self.write_buffer, date: &mut self.date, config, explain }
-    }
-
-    /// Notes an exchange while its request still stands in the inbox.
-    fn note(&mut self, sent: &SendResult, began: Instant, fate: Option<&CloseReason>) {
-        if let Some(visit) = &mut self.metrics {
-            visit.count_bytes(self.stream.received(), self.stream.written());
-            visit.exchange(sent.status, matches!(fate, Some(CloseReason::Malformed(_))), began.elapsed());
-        }
-        let message = self.read_buffer.bytes();
-        sent.note(self.app, LogContext { from: self.client, message, head: self.parser.head(message), began }, &self.date);
-    }
-
-    /// Ends the connection so that the client gets to read our last answer: whatever is still buffered is written first.
-    fn close(&mut self, ended: &CloseReason) {
+    /// Writes what is still buffered, and closes the connection so that the client can read the last response (RFC 9112 §9.6).
+    fn close(&mut self, reason: &CloseReason) {
         let limits = &self.app.config.limits;
-        if !ended.is_lost() && self.write_buffer.flush(&mut self.stream).is_err() {
+        if reason.is_abrupt() || self.write_buffer.flush(&mut self.stream).is_err() {
             return;
         }
         let now = Instant::now();
-        if (ended.needs_lingering_close() || !self.read_buffer.is_empty()) && !ended.is_lost() && self.slot.set_idle(now).is_ok()
-        {
+        if (reason.needs_lingering_close() || !self.read_buffer.is_empty()) && self.state.set_idle(now).is_ok() {
             self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }
     }

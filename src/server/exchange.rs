@@ -1,136 +1,227 @@
-//! How is a route asked, and what is left of the content then?
-//!
-//! Most requests have no content, and need nothing of what reads it: they take a way of their own, whose stack is shallow.
+//! One request and its response: the second half of [`Connection`].
 
 use std::io;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use log::error;
+use log::{error, warn};
 
 use crate::handlers::app::AppState;
 use crate::handlers::decision_trace::DecisionTrace;
-use crate::handlers::message::{EmptyBody, Request, RequestBody, Response};
+use crate::handlers::message::{BodyError, EmptyBody, Request, RequestBody, Response};
 use crate::handlers::outcome::Outcome;
 use crate::handlers::{self, error_page};
 use crate::http::error::ParseError;
-use crate::http::forwarded::Client;
-use crate::http::headers::Headers;
-use crate::http::request::{RequestHead, RequestInfo};
+use crate::http::framing::BodyLength;
+use crate::http::headers::{Headers, name};
+use crate::http::request::Version;
 use crate::http::status::StatusCode;
-use crate::net::deadline::DeadlineStream;
-use crate::net::transport::Transport;
+use crate::net::Transport;
 use crate::server::close_reason::CloseReason;
-use crate::server::conn_state::{ConnState, Evicted};
-use crate::server::request_body::{BodyError, BodyReader, Leftover};
+use crate::server::connection::{Connection, RequestError};
+use crate::server::request_body::BodyReader;
+use crate::server::response_writer::{self, Delimiter, ResponseFraming, SendError};
+use crate::telemetry::log_format::AccessRecord;
 
-/// A request that has been understood, and is about to be answered.
-pub struct Asking<'a> {
-    /// What it may look at.
-    pub app: &'a AppState,
-    /// Who asks.
-    pub from: &'a Client,
-    /// The head, as it came.
-    pub head: &'a RequestHead<'a>,
-    /// What it says.
-    pub understood: &'a RequestInfo<'a>,
-    /// Where decisions are noted, if anybody wants to know.
-    pub notes: Option<&'a DecisionTrace>,
+/// A request that has been handled.
+pub(super) struct Handled {
+    pub(super) response: Response,
+    /// How many bytes of the read buffer belong to the request: its head, and its body as far as that is in the buffer.
+    pub(super) request_bytes: usize,
+    /// Why the connection cannot persist, if the handler or the request body gave a reason.
+    pub(super) close_reason: Option<CloseReason>,
 }
 
-/// What came of it. It lives with the connection and is written to where it lies: handed from one function to the next, it would have a
-/// place on the stack of each.
-pub struct Exchange {
-    /// The answer.
-    pub response: Response,
-    /// Why this is the last exchange, if it is.
-    pub close_reason: Option<CloseReason>,
-    /// How many of the bytes behind the head were content.
-    pub body_bytes_used: usize,
-    /// What was read beyond the content: the beginning of the next request.
-    pub read_ahead: Vec<u8>,
+/// What was sent in response to a request.
+struct Sent {
+    status: StatusCode,
+    /// Bytes of content, including those that are still in the write buffer.
+    bytes: u64,
+    /// Why the connection cannot be used any more, if sending failed.
+    failure: Option<CloseReason>,
 }
 
-impl Exchange {
-    /// Nothing has come of anything yet.
-    pub fn none() -> Exchange {
-        Exchange {
-            response: Response::new(StatusCode::NO_CONTENT),
-            close_reason: None,
-            body_bytes_used: 0,
-            read_ahead: Vec::new(),
+impl<S: Transport> Connection<'_, S> {
+    /// Handles the request whose head is the first `head_bytes` of the read buffer, and reads what the handler left of its body.
+    pub(super) fn handle(&mut self, head_bytes: usize) -> Result<Handled, RequestError> {
+        let (app, limits) = (self.app, &self.app.config.limits);
+        let bytes = self.read_buffer.bytes();
+        let incomplete = RequestError::Malformed(ParseError::IncompleteHead.with_offset(bytes.len()));
+        let (Some(head), Some((head_text, prefetched))) = (self.parser.head(bytes), bytes.split_at_checked(head_bytes)) else {
+            return Err(incomplete);
+        };
+        let info = head.validate().map_err(RequestError::Invalid)?;
+        if let Some(explain) = &app.explain {
+            explain.request(head_text, &head, &info.target, info.framing, info.expects_continue);
+        }
+        let decisions = app.explain.as_ref().map(|_| DecisionTrace::default());
+        let call_handler = |content: &mut dyn RequestBody| {
+            let (peer, client, head, target) = (self.client.peer, &self.request_client, &head, &info.target);
+            let decisions = decisions.as_ref();
+            dispatch(&mut Request { peer, client, head, target, framing: info.framing, content, decisions }, app)
+        };
+        let mut request_bytes = head_bytes;
+        let mut read_ahead = Vec::new();
+        let response;
+        let mut close_reason;
+        if info.framing == BodyLength::None {
+            (response, close_reason) = call_handler(&mut EmptyBody);
+        } else {
+            // The client may wait for earlier responses before it sends this body.
+            self.write_buffer.flush(&mut self.stream)?;
+            let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expects_continue, limits);
+            let handled = call_handler(&mut body);
+            let is_complete = body.drain(limits.drain_bytes_max);
+            self.state.set_active()?;
+            let error = body.error();
+            let unused;
+            (unused, read_ahead) = body.into_unread();
+            request_bytes = bytes.len() - unused;
+            (response, close_reason) = match error {
+                Some(error) => replace_response(error, &head.headers, handled.1)?,
+                None => handled,
+            };
+            if !is_complete {
+                close_reason = close_reason.or(Some(CloseReason::UnreadBody));
+            }
+        }
+        if let (Some(explain), Some(decisions)) = (&app.explain, decisions) {
+            explain.decisions(decisions);
+        }
+        self.read_buffer.unread(&read_ahead);
+        Ok(Handled { response, request_bytes, close_reason })
+    }
+
+    /// Sends the response to the request at the start of the read buffer, and removes that request from the buffer.
+    pub(super) fn respond(&mut self, handled: Handled, began: Instant) -> ControlFlow<CloseReason> {
+        let Handled { response, request_bytes, close_reason } = handled;
+        let (method, version) = self.parser.method_and_version().unzip();
+        let mut framing = ResponseFraming::new(&response, method, version.unwrap_or(Version::Http11));
+        let close_reason = self.close_reason(close_reason, &framing);
+        framing.keep_alive = close_reason.is_none();
+        // Responses to pipelined requests are gathered and leave together.
+        let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
+        let sent = self.send(response, framing, flush);
+        self.record(&sent, began.elapsed(), close_reason.as_ref());
+        self.exchanges += 1;
+        self.read_buffer.consume(request_bytes);
+        let close_reason = sent.failure.or(close_reason);
+        if let Some(explain) = &self.app.explain {
+            explain.connection(framing, close_reason.as_ref());
+        }
+        close_reason.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    }
+
+    /// Writes a response. If its file cannot be read, it is replaced by a 500 as long as no byte of it has left; after that, only
+    /// breaking the connection tells the client (RFC 9112 §8).
+    fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool) -> Sent {
+        let status = response.status;
+        let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
+        self.write_head(&response, framing);
+        let head_end = self.stream.written() + response_writer::length_of(self.write_buffer.bytes_mut());
+        let limits = &self.app.config.limits;
+        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing, limits);
+        if flush && result.is_ok() {
+            result = self.write_buffer.flush(&mut self.stream).map_err(SendError::Connection).and(result);
+        }
+        let failure = match result {
+            Ok(bytes) => return Sent { status, bytes, failure: None },
+            Err(SendError::Connection(error)) => CloseReason::Io(error),
+            Err(SendError::File(error)) => {
+                warn!("response aborted: {error}");
+                if self.stream.written() == written {
+                    self.write_buffer.bytes_mut().truncate(buffered);
+                    return self.send_internal_error(framing);
+                }
+                if framing.delimiter == Delimiter::Close {
+                    self.stream.reset_on_close();
+                }
+                CloseReason::BodyAborted
+            }
+        };
+        Sent { status, bytes: self.stream.written().saturating_sub(head_end), failure: Some(failure) }
+    }
+
+    fn send_internal_error(&mut self, framing: ResponseFraming) -> Sent {
+        let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read");
+        let delimiter = Delimiter::Length(response.body.length().unwrap_or(0));
+        let sent = self.send(response, ResponseFraming { delimiter, keep_alive: false, ..framing }, true);
+        Sent { failure: sent.failure.or(Some(CloseReason::BodyAborted)), ..sent }
+    }
+
+    /// Appends the head of a response to the write buffer, and starts the time within which the response must be written.
+    fn write_head(&mut self, response: &Response, framing: ResponseFraming) {
+        let config = &self.app.config;
+        self.date.update(SystemTime::now());
+        let out = self.write_buffer.bytes_mut();
+        let start = out.len();
+        response_writer::write_head(out, response, framing, &config.common, &self.date);
+        if let (Some(explain), Some(head)) = (&self.app.explain, out.get(start..)) {
+            explain.response(response, head);
+        }
+        let time = config.limits.timeout_for(config.limits.response_time_base, response.body.length().unwrap_or(0));
+        self.stream.begin_writing(Instant::now(), time);
+    }
+
+    /// Counts and logs an exchange while its request is still in the read buffer.
+    fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.count_bytes(self.stream.received(), self.stream.written());
+            metrics.exchange(sent.status, matches!(close_reason, Some(CloseReason::Malformed(_))), duration);
+        }
+        let Some(log) = &self.app.access_log else { return };
+        let bytes = self.read_buffer.bytes();
+        let headers = self.parser.head(bytes).map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
+        log.note(&AccessRecord {
+            client: self.request_client.peer.address,
+            scheme: self.request_client.scheme,
+            date: self.date.as_str(),
+            request: request_line(bytes),
+            status: sent.status,
+            bytes: sent.bytes,
+            duration,
+            referer: headers.get(name::REFERER),
+            user_agent: headers.get(name::USER_AGENT),
+        });
+    }
+}
+
+/// Calls the handler for a request. A handler that panics costs one 500 response and one connection.
+fn dispatch(request: &mut Request<'_>, app: &AppState) -> (Response, Option<CloseReason>) {
+    match catch_unwind(AssertUnwindSafe(|| handlers::dispatch(request, app, SystemTime::now()))) {
+        Ok(response) => (response, None),
+        Err(_) => {
+            error!("a handler panicked; responding 500");
+            let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+            (response.outcome(Outcome::Panicked), Some(CloseReason::HandlerPanicked))
         }
     }
 }
 
-/// Why there is no answer.
-pub enum Unanswered {
-    /// The head says what it must not.
-    Malformed(ParseError),
-    /// The connection failed.
-    Lost(io::Error),
-    /// Someone else was given the seat before all of the request was here.
-    Evicted,
-}
-
-impl Asking<'_> {
-    /// Asks for a request that has no content.
-    pub fn handle(&self, outcome: &mut Exchange) {
-        self.route(&mut EmptyBody, outcome);
-    }
-
-    /// Asks for a request that has content, of which `early` came with the head; then takes in what the route has left of it, within
-    /// limits, so that the connection can go on.
-    ///
-    /// # Errors
-    /// The connection was evicted while content was awaited.
-    pub fn handle_with_body<S: Transport>(
-        &self,
-        stream: &mut DeadlineStream<S>,
-        slot: &ConnState,
-        early: &[u8],
-        outcome: &mut Exchange,
-    ) -> Result<(), Unanswered> {
-        let (RequestInfo { framing, expects_continue, .. }, limits) = (self.understood, &self.app.config.limits);
-        let mut intake = BodyReader::new(stream, slot, early, *framing, *expects_continue, limits);
-        self.route(&mut intake, outcome);
-        let leftover = intake.drain(limits.drain_bytes_max);
-        slot.set_active().map_err(|Evicted| Unanswered::Evicted)?;
-        let broken = intake.broken().map(|broken| replace(&mut outcome.response, broken, &self.head.headers));
-        (outcome.body_bytes_used, outcome.read_ahead) = intake.into_unread(early.len());
-        let unread = (leftover == Leftover::Unread).then_some(CloseReason::UnreadBody);
-        outcome.close_reason = outcome.close_reason.take().or(broken).or(unread);
-        Ok(())
-    }
-
-    /// Lets a route answer. A handler that panics costs one 500 and one connection.
-    fn route(&self, content: &mut dyn RequestBody, outcome: &mut Exchange) {
-        let Asking { app, from, head, understood, notes } = *self;
-        let mut request =
-            Request { client: from, head, target: &understood.target, framing: understood.framing, content, decisions: notes };
-        let answer = AssertUnwindSafe(|| outcome.response = handlers::dispatch(&mut request, app, SystemTime::now()));
-        if catch_unwind(answer).is_err() {
-            error!("a handler panicked; the answer is 500");
-            let why = "a fault of this server, which has been logged";
-            outcome.response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, why).outcome(Outcome::Panicked);
-            outcome.close_reason = Some(CloseReason::HandlerPanicked);
-        }
-    }
-}
-
-/// Puts what is answered in place of a response where the content of the request broke off, whatever the handler made of that; why the
-/// connection ends.
-fn replace(response: &mut Response, broken: BodyError, headers: &Headers<'_>) -> CloseReason {
-    match broken {
+/// Returns the response to a request whose body could not be read, which replaces the handler's. The reason why the connection closes is
+/// `earlier` if there is one.
+fn replace_response(
+    error: BodyError,
+    headers: &Headers<'_>,
+    earlier: Option<CloseReason>,
+) -> Result<(Response, Option<CloseReason>), RequestError> {
+    let (response, reason) = match error {
         BodyError::Malformed(what) => {
-            *response = error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
-            CloseReason::Malformed(what)
+            (error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what)), CloseReason::Malformed(what))
         }
         BodyError::TimedOut => {
-            let why = "the content did not arrive in time (RFC 9110 §15.5.9)";
-            *response = Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent);
-            CloseReason::ContentTimeout
+            let why = "the request body did not arrive in time (RFC 9110 §15.5.9)";
+            (Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent), CloseReason::ContentTimeout)
         }
-        BodyError::Lost(error) => CloseReason::Io(error),
-    }
+        BodyError::Io(kind) => return Err(io::Error::from(kind).into()),
+    };
+    Ok((response, earlier.or(Some(reason))))
+}
+
+/// Returns the request line, without the empty line that may precede it (RFC 9112 §2.2), as far as it has been received.
+fn request_line(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    bytes.split_at(end).0
 }

@@ -1,196 +1,360 @@
-//! What happened, and why? Each exchange in plain words, for whoever learns HTTP from it (`--explain`).
+//! Explanation of each exchange on standard error (`--explain`).
 //!
-//! Nothing is read a second time: what is told is what the server itself read, found and decided, handed over where it has it in its
-//! hands. Without `--explain` there is nobody to hand it to, and nothing of this is touched.
+//! It shows what the server itself read, found and decided; nothing is parsed a second time.
 
-use std::fmt::{self, Write as _};
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 
-use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::decision_trace::{Decision, DecisionTrace};
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Outcome;
+use crate::http::conditional::{Precondition, Validators};
+use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
 use crate::http::framing::BodyLength;
-use crate::http::method::Method;
+use crate::http::range::{ByteRange, RangeSet};
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::CloseReason;
-use crate::server::response_framing::ResponseFraming;
+use crate::server::explain_text;
+use crate::server::response_writer::{Delimiter, ResponseFraming};
 use crate::telemetry::Color;
 use crate::telemetry::log_queue::LogQueue;
 
-/// Tells what happens on each connection.
+/// Header fields with secrets: their names are shown, their values are not.
+const SENSITIVE_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+const HIDDEN: &str = "(not shown)\\r\\n";
+/// Bytes shown of one line.
+const LINE_BYTES_MAX: usize = 512;
+/// Bytes shown of a line before the byte that is wrong.
+const BEFORE_ERROR_BYTES: usize = 60;
+
+/// Writes the explanations.
 #[derive(Clone, Debug)]
 pub struct Explain {
     log: LogQueue,
-    ink: Color,
+    color: Color,
 }
 
 impl Explain {
-    /// Tells it through that queue, which never holds anybody up.
-    pub fn new(log: LogQueue, ink: Color) -> Explain {
-        Explain { log, ink }
+    /// Creates a writer to this queue.
+    pub fn new(log: LogQueue, color: Color) -> Explain {
+        Explain { log, color }
     }
 
-    /// A request was read and understood: its bytes, what was read in them, which resource is meant, how long the content is, and whether
-    /// the client waits for leave to send it.
-    pub fn request(
+    /// Explains a valid request; `bytes` is its head.
+    pub(super) fn request(
         &self,
         bytes: &[u8],
         head: &RequestHead<'_>,
         target: &RequestTarget<'_>,
-        framing: BodyLength,
+        body: BodyLength,
         expects_continue: bool,
     ) {
-        let mut page = Page::titled(self.ink, "a request");
-        page.lines('<', bytes);
-        page.says("method", &format_args!("{}: {}", head.method.as_str(), of_method(head.method)));
-        let path = target.path().escape_ascii();
+        let mut text = self.section("request");
+        text.message('<', bytes);
+        text.item("method", format_args!("{}: {}", head.method.as_str(), explain_text::method(head.method)));
         let form = match target.form {
-            TargetForm::Origin => "a path of this server (origin-form, RFC 9112 §3.2.1)",
+            TargetForm::Origin => "a path on this server (origin-form, RFC 9112 §3.2.1)",
             TargetForm::Absolute => {
-                "a whole URL, as proxies are asked; its host counts, not Host (absolute-form, RFC 9112 §3.2.2)"
+                "a whole URL, as sent to proxies; its host counts instead of Host (absolute-form, RFC 9112 §3.2.2)"
             }
             TargetForm::Asterisk => "the server as a whole (asterisk-form, RFC 9112 §3.2.4)",
         };
-        page.says("target", &format_args!("{form}; decoded once and resolved, the path is {path}"));
+        let path = target.path().escape_ascii();
+        text.item("target", format_args!("{form}; after decoding and normalizing, the path is {path}"));
         target.query_pairs().for_each(|(name, value)| {
-            page.says("query", &format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
+            text.item("query", format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
         });
-        page.says(
-            "version",
-            &match head.version {
-                Version::Http10 => "1.0: no chunks, and the connection ends unless the client asks otherwise",
-                Version::Http11 => "1.1: the connection stays open unless somebody says close (RFC 9112 §9.3)",
-            },
-        );
+        let version = match head.version {
+            Version::Http10 => "1.0: no chunks, and the connection closes unless the client sends keep-alive",
+            Version::Http11 => "1.1: the connection persists unless one side sends close (RFC 9112 §9.3)",
+        };
+        text.item("version", version);
         for (name, _) in head.headers.iter() {
-            page.says("field", &format_args!("{}: {}", name.escape_ascii(), crate::server::explain_text::of_request(name)));
+            text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::request_header(name)));
         }
-        match framing {
+        match body {
             BodyLength::None => {
-                page.says("content", &"none: there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3, rule 7)")
+                text.item("body", "none, since there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3)")
             }
-            BodyLength::Length(length) => page.says("content", &format_args!("{length} bytes follow (RFC 9112 §6.3, rule 6)")),
-            BodyLength::Chunked => page.says("content", &"chunks follow, until one of length 0 (RFC 9112 §7.1)"),
+            BodyLength::Length(length) => text.item("body", format_args!("{length} bytes (RFC 9112 §6.3)")),
+            BodyLength::Chunked => text.item("body", "chunks, up to one of length 0 (RFC 9112 §7.1)"),
         }
         if expects_continue {
-            page.says("expects", &"leave to send it: 100 Continue, or a refusal at once (RFC 9110 §10.1.1)");
+            text.item(
+                "expect",
+                "the client waits for 100 Continue or a final status before it sends the body (RFC 9110 §10.1.1)",
+            );
         }
-        self.tell(page);
+        self.write(text);
     }
 
-    /// What came is no request.
-    pub fn parse_error(&self, bytes: &[u8], fault: LocatedError) {
-        let mut page = Page::titled(self.ink, "no request");
-        let crate::server::explain_bytes::MarkedLines { lines, column } =
-            crate::server::explain_bytes::broken(bytes, fault.offset);
+    /// Explains what is wrong with a request, and shows the byte that is wrong.
+    pub(super) fn parse_error(&self, bytes: &[u8], error: LocatedError) {
+        let mut text = self.section("malformed request");
+        let (lines, column) = lines_up_to(bytes, error.offset);
         for line in lines {
-            page.raw(&format_args!("< {line}"));
+            text.line(format_args!("< {line}"));
         }
-        let caret = self.ink.style("1;31", "^");
-        page.raw(&format_args!("  {:column$}{caret} byte {}", "", fault.offset));
-        page.says("rule", &fault.error.message());
-        self.tell(page);
+        text.line(format_args!("  {:column$}{} byte {}", "", self.color.style("1;31", "^"), error.offset));
+        text.item("rule", error.error.message());
+        self.write(text);
     }
 
-    /// How much is sent was decided, by the conditions and ranges of the request if it has any.
-    pub fn decisions(&self, notes: DecisionTrace) {
-        let notes = notes.into_list();
-        if notes.is_empty() {
+    /// Explains how the conditions and ranges of a request were evaluated, if it has any.
+    pub(super) fn decisions(&self, decisions: DecisionTrace) {
+        let decisions = decisions.into_list();
+        if decisions.is_empty() {
             return;
         }
-        let mut page = Page::titled(self.ink, "the decision");
-        for note in &notes {
-            page.says("how", &crate::server::explain_decisions::sentence(note));
+        let mut text = self.section("conditions and ranges");
+        for decision in &decisions {
+            text.item("result", decision_text(decision));
         }
-        self.tell(page);
+        self.write(text);
     }
 
-    /// An answer was made, and this is the head that is sent before its content.
-    pub fn response(&self, response: &Response, head: &[u8]) {
-        let mut page = Page::titled(self.ink, "the answer");
+    /// Explains a response; `head` is its head.
+    pub(super) fn response(&self, response: &Response, head: &[u8]) {
+        let mut text = self.section("response");
+        let (status, reason) = (response.status, response.outcome.text());
         match response.outcome {
-            Outcome::Route(path) | Outcome::OtherSite(path) => {
-                page.says("why", &format_args!("{} ({path})", response.outcome.text()))
+            Outcome::Route(path) | Outcome::OtherSite(path) => text.item("reason", format_args!("{reason} ({path})")),
+            Outcome::BrokenContent(error) => {
+                text.item("reason", reason);
+                text.item("rule", error.message());
             }
-            Outcome::BrokenContent(what) => {
-                page.says("why", &response.outcome.text());
-                page.says("rule", &what.message());
-            }
-            because => page.says("why", &because.text()),
+            _ => text.item("reason", reason),
         }
-        page.says(
-            "status",
-            &format_args!(
-                "{} {}: {}",
-                response.status.as_u16(),
-                response.status.canonical_reason(),
-                crate::server::explain_statuses::of_status(response.status)
-            ),
-        );
-        page.lines('>', head);
+        text.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), explain_text::status(status)));
+        text.message('>', head);
         let lines = head.split(|byte| *byte == b'\n').skip(1);
         for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
-            let name = String::from_utf8_lossy(name);
-            page.says("field", &format_args!("{name}: {}", crate::server::explain_text::of_response(&name)));
+            text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::response_header(name)));
         }
-        self.tell(page);
+        self.write(text);
     }
 
-    /// What comes after the answer; `None` is another request.
-    pub fn connection(&self, plan: ResponseFraming, ended: Option<&CloseReason>) {
-        let mut page = Page { ink: self.ink, text: String::new() };
-        page.says("then", &crate::server::explain_connection::sentence(plan, ended));
-        page.text.push('\n');
-        self.tell(page);
+    /// Explains whether the connection persists after a response, and why (RFC 9112 §9.3, §9.6).
+    pub(super) fn connection(&self, framing: ResponseFraming, reason: Option<&CloseReason>) {
+        let mut text = Text { color: self.color, text: String::new() };
+        text.item("then", connection_text(framing, reason));
+        text.text.push('\n');
+        self.write(text);
     }
 
-    fn tell(&self, page: Page) {
-        // It takes what fits, and counts what does not.
-        let _ = self.log.clone().write_all(page.text.as_bytes());
+    fn section(&self, title: &str) -> Text {
+        Text { color: self.color, text: format!("{}\n", self.color.style("1", &format!("-- {title} --"))) }
+    }
+
+    fn write(&self, text: Text) {
+        // The queue never blocks; it counts the lines for which it has no room.
+        let _ = self.log.clone().write_all(text.text.as_bytes());
     }
 }
 
-/// What is told at once.
-struct Page {
-    ink: Color,
+/// Lines that are written at once.
+struct Text {
+    color: Color,
     text: String,
 }
 
-impl Page {
-    fn titled(ink: Color, title: &str) -> Page {
-        Page { ink, text: format!("{}\n", ink.style("1", &format!("-- {title} --"))) }
-    }
-
-    fn raw(&mut self, line: &dyn fmt::Display) {
-        // A String takes whatever it is given.
+impl Text {
+    fn line(&mut self, line: impl Display) {
+        // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{line}");
     }
 
-    fn says(&mut self, word: &str, what: &dyn fmt::Display) {
-        let word = self.ink.style("36", &format!("{word:<8}"));
-        let _ = writeln!(self.text, "  {word} {what}");
+    fn item(&mut self, label: &str, text: impl Display) {
+        let label = self.color.style("36", &format!("{label:<8}"));
+        self.line(format_args!("  {label} {text}"));
     }
 
-    /// The lines of a head as they are on the wire, each with its end.
-    fn lines(&mut self, mark: char, head: &[u8]) {
-        for line in crate::server::explain_bytes::lines(head) {
-            self.raw(&format_args!("{mark} {line}"));
+    /// Adds the lines of a head, with their line ends visible.
+    fn message(&mut self, mark: char, head: &[u8]) {
+        for (_, line, hidden) in lines(head) {
+            self.line(format_args!("{mark} {}", hidden.unwrap_or_else(|| visible(line))));
         }
     }
 }
 
-fn of_method(method: Method) -> &'static str {
-    match method {
-        Method::Get => "send me the resource (RFC 9110 §9.3.1)",
-        Method::Head => "the same as GET, but only the head of the answer (RFC 9110 §9.3.2)",
-        Method::Post => "do with my content what you do with such content (RFC 9110 §9.3.3)",
-        Method::Put => "let my content be the resource",
-        Method::Delete => "remove the resource",
-        Method::Patch => "change the resource in part",
-        Method::Options => "say what may be done (RFC 9110 §9.3.7)",
-        Method::Trace => "send my request back; nobody here does",
-        Method::Connect => "open a tunnel; we are no proxy",
+/// Returns the text for a response after which the connection closes for `reason`, or persists.
+fn connection_text(framing: ResponseFraming, reason: Option<&CloseReason>) -> String {
+    match (reason, framing.delimiter, framing.version) {
+        (None, _, Version::Http11) => "the connection persists, which is the default in HTTP/1.1 (RFC 9112 §9.3)".to_owned(),
+        (None, _, Version::Http10) => {
+            "the connection persists: the client sent Connection: keep-alive (RFC 9112 §9.3)".to_owned()
+        }
+        (Some(CloseReason::ConnectionClose), Delimiter::Close, _) => {
+            "the connection closes: an HTTP/1.0 client knows no chunks, so closing marks the end of the body (RFC 9112 §6.3)"
+                .to_owned()
+        }
+        (Some(CloseReason::ConnectionClose), _, Version::Http10) => {
+            "the connection closes, which is the default in HTTP/1.0 (RFC 9112 §9.3)".to_owned()
+        }
+        (Some(reason), ..) => format!("the connection closes: {}", explain_text::close_reason(reason)),
+    }
+}
+
+/// Returns the text for one decision about conditions and ranges.
+fn decision_text(decision: &Decision) -> String {
+    match decision {
+        Decision::Condition { field, precondition, validators } => condition_text(field, *precondition, validators),
+        Decision::RangeIgnored => {
+            "Range is ignored, since it is only defined for GET, and only once in a request (RFC 9110 §14.2)".to_owned()
+        }
+        Decision::IfRange(true) => "If-Range matches the current version, so Range applies (RFC 9110 §13.1.5)".to_owned(),
+        Decision::IfRange(false) => {
+            "If-Range does not match the current version, so the whole file is sent (RFC 9110 §13.1.5)".to_owned()
+        }
+        Decision::Ranges { ranges, length } => ranges_text(ranges, *length),
+    }
+}
+
+fn condition_text(field: &str, precondition: Precondition, validators: &Validators) -> String {
+    let etag = validators.etag.as_ref().map_or_else(|| "no ETag".to_owned(), |etag| format!("ETag {etag}"));
+    let modified = validators.last_modified.map_or_else(|| "unknown".to_owned(), |time| HttpDate::new(time).as_str().to_owned());
+    let result = match precondition {
+        Precondition::Passed => "the condition holds, so the request is handled as without it",
+        Precondition::NotModified => "the client has this version, so no body is sent",
+        Precondition::Failed => "the condition fails, so nothing is done",
+    };
+    format!("{field} is compared with {etag}, Last-Modified {modified}: {result} (RFC 9110 §13.2.2)")
+}
+
+fn ranges_text(ranges: &RangeSet, length: u64) -> String {
+    let bytes = |range: &ByteRange| format!("{} to {}", range.start, range.last());
+    match ranges {
+        RangeSet::Full => {
+            "Range is malformed, has an unknown unit or overlaps, so it is ignored and the whole file is sent (RFC 9110 §14.2)"
+                .to_owned()
+        }
+        RangeSet::Single(range) => format!("Range selects bytes {} of {length}, counted from 0 (RFC 9110 §14.1)", bytes(range)),
+        RangeSet::Multiple(ranges) => {
+            let parts: Vec<String> = ranges.iter().map(bytes).collect();
+            format!("Range selects bytes {} of {length}, sent as parts of one body (RFC 9110 §14.6)", parts.join(" and "))
+        }
+        RangeSet::Unsatisfiable => format!("Range starts beyond the last of {length} bytes (RFC 9110 §15.5.17)"),
+    }
+}
+
+/// Returns bytes with control bytes and those above ASCII escaped, at most [`LINE_BYTES_MAX`] of them.
+fn visible(bytes: &[u8]) -> String {
+    let (shown, rest) = bytes.split_at_checked(LINE_BYTES_MAX).map_or((bytes, ""), |(shown, _)| (shown, "..."));
+    format!("{}{rest}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+/// Returns what is shown instead of a line with a secret; `None` if it has none. A malformed line may be malformed in its field name, or
+/// have a bare CR in it, so only letters count, and a line that is no proper field is not shown at all.
+fn hidden(line: &[u8]) -> Option<String> {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    if SENSITIVE_HEADERS.iter().any(|sensitive| sensitive.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) {
+        return Some(format!("{}: {HIDDEN}", name.escape_ascii()));
+    }
+    let starts_sensitive = |part: &[u8]| {
+        let letters: Vec<u8> =
+            part.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).take(32).collect();
+        SENSITIVE_HEADERS.iter().any(|sensitive| letters.starts_with(sensitive.replace('-', "").as_bytes()))
+    };
+    let is_sensitive = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(starts_sensitive);
+    is_sensitive.then(|| HIDDEN.to_owned())
+}
+
+/// Whether a line contains a URL with a user name and password (RFC 3986 §3.2.1).
+fn has_userinfo(line: &[u8]) -> bool {
+    let mut rest = line;
+    while let Some((_, after)) = rest.split_first() {
+        if let Some(authority) = rest.strip_prefix(b"://") {
+            return authority
+                .split(|byte| matches!(byte, b'/' | b'?' | b'#' | b' '))
+                .next()
+                .is_some_and(|host| host.contains(&b'@'));
+        }
+        rest = after;
+    }
+    false
+}
+
+/// Returns the lines of a head, each with its offset, and with what is shown instead of it.
+fn lines(head: &[u8]) -> impl Iterator<Item = (usize, &[u8], Option<String>)> {
+    let (mut next, mut was_hidden) = (0, false);
+    head.split_inclusive(|byte| *byte == b'\n').map(move |line| {
+        let offset = next;
+        next += line.len();
+        // A line that starts with white space continues the value before it.
+        let continues = was_hidden && matches!(line.first(), Some(b' ' | b'\t'));
+        let hidden = if continues { Some(HIDDEN.to_owned()) } else { hidden(line) };
+        was_hidden = hidden.is_some();
+        (offset, line, hidden)
+    })
+}
+
+/// Returns the lines of a malformed message up to the one with the byte at `offset`, and the column of that byte in the last line.
+fn lines_up_to(bytes: &[u8], offset: usize) -> (Vec<String>, usize) {
+    let mut before: Vec<_> = lines(bytes).take_while(|(start, ..)| *start <= offset).collect();
+    let (start, line, hidden) = before.pop().unwrap_or((0, bytes, None));
+    let mut shown: Vec<String> = before.into_iter().map(|(_, line, hidden)| hidden.unwrap_or_else(|| visible(line))).collect();
+    if let Some(hidden) = hidden {
+        let column = hidden.len() - HIDDEN.len();
+        shown.push(hidden);
+        return (shown, column);
+    }
+    let (left, right) = line.split_at(offset.saturating_sub(start).min(line.len()));
+    let near = left.last_chunk::<BEFORE_ERROR_BYTES>().map_or_else(|| visible(left), |near| format!("...{}", visible(near)));
+    shown.push(format!("{near}{}", visible(right)));
+    (shown, near.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn column_of_the_wrong_byte() {
+        for (bytes, at, want, column, why) in [
+            (&b"G@T / b\r\nx"[..], 1, &["G@T / b\\r\\n"][..], 1, "no line after it"),
+            (b"a\r\nb\n", 4, &["a\\r\\n", "b\\n"], 1, "a line end"),
+            (b"\x00\x01", 1, &["\\x00\\x01"], 4, "after an escaped byte"),
+            (b"ab", 2, &["ab"], 2, "after the last byte"),
+            (b"", 0, &[""], 0, "no bytes"),
+            (b"ab", 99, &["ab"], 2, "beyond the end"),
+            (b"Cookie: a=\x00", 10, &["Cookie: (not shown)\\r\\n"], 8, "within a secret"),
+            (b"Authorization\x00: x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret with a malformed name"),
+            (b"Authorization Basic x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret without a colon"),
+            (b"A: b\rCookie: c\r\n", 4, &["(not shown)\\r\\n"], 0, "a secret after a bare CR"),
+            (b"GET http://u:p@h/ HTTP/1.1\r\nA b", 29, &["(not shown)\\r\\n", "A b"], 1, "a password in a URL"),
+            (
+                b"a\r\nCOOKIE : b\r\n c\r\n",
+                15,
+                &["a\\r\\n", "COOKIE : (not shown)\\r\\n", "(not shown)\\r\\n"],
+                0,
+                "a folded line",
+            ),
+        ] {
+            let lines = want.iter().map(ToString::to_string).collect();
+            assert_eq!(lines_up_to(bytes, at), (lines, column), "{why}");
+        }
+        let long = [b"x".repeat(100), b"!".to_vec(), b"y".repeat(300)].concat();
+        let (lines, column) = lines_up_to(&long, 100);
+        assert_eq!(lines[0].find('!'), Some(column), "a long line is shown around the byte");
+        assert_eq!(column, 63);
+    }
+
+    #[test]
+    fn text_for_connections_that_persist_or_close() {
+        let framing = |delimiter, version| ResponseFraming { delimiter, send_body: true, keep_alive: false, version };
+        let (length, close) = (Delimiter::Length(1), Some(&CloseReason::ConnectionClose));
+        for (framing, reason, want) in [
+            (framing(Delimiter::Close, Version::Http10), close, "closing marks the end of the body"),
+            (framing(length, Version::Http11), close, "Connection: close"),
+            (framing(length, Version::Http10), close, "the default in HTTP/1.0"),
+            (framing(length, Version::Http11), None, "the default in HTTP/1.1"),
+            (framing(length, Version::Http10), None, "keep-alive"),
+            (framing(length, Version::Http11), Some(&CloseReason::HandlerPanicked), "the connection closes: "),
+        ] {
+            let text = connection_text(framing, reason);
+            assert!(text.contains(want), "{reason:?}: {text}");
+        }
     }
 }

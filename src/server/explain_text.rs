@@ -1,78 +1,150 @@
-//! What is each field there for?
+//! Texts of `--explain`: methods, status codes, header fields and close reasons.
 
-/// Fields of requests: the name in lower case, and what it asks for.
-const OF_REQUESTS: &[(&str, &str)] = &[
-    ("host", "the name by which the client knows us; one machine may serve many (RFC 9112 §3.2)"),
-    ("user-agent", "which program asks; it decides nothing here"),
-    ("accept", "which media types the client can use (RFC 9110 §12.5.1)"),
-    ("accept-encoding", "which compressed forms it can use (RFC 9110 §12.5.3)"),
-    ("accept-language", "which languages its user reads; nothing here is in more than one"),
-    ("connection", "what this connection should do: close ends it after the answer (RFC 9112 §9.3)"),
-    ("content-length", "how many bytes of content follow (RFC 9112 §6.3)"),
-    ("transfer-encoding", "the content comes in chunks, each with its length (RFC 9112 §7.1)"),
-    ("content-type", "what kind of content follows"),
-    ("expect", "the client waits for leave before it sends its content (RFC 9110 §10.1.1)"),
-    ("range", "only these bytes are wanted (RFC 9110 §14.2)"),
-    ("if-range", "the range counts only for this version; else the whole is wanted (RFC 9110 §13.1.5)"),
-    ("if-none-match", "send it only if its tag is none of these (RFC 9110 §13.1.2)"),
-    ("if-match", "go on only if its tag is one of these (RFC 9110 §13.1.1)"),
-    ("if-modified-since", "send it only if it is newer than this (RFC 9110 §13.1.3)"),
-    ("if-unmodified-since", "go on only if it is not newer than this (RFC 9110 §13.1.4)"),
-    ("origin", "the site whose page asks"),
-    ("referer", "the page on which the link stood"),
-    ("authorization", "who asks, and the proof of it; not shown here"),
-    ("cookie", "what a server asked the client to remember; nobody here does"),
-    ("upgrade-insecure-requests", "the client would rather have https; we do not speak it"),
-    ("cache-control", "what caches on the way may do"),
-    ("access-control-request-method", "a browser asks whether a page may send that method (Fetch §3.3)"),
+use crate::http::method::Method;
+use crate::http::status::StatusCode;
+use crate::server::close_reason::CloseReason;
+
+const STATUSES: &[(u16, &str)] = &[
+    (100, "the client may send the body (RFC 9110 §15.2.1)"),
+    (200, "the whole resource follows"),
+    (204, "success, without a body"),
+    (206, "only the requested range follows (RFC 9110 §15.3.7)"),
+    (301, "the resource has another URL, see Location (RFC 9110 §15.4.2)"),
+    (304, "the client already has this version (RFC 9110 §15.4.5)"),
+    (400, "the request breaks a rule, or is ambiguous (RFC 9110 §15.5.1)"),
+    (401, "the client must authenticate (RFC 9110 §15.5.2)"),
+    (403, "understood, but refused (RFC 9110 §15.5.4)"),
+    (404, "there is no such resource, or its existence is not disclosed (RFC 9110 §15.5.5)"),
+    (405, "the resource does not support the method; Allow lists those that it does (RFC 9110 §15.5.6)"),
+    (406, "no representation is acceptable to the client (RFC 9110 §15.5.7)"),
+    (408, "the request took too long to arrive (RFC 9110 §15.5.9)"),
+    (412, "a condition of the request is false for this version (RFC 9110 §15.5.13)"),
+    (413, "the body is larger than the resource accepts (RFC 9110 §15.5.14)"),
+    (414, "the request target is longer than the server accepts (RFC 9110 §15.5.15)"),
+    (416, "no byte of the resource is in the range (RFC 9110 §15.5.17)"),
+    (417, "the expectation is not supported (RFC 9110 §15.5.18)"),
+    (421, "this server is not responsible for that host (RFC 9110 §15.5.20)"),
+    (431, "the header section is larger than the server accepts (RFC 6585 §5)"),
+    (500, "the server failed (RFC 9110 §15.6.1)"),
+    (501, "the server does not support the method for any resource (RFC 9110 §15.6.2)"),
+    (503, "the server is too busy at the moment (RFC 9110 §15.6.4)"),
+    (505, "the server supports HTTP/1.1 and 1.0 (RFC 9110 §15.6.6)"),
+];
+
+/// Request header fields, with names in lower case.
+const REQUEST_HEADERS: &[(&str, &str)] = &[
+    ("host", "the host name in the URL; one server may have many (RFC 9110 §7.2)"),
+    ("user-agent", "the client program; not used"),
+    ("accept", "media types that the client can use (RFC 9110 §12.5.1)"),
+    ("accept-encoding", "compressions that the client can decode (RFC 9110 §12.5.3)"),
+    ("accept-language", "languages that the user reads; not used"),
+    ("connection", "options for this connection, such as close (RFC 9110 §7.6.1)"),
+    ("content-length", "length of the body in bytes (RFC 9112 §6.2)"),
+    ("transfer-encoding", "the body is sent in chunks (RFC 9112 §6.1)"),
+    ("content-type", "media type of the body (RFC 9110 §8.3)"),
+    ("expect", "the client waits for 100 Continue before it sends the body (RFC 9110 §10.1.1)"),
+    ("range", "only these bytes are requested (RFC 9110 §14.2)"),
+    ("if-range", "Range applies only if the resource still has this version (RFC 9110 §13.1.5)"),
+    ("if-none-match", "send the resource only if its ETag is not in this list (RFC 9110 §13.1.2)"),
+    ("if-match", "proceed only if the ETag of the resource is in this list (RFC 9110 §13.1.1)"),
+    ("if-modified-since", "send the resource only if it is newer than this date (RFC 9110 §13.1.3)"),
+    ("if-unmodified-since", "proceed only if the resource is not newer than this date (RFC 9110 §13.1.4)"),
+    ("origin", "the site of the page that sends the request (Fetch)"),
+    ("referer", "the page with the link"),
+    ("authorization", "credentials; not shown here"),
+    ("cookie", "values stored for a site; not used, not shown here"),
+    ("upgrade-insecure-requests", "the client prefers https; not used"),
+    ("cache-control", "instructions for caches on the way (RFC 9111 §5.2)"),
+    ("access-control-request-method", "a browser asks whether a page may use this method (Fetch §3.3)"),
     ("access-control-request-headers", "a browser asks whether a page may send these fields (Fetch §3.3)"),
-    ("sec-fetch-site", "whether the page that asks is of this site; a browser says so, and no page can (Fetch Metadata)"),
-    ("x-forwarded-for", "for whom a proxy asks; believed of proxies that --trust-proxy names"),
-    ("forwarded", "for whom a proxy asks (RFC 7239); believed of proxies that --trust-proxy names"),
+    ("sec-fetch-site", "whether the page that sends the request is of the same site; set by the browser (Fetch Metadata)"),
+    ("x-forwarded-for", "the client of a proxy; used only from proxies named by --trust-proxy"),
+    ("forwarded", "the client of a proxy (RFC 7239); used only from proxies named by --trust-proxy"),
 ];
 
-/// Fields of responses: the name in lower case, and what it tells.
-const OF_RESPONSES: &[(&str, &str)] = &[
-    ("date", "when the answer was made: caches count its age from there"),
-    ("server", "who answers; no version, which would only help attackers (RFC 9110 §10.2.4)"),
-    ("content-type", "what the bytes are, so that nobody has to guess (RFC 9110 §8.3)"),
-    ("content-length", "where the content ends, so that the connection can go on (RFC 9112 §6.3)"),
-    ("transfer-encoding", "its length is not known beforehand: it comes in chunks (RFC 9112 §7.1)"),
-    ("content-range", "which bytes these are, and of how many (RFC 9110 §14.4)"),
-    ("content-encoding", "the bytes are compressed like this"),
-    ("etag", "the name of this version: If-None-Match can ask for another (RFC 9110 §8.8.3)"),
-    ("last-modified", "when the file last changed: a name for the version as well"),
-    ("accept-ranges", "parts may be asked for (RFC 9110 §14.3)"),
-    ("cache-control", "how long it may be used again without asking; no-cache is: ask each time"),
-    ("vary", "which fields of the request decided about this answer (RFC 9110 §12.5.5)"),
-    ("location", "where the client should look instead (RFC 9110 §10.2.2)"),
-    ("allow", "which methods this resource takes (RFC 9110 §10.2.1)"),
-    ("x-content-type-options", "a browser shall not guess another type"),
-    ("content-security-policy", "what a browser may load and run in an answer of ours: nothing of others"),
-    ("referrer-policy", "links on this page do not tell where they were followed from"),
-    ("www-authenticate", "how the client can say who it is (RFC 9110 §11.6.1)"),
-    ("retry-after", "when it is worth trying again"),
-    ("connection", "what becomes of this connection (RFC 9112 §9.3)"),
-    ("access-control-allow-origin", "pages of which sites may read this; * is all (Fetch §3.3.3)"),
-    ("access-control-allow-credentials", "they may do so also with cookies and passwords (Fetch §3.3.3)"),
-    ("access-control-expose-headers", "which fields of the answer they may read (Fetch §3.3.3)"),
-    ("access-control-allow-methods", "which methods they may send (Fetch §3.3.3)"),
-    ("access-control-allow-headers", "which fields they may send (Fetch §3.3.3)"),
-    ("access-control-max-age", "for so many seconds a browser need not ask again (Fetch §3.3.3)"),
+/// Response header fields, with names in lower case.
+const RESPONSE_HEADERS: &[(&str, &str)] = &[
+    ("date", "when the response was generated; caches compute its age from it (RFC 9110 §6.6.1)"),
+    ("server", "the server program, without a version, which would only help attackers (RFC 9110 §10.2.4)"),
+    ("content-type", "media type of the body (RFC 9110 §8.3)"),
+    ("content-length", "length of the body in bytes, which marks its end (RFC 9112 §6.2)"),
+    ("transfer-encoding", "the length is not known in advance, so the body is sent in chunks (RFC 9112 §6.1)"),
+    ("content-range", "which bytes of the resource follow, and its length (RFC 9110 §14.4)"),
+    ("content-encoding", "compression of the body (RFC 9110 §8.4)"),
+    ("etag", "identifies this version, for If-None-Match in later requests (RFC 9110 §8.8.3)"),
+    ("last-modified", "when the file last changed, for If-Modified-Since in later requests"),
+    ("accept-ranges", "clients may request ranges (RFC 9110 §14.3)"),
+    ("cache-control", "how long the response may be reused; no-cache means after asking the server (RFC 9111 §5.2)"),
+    ("vary", "request fields on which the response depends (RFC 9110 §12.5.5)"),
+    ("location", "the URL of the resource (RFC 9110 §10.2.2)"),
+    ("allow", "methods that the resource supports (RFC 9110 §10.2.1)"),
+    ("x-content-type-options", "browsers must not guess another media type (Fetch)"),
+    ("content-security-policy", "what a browser may load and run in this generated page"),
+    ("referrer-policy", "links on this page do not reveal its URL"),
+    ("www-authenticate", "how the client can authenticate (RFC 9110 §11.6.1)"),
+    ("retry-after", "when to try again (RFC 9110 §10.2.3)"),
+    ("connection", "whether this connection persists (RFC 9112 §9.3)"),
+    ("access-control-allow-origin", "the site whose pages may read the response, or * for all (Fetch §3.3.3)"),
+    ("access-control-allow-credentials", "pages may read it also if it was requested with credentials (Fetch §3.3.3)"),
+    ("access-control-expose-headers", "response fields that pages may read (Fetch §3.3.3)"),
+    ("access-control-allow-methods", "methods that pages may use (Fetch §3.3.3)"),
+    ("access-control-allow-headers", "request fields that pages may send (Fetch §3.3.3)"),
+    ("access-control-max-age", "for how many seconds the browser need not ask again (Fetch §3.3.3)"),
 ];
 
-/// What a field of a request asks for.
-pub fn of_request(name: &[u8]) -> &'static str {
-    look_up(OF_REQUESTS, name).unwrap_or("decides nothing here")
+/// Returns the meaning of a method.
+pub(super) fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "send the resource (RFC 9110 §9.3.1)",
+        Method::Head => "send only the head of the response to GET (RFC 9110 §9.3.2)",
+        Method::Post => "process the body of the request (RFC 9110 §9.3.3)",
+        Method::Put => "replace the resource by the body of the request",
+        Method::Delete => "delete the resource",
+        Method::Patch => "change a part of the resource (RFC 5789)",
+        Method::Options => "send the supported methods (RFC 9110 §9.3.7)",
+        Method::Trace => "send the request back (RFC 9110 §9.3.8); not supported",
+        Method::Connect => "open a tunnel through a proxy (RFC 9110 §9.3.6); not supported",
+    }
 }
 
-/// What a field of a response tells.
-pub fn of_response(name: &str) -> &'static str {
-    look_up(OF_RESPONSES, name.as_bytes()).unwrap_or("asked for on the command line")
+/// Returns the meaning of a status code.
+pub(super) fn status(status: StatusCode) -> &'static str {
+    let known = STATUSES.iter().find(|(code, _)| *code == status.as_u16());
+    known.map_or("a status without explanation", |(_, text)| text)
+}
+
+/// Returns the meaning of a request header field.
+pub(super) fn request_header(name: &[u8]) -> &'static str {
+    look_up(REQUEST_HEADERS, name).unwrap_or("not used")
+}
+
+/// Returns the meaning of a response header field.
+pub(super) fn response_header(name: &[u8]) -> &'static str {
+    look_up(RESPONSE_HEADERS, name).unwrap_or("set on the command line")
 }
 
 fn look_up(table: &[(&str, &'static str)], name: &[u8]) -> Option<&'static str> {
-    table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, says)| *says)
+    table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, text)| *text)
+}
+
+/// Returns why a connection closes, in a sentence after "the connection closes: ".
+pub(super) fn close_reason(reason: &CloseReason) -> String {
+    let text = match reason {
+        CloseReason::ClientClosed => "the client closed it between two requests, as it may at any time (RFC 9112 §9.5)",
+        CloseReason::ConnectionClose => "the client sent Connection: close (RFC 9112 §9.6)",
+        CloseReason::IdleTimeout => "no further request arrived in time, see --idle-timeout (RFC 9112 §9.5)",
+        CloseReason::HeadTimeout => "the request head was not complete in time, see --head-timeout (RFC 9112 §9.5)",
+        CloseReason::ContentTimeout => "the request body was not complete in time (RFC 9112 §9.5)",
+        CloseReason::Malformed(_) => "where the next request would begin is unknown (RFC 9112 §2.2)",
+        CloseReason::UnreadBody => "the rest of the request body is too long to be read and discarded (RFC 9112 §9.3)",
+        CloseReason::HandlerPanicked => "the handler panicked, which is a bug of this server",
+        CloseReason::BodyAborted => "the file changed or could not be read, and an incomplete body shows it (RFC 9112 §8)",
+        CloseReason::Evicted => "a new connection needed its place, see --max-connections",
+        CloseReason::ShuttingDown => "the server is shutting down (RFC 9112 §9.6)",
+        CloseReason::ProxyHeader(_) => "it did not begin with a PROXY header, which --proxy-protocol requires",
+        CloseReason::Io(error) => return format!("it failed: {error}"),
+    };
+    text.to_owned()
 }
 
 #[cfg(test)]
@@ -80,11 +152,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_without_case() {
-        assert!(of_request(b"HOST").contains("by which the client knows us"));
-        assert!(of_response("ETag").contains("name of this version"));
-        assert_eq!(of_request(b"x-unknown"), "decides nothing here");
-        for (name, _) in OF_REQUESTS.iter().chain(OF_RESPONSES) {
+    fn every_status_has_a_text() {
+        for status in StatusCode::ALL {
+            assert!(STATUSES.iter().any(|(code, _)| *code == status.as_u16()), "{}", status.as_u16());
+        }
+    }
+
+    #[test]
+    fn field_names_are_case_insensitive() {
+        assert!(request_header(b"HOST").contains("host name"));
+        assert!(response_header(b"ETag").contains("identifies this version"));
+        assert_eq!(request_header(b"x-unknown"), "not used");
+        for (name, _) in REQUEST_HEADERS.iter().chain(RESPONSE_HEADERS) {
             assert_eq!(*name, name.to_ascii_lowercase());
         }
     }

@@ -1,27 +1,19 @@
 //! Accepting, serving and shutting down connections.
 //!
-//! The accept loop is here; [`connection`] serves one connection and is the file to read first.
+//! The accept loop is here; [`connection`] serves one connection and is the file to read first. The loop never waits for a client, so one
+//! slow client cannot delay others.
 
 pub mod close_reason;
-pub mod conn_state;
 pub mod connection;
-pub mod delivery;
-pub mod exchange;
+mod exchange;
 pub mod explain;
-pub mod explain_bytes;
-pub mod explain_connection;
-pub mod explain_decisions;
-pub mod explain_statuses;
-pub mod explain_text;
-pub mod file_buffer;
+mod explain_text;
 pub mod listener;
-pub mod proxy_header;
 pub mod proxy_protocol;
 pub mod registry;
-pub mod request_body;
-pub mod response_framing;
+mod request_body;
 pub mod response_writer;
-pub mod thread_pool;
+mod thread_pool;
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -31,103 +23,96 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 
-use crate::config::headers::DefaultHeaders;
 use crate::handlers::app::AppState;
 use crate::http::forwarded::PeerAddr;
-use crate::net::socket::{Listener, Socket};
+use crate::net::busy_poll;
+use crate::net::socket::{AcceptError, Listener, Socket};
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::State;
-use crate::server::listener::{AcceptError, Listeners, accept};
+use crate::server::listener::Listeners;
 use crate::server::registry::{Admission, ConnectionGuard, ConnectionRegistry};
 use crate::server::thread_pool::ThreadPool;
 use crate::telemetry::metrics::Metrics;
 
-/// Connections taken from one listener before the next has its turn.
+/// Connections accepted from one listener before it is the turn of the next.
 const ACCEPTS_PER_LISTENER: usize = 64;
-/// Looks for another connection before the loop goes to sleep.
-const BUSY_POLLS: u32 = 4;
-/// The first pause when the system has run out of something; it doubles up to the last.
+/// The first pause when the system has run out of a resource; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
-/// The longest pause.
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
-/// How often a seat is looked for before a connection is turned away.
+/// How often the registry is asked to admit a connection before it gets a 503.
 const ADMISSION_TRIES: usize = 4;
-/// Connections that have been turned away and are still listened to. Each is a descriptor; those beyond are cut, and so are those
-/// beyond an eighth of the seats.
+/// Rejected connections that linger. Each costs a descriptor, so there are at most this many, and at most an eighth of all connections.
 const REJECTED_MAX: usize = 64;
-/// How long those are listened to, so that they get to read why.
+/// How long a rejected connection lingers, so that the client can read the 503.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long a connection that has had its last answer is still waited for when we are asked to stop: a client that asks again at once, as
-/// proxies do, has its next request on the way, and would have to guess whether we have read it. It is answered with `Connection: close`.
-const IDLE_AGE_WHEN_STOPPING: Duration = Duration::from_millis(100);
-/// How long a connection that was accepted when we were asked to stop, and has not sent a whole head yet, is still waited for.
-const HEAD_AGE_WHEN_STOPPING: Duration = Duration::from_secs(1);
+/// How long an idle connection is kept when the server shuts down. A client that sends its next request at once, as proxies do, would
+/// otherwise not know whether it was received; it is answered with `Connection: close`.
+const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
+/// How long a connection that has not sent a whole head is kept when the server shuts down.
+const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 
-/// What came of stopping.
+/// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownResult {
     /// Every request that had begun was answered.
     Graceful,
-    /// Time was over; so many connections were cut.
+    /// The shutdown timeout was over, and this many connections were cut.
     Forced(usize),
 }
 
-/// Serves until someone asks to stop; then finishes what has begun.
+/// Serves until a signal requests shutdown, then finishes the requests that have begun.
 ///
-/// When the grace time is over, `cut` is called: it must end the process, since a thread that waits for a dead file system
-/// cannot be ended otherwise.
+/// When the shutdown timeout is over, `exit` is called. It must end the process, since a thread that waits for an unresponsive file system
+/// cannot be ended.
 pub fn run(
     listeners: Listeners,
     app: &AppState,
     connections_max: usize,
-    cut: &(dyn Fn(ShutdownResult) + Sync),
+    exit: &(dyn Fn(ShutdownResult) + Sync),
 ) -> ShutdownResult {
-    let live = ConnectionRegistry::new(connections_max);
+    let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
-        let seat = &admitted.entry;
-        connection::serve_connection(&seat.socket, seat.peer, app, &seat.slot);
+        let entry = &admitted.entry;
+        connection::serve_connection(&entry.socket, entry.peer, app, &entry.state);
     };
     thread::scope(|scope| {
-        let workers = ThreadPool::new(scope, &work);
-        let mut door = Acceptor {
-            common: &app.config.common,
-            metrics: app.metrics.as_ref(),
-            live: &live,
-            workers: &workers,
+        let mut acceptor = Acceptor {
+            app,
+            registry: &registry,
+            threads: ThreadPool::new(scope, &work),
             rejected: VecDeque::new(),
-            pause: BACKOFF_MIN,
-            looks: 0,
+            backoff: BACKOFF_MIN,
         };
-        door.receive(&listeners, &app.stop, None);
+        acceptor.run(&listeners, &app.stop, None);
         app.stop.arm_second_signal();
         app.notify.notify(State::Stopping);
         let drain_time = app.config.proxies.drain;
         if !drain_time.is_zero() {
-            info!("draining for {} s: newcomers are still served, and /health says 503", drain_time.as_secs());
-            // What wakes us when we are asked to stop has done so, and would not let us wait any more.
-            door.receive(&listeners, &ShutdownSignal::default(), Instant::now().checked_add(drain_time));
+            info!("draining for {} s: new connections are still served, and /health returns 503", drain_time.as_secs());
+            // The signal has already been received and would end this wait at once.
+            acceptor.run(&listeners, &ShutdownSignal::default(), Instant::now().checked_add(drain_time));
         }
-        info!("stopping: {} connections to finish", live.count());
-        // What waits in the kernel's queue has been promised an answer.
-        while door.accept_from(listeners.sockets(), &app.stop) == AcceptResult::More {}
+        let count = registry.count();
+        info!("shutting down: {count} active connection{}", if count == 1 { "" } else { "s" });
+        // The kernel has accepted these for us: their clients may have sent a request.
+        while acceptor.accept_from(listeners.sockets(), &app.stop) == AcceptResult::Accepted {}
         drop(listeners);
-        workers.shutdown();
-        let stopped = drain(&live, app);
-        if stopped != ShutdownResult::Graceful {
-            cut(stopped);
+        acceptor.threads.shutdown();
+        let result = wait_for_connections(&registry, app);
+        if result != ShutdownResult::Graceful {
+            exit(result);
         }
-        stopped
+        result
     })
 }
 
-/// Waits for the requests in flight.
-fn drain(live: &ConnectionRegistry, app: &AppState) -> ShutdownResult {
+/// Waits for the requests that have begun.
+fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState) -> ShutdownResult {
     let began = Instant::now();
     loop {
-        let now = Instant::now();
-        // Again and again, for a connection that was answering when we looked may be waiting now.
-        live.evict_waiting(now, IDLE_AGE_WHEN_STOPPING, HEAD_AGE_WHEN_STOPPING);
-        match live.wait_for_close(Duration::from_millis(20)) {
+        // Repeatedly, since a connection that was active before may be idle now.
+        registry.evict_waiting(Instant::now(), SHUTDOWN_IDLE_AGE, SHUTDOWN_HEAD_AGE);
+        match registry.wait_for_close(Duration::from_millis(20)) {
             0 => return ShutdownResult::Graceful,
             left if began.elapsed() >= app.config.limits.shutdown_timeout => return ShutdownResult::Forced(left),
             _ => {}
@@ -135,157 +120,147 @@ fn drain(live: &ConnectionRegistry, app: &AppState) -> ShutdownResult {
     }
 }
 
-/// Where connections come in.
-struct Acceptor<'door, 'scope, 'env, 'live: 'scope> {
-    common: &'door DefaultHeaders,
-    /// Where is counted who comes; `None` is nowhere.
-    metrics: Option<&'door Metrics>,
-    live: &'live ConnectionRegistry,
-    workers: &'door ThreadPool<'scope, 'env, ConnectionGuard<'live>>,
-    /// Connections that were turned away and have not ended yet.
+/// The accept loop.
+struct Acceptor<'a, 'scope, 'env> {
+    app: &'a AppState,
+    registry: &'env ConnectionRegistry,
+    threads: ThreadPool<'scope, 'env, ConnectionGuard<'env>>,
+    /// Connections that got a 503 and have not ended yet.
     rejected: VecDeque<(Socket, Instant)>,
-    pause: Duration,
-    /// How often to look again before going to sleep.
-    looks: u32,
+    /// The next pause when the system has run out of a resource.
+    backoff: Duration,
 }
 
-/// How a turn of accepting ended.
+/// What one turn of accepting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AcceptResult {
-    /// Nobody is left waiting.
+    /// No connection was waiting.
     WouldBlock,
-    /// There may be more.
-    More,
-    /// The system has run out of something.
+    /// At least one connection was accepted.
+    Accepted,
+    /// The system has run out of a resource.
     OutOfResources,
 }
 
-impl<'scope, 'env: 'scope, 'live: 'scope> Acceptor<'_, 'scope, 'env, 'live> {
-    /// Takes connections until someone asks to stop, or that time has come.
-    fn receive(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
+impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
+    /// Accepts connections until shutdown is requested, or until that time.
+    fn run(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
+        let mut is_busy = false;
         loop {
-            let now = Instant::now();
-            let left = until.map(|until| until.saturating_duration_since(now));
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
-            let turn = self.accept_from(listeners.sockets(), stop);
+            let mut accept = || self.accept_from(listeners.sockets(), stop);
+            let result = if is_busy {
+                // The next connection is microseconds away.
+                let accepted =
+                    busy_poll::poll_before_sleep(|| Some(accept()).filter(|result| *result != AcceptResult::WouldBlock));
+                accepted.unwrap_or(AcceptResult::WouldBlock)
+            } else {
+                accept()
+            };
+            is_busy = result == AcceptResult::Accepted;
             self.drain_rejected();
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
-            match turn {
-                AcceptResult::More => {}
-                AcceptResult::WouldBlock if self.looks_again() => {}
+            match result {
+                AcceptResult::Accepted => {}
                 AcceptResult::WouldBlock if listeners.wait(stop, limit).is_ok() => {}
-                AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.pause(stop),
+                AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.back_off(stop),
             }
         }
     }
 
-    /// Takes what waits at each listener, up to a turn's worth.
+    /// Accepts the connections that wait at each listener, up to a limit.
     fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal) -> AcceptResult {
-        let mut turn = AcceptResult::WouldBlock;
+        let mut result = AcceptResult::WouldBlock;
         for socket in sockets {
-            let mut left = ACCEPTS_PER_LISTENER;
-            while left > 0 {
-                left -= 1;
-                match accept(socket) {
+            for _ in 0..ACCEPTS_PER_LISTENER {
+                match socket.accept() {
                     Ok((connection, peer)) => {
-                        self.pause = BACKOFF_MIN;
-                        self.looks = BUSY_POLLS;
+                        self.backoff = BACKOFF_MIN;
+                        result = AcceptResult::Accepted;
                         self.count(Metrics::accepted);
                         self.admit(connection, peer, stop);
                     }
-                    Err(error) => match AcceptError::of(&error) {
+                    Err(error) => match AcceptError::from_io_error(&error) {
                         AcceptError::WouldBlock => break,
                         AcceptError::Transient => {}
                         AcceptError::OutOfResources => {
-                            warn!("cannot accept: {error}; closing the oldest idle connection");
+                            warn!("cannot accept connections: {error}; closing the oldest idle connection");
                             self.rejected.pop_front();
-                            self.live.evict_one(Instant::now());
+                            self.registry.evict_one(Instant::now());
                             return AcceptResult::OutOfResources;
                         }
                     },
                 }
             }
-            if left == 0 {
-                turn = AcceptResult::More;
-            }
         }
-        turn
+        result
     }
 
-    /// Gives a connection a seat and a thread, or an answer that says why not. Where every seat is taken and none is old enough to be
-    /// given away, it waits for the first that will be: nobody else could be seated meanwhile.
-    fn admit(&mut self, connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
-        let mut connection = connection;
+    /// Registers a connection and starts serving it, or rejects it. If no connection is idle long enough to be evicted, waits for the first
+    /// that will be: no other connection could be admitted meanwhile.
+    fn admit(&mut self, mut connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
         for _ in 0..ADMISSION_TRIES {
-            match self.live.admit(connection, peer, Instant::now()) {
-                Admission::Full(connection) => return self.reject_503(connection),
+            match self.registry.admit(connection, peer, Instant::now()) {
+                Admission::Full(connection) => return self.reject(connection),
                 Admission::Admitted(admitted) => return self.spawn(admitted),
-                Admission::RetryAfter(back, wait) => {
-                    connection = back;
+                Admission::RetryAfter(returned, wait) => {
+                    connection = returned;
                     Listeners::pause(stop, wait);
                 }
             }
         }
-        self.reject_503(connection);
+        self.reject(connection);
     }
 
     /// Gives an admitted connection a thread.
-    fn spawn(&mut self, admitted: ConnectionGuard<'live>) {
-        let Err((admitted, error)) = self.workers.hand_over(admitted) else { return };
-        warn!("cannot start a thread: {error}");
+    fn spawn(&mut self, admitted: ConnectionGuard<'env>) {
+        let Err((admitted, error)) = self.threads.spawn(admitted) else { return };
+        warn!("cannot start a thread: {error}; closing the oldest idle connection");
         let connection = admitted.entry.socket.try_clone();
-        self.live.evict_one(Instant::now());
+        self.registry.evict_one(Instant::now());
         drop(admitted);
         if let Ok(connection) = connection {
-            self.reject_503(connection);
+            self.reject(connection);
         }
     }
 
-    /// Answers 503 without ever waiting for the client.
-    fn reject_503(&mut self, connection: Socket) {
+    /// Sends a 503, without ever waiting for the client.
+    fn reject(&mut self, connection: Socket) {
         self.count(Metrics::rejected);
         if connection.set_nonblocking(true).is_err() {
             return;
         }
-        // A fresh socket takes these few hundred bytes at once, or it is gone.
-        let _ = (&connection).write(&response_framing::service_unavailable(self.common, SystemTime::now()));
+        // The empty send buffer of a new socket takes these few hundred bytes at once.
+        let _ = (&connection).write(&response_writer::service_unavailable(&self.app.config.common, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
-        if self.rejected.len() >= REJECTED_MAX.min(self.live.connections_max() / 8) {
+        if self.rejected.len() >= REJECTED_MAX.min(self.registry.connections_max() / 8) {
             self.rejected.pop_front();
         }
         self.rejected.push_back((connection, Instant::now()));
     }
 
-    fn count(&self, what: impl FnOnce(&Metrics)) {
-        if let Some(metrics) = self.metrics {
-            what(metrics);
+    fn count(&self, event: impl FnOnce(&Metrics)) {
+        if let Some(metrics) = &self.app.metrics {
+            event(metrics);
         }
     }
 
-    /// Reads what those that were turned away still send, so that our answer is not reset away; forgets them when they end.
+    /// Reads what rejected clients still send, since closing with unread bytes would reset the connection before the client reads the 503.
     fn drain_rejected(&mut self) {
-        let mut scrap = [0; 2048];
-        self.rejected.retain_mut(|(connection, since)| match (&*connection).read(&mut scrap) {
+        let mut scratch = [0; 2048];
+        self.rejected.retain_mut(|(connection, since)| match (&*connection).read(&mut scratch) {
             Ok(0) => false,
             Ok(_) => since.elapsed() < LINGER,
             Err(error) => error.kind() == ErrorKind::WouldBlock && since.elapsed() < LINGER,
         });
     }
 
-    /// Whether to look again before going to sleep: where connections come one upon another, the next is microseconds away. Others run
-    /// meanwhile; see `net::busy_poll`.
-    fn looks_again(&mut self) -> bool {
-        let Some(left) = self.looks.checked_sub(1) else { return false };
-        self.looks = left;
-        thread::yield_now();
-        true
-    }
-
-    /// Waits a little, and each time in a row twice as long.
-    fn pause(&mut self, stop: &ShutdownSignal) {
-        Listeners::pause(stop, self.pause);
-        self.pause = (self.pause * 2).min(BACKOFF_MAX);
+    /// Pauses, twice as long each time in a row.
+    fn back_off(&mut self, stop: &ShutdownSignal) {
+        Listeners::pause(stop, self.backoff);
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
     }
 }

@@ -14,9 +14,20 @@
 //! dc 04  01 bb                           from port, to port
 //! ```
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use log::warn;
+
+use crate::config::{Preface, ProxyConfig};
+use crate::http::forwarded::PeerAddr;
+use crate::http::forwarded::{Client, Scheme};
 use crate::http::grammar::parse_decimal;
+use crate::net::Transport;
+use crate::net::deadline::DeadlineStream;
+use crate::net::read_buffer::ReadBuffer;
+use crate::server::close_reason::CloseReason;
+use crate::server::registry::ConnState;
 
 /// The longest line of version 1: the specification says so, so that a receiver needs no larger buffer.
 const LINE_BYTES_MAX: usize = 107;
@@ -194,6 +205,66 @@ fn transport(additions: &[u8]) -> Result<TlsStatus, ProxyHeaderError> {
         rest = next;
     }
     Ok(transport)
+}
+
+/// Reads the header, if there has to be one; whose connection this is.
+///
+/// # Errors
+/// Why it must end.
+pub fn read_proxy_header<S: Transport>(
+    stream: &mut DeadlineStream<S>,
+    inbox: &mut ReadBuffer,
+    slot: &ConnState,
+    peer: PeerAddr,
+    proxies: &ProxyConfig,
+) -> Result<Client, CloseReason> {
+    match proxies.preface {
+        Preface::None => return Ok(Client::from_peer(peer)),
+        Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.contains(peer) => {}
+        Preface::ProxyProtocol => return Err(refused(peer, ProxyHeaderError("--trust-proxy does not name that address"))),
+    }
+    loop {
+        match parse(inbox.bytes()) {
+            Ok(ProxyHeaderProgress::Complete(origin, length)) => {
+                inbox.consume(length);
+                return Ok(client(origin, peer));
+            }
+            Ok(ProxyHeaderProgress::Partial) => {}
+            Err(why) => return Err(refused(peer, why)),
+        }
+        let is_begun = !inbox.is_empty();
+        match inbox.fill(stream) {
+            Ok(count) if count > 0 => {}
+            _ if slot.is_evicted() => return Err(CloseReason::Evicted),
+            // A balancer that only looks whether somebody listens.
+            Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
+            Ok(_) => return Err(refused(peer, ProxyHeaderError("the connection ended within it"))),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && !is_begun => return Err(CloseReason::IdleTimeout),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(refused(peer, ProxyHeaderError("it did not arrive in time")));
+            }
+            Err(error) => return Err(CloseReason::Io(error)),
+        }
+    }
+}
+
+fn refused(peer: PeerAddr, why: ProxyHeaderError) -> CloseReason {
+    let ended = CloseReason::ProxyHeader(why);
+    warn!("{peer} is closed: {ended}");
+    ended
+}
+
+fn client(origin: ProxyHeader, balancer: PeerAddr) -> Client {
+    let scheme = match origin.tls {
+        TlsStatus::Unknown => None,
+        TlsStatus::Clear => Some(Scheme::Http),
+        TlsStatus::Tls => Some(Scheme::Https),
+    };
+    match origin.source {
+        ProxySource::Local => Client::from_peer(balancer),
+        ProxySource::Tcp(address, port) => Client { peer: PeerAddr::new(address, Some(port)), scheme },
+        ProxySource::Unix => Client { peer: PeerAddr::unix(), scheme },
+    }
 }
 
 #[cfg(test)]

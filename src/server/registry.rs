@@ -1,200 +1,312 @@
-//! Which connections are live, and who must go when there are too many?
+//! The live connections: their number is limited, and idle ones are evicted for new ones.
 //!
-//! A server with one thread per connection has a fixed number of seats. When all are taken, the newcomer gets the seat of whoever has
-//! been idle longest, or else of whoever has been longest at sending a head, or else at sending content: an attacker with a thousand
-//! slow connections evicts only himself. Only if every seat is busy with an answer is anyone turned away.
+//! When the limit is reached, a new connection evicts the one that has been idle longest, or else the one with the oldest incomplete head,
+//! or else with the oldest incomplete body. So a client with a thousand slow connections only evicts its own. A connection is rejected
+//! only if a request is being handled on every other.
+//!
+//! ```text
+//!           first byte            head complete
+//!   IDLE ──────────────▶ HEAD ───────────────────▶ ACTIVE ──▶ (response) ──▶ IDLE
+//!     │   head complete, in one piece                ▲ ▲
+//!     ├──────────────────────────────────────────────┘ │      a new connection starts in HEAD
+//!     ▼                    ▼                           ▼ waits for the body, or body complete
+//!  EVICTED ◀───────────────┴───────────────────────── BODY    ACTIVE is never evicted
+//! ```
+//!
+//! All changes are by compare-and-swap, so no request is handled on a connection that is being evicted.
 
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::forwarded::PeerAddr;
 use crate::net::socket::Socket;
-use crate::server::conn_state::{CONTENT, ConnState, HEAD, IDLE};
 
-/// A request younger than this is not evicted: a client that has just connected deserves the time of a round trip.
+/// A request younger than this is not evicted: a new client needs the time of a round trip.
 const AGE_MIN: Duration = Duration::from_millis(100);
-/// Where seats are few it is this for each: newcomers find one at 10,000 a second however few there are.
+/// With few connections the minimum age is this for each, so that 10,000 new connections a second are admitted however low the limit is.
 const AGE_MIN_PER_CONNECTION: Duration = Duration::from_micros(100);
-/// And not less than this: the head of a client that is near has come by then.
+/// The minimum age is never below this: the head of a nearby client has arrived by then.
 const AGE_MIN_LEAST: Duration = Duration::from_millis(5);
-
-/// How long those who have been evicted are given to leave before another is.
+/// How long evicted connections get to end before others are evicted.
 const EVICTION_GRACE: Duration = Duration::from_millis(2);
 
 /// One live connection.
 #[derive(Debug)]
 pub struct ConnectionEntry {
     /// Its state.
-    pub slot: ConnState,
-    /// Its socket: the only descriptor it has.
+    pub state: ConnState,
+    /// Its socket, and its only descriptor.
     pub socket: Socket,
-    /// Who is at the other end.
+    /// The other end.
     pub peer: PeerAddr,
-    place: AtomicUsize,
+    /// Its index in the list of the registry.
+    index: AtomicUsize,
 }
 
-/// All live connections, at most so many.
+/// All live connections.
 #[derive(Debug)]
 pub struct ConnectionRegistry {
     /// Guards the list, for a few lines at a time.
     entries: Mutex<Vec<Arc<ConnectionEntry>>>,
     removed: Condvar,
-    /// Whether anyone waits for that: else it need not be said, which is a system call.
+    /// Whether a thread waits for `removed`: if none does, no system call is needed to wake it.
     has_waiter: AtomicBool,
     connections_max: usize,
-    /// No request that is younger is evicted.
+    /// The age below which no request is evicted.
     age_min: Duration,
 }
 
-/// What became of a new connection.
+/// The result of registering a new connection.
 #[derive(Debug)]
 pub enum Admission<'a> {
-    /// It has a seat.
+    /// It is registered.
     Admitted(ConnectionGuard<'a>),
-    /// Every seat is busy; here it is back.
+    /// A request is being handled on every connection. Returns the socket.
     Full(Socket),
-    /// Every seat is busy or too fresh to be given away; here it is back, and after that time one may be had.
+    /// No connection is old enough to be evicted. Returns the socket, and the time after which one will be.
     RetryAfter(Socket, Duration),
 }
 
-/// A seat that is taken. Dropping it gives the seat back, whatever happened in between.
+/// A registered connection. Dropping it removes the connection, also when its thread panics.
 #[derive(Debug)]
 pub struct ConnectionGuard<'a> {
-    live: &'a ConnectionRegistry,
+    registry: &'a ConnectionRegistry,
     /// The connection.
     pub entry: Arc<ConnectionEntry>,
 }
 
 impl ConnectionRegistry {
-    /// No connections yet, and never more than `connections_max`.
-    pub fn new(seats_max: usize) -> ConnectionRegistry {
-        let age_min = AGE_MIN_PER_CONNECTION.saturating_mul(u32::try_from(seats_max).unwrap_or(u32::MAX));
-        let age_min = age_min.clamp(AGE_MIN_LEAST, AGE_MIN);
+    /// Creates a registry for at most `connections_max` connections.
+    pub fn new(connections_max: usize) -> ConnectionRegistry {
+        let age_min = AGE_MIN_PER_CONNECTION.saturating_mul(u32::try_from(connections_max).unwrap_or(u32::MAX));
         ConnectionRegistry {
             entries: Mutex::new(Vec::new()),
             removed: Condvar::new(),
             has_waiter: AtomicBool::new(false),
-            connections_max: seats_max,
-            age_min,
+            connections_max,
+            age_min: age_min.clamp(AGE_MIN_LEAST, AGE_MIN),
         }
     }
 
-    /// Gives a connection a seat, if need be someone else's.
+    /// Registers a connection, and evicts another if the limit is reached.
     pub fn admit(&self, socket: Socket, peer: PeerAddr, now: Instant) -> Admission<'_> {
-        let mut seats = self.lock();
-        if seats.len() >= self.connections_max {
-            // The evicted leave within microseconds; while many of them are still leaving, nobody else is sent away.
-            let leaving = seats.len() - self.connections_max;
-            match evict_one(&seats, now, self.age_min) {
-                _ if leaving > self.connections_max / 8 => return Admission::RetryAfter(socket, EVICTION_GRACE),
+        let mut entries = self.lock();
+        if entries.len() >= self.connections_max {
+            let eviction = evict_oldest(&entries, now, self.age_min);
+            // Evicted connections end within microseconds; while many have not, no more are added.
+            if entries.len() - self.connections_max > self.connections_max / 8 {
+                return Admission::RetryAfter(socket, EVICTION_GRACE);
+            }
+            match eviction {
                 Eviction::Evicted => {}
                 Eviction::TooRecent(wait) => return Admission::RetryAfter(socket, wait),
                 Eviction::NoneIdle => return Admission::Full(socket),
             }
         }
-        let seat = Arc::new(ConnectionEntry { slot: ConnState::new(now), socket, peer, place: AtomicUsize::new(seats.len()) });
-        seats.push(Arc::clone(&seat));
-        Admission::Admitted(ConnectionGuard { live: self, entry: seat })
+        let index = AtomicUsize::new(entries.len());
+        let entry = Arc::new(ConnectionEntry { state: ConnState::new(now), socket, peer, index });
+        entries.push(Arc::clone(&entry));
+        Admission::Admitted(ConnectionGuard { registry: self, entry })
     }
 
-    /// Evicts one connection, where the system has run out of something.
+    /// Evicts one connection, because the system has run out of a resource.
     pub fn evict_one(&self, now: Instant) {
-        evict_one(&self.lock(), now, self.age_min);
+        evict_oldest(&self.lock(), now, self.age_min);
     }
 
     /// Evicts every connection that has waited for a request for `idle_age_min`, or for the rest of a head for `head_age_min`.
     pub fn evict_waiting(&self, now: Instant, idle_age_min: Duration, head_age_min: Duration) {
-        for seat in self.lock().iter() {
-            let age = seat.slot.age(now);
-            let evicted_from = |state, age_min| age >= age_min && seat.slot.evict(state).is_ok();
+        for entry in self.lock().iter() {
+            let age = entry.state.age(now);
+            let evicted_from = |state, age_min| age >= age_min && entry.state.evict(state).is_ok();
             if evicted_from(IDLE, idle_age_min) || evicted_from(HEAD, head_age_min) {
-                cut(seat);
+                entry.cut();
             }
         }
     }
 
-    /// How many there may be.
+    /// The limit.
     pub fn connections_max(&self) -> usize {
         self.connections_max
     }
 
-    /// How many there are.
+    /// The number of live connections.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Waits until someone leaves, but not longer than `limit`; how many are left.
+    /// Waits until a connection ends, but not longer than `limit`, and returns how many are left.
     pub fn wait_for_close(&self, limit: Duration) -> usize {
-        let seats = self.lock();
-        if seats.is_empty() {
+        let entries = self.lock();
+        if entries.is_empty() {
             return 0;
         }
-        // With the list locked: who leaves later sees it.
+        // While the list is locked, so that a connection that ends later sees it.
         self.has_waiter.store(true, Ordering::Relaxed);
-        let (seats, _) = self.removed.wait_timeout(seats, limit).unwrap_or_else(PoisonError::into_inner);
-        seats.len()
+        let (entries, _) = self.removed.wait_timeout(entries, limit).unwrap_or_else(PoisonError::into_inner);
+        entries.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionEntry>>> {
-        // The list is right after each line, so a panic elsewhere while it was held has not spoilt it.
+        // The list is consistent after each line, so a panic elsewhere has not damaged it.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ConnectionGuard<'_> {
     fn drop(&mut self) {
-        let mut seats = self.live.lock();
-        let place = self.entry.place.load(Ordering::Relaxed);
-        seats.swap_remove(place);
-        if let Some(moved) = seats.get(place) {
-            moved.place.store(place, Ordering::Relaxed);
+        let mut entries = self.registry.lock();
+        let index = self.entry.index.load(Ordering::Relaxed);
+        entries.swap_remove(index);
+        if let Some(moved) = entries.get(index) {
+            moved.index.store(index, Ordering::Relaxed);
         }
-        let is_awaited = self.live.has_waiter.load(Ordering::Relaxed);
-        drop(seats);
-        if is_awaited {
-            self.live.removed.notify_all();
+        drop(entries);
+        if self.registry.has_waiter.load(Ordering::Relaxed) {
+            self.registry.removed.notify_all();
         }
     }
 }
 
-/// What came of looking for a connection to evict.
+impl ConnectionEntry {
+    /// Shuts the socket down, which wakes a thread that reads or writes there.
+    fn cut(&self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// The result of an attempt to evict a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Eviction {
-    /// One is on its way out.
+    /// One is being evicted.
     Evicted,
-    /// There are only unfinished requests that have just begun; the oldest is old enough after that time.
+    /// All incomplete requests are too recent; the oldest can be evicted after this time.
     TooRecent(Duration),
-    /// Each is busy with a request.
+    /// A request is being handled on each.
     NoneIdle,
 }
 
-/// Evicts the connection that has been idle longest, else the one with the oldest unfinished head, else content.
-fn evict_one(seats: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Eviction {
-    let mut found = Eviction::NoneIdle;
-    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (CONTENT, age_min)] {
-        // Between looking and swapping it may have become busy: then look again, a bounded number of times.
+/// Evicts the connection that has been idle longest, else the one with the oldest incomplete head, else with the oldest incomplete body.
+fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Eviction {
+    let mut result = Eviction::NoneIdle;
+    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (BODY, age_min)] {
+        // The one that was found may have become active meanwhile; then the next is tried, a limited number of times.
         for _ in 0..8 {
-            let candidates = seats.iter().filter(|seat| seat.slot.state() == state);
-            let aged = candidates.map(|seat| (seat.slot.age(now), seat));
+            let candidates = entries.iter().filter(|entry| entry.state.get() == state);
+            let aged = candidates.map(|entry| (entry.state.age(now), entry));
             let Some((age, oldest)) = aged.max_by_key(|(age, _)| *age) else { break };
-            if let Some(wait) = age_min.checked_sub(age).filter(|wait| !wait.is_zero()) {
-                found = Eviction::TooRecent(wait);
+            if age < age_min {
+                result = Eviction::TooRecent(age_min - age);
                 break;
             }
-            if oldest.slot.evict(state).is_ok() {
-                cut(oldest);
+            if oldest.state.evict(state).is_ok() {
+                oldest.cut();
                 return Eviction::Evicted;
             }
         }
     }
-    found
+    result
 }
 
-/// Ends both directions: a thread that reads or writes there wakes at once.
-fn cut(seat: &ConnectionEntry) {
-    let _ = seat.socket.shutdown(Shutdown::Both);
+/// Waits for a request.
+const IDLE: u8 = 0;
+/// Waits for the rest of a request head, or has just been accepted.
+const HEAD: u8 = 1;
+/// Handles a request.
+const ACTIVE: u8 = 2;
+/// Waits for the rest of a request body.
+const BODY: u8 = 3;
+const EVICTED: u8 = 4;
+
+/// All ages count from here.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// The connection has been evicted: its thread must end without handling another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evicted;
+
+/// The state of a connection, shared between its thread and the registry.
+#[derive(Debug)]
+pub struct ConnState {
+    state: AtomicU8,
+    /// When it began to wait, in nanoseconds after [`START`].
+    since: AtomicU64,
+}
+
+impl ConnState {
+    /// The state of a connection that has just been accepted: HEAD, since its first request should be on its way.
+    pub fn new(now: Instant) -> ConnState {
+        ConnState { state: AtomicU8::new(HEAD), since: AtomicU64::new(nanos(now)) }
+    }
+
+    /// The connection waits for its next request.
+    ///
+    /// # Errors
+    /// It has been evicted.
+    pub(super) fn set_idle(&self, now: Instant) -> Result<(), Evicted> {
+        self.wait_in(IDLE, now)
+    }
+
+    /// A part of a head has arrived.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub(super) fn set_reading_head(&self, now: Instant) -> Result<(), Evicted> {
+        self.wait_in(HEAD, now)
+    }
+
+    /// The connection waits for a request body.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub(super) fn set_reading_body(&self, now: Instant) -> Result<(), Evicted> {
+        self.wait_in(BODY, now)
+    }
+
+    /// A request is complete and about to be handled.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub(super) fn set_active(&self) -> Result<(), Evicted> {
+        self.change(ACTIVE)
+    }
+
+    /// Whether the connection has been evicted.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.get() == EVICTED
+    }
+
+    fn get(&self) -> u8 {
+        self.state.load(Ordering::Acquire)
+    }
+
+    /// How long the connection has been waiting.
+    fn age(&self, now: Instant) -> Duration {
+        Duration::from_nanos(nanos(now).saturating_sub(self.since.load(Ordering::Relaxed)))
+    }
+
+    fn wait_in(&self, state: u8, now: Instant) -> Result<(), Evicted> {
+        // The time first: together with the old state it only makes the connection look younger.
+        self.since.store(nanos(now), Ordering::Relaxed);
+        self.change(state)
+    }
+
+    fn change(&self, to: u8) -> Result<(), Evicted> {
+        let unless_evicted = |state| (state != EVICTED).then_some(to);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_evicted).map(|_| ()).map_err(|_| Evicted)
+    }
+
+    /// Evicts the connection if it is in state `from`.
+    fn evict(&self, from: u8) -> Result<(), Evicted> {
+        let result = self.state.compare_exchange(from, EVICTED, Ordering::AcqRel, Ordering::Acquire);
+        result.map(|_| ()).map_err(|_| Evicted)
+    }
+}
+
+fn nanos(now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(*START).as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -213,115 +325,162 @@ mod tests {
         }
     }
 
-    fn admit<'a>(live: &'a ConnectionRegistry, pairs: &Pairs, now: Instant) -> Option<(ConnectionGuard<'a>, TcpStream)> {
+    fn admit<'a>(registry: &'a ConnectionRegistry, pairs: &Pairs, now: Instant) -> Option<(ConnectionGuard<'a>, TcpStream)> {
         let (socket, client) = pairs.next();
-        match live.admit(socket, client.local_addr().unwrap().into(), now) {
+        match registry.admit(socket, client.local_addr().unwrap().into(), now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
             Admission::Full(_) | Admission::RetryAfter(..) => None,
         }
     }
 
     #[test]
-    fn the_oldest_idle_goes_first_then_the_oldest_head_then_nobody() {
+    fn oldest_idle_connection_is_evicted_first_then_the_oldest_head() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = ConnectionRegistry::new(3);
-        let nobody = PeerAddr::unix();
+        let registry = ConnectionRegistry::new(3);
+        let peer = PeerAddr::unix();
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let (busy, _c0) = admit(&live, &pairs, at(0)).unwrap();
-        busy.entry.slot.set_active().unwrap();
-        let (head, mut head_client) = admit(&live, &pairs, at(58)).unwrap();
-        let (idle, mut idle_client) = admit(&live, &pairs, at(2)).unwrap();
-        idle.entry.slot.set_active().unwrap();
-        idle.entry.slot.set_idle(at(50)).unwrap();
+        let (busy, _c0) = admit(&registry, &pairs, at(0)).unwrap();
+        busy.entry.state.set_active().unwrap();
+        let (head, mut head_client) = admit(&registry, &pairs, at(58)).unwrap();
+        let (idle, mut idle_client) = admit(&registry, &pairs, at(2)).unwrap();
+        idle.entry.state.set_active().unwrap();
+        idle.entry.state.set_idle(at(50)).unwrap();
 
-        let (fourth, _c3) = admit(&live, &pairs, at(60)).expect("the idle one makes room");
-        assert!(idle.entry.slot.is_evicted() && !head.entry.slot.is_evicted());
-        assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "its client sees the end");
+        let (fourth, _c3) = admit(&registry, &pairs, at(60)).expect("the idle one is evicted");
+        assert!(idle.entry.state.is_evicted() && !head.entry.state.is_evicted());
+        assert_eq!(idle_client.read(&mut [0]).unwrap(), 0, "the client sees the end of the stream");
         drop(idle);
 
-        let soon = live.admit(pairs.next().0, nobody, at(61));
+        let soon = registry.admit(pairs.next().0, peer, at(61));
         assert!(
             matches!(soon, Admission::RetryAfter(_, wait) if wait == Duration::from_millis(2)),
             "no head is older than 5 ms: {soon:?}"
         );
-        let (fifth, _c4) = admit(&live, &pairs, at(63)).expect("now one is");
-        assert!(head.entry.slot.is_evicted() && !fourth.entry.slot.is_evicted());
+        let (fifth, _c4) = admit(&registry, &pairs, at(63)).expect("now one is older");
+        assert!(head.entry.state.is_evicted() && !fourth.entry.state.is_evicted());
         assert_eq!(head_client.read(&mut [0]).unwrap(), 0);
         drop(head);
 
-        fourth.entry.slot.set_active().unwrap();
-        fifth.entry.slot.set_active().unwrap();
-        assert!(matches!(live.admit(pairs.next().0, nobody, at(500)), Admission::Full(_)), "all are busy");
+        fourth.entry.state.set_active().unwrap();
+        fifth.entry.state.set_active().unwrap();
+        assert!(matches!(registry.admit(pairs.next().0, peer, at(500)), Admission::Full(_)), "all are active");
         drop((busy, fourth, fifth));
-        assert_eq!(live.count(), 0);
-        assert_eq!(live.wait_for_close(Duration::ZERO), 0);
+        assert_eq!(registry.count(), 0);
+        assert_eq!(registry.wait_for_close(Duration::ZERO), 0);
     }
 
     #[test]
-    fn where_seats_are_few_a_newcomer_waits_less() {
-        for (seats_max, micros) in
+    fn age_min_depends_on_the_limit() {
+        for (connections_max, micros) in
             [(1, 5_000), (24, 5_000), (50, 5_000), (51, 5_100), (512, 51_200), (1_000, 100_000), (4_096, 100_000)]
         {
-            assert_eq!(ConnectionRegistry::new(seats_max).age_min, Duration::from_micros(micros), "{seats_max} seats");
+            let age_min = ConnectionRegistry::new(connections_max).age_min;
+            assert_eq!(age_min, Duration::from_micros(micros), "{connections_max} connections");
         }
     }
 
     #[test]
-    fn content_that_is_awaited_is_evicted_last_and_content_that_is_here_never() {
+    fn incomplete_body_is_evicted_last_and_complete_request_never() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = ConnectionRegistry::new(2);
+        let registry = ConnectionRegistry::new(2);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let (upload, mut upload_client) = admit(&live, &pairs, at(0)).unwrap();
-        upload.entry.slot.set_active().unwrap();
-        upload.entry.slot.set_reading_body(at(1)).unwrap();
-        let (head, _c1) = admit(&live, &pairs, at(200)).unwrap();
+        let (upload, mut upload_client) = admit(&registry, &pairs, at(0)).unwrap();
+        upload.entry.state.set_active().unwrap();
+        upload.entry.state.set_reading_body(at(1)).unwrap();
+        let (head, _c1) = admit(&registry, &pairs, at(200)).unwrap();
 
-        let (third, _c2) = admit(&live, &pairs, at(300)).expect("the younger head goes before the older content");
-        assert!(head.entry.slot.is_evicted() && !upload.entry.slot.is_evicted());
+        let (third, _c2) = admit(&registry, &pairs, at(300)).expect("a younger head is evicted before an older body");
+        assert!(head.entry.state.is_evicted() && !upload.entry.state.is_evicted());
         drop(head);
-        third.entry.slot.set_active().unwrap();
-        let (fourth, _c3) = admit(&live, &pairs, at(301)).expect("then the content goes");
-        assert!(upload.entry.slot.is_evicted());
+        third.entry.state.set_active().unwrap();
+        let (fourth, _c3) = admit(&registry, &pairs, at(301)).expect("then the body is");
+        assert!(upload.entry.state.is_evicted());
         assert_eq!(upload_client.read(&mut [0]).unwrap(), 0);
         drop(upload);
-        fourth.entry.slot.set_reading_body(at(301)).unwrap();
-        fourth.entry.slot.set_active().unwrap();
-        assert!(admit(&live, &pairs, at(900)).is_none(), "all of it is here, and the request is being answered");
+        fourth.entry.state.set_reading_body(at(301)).unwrap();
+        fourth.entry.state.set_active().unwrap();
+        assert!(admit(&registry, &pairs, at(900)).is_none(), "all bodies are complete, and the requests are being handled");
     }
 
     #[test]
-    fn who_waits_is_sent_home_when_he_has_waited_long_enough() {
+    fn evict_waiting_evicts_idle_then_head() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = ConnectionRegistry::new(100);
+        let registry = ConnectionRegistry::new(100);
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
         let (idle, head) = (Duration::from_millis(100), Duration::from_millis(1000));
-        let seats: Vec<_> = (0..3).map(|_| admit(&live, &pairs, at(0)).unwrap()).collect();
-        let [waits, begins, answers] = &seats[..] else { panic!() };
-        waits.0.entry.slot.set_active().unwrap();
-        waits.0.entry.slot.set_idle(at(0)).unwrap();
-        answers.0.entry.slot.set_active().unwrap();
+        let connections: Vec<_> = (0..3).map(|_| admit(&registry, &pairs, at(0)).unwrap()).collect();
+        let [idle_one, new_one, active_one] = &connections[..] else { panic!() };
+        idle_one.0.entry.state.set_active().unwrap();
+        idle_one.0.entry.state.set_idle(at(0)).unwrap();
+        active_one.0.entry.state.set_active().unwrap();
         for (millis, gone, why) in [
-            (99, [false, false, false], "his next request may be on its way"),
-            (100, [true, false, false], "it is not"),
+            (99, [false, false, false], "the next request may be on its way"),
+            (100, [true, false, false], "it did not arrive"),
             (999, [true, false, false], "the head may still come"),
-            (1000, [true, true, false], "it does not; and an answer is never cut off here"),
+            (1000, [true, true, false], "it did not arrive; an active connection is never evicted"),
         ] {
-            live.evict_waiting(at(millis), idle, head);
-            assert_eq!([waits, begins, answers].map(|(admitted, _)| admitted.entry.slot.is_evicted()), gone, "{why}");
+            registry.evict_waiting(at(millis), idle, head);
+            assert_eq!([idle_one, new_one, active_one].map(|(admitted, _)| admitted.entry.state.is_evicted()), gone, "{why}");
         }
     }
 
     #[test]
-    fn seats_are_given_back_in_any_order() {
+    fn connections_end_in_any_order() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
-        let live = ConnectionRegistry::new(100);
-        let mut admitted: Vec<_> = (0..20).map(|_| admit(&live, &pairs, Instant::now()).unwrap()).collect();
+        let registry = ConnectionRegistry::new(100);
+        let mut admitted: Vec<_> = (0..20).map(|_| admit(&registry, &pairs, Instant::now()).unwrap()).collect();
         for left in (0..20).rev() {
             admitted.swap_remove((left * 7) % (left + 1));
-            assert_eq!(live.count(), left);
+            assert_eq!(registry.count(), left);
         }
+    }
+
+    /// Wherever between the steps of an owner an eviction is tried: either it fails and the owner goes on, or it succeeds, was allowed in
+    /// the state it found, and every further step of the owner fails.
+    #[test]
+    fn every_interleaving_of_an_owner_and_two_evictions() {
+        type Step = (&'static str, fn(&ConnState) -> Result<(), Evicted>);
+        let now = Instant::now();
+        let owner: [Step; 8] = [
+            ("head", |state| state.set_reading_head(Instant::now())),
+            ("active", ConnState::set_active),
+            ("body", |state| state.set_reading_body(Instant::now())),
+            ("active", ConnState::set_active),
+            ("idle", |state| state.set_idle(Instant::now())),
+            ("active", ConnState::set_active),
+            ("idle", |state| state.set_idle(Instant::now())),
+            ("head", |state| state.set_reading_head(Instant::now())),
+        ];
+        let mut succeeded = 0;
+        for first in 0..=owner.len() {
+            for second in first..=owner.len() {
+                for (wanted_first, wanted_second) in
+                    [IDLE, HEAD, BODY].into_iter().flat_map(|a| [(a, IDLE), (a, HEAD), (a, BODY)])
+                {
+                    let shared = ConnState::new(now);
+                    let mut evicted = false;
+                    for place in 0..=owner.len() {
+                        for (when, wanted) in [(first, wanted_first), (second, wanted_second)] {
+                            if when == place {
+                                let state = shared.get();
+                                let done = shared.evict(wanted).is_ok();
+                                assert_eq!(done, state == wanted, "only from the state that was expected, and only once");
+                                assert!(!done || (state != ACTIVE && !evicted));
+                                evicted |= done;
+                            }
+                        }
+                        if let Some((name, step)) = owner.get(place) {
+                            assert_eq!(step(&shared).is_err(), evicted, "{name} at {place}, evictions at {first} and {second}");
+                        }
+                    }
+                    assert_eq!(shared.is_evicted(), evicted);
+                    succeeded += usize::from(evicted);
+                }
+            }
+        }
+        assert!(succeeded > 100, "only {succeeded} evictions succeeded");
     }
 }

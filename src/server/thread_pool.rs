@@ -1,189 +1,162 @@
-//! Who serves the next connection? A thread of its own, always; but not always a new one.
+//! Threads that serve one connection after the other.
 //!
-//! Starting a thread costs more than a small request. So a thread that has finished its connection waits a few seconds for another.
-//! The newest waits on top of the stack: the others are left to sleep until their time is over.
+//! Starting a thread costs more than a small request, so a thread that has finished a connection waits some seconds for another. There
+//! is no limit here: `registry.rs` limits the connections, and each has a thread of its own.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Builder, Scope};
+use std::thread::{Builder, Scope};
 use std::time::Duration;
 
 use log::error;
 
-/// How long a thread waits for another connection. Long enough for the next burst, short enough not to keep memory for nothing.
-const WAIT: Duration = Duration::from_secs(5);
+use crate::net::busy_poll;
 
-/// How often a thread looks for its next job before it goes to sleep.
-const LOOKS: usize = 4;
-
-/// 256 KiB: what a connection needs at most is 48 (a panic with a backtrace), and untouched pages cost nothing.
+/// How long a thread waits for another job before it ends: longer than the pause between two bursts.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection needs at most 48 KiB (a panic with a backtrace); pages that are never touched cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Threads, each for one job at a time.
-pub struct ThreadPool<'scope, 'env, J: Send> {
+/// A pool of threads. Every job gets a thread at once: an idle one, or a new one.
+pub(super) struct ThreadPool<'scope, 'env, J: Send> {
     scope: &'scope Scope<'scope, 'env>,
     work: &'env (dyn Fn(J) + Sync),
-    waiting: Arc<Waiting<J>>,
+    shared: Arc<Shared<J>>,
 }
 
-/// Threads that have finished and wait for another job; the newest last.
-struct Waiting<J> {
-    /// Guards the list, for a few lines at a time. `None` when all have been sent home.
-    stack: Mutex<Option<Vec<Arc<Worker<J>>>>>,
+struct Shared<J> {
+    /// Guards the queue, for a few lines at a time.
+    queue: Mutex<Queue<J>>,
+    changed: Condvar,
 }
 
-/// The hand that a job is put into.
-struct Worker<J> {
-    /// Guards the job on its way from one thread to the other.
-    mailbox: Mutex<Mailbox<J>>,
-    given: Condvar,
-}
-
-struct Mailbox<J> {
-    job: Option<J>,
-    /// Whether the thread must be woken: that is a system call, which a thread that is awake can be spared.
-    sleeps: bool,
-    /// Whether there will be no other job.
+struct Queue<J> {
+    jobs: VecDeque<J>,
+    /// Threads that are starting, or wait for a job. There are never fewer of them than jobs.
+    idle: usize,
+    /// Those of them that sleep: only these need to be woken, which is a system call.
+    asleep: usize,
     shutdown: bool,
 }
 
 impl<'scope, 'env: 'scope, J: Send + 'scope> ThreadPool<'scope, 'env, J> {
-    /// Creates an empty pool. All its threads do `work`.
-    pub fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
-        ThreadPool { scope, work, waiting: Arc::new(Waiting { stack: Mutex::new(Some(Vec::new())) }) }
+    /// Creates a pool without threads. Each job is passed to `work`.
+    pub(super) fn new(scope: &'scope Scope<'scope, 'env>, work: &'env (dyn Fn(J) + Sync)) -> Self {
+        let queue = Queue { jobs: VecDeque::new(), idle: 0, asleep: 0, shutdown: false };
+        ThreadPool { scope, work, shared: Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new() }) }
     }
 
-    /// Gives a job to a thread that waits, or to a new one.
+    /// Starts a job.
     ///
     /// # Errors
-    /// The job, when no thread could be started: the system has a limit, and it is reached.
-    pub fn hand_over(&self, job: J) -> Result<(), (J, io::Error)> {
-        let mut stack = lock(&self.waiting.stack);
-        if let Some(hand) = stack.as_mut().and_then(Vec::pop) {
-            // With the list still locked: a thread that finds itself gone from it must find its job too.
-            hand.send(job);
+    /// The job, if it needs a new thread and the system cannot start one.
+    pub(super) fn spawn(&mut self, job: J) -> Result<(), (J, io::Error)> {
+        let mut queue = self.shared.lock();
+        queue.jobs.push_back(job);
+        if queue.idle >= queue.jobs.len() {
+            let wake = queue.asleep > 0;
+            drop(queue);
+            if wake {
+                self.shared.changed.notify_one();
+            }
             return Ok(());
         }
-        drop(stack);
-        let palm = Mailbox { job: Some(job), sleeps: false, shutdown: false };
-        let hand = Arc::new(Worker { mailbox: Mutex::new(palm), given: Condvar::new() });
-        let (work, waiting, mine) = (self.work, Arc::clone(&self.waiting), Arc::clone(&hand));
-        let started = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || worker_loop(work, &waiting, &mine));
-        match started {
-            Ok(_) => Ok(()),
-            Err(error) => match hand.take() {
-                Some(job) => Err((job, error)),
-                None => Ok(()),
-            },
-        }
+        queue.idle += 1;
+        drop(queue);
+        let (work, shared) = (self.work, Arc::clone(&self.shared));
+        let spawned = Builder::new().stack_size(STACK_BYTES).spawn_scoped(self.scope, move || shared.run(work));
+        let Err(error) = spawned else { return Ok(()) };
+        let mut queue = self.shared.lock();
+        queue.idle -= 1;
+        // The last job is this one, unless another thread has taken it meanwhile.
+        let job = if queue.jobs.len() > queue.idle { queue.jobs.pop_back() } else { None };
+        job.map_or(Ok(()), |job| Err((job, error)))
     }
 
-    /// Sends all that wait home. Those that work go home when they have finished.
-    pub fn shutdown(&self) {
-        for hand in lock(&self.waiting.stack).take().into_iter().flatten() {
-            hand.shutdown();
-        }
+    /// Ends all idle threads. Those that work end after their job.
+    pub(super) fn shutdown(&self) {
+        self.shared.lock().shutdown = true;
+        self.shared.changed.notify_all();
     }
 }
 
-/// The life of a thread: a job, and another as long as there are any.
-fn worker_loop<J: Send>(work: &(dyn Fn(J) + Sync), waiting: &Waiting<J>, mine: &Arc<Worker<J>>) {
-    while let Some(job) = mine.take() {
-        // A bug costs one connection. What the job owned is given back while its stack unwinds.
-        if catch_unwind(AssertUnwindSafe(|| work(job))).is_err() {
-            error!("a connection ended in a panic; the others go on");
-        }
-        match lock(&waiting.stack).as_mut() {
-            Some(stack) => stack.push(Arc::clone(mine)),
-            None => return,
-        }
-        if !mine.wait() {
-            // If it is no longer in the list, someone has taken it out: to give it a job, or to send it home.
-            if let Some(stack) = lock(&waiting.stack).as_mut() {
-                // The oldest stands first, and its time is over first.
-                if let Some(place) = stack.iter().position(|hand| Arc::ptr_eq(hand, mine)) {
-                    stack.remove(place);
-                }
+impl<J: Send> Shared<J> {
+    /// Runs one job after the other, until there is none for [`IDLE_TIMEOUT`].
+    fn run(&self, work: &(dyn Fn(J) + Sync)) {
+        while let Some(job) = self.next_job() {
+            // A bug costs one connection. What the job owns is released while its stack unwinds.
+            if catch_unwind(AssertUnwindSafe(|| work(job))).is_err() {
+                error!("connection ended in a panic");
             }
+            self.lock().idle += 1;
         }
+    }
+
+    /// Waits for a job. The thread is counted as idle before and no longer counted afterwards.
+    fn next_job(&self) -> Option<J> {
+        let taken = busy_poll::poll_before_sleep(|| self.queue.try_lock().ok()?.take_job());
+        if taken.is_some() {
+            return taken;
+        }
+        let mut queue = self.lock();
+        if queue.jobs.is_empty() && !queue.shutdown {
+            queue.asleep += 1;
+            let is_idle = |queue: &mut Queue<J>| queue.jobs.is_empty() && !queue.shutdown;
+            (queue, _) = self.changed.wait_timeout_while(queue, IDLE_TIMEOUT, is_idle).unwrap_or_else(PoisonError::into_inner);
+            queue.asleep -= 1;
+        }
+        let job = queue.take_job();
+        if job.is_none() {
+            queue.idle -= 1;
+        }
+        job
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue<J>> {
+        // The queue is consistent after each line, so a panic elsewhere has not damaged it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<J> Worker<J> {
-    fn send(&self, job: J) {
-        let mut palm = lock(&self.mailbox);
-        palm.job = Some(job);
-        let sleeps = palm.sleeps;
-        drop(palm);
-        if sleeps {
-            self.given.notify_one();
-        }
+impl<J> Queue<J> {
+    fn take_job(&mut self) -> Option<J> {
+        let job = self.jobs.pop_front()?;
+        self.idle -= 1;
+        Some(job)
     }
-
-    fn shutdown(&self) {
-        lock(&self.mailbox).shutdown = true;
-        self.given.notify_one();
-    }
-
-    /// Waits for a job; whether there is one. Under load the next one is microseconds away, so it first looks a few times, and lets
-    /// others run between two looks; see `net::busy_poll`.
-    fn wait(&self) -> bool {
-        for _ in 0..LOOKS {
-            thread::yield_now();
-            if lock(&self.mailbox).job.is_some() {
-                return true;
-            }
-        }
-        let mut palm = lock(&self.mailbox);
-        // Whoever sent us home while we looked found nobody asleep to wake.
-        if palm.job.is_some() || palm.shutdown {
-            return palm.job.is_some();
-        }
-        palm.sleeps = true;
-        let (mut palm, _) = self.given.wait_timeout(palm, WAIT).unwrap_or_else(PoisonError::into_inner);
-        palm.sleeps = false;
-        palm.job.is_some()
-    }
-
-    fn take(&self) -> Option<J> {
-        lock(&self.mailbox).job.take()
-    }
-}
-
-/// All that these locks guard is right after each line, so a panic elsewhere has not spoilt it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
 
     use super::*;
 
     #[test]
-    fn a_finished_thread_takes_the_next_job_and_a_panic_ends_nothing() {
+    fn finished_thread_takes_the_next_job_even_after_a_panic() {
         let (done, results) = mpsc::channel();
         let done = Mutex::new(done);
         let work = |job: u32| {
-            let me = thread::current().id();
-            lock(&done).send(me).unwrap();
+            done.lock().unwrap_or_else(PoisonError::into_inner).send(thread::current().id()).unwrap();
             assert!(job != 3, "job 3 panics");
         };
         thread::scope(|scope| {
-            let workers = ThreadPool::new(scope, &work);
+            let mut pool = ThreadPool::new(scope, &work);
             let mut threads = HashSet::new();
             for job in 0..50 {
-                assert!(workers.hand_over(job).is_ok());
+                assert!(pool.spawn(job).is_ok());
                 threads.insert(results.recv().unwrap());
-                while lock(&workers.waiting.stack).as_ref().unwrap().is_empty() {
+                while pool.shared.lock().idle == 0 {
                     thread::yield_now();
                 }
             }
-            assert_eq!(threads.len(), 1, "one after the other, one thread is enough");
-            workers.shutdown();
+            assert_eq!(threads.len(), 1, "one thread is enough for one job after the other");
+            pool.shutdown();
         });
     }
 
@@ -194,21 +167,26 @@ mod tests {
             barrier.wait();
         };
         thread::scope(|scope| {
-            let workers = ThreadPool::new(scope, &work);
+            let mut pool = ThreadPool::new(scope, &work);
             for job in 0..8 {
-                assert!(workers.hand_over(job).is_ok());
+                assert!(pool.spawn(job).is_ok());
             }
-            workers.shutdown();
+            pool.shutdown();
         });
     }
 
     #[test]
-    fn who_is_sent_home_before_it_sleeps_does_not_sleep() {
-        let hand: Worker<u32> =
-            Worker { mailbox: Mutex::new(Mailbox { job: None, sleeps: false, shutdown: false }), given: Condvar::new() };
-        hand.shutdown();
-        let began = std::time::Instant::now();
-        assert!(!hand.wait());
-        assert!(began.elapsed() < WAIT, "it would have slept so long");
+    fn shutdown_ends_idle_threads_at_once() {
+        let work = |_: u32| {};
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let mut pool = ThreadPool::new(scope, &work);
+            assert!(pool.spawn(1).is_ok());
+            while pool.shared.lock().asleep == 0 {
+                thread::yield_now();
+            }
+            pool.shutdown();
+        });
+        assert!(began.elapsed() < IDLE_TIMEOUT, "the thread would have waited so long");
     }
 }
