@@ -6,7 +6,7 @@ use crate::server::close_reason::CloseReason;
 
 const STATUSES: &[(u16, &str)] = &[
     (100, "the client may send the body (RFC 9110 §15.2.1)"),
-    (200, "the whole resource follows (RFC 9110 §15.3.1)"),
+    (200, "the whole resource follows"),
     (204, "success, without a body"),
     (206, "only the requested range follows (RFC 9110 §15.3.7)"),
     (301, "the resource has another URL, see Location (RFC 9110 §15.4.2)"),
@@ -51,7 +51,7 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("if-unmodified-since", "proceed only if the resource is not newer than this date (RFC 9110 §13.1.4)"),
     ("origin", "the site of the page that sends the request (Fetch)"),
     ("referer", "the page with the link"),
-    ("authorization", "credentials; not shown here (RFC 9110 §11.6.2)"),
+    ("authorization", "credentials; not shown here"),
     ("cookie", "values stored for a site; not used, not shown here"),
     ("upgrade-insecure-requests", "the client prefers https; not used"),
     ("cache-control", "instructions for caches on the way (RFC 9111 §5.2)"),
