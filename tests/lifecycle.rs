@@ -75,7 +75,7 @@ fn a_request_in_flight_is_answered() {
     let (_scratch, mut process) = served(&[]);
     let mut client = in_flight(&process);
     process.signal(Signal::TERM);
-    process.wait_for_log("stopping");
+    process.wait_for_log("shutting down");
     client.send(b"again");
     let answer = client.answer();
     assert_eq!(answer.status, 200);
@@ -144,7 +144,7 @@ fn a_download_in_flight_is_finished() {
     client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.head();
     process.signal(Signal::TERM);
-    process.wait_for_log("stopping");
+    process.wait_for_log("shutting down");
     assert_eq!(client.read_up_to(u64::MAX), 64 * MIB);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }
@@ -169,7 +169,7 @@ fn the_same_wish_told_twice_is_one() {
     for signal in [Signal::STOP, Signal::TERM, Signal::INT, Signal::CONT] {
         process.signal(signal);
     }
-    process.wait_for_log("stopping");
+    process.wait_for_log("shutting down");
     client.send(b"again");
     assert_eq!(client.answer().status, 200);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));

@@ -248,9 +248,9 @@ fn a_full_disk_is_said_once_and_costs_no_request() {
 fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
     let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "127.0.0.1", "--header-timeout", "1"]);
     for (sent, end, says) in [
-        (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], false, "no header of the PROXY protocol: it does not begin like one"),
-        (b"PROXY TCP4 1.2.3.4", true, "the connection ended within it"),
-        (b"PROXY TCP4 1.2.3.4", false, "it did not arrive in time"),
+        (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], false, "invalid PROXY header: unknown signature"),
+        (b"PROXY TCP4 1.2.3.4", true, "the connection ended within the header"),
+        (b"PROXY TCP4 1.2.3.4", false, "the header did not arrive in time"),
     ] {
         let mut client = process.client();
         client.send(sent);
@@ -258,7 +258,7 @@ fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
             client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
         }
         assert_eq!(client.rest(), b"", "{says}");
-        let line = process.wait_for_log("no header of the PROXY protocol");
+        let line = process.wait_for_log("invalid PROXY header");
         assert!(line.starts_with("warn: 127.0.0.1:") && line.ends_with(says), "{line}");
     }
     // Who only looks whether somebody listens is no reason for a line.
@@ -277,5 +277,5 @@ fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
     let mut client = process.client();
     client.send(b"PROXY UNKNOWN\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.rest(), b"");
-    process.wait_for_log("--trust-proxy does not name that address");
+    process.wait_for_log("--trust-proxy does not include this address");
 }

@@ -1,4 +1,4 @@
-//! What would a client do? A client in memory, for tests, fuzzing and benches.
+//! A client in memory, for tests, fuzzing and benches.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -6,31 +6,31 @@ use std::time::Duration;
 
 use crate::net::Transport;
 
-/// A client that sends what it was given, piece by piece, then ends its side, and keeps all that it is sent.
+/// A client that sends given pieces, then ends its direction, and records what it receives.
 #[derive(Debug, Default)]
 pub struct MemoryTransport {
     pieces: VecDeque<Vec<u8>>,
-    /// So much of the first piece has been sent.
+    /// Bytes of the first piece that have been sent.
     sent: usize,
-    /// So many times the first piece is sent again before the next.
-    again: usize,
+    /// How often the first piece is sent again before the next.
+    repeats: usize,
     /// Every byte that the server wrote.
     pub received: Vec<u8>,
 }
 
 impl MemoryTransport {
-    /// A client that sends these pieces: each read sees at most one of them.
+    /// Creates a client that sends these pieces: each read returns bytes of one of them.
     pub fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> MemoryTransport {
         MemoryTransport { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), ..MemoryTransport::default() }
     }
 
-    /// A client that sends the same request so many times.
+    /// Creates a client that sends the same request several times.
     pub fn repeating(request: Vec<u8>, times: usize) -> MemoryTransport {
-        MemoryTransport { again: times.saturating_sub(1), ..MemoryTransport::new([request]) }
+        MemoryTransport { repeats: times.saturating_sub(1), ..MemoryTransport::new([request]) }
     }
 }
 
-/// By reference, so that whoever made it can look at what it received.
+/// By reference, so that the owner can look at what was received.
 impl Transport for &mut MemoryTransport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(mut rest) = self.pieces.front().and_then(|piece| piece.get(self.sent..)) else { return Ok(0) };
@@ -38,9 +38,9 @@ impl Transport for &mut MemoryTransport {
         self.sent += count;
         if rest.is_empty() {
             self.sent = 0;
-            match self.again {
+            match self.repeats {
                 0 => drop(self.pieces.pop_front()),
-                _ => self.again -= 1,
+                _ => self.repeats -= 1,
             }
         }
         Ok(count)

@@ -1,7 +1,7 @@
 //! Transports, timeouts and buffers.
 //!
-//! This module moves bytes and knows no HTTP message. [`transport`] is the trait that the rest of the server uses, so that tests can
-//! replace the socket by [`memory`].
+//! This module moves bytes and knows no HTTP message. The rest of the server uses the trait [`Transport`], so that tests can replace the
+//! [`socket`] by [`memory`].
 
 pub mod busy_poll;
 pub mod deadline;
@@ -12,26 +12,26 @@ pub mod socket;
 use std::io;
 use std::time::Duration;
 
-/// Both directions of a connection: a socket, or a client that lives in memory.
+/// Both directions of a connection: a socket, or a client in memory.
 ///
-/// A read or write that takes longer than the time set fails with [`io::ErrorKind::TimedOut`], on every platform.
+/// A read or write that takes longer than its timeout fails with [`io::ErrorKind::TimedOut`], on every platform.
 pub trait Transport {
-    /// Reads some bytes; 0 is the end.
+    /// Reads some bytes and returns their number; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Reads what is there already; `None` if that is nothing. It never waits.
+    /// Reads what has arrived already, without waiting; `None` if nothing has.
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
-    /// Writes some bytes and says how many.
+    /// Writes some bytes and returns their number.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
-    /// Writes some bytes of the first, and of the second only behind the whole first: a head and what follows it, in one call.
+    /// Writes some bytes of `first`, and then of `second` if all of `first` were written, in one call; returns the total.
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize>;
-    /// How long a read may wait, from now on.
+    /// Sets how long a read may wait.
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()>;
-    /// How long a write may wait, from now on.
+    /// Sets how long a write may wait.
     fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()>;
-    /// Says that no more will be written. What is under way still arrives.
+    /// Ends the direction to the client. Bytes on their way still arrive.
     fn shutdown_write(&mut self);
-    /// Makes closing visible as an error at the other end, where an end of the connection would pass for the end of the content.
+    /// Makes the close a reset, where an orderly close would look like the end of the body.
     fn reset_on_close(&mut self);
-    /// Lets the system hold about so many bytes, and no more, that the client has not taken yet.
+    /// Limits the bytes that the kernel buffers for the client, approximately.
     fn set_send_buffer_size(&mut self, bytes: usize);
 }

@@ -1,18 +1,18 @@
-//! Which bytes have come and are not yet used?
+//! Received bytes that have not been used yet.
 //!
-//! That is all that pipelining needs: the next request is simply what is left when one has been answered.
+//! That is all that pipelining needs: the next request is what is left after a response.
 
 use std::io;
 
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 
-/// What a connection begins with: a short request fits, and ten thousand of them are 5 MiB.
+/// The first allocation: a short request fits, and ten thousand connections need 5 MiB.
 const INITIAL_CAPACITY: usize = 512;
-/// What a waiting connection keeps at most. A browser that has sent a kilobyte of fields sends as many again.
+/// What an idle connection keeps at most. A browser that has sent a kilobyte of fields sends as many again.
 const IDLE_CAPACITY_MAX: usize = 2048;
 
-/// Bytes received but not yet consumed. It grows with a head that needs it, up to a maximum.
+/// Bytes received and not consumed yet. It grows up to a maximum.
 #[derive(Debug)]
 pub struct ReadBuffer {
     buffer: Vec<u8>,
@@ -22,48 +22,48 @@ pub struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// An empty one that will hold at most `bytes_max`.
+    /// Creates an empty buffer that holds at most `bytes_max`.
     pub fn new(bytes_max: usize) -> ReadBuffer {
         ReadBuffer { buffer: vec![0; INITIAL_CAPACITY.min(bytes_max)], start: 0, end: 0, bytes_max }
     }
 
-    /// What is there, oldest first.
+    /// The bytes, oldest first.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Whether nothing is there.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Waits for more bytes, and says how many came; 0 is the end of the connection.
+    /// Waits for more bytes and returns how many have arrived; 0 is the end of the connection.
     ///
     /// # Errors
-    /// What the connection fails with; `OutOfMemory` if the inbox is full, which a caller that keeps the limits of a head never sees.
-    pub fn fill<S: Transport>(&mut self, from: &mut DeadlineStream<S>) -> io::Result<usize> {
+    /// Whatever the connection fails with, or `OutOfMemory` if the buffer is full, which the limits of a head prevent.
+    pub fn fill<S: Transport>(&mut self, stream: &mut DeadlineStream<S>) -> io::Result<usize> {
         if self.end == self.buffer.len() {
             self.make_room()?;
         }
-        let count = from.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        let count = stream.read(self.buffer.split_at_mut(self.end).1)?;
         self.end += count;
         Ok(count)
     }
 
-    /// The same without waiting, but for a moment; `None` if nothing came.
+    /// Polls for more bytes for a moment, see [`DeadlineStream::poll_read`]; `None` if none have arrived.
     ///
     /// # Errors
-    /// The same.
-    pub fn try_fill<S: Transport>(&mut self, from: &mut DeadlineStream<S>) -> io::Result<Option<usize>> {
+    /// As [`ReadBuffer::fill`].
+    pub fn try_fill<S: Transport>(&mut self, stream: &mut DeadlineStream<S>) -> io::Result<Option<usize>> {
         if self.end == self.buffer.len() {
             self.make_room()?;
         }
-        let count = from.poll_read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        let count = stream.poll_read(self.buffer.split_at_mut(self.end).1)?;
         self.end += count.unwrap_or(0);
         Ok(count)
     }
 
-    /// Forgets the oldest `count` bytes.
+    /// Removes the oldest `count` bytes.
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
         if self.start == self.end {
@@ -72,7 +72,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Puts bytes back that were read beyond the content of a request: they are the beginning of the next.
+    /// Appends bytes that were read beyond the body of a request: they are the start of the next.
     pub fn unread(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -85,7 +85,7 @@ impl ReadBuffer {
         self.buffer = all;
     }
 
-    /// Gives memory back that only a large head needed: a waiting connection should hold next to nothing.
+    /// Frees memory that only a large head needed: an idle connection should hold as little as possible.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.buffer.len() > IDLE_CAPACITY_MAX {
             self.buffer.truncate(INITIAL_CAPACITY.min(self.bytes_max));
@@ -115,31 +115,31 @@ mod tests {
     use crate::net::memory::MemoryTransport;
 
     #[test]
-    fn it_grows_moves_and_rests() {
+    fn buffer_grows_moves_and_shrinks() {
         let limit = Duration::from_secs(1);
         let bytes: Vec<u8> = (0..5000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
         let mut client = MemoryTransport::new([bytes.clone()]);
-        let mut from = DeadlineStream::new(&mut client, Instant::now(), limit, limit);
-        let mut inbox = ReadBuffer::new(4096);
-        while inbox.bytes().len() < 4096 {
-            inbox.fill(&mut from).unwrap();
+        let mut stream = DeadlineStream::new(&mut client, Instant::now(), limit, limit);
+        let mut buffer = ReadBuffer::new(4096);
+        while buffer.bytes().len() < 4096 {
+            buffer.fill(&mut stream).unwrap();
         }
-        assert_eq!(inbox.fill(&mut from).unwrap_err().kind(), io::ErrorKind::OutOfMemory, "full");
-        inbox.consume(4000);
-        inbox.fill(&mut from).unwrap();
-        assert_eq!(inbox.bytes(), &bytes[4000..5000], "what was left, and what came");
-        inbox.unread(b"next");
-        inbox.consume(1000);
-        assert_eq!(inbox.bytes(), b"next");
-        inbox.consume(100);
+        assert_eq!(buffer.fill(&mut stream).unwrap_err().kind(), io::ErrorKind::OutOfMemory, "full");
+        buffer.consume(4000);
+        buffer.fill(&mut stream).unwrap();
+        assert_eq!(buffer.bytes(), &bytes[4000..5000], "what was left, and what arrived");
+        buffer.unread(b"next");
+        buffer.consume(1000);
+        assert_eq!(buffer.bytes(), b"next");
+        buffer.consume(100);
         for (length, kept, why) in [
             (IDLE_CAPACITY_MAX, IDLE_CAPACITY_MAX, "it will be needed again"),
-            (IDLE_CAPACITY_MAX + 1, INITIAL_CAPACITY, "too much for one who waits"),
+            (IDLE_CAPACITY_MAX + 1, INITIAL_CAPACITY, "too much for an idle connection"),
         ] {
-            inbox.unread(&vec![0; length]);
-            inbox.consume(length);
-            inbox.shrink();
-            assert!(inbox.is_empty() && inbox.buffer.len() == kept, "{why}");
+            buffer.unread(&vec![0; length]);
+            buffer.consume(length);
+            buffer.shrink();
+            assert!(buffer.is_empty() && buffer.buffer.len() == kept, "{why}");
         }
     }
 }

@@ -22,9 +22,11 @@ pub mod unix_socket {
 
     /// The file of a socket. It is never constructed.
     #[derive(Debug)]
-    pub(crate) struct UnixSocketFile {
+    pub(crate) struct NoSocketFile {
         pub(crate) path: PathBuf,
     }
+
+    pub(crate) use NoSocketFile as UnixSocketFile;
 
     pub(crate) fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
         Err(io::ErrorKind::Unsupported.into())

@@ -64,13 +64,13 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
 
 /// Response header fields, with names in lower case.
 const RESPONSE_HEADERS: &[(&str, &str)] = &[
-    ("date", "when the response was generated; caches compute its age from it (RFC 9110 §6.6.1)"),
+    ("date", "when the response was generated; caches compute its age from it"),
     ("server", "the server program, without a version, which would only help attackers (RFC 9110 §10.2.4)"),
     ("content-type", "media type of the body (RFC 9110 §8.3)"),
     ("content-length", "length of the body in bytes, which marks its end (RFC 9112 §6.2)"),
     ("transfer-encoding", "the length is not known in advance, so the body is sent in chunks (RFC 9112 §6.1)"),
     ("content-range", "which bytes of the resource follow, and its length (RFC 9110 §14.4)"),
-    ("content-encoding", "compression of the body (RFC 9110 §8.4)"),
+    ("content-encoding", "compression of the body"),
     ("etag", "identifies this version, for If-None-Match in later requests (RFC 9110 §8.8.3)"),
     ("last-modified", "when the file last changed, for If-Modified-Since in later requests"),
     ("accept-ranges", "clients may request ranges (RFC 9110 §14.3)"),
@@ -82,7 +82,7 @@ const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", "what a browser may load and run in this generated page"),
     ("referrer-policy", "links on this page do not reveal its URL"),
     ("www-authenticate", "how the client can authenticate (RFC 9110 §11.6.1)"),
-    ("retry-after", "when to try again (RFC 9110 §10.2.3)"),
+    ("retry-after", "when to try again"),
     ("connection", "whether this connection persists (RFC 9112 §9.3)"),
     ("access-control-allow-origin", "the site whose pages may read the response, or * for all (Fetch §3.3.3)"),
     ("access-control-allow-credentials", "pages may read it also if it was requested with credentials (Fetch §3.3.3)"),

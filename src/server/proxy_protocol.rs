@@ -1,17 +1,18 @@
-//! Who has connected to the balancer in front of us? (The PROXY protocol, versions 1 and 2)
+//! The PROXY protocol, versions 1 and 2.
 //!
-//! A balancer that passes TCP on without reading it cannot add a field to a request. So it sends, before the first byte of its client, a header
-//! of its own: a line of text, or a block of bytes. Pure, like its neighbours: bytes in, a value out.
+//! A load balancer that forwards TCP cannot add a field to a request. Instead it sends a header before the first byte of its client, which
+//! names the client. With `--proxy-protocol` every connection must begin with one, within the time of the first request head; others bypassed
+//! the balancer, or it is misconfigured, and they are closed without a response.
 //!
 //! ```text
 //! PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n
 //!
-//! 0d 0a 0d 0a 00 0d 0a 51 55 49 54 0a    the signature, which no other protocol begins with
+//! 0d 0a 0d 0a 00 0d 0a 51 55 49 54 0a    the signature, with which no other protocol begins
 //! 21                                     version 2, command PROXY
 //! 11                                     TCP over IPv4
 //! 00 0c                                  twelve bytes follow
-//! c0 00 02 01  c6 33 64 01               from, to
-//! dc 04  01 bb                           from port, to port
+//! c0 00 02 01  c6 33 64 01               source, destination
+//! dc 04  01 bb                           source port, destination port
 //! ```
 
 use std::io;
@@ -29,106 +30,106 @@ use crate::net::read_buffer::ReadBuffer;
 use crate::server::close_reason::CloseReason;
 use crate::server::registry::ConnState;
 
-/// The longest line of version 1: the specification says so, so that a receiver needs no larger buffer.
-const LINE_BYTES_MAX: usize = 107;
-/// The largest header of version 2, 16 bytes of beginning included. 4 KiB, as nginx allows: addresses take 232 bytes at most, and what
-/// balancers add to them seldom more than a few hundred.
-const BLOCK_BYTES_MAX: usize = 4096;
+/// The longest header of version 1, as the specification says.
+const V1_BYTES_MAX: usize = 107;
+/// The longest header of version 2, its first 16 bytes included; as in nginx. Addresses need 232 bytes at most, and what balancers add
+/// to them is rarely more than a few hundred.
+const V2_BYTES_MAX: usize = 4096;
 
-const LINE_BEGINS: &[u8] = b"PROXY ";
-const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+const V1_PREFIX: &[u8] = b"PROXY ";
+const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// What there is to know of the connection that the balancer has accepted.
+/// What a header says about the connection that the balancer has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
-    /// Who opened it.
+    /// The client.
     pub source: ProxySource,
-    /// How.
+    /// Whether the client uses TLS.
     pub tls: TlsStatus,
 }
 
-/// Who opened a connection.
+/// The client of a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxySource {
-    /// The balancer itself, which looks whether we are well; or somebody it does not name.
+    /// The balancer itself, for a health check, or a client that it does not name.
     Local,
-    /// A client, by TCP: its address and port.
+    /// The address and port of a client.
     Tcp(IpAddr, u16),
-    /// A client on the balancer's machine.
+    /// A client on the machine of the balancer.
     Unix,
 }
 
-/// What is known of TLS between client and balancer.
+/// Whether there is TLS between client and balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsStatus {
-    /// Nothing.
+    /// The header does not say.
     Unknown,
-    /// There is none.
+    /// No TLS.
     Clear,
-    /// There is.
+    /// TLS.
     Tls,
 }
 
-/// How far a header has come.
+/// The result of parsing the start of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyHeaderProgress {
-    /// All bytes are right so far, and more are needed.
+    /// The bytes are valid, and more are needed.
     Partial,
-    /// It is complete, and this many bytes long.
+    /// The header is complete, and this many bytes long.
     Complete(ProxyHeader, usize),
 }
 
-/// Why these bytes are no header: a text for the log, which holds none of them.
+/// Why the bytes are not a header: a text for the log, without any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyHeaderError(pub &'static str);
 
 const UNKNOWN: ProxyHeader = ProxyHeader { source: ProxySource::Local, tls: TlsStatus::Unknown };
 
-/// Reads a header from the beginning of all that a connection has sent so far.
+/// Parses a header from the first bytes of a connection.
 ///
 /// # Errors
-/// These bytes begin none.
+/// The bytes do not start a valid header.
 pub fn parse(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
-    let begins = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
-    if begins(LINE_BEGINS) {
+    let starts = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
+    if starts(V1_PREFIX) {
         parse_v1(bytes)
-    } else if begins(SIGNATURE) {
+    } else if starts(V2_SIGNATURE) {
         parse_v2(bytes)
     } else {
-        Err(ProxyHeaderError("it does not begin like one"))
+        Err(ProxyHeaderError("unknown signature"))
     }
 }
 
-/// Version 1.
 // "PROXY" SP ( "TCP4" / "TCP6" ) SP source SP destination SP source-port SP destination-port CRLF
 // "PROXY" SP "UNKNOWN" *OCTET CRLF
 fn parse_v1(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
-    let shown = bytes.get(..LINE_BYTES_MAX).unwrap_or(bytes);
+    let shown = bytes.get(..V1_BYTES_MAX).unwrap_or(bytes);
     let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
-        return if shown.len() == LINE_BYTES_MAX {
-            Err(ProxyHeaderError("a line of more than 107 bytes"))
+        return if shown.len() == V1_BYTES_MAX {
+            Err(ProxyHeaderError("line longer than 107 bytes"))
         } else {
             Ok(ProxyHeaderProgress::Partial)
         };
     };
-    let text = shown.get(LINE_BEGINS.len()..end).unwrap_or_default();
-    // What follows this word is skipped, whatever it is.
+    let text = shown.get(V1_PREFIX.len()..end).unwrap_or_default();
+    // The rest of the line is ignored.
     if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
         return Ok(ProxyHeaderProgress::Complete(UNKNOWN, end + 2));
     }
-    let text = std::str::from_utf8(text).map_err(|_| ProxyHeaderError("a line that is no text"))?;
+    let text = std::str::from_utf8(text).map_err(|_| ProxyHeaderError("line is not UTF-8"))?;
     let mut words = text.split(' ');
     let family = words.next();
-    let mut address =
-        || words.next().and_then(|word| address(family, word)).ok_or(ProxyHeaderError("a line without two such addresses"));
+    let mut address = || {
+        words.next().and_then(|word| address(family, word)).ok_or(ProxyHeaderError("line without two addresses of its family"))
+    };
     let (source, _) = (address()?, address()?);
-    let mut port = || words.next().and_then(port).ok_or(ProxyHeaderError("a line without two ports"));
+    let mut port = || words.next().and_then(port).ok_or(ProxyHeaderError("line without two ports"));
     let (source_port, _) = (port()?, port()?);
     if words.next().is_some() {
-        return Err(ProxyHeaderError("a line with more words than six"));
+        return Err(ProxyHeaderError("line with more than six words"));
     }
-    let origin = ProxyHeader { source: ProxySource::Tcp(source, source_port), tls: TlsStatus::Unknown };
-    Ok(ProxyHeaderProgress::Complete(origin, end + 2))
+    let header = ProxyHeader { source: ProxySource::Tcp(source, source_port), tls: TlsStatus::Unknown };
+    Ok(ProxyHeaderProgress::Complete(header, end + 2))
 }
 
 fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
@@ -139,34 +140,33 @@ fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
     }
 }
 
-/// Without zeros at its head: to some they mean octal digits, so the specification forbids them.
+/// Parses a port. The specification forbids leading zeros, which some programs take for octal digits.
 fn port(word: &str) -> Option<u16> {
     let is_plain = word == "0" || !word.starts_with('0');
     parse_decimal(word.as_bytes()).filter(|_| is_plain).and_then(|port| u16::try_from(port).ok())
 }
 
-/// Version 2.
 fn parse_v2(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
     let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(ProxyHeaderProgress::Partial) };
     let [.., version_and_command, family, length_high, length_low] = *beginning;
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-    if 16 + length > BLOCK_BYTES_MAX {
-        return Err(ProxyHeaderError("a block of more than 4096 bytes"));
+    if 16 + length > V2_BYTES_MAX {
+        return Err(ProxyHeaderError("block longer than 4096 bytes"));
     }
     let is_local = match version_and_command {
         0x20 => true,
         0x21 => false,
-        _ => return Err(ProxyHeaderError("a block of another version, or with another command")),
+        _ => return Err(ProxyHeaderError("unknown version or command")),
     };
     let Some(rest) = after.get(..length) else { return Ok(ProxyHeaderProgress::Partial) };
-    // What a balancer says of itself is skipped, whatever it is.
-    let origin = if is_local { UNKNOWN } else { origin(family, rest)? };
-    Ok(ProxyHeaderProgress::Complete(origin, 16 + length))
+    // What a balancer says about its own connection is ignored.
+    let header = if is_local { UNKNOWN } else { parse_v2_addresses(family, rest)? };
+    Ok(ProxyHeaderProgress::Complete(header, 16 + length))
 }
 
-/// Addresses, and what follows them.
-fn origin(family: u8, rest: &[u8]) -> Result<ProxyHeader, ProxyHeaderError> {
-    let short = ProxyHeaderError("a block that is too short for its addresses");
+/// Parses the addresses and the additions (TLV) behind them.
+fn parse_v2_addresses(family: u8, rest: &[u8]) -> Result<ProxyHeader, ProxyHeaderError> {
+    let short = ProxyHeaderError("block too short for its addresses");
     let (source, additions) = match family {
         // The balancer does not say.
         0x00 => return Ok(UNKNOWN),
@@ -184,83 +184,83 @@ fn origin(family: u8, rest: &[u8]) -> Result<ProxyHeader, ProxyHeaderError> {
         }
         // Two paths of 108 bytes.
         0x31 => (ProxySource::Unix, rest.get(216..).ok_or(short)?),
-        _ => return Err(ProxyHeaderError("a block about another protocol than TCP")),
+        _ => return Err(ProxyHeaderError("block for another protocol than TCP")),
     };
-    Ok(ProxyHeader { source, tls: transport(additions)? })
+    Ok(ProxyHeader { source, tls: tls_status(additions)? })
 }
 
-/// What the additions say of TLS. Others are skipped.
-// addition = type (1) length (2) value; the value of type 0x20 begins with a byte whose lowest bit says that the client came with TLS
-fn transport(additions: &[u8]) -> Result<TlsStatus, ProxyHeaderError> {
+/// Returns what the additions say about TLS. Others are ignored.
+// addition = type (1) length (2) value; the lowest bit of the first byte of type 0x20 is set if the client uses TLS
+fn tls_status(additions: &[u8]) -> Result<TlsStatus, ProxyHeaderError> {
     const TLS: u8 = 0x20;
-    let mut transport = TlsStatus::Unknown;
+    let mut status = TlsStatus::Unknown;
     let mut rest = additions;
     while !rest.is_empty() {
-        let short = ProxyHeaderError("a block with an addition that is cut short");
+        let short = ProxyHeaderError("block with an incomplete addition");
         let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(short)?;
         let (value, next) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(short)?;
         if kind == TLS {
-            transport = if value.first().is_some_and(|bits| bits & 1 == 1) { TlsStatus::Tls } else { TlsStatus::Clear };
+            status = if value.first().is_some_and(|bits| bits & 1 == 1) { TlsStatus::Tls } else { TlsStatus::Clear };
         }
         rest = next;
     }
-    Ok(transport)
+    Ok(status)
 }
 
-/// Reads the header, if there has to be one; whose connection this is.
+/// Reads the header, if the configuration demands one, and returns the client.
 ///
 /// # Errors
-/// Why it must end.
-pub fn read_proxy_header<S: Transport>(
+/// Why the connection must end.
+pub(super) fn read_proxy_header<S: Transport>(
     stream: &mut DeadlineStream<S>,
-    inbox: &mut ReadBuffer,
-    slot: &ConnState,
+    buffer: &mut ReadBuffer,
+    state: &ConnState,
     peer: PeerAddr,
     proxies: &ProxyConfig,
 ) -> Result<Client, CloseReason> {
     match proxies.preface {
         Preface::None => return Ok(Client::from_peer(peer)),
         Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.contains(peer) => {}
-        Preface::ProxyProtocol => return Err(refused(peer, ProxyHeaderError("--trust-proxy does not name that address"))),
+        Preface::ProxyProtocol => return Err(reject(peer, ProxyHeaderError("--trust-proxy does not include this address"))),
     }
     loop {
-        match parse(inbox.bytes()) {
-            Ok(ProxyHeaderProgress::Complete(origin, length)) => {
-                inbox.consume(length);
-                return Ok(client(origin, peer));
+        match parse(buffer.bytes()) {
+            Ok(ProxyHeaderProgress::Complete(header, length)) => {
+                buffer.consume(length);
+                return Ok(client(header, peer));
             }
             Ok(ProxyHeaderProgress::Partial) => {}
-            Err(why) => return Err(refused(peer, why)),
+            Err(why) => return Err(reject(peer, why)),
         }
-        let is_begun = !inbox.is_empty();
-        match inbox.fill(stream) {
+        let is_begun = !buffer.is_empty();
+        match buffer.fill(stream) {
             Ok(count) if count > 0 => {}
-            _ if slot.is_evicted() => return Err(CloseReason::Evicted),
-            // A balancer that only looks whether somebody listens.
+            _ if state.is_evicted() => return Err(CloseReason::Evicted),
+            // A health check that only connects.
             Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
-            Ok(_) => return Err(refused(peer, ProxyHeaderError("the connection ended within it"))),
+            Ok(_) => return Err(reject(peer, ProxyHeaderError("the connection ended within the header"))),
             Err(error) if error.kind() == io::ErrorKind::TimedOut && !is_begun => return Err(CloseReason::IdleTimeout),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(refused(peer, ProxyHeaderError("it did not arrive in time")));
+                return Err(reject(peer, ProxyHeaderError("the header did not arrive in time")));
             }
             Err(error) => return Err(CloseReason::Io(error)),
         }
     }
 }
 
-fn refused(peer: PeerAddr, why: ProxyHeaderError) -> CloseReason {
-    let ended = CloseReason::ProxyHeader(why);
-    warn!("{peer} is closed: {ended}");
-    ended
+fn reject(peer: PeerAddr, why: ProxyHeaderError) -> CloseReason {
+    let reason = CloseReason::ProxyHeader(why);
+    warn!("{peer} closed: {reason}");
+    reason
 }
 
-fn client(origin: ProxyHeader, balancer: PeerAddr) -> Client {
-    let scheme = match origin.tls {
+fn client(header: ProxyHeader, balancer: PeerAddr) -> Client {
+    let scheme = match header.tls {
         TlsStatus::Unknown => None,
         TlsStatus::Clear => Some(Scheme::Http),
         TlsStatus::Tls => Some(Scheme::Https),
     };
-    match origin.source {
+    match header.source {
         ProxySource::Local => Client::from_peer(balancer),
         ProxySource::Tcp(address, port) => Client { peer: PeerAddr::new(address, Some(port)), scheme },
         ProxySource::Unix => Client { peer: PeerAddr::unix(), scheme },
@@ -275,7 +275,7 @@ mod tests {
         ProxyHeader { source: ProxySource::Tcp(address.parse().unwrap(), port), tls: TlsStatus::Unknown }
     }
 
-    /// Everything before the last byte is partial, and so is everything that follows not part of it.
+    /// Also checks that every prefix is partial, and that bytes behind the header are not part of it.
     fn check(header: &[u8], want: Result<ProxyHeader, &str>, why: &str) {
         let got = |bytes: &[u8]| match parse(bytes) {
             Ok(ProxyHeaderProgress::Complete(origin, length)) => Ok((origin, length)),
@@ -295,48 +295,48 @@ mod tests {
 
     #[test]
     fn lines() {
-        let long = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_BYTES_MAX - 16));
-        let longer = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_BYTES_MAX - 15));
-        let (addresses, ports) = ("a line without two such addresses", "a line without two ports");
+        let long = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_BYTES_MAX - 16));
+        let longer = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_BYTES_MAX - 15));
+        let (addresses, ports) = ("line without two addresses of its family", "line without two ports");
         for (line, want, why) in [
             ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", Ok(tcp("192.0.2.1", 56324)), "IPv4"),
             ("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", Ok(tcp("2001:db8::1", 1)), "IPv6"),
             ("PROXY UNKNOWN\r\n", Ok(UNKNOWN), "the balancer itself"),
-            ("PROXY UNKNOWN ffff:f::1 what ever\r\n", Ok(UNKNOWN), "what follows does not matter"),
-            (&long, Ok(UNKNOWN), "the longest"),
-            (&longer, Err("a line of more than 107 bytes"), "one byte more"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 \r\n", Err("a line with more words than six"), "a space at the end"),
+            ("PROXY UNKNOWN ffff:f::1 what ever\r\n", Ok(UNKNOWN), "the rest is ignored"),
+            (&long, Ok(UNKNOWN), "the longest header"),
+            (&longer, Err("line longer than 107 bytes"), "one byte more"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 \r\n", Err("line with more than six words"), "a space at the end"),
             ("PROXY TCP4  192.0.2.1 198.51.100.1 56324 443\r\n", Err(addresses), "two spaces"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n", Err(ports), "a port is missing"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 65536 443\r\n", Err(ports), "no port"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 65536 443\r\n", Err(ports), "not a port"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 +1 443\r\n", Err(ports), "a sign"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 01 443\r\n", Err(ports), "that could be octal"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 1 0443\r\n", Err(ports), "nor may the other be"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 0 443\r\n", Ok(tcp("192.0.2.1", 0)), "that is one digit"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 01 443\r\n", Err(ports), "a leading zero"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 1 0443\r\n", Err(ports), "a leading zero in the other"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 0 443\r\n", Ok(tcp("192.0.2.1", 0)), "zero is no leading zero"),
             ("PROXY TCP4 2001:db8::1 198.51.100.1 1 2\r\n", Err(addresses), "of the other family"),
             ("PROXY TCP4 192.0.2.1 2001:db8::1 1 2\r\n", Err(addresses), "the destination too"),
             ("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", Err(addresses), "of the other family"),
-            ("PROXY TCP4 192.0.2.01 198.51.100.1 1 2\r\n", Err(addresses), "that could be octal"),
-            ("PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", Err(addresses), "no such family"),
-            ("PROXY \r\n", Err(addresses), "nothing"),
-            ("PROXY TCP4 \u{e9}\r\n", Err(addresses), "no address"),
-            ("proxy UNKNOWN\r\n", Err("it does not begin like one"), "capitals matter"),
-            ("PROXY\tUNKNOWN\r\n", Err("it does not begin like one"), "a tab"),
-            ("GET / HTTP/1.1\r\n", Err("it does not begin like one"), "a client that has come without a balancer"),
+            ("PROXY TCP4 192.0.2.01 198.51.100.1 1 2\r\n", Err(addresses), "a leading zero"),
+            ("PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", Err(addresses), "unknown family"),
+            ("PROXY \r\n", Err(addresses), "no words"),
+            ("PROXY TCP4 \u{e9}\r\n", Err(addresses), "not an address"),
+            ("proxy UNKNOWN\r\n", Err("unknown signature"), "lower case"),
+            ("PROXY\tUNKNOWN\r\n", Err("unknown signature"), "a tab"),
+            ("GET / HTTP/1.1\r\n", Err("unknown signature"), "a client without a balancer"),
         ] {
             check(line.as_bytes(), want, why);
         }
-        check(b"PROXY UNKNOWN \xff\r\n", Ok(UNKNOWN), "even if it is no text");
+        check(b"PROXY UNKNOWN \xff\r\n", Ok(UNKNOWN), "even if it is not UTF-8");
         assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(ProxyHeaderError(addresses)), "another word");
         assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(ProxyHeaderProgress::Partial), "a line ends in CRLF");
-        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(ProxyHeaderError("a line that is no text")));
+        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(ProxyHeaderError("line is not UTF-8")));
     }
 
     #[test]
     fn blocks() {
         let block = |version_and_command, family, rest: &[u8]| {
             let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
-            [&SIGNATURE[..], &[version_and_command, family], &length, rest].concat()
+            [&V2_SIGNATURE[..], &[version_and_command, family], &length, rest].concat()
         };
         let ipv4 = [192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 0x04, 1, 0xbb];
         let ipv6 = [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 16], &[0, 80, 0, 81]].concat();
@@ -344,7 +344,7 @@ mod tests {
         let (tls, clear) = ([0x20, 0, 5, 0x07, 0, 0, 0, 0], [0x20, 0, 5, 0, 0, 0, 0, 0]);
         let v4 = tcp("192.0.2.1", 56324);
         let unix = ProxyHeader { source: ProxySource::Unix, tls: TlsStatus::Unknown };
-        let (short, cut) = ("a block that is too short for its addresses", "a block with an addition that is cut short");
+        let (short, cut) = ("block too short for its addresses", "block with an incomplete addition");
         let padding = |length: usize| [&[4], &u16::try_from(length).unwrap().to_be_bytes()[..], &vec![0; length]].concat();
         for (block, want, why) in [
             (block(0x21, 0x11, &ipv4), Ok(v4), "IPv4"),
@@ -352,23 +352,23 @@ mod tests {
             (block(0x21, 0x31, &[0; 216]), Ok(unix), "a Unix socket"),
             (block(0x21, 0x00, &[1, 2, 3]), Ok(UNKNOWN), "the balancer does not say"),
             (block(0x20, 0x00, &[]), Ok(UNKNOWN), "the balancer itself"),
-            (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "what follows does not matter"),
+            (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "the rest is ignored"),
             (with(&tls), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "with TLS"),
             (with(&clear), Ok(ProxyHeader { tls: TlsStatus::Clear, ..v4 }), "without"),
             (with(&[&padding(3)[..], &tls].concat()), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "after another addition"),
             (with(&[4, 0, 1]), Err(cut), "no value"),
             (with(&[4, 0]), Err(cut), "no length"),
-            (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),
-            (with(&padding(BLOCK_BYTES_MAX - 16 - 12 - 2)), Err("a block of more than 4096 bytes"), "one byte more"),
+            (with(&padding(V2_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),
+            (with(&padding(V2_BYTES_MAX - 16 - 12 - 2)), Err("block longer than 4096 bytes"), "one byte more"),
             (block(0x21, 0x11, &ipv4[..11]), Err(short), "a byte too few"),
             (block(0x21, 0x21, &ipv6[..35]), Err(short), "a byte too few"),
             (block(0x21, 0x31, &[0; 215]), Err(short), "a byte too few"),
-            (block(0x21, 0x12, &ipv4), Err("a block about another protocol than TCP"), "UDP"),
-            (block(0x22, 0x11, &ipv4), Err("a block of another version, or with another command"), "no such command"),
-            (block(0x11, 0x11, &ipv4), Err("a block of another version, or with another command"), "version 1 is text"),
+            (block(0x21, 0x12, &ipv4), Err("block for another protocol than TCP"), "UDP"),
+            (block(0x22, 0x11, &ipv4), Err("unknown version or command"), "no such command"),
+            (block(0x11, 0x11, &ipv4), Err("unknown version or command"), "version 1 is text"),
         ] {
             check(&block, want, why);
         }
-        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(ProxyHeaderError("it does not begin like one")));
+        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(ProxyHeaderError("unknown signature")));
     }
 }
