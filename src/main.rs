@@ -21,7 +21,7 @@ use threadbare::cli::output_options::OutputOptions;
 use threadbare::cli::{browser, health_check, interfaces, qr, startup_warnings};
 use threadbare::config::Bind;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::os::signals::ShutdownSignal;
 use threadbare::os::systemd::{SdNotify, State};
 use threadbare::os::{limits, sandbox, sighup};

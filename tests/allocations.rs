@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::ConnState;

@@ -14,7 +14,7 @@ use process::{Scratch, served};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::handlers::message::{Body, EmptyBody, FileSource, Request};
 use threadbare::http::forwarded::Client;
 use threadbare::http::framing::BodyLength;

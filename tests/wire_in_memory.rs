@@ -10,7 +10,7 @@ use support::case::{self, Case};
 use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::ConnState;

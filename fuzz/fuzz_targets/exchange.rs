@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::cli::Cli;
 use threadbare::server::connection;
 use threadbare::server::conn_state::ConnState;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::cache_policy::Sharing;
 use crate::config::{AllowedHosts, Bind, Sandbox};
-use crate::handlers::credentials::{self, Auth};
+use crate::handlers::access::{self, Auth};
 use crate::http::target::Authority;
 
 /// Who may see the site.
@@ -61,17 +61,17 @@ impl AccessOptions {
     }
 
     /// Who may come in.
-    pub fn passwords(&self) -> credentials::CredentialSources<'_> {
-        credentials::CredentialSources {
+    pub fn passwords(&self) -> access::CredentialSources<'_> {
+        access::CredentialSources {
             given: &self.auth,
             file: self.auth_file.as_deref(),
-            environment: std::env::var_os(credentials::VARIABLE),
+            environment: std::env::var_os(access::VARIABLE),
         }
     }
 
     /// Who may keep what we send: where there are passwords, only the browser of who gave one.
     pub fn sharing(&self) -> Sharing {
-        let credentials::CredentialSources { given, file, environment } = self.passwords();
+        let access::CredentialSources { given, file, environment } = self.passwords();
         let is_open = given.is_empty() && file.is_none() && environment.is_none_or(|lines| lines.is_empty());
         if is_open { Sharing::Public } else { Sharing::Private }
     }

@@ -3,7 +3,7 @@
 use log::Level;
 
 use crate::config::{AllowedHosts, Fallback, Precompressed, Preface};
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::os::sandbox::SandboxStatus;
 
 /// One line for the log.

@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::files::read_at::read_exact_at;
 use crate::files::representation::{CachedFile, Representation};
 use crate::files::root::Root;
 use crate::files::version::FileVersion;
+use crate::files::version::read_exact_at;
 
 /// Larger files are read each time. Sending one from memory spares one copy of two; beyond this, other things cost more.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;

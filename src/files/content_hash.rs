@@ -82,7 +82,7 @@ fn hash(file: &File, length: u64) -> Option<ContentHash> {
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::files::read_at::read_exact_at;
+    use crate::files::version::read_exact_at;
 
     const PIECE_BYTES: u64 = 64 * 1024;
     const DIGEST_BYTES: usize = 20;

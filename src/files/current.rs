@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 
 use crate::config::Symlinks;
-use crate::files::open_error::sanitize_error;
+use crate::files::root::sanitize_error;
 use crate::files::root::{Readable, Root};
 
 /// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.

@@ -8,13 +8,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Hidden, Listing};
-use crate::files::Site;
+use crate::config::{EtagSource, Hidden, Listing};
 use crate::files::current::RootError;
-use crate::files::regular::{self, FileForm, FoundFile, Lies};
-use crate::files::representation::CachedFile;
+use crate::files::representation::{CachedFile, FileMetadata, Representation};
 use crate::files::root::{self, DirectoryEntry, Name, Opened, Root, join};
-use crate::http::negotiation::AcceptedCodings;
+use crate::files::version::FileVersion;
+use crate::files::{Site, cache, media_type};
+use crate::handlers::message::OpenFile;
+use crate::http::negotiation::{AcceptedCodings, ContentCoding, Identity};
 use crate::http::target::RequestTarget;
 
 /// What a path means.
@@ -94,7 +95,7 @@ pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
     if root.single_file().is_some() {
         return Resource::NotFound;
     }
-    regular::at(site, &root, MISSING_PAGE, None, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
+    at(site, &root, MISSING_PAGE, None, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
 }
 
 /// Looks for the page that an application begins with: the index of the root, or the one file that there is.
@@ -102,7 +103,7 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
     let Ok(root) = site.current.get() else { return Resource::NotFound };
     match root.single_file() {
         Some(only) => {
-            regular::at(site, &root, only, codings, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
+            at(site, &root, only, codings, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
         }
         None => index(site, &root, b"", codings, now).unwrap_or(Resource::NotFound),
     }
@@ -140,7 +141,7 @@ fn open(
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
 ) -> Resource {
-    match regular::kept(site, root, path, codings) {
+    match kept(site, root, path, codings) {
         Some(kept) => Resource::Kept(kept),
         None => open_from_disk(site, root, path, target, codings, now),
     }
@@ -155,7 +156,7 @@ fn open_from_disk(
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
 ) -> Resource {
-    match regular::at(site, root, path, codings, now) {
+    match at(site, root, path, codings, now) {
         Ok(lies) => found(lies).unwrap_or_else(|| Resource::MovedPermanently(with_slash(target))),
         Err(error) => open_error(error),
     }
@@ -173,7 +174,7 @@ fn with_slash(target: &RequestTarget<'_>) -> String {
 fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
     for name in &site.index {
         let path = join(path, name.as_bytes());
-        if let Some(kept) = regular::kept(site, root, &path, codings) {
+        if let Some(kept) = kept(site, root, &path, codings) {
             return Some(Resource::Kept(kept));
         }
         if let Some(found) = index_from_disk(site, root, &path, codings, now) {
@@ -191,7 +192,7 @@ fn index_from_disk(
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
 ) -> Option<Resource> {
-    match regular::at(site, root, path, codings, now) {
+    match at(site, root, path, codings, now) {
         Ok(lies) => found(lies),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Resource::Error(error)),
@@ -261,6 +262,151 @@ impl Directory {
             Ok(Opened::Directory(_)) | Err(_) => None,
         }
     }
+}
+
+/// What lies at a path.
+#[derive(Debug)]
+pub enum Lies {
+    /// A file.
+    File(FileForm),
+    /// A file, but in no form that the client accepts.
+    Unacceptable,
+    /// A directory.
+    Directory,
+}
+
+/// A file in the form in which it is sent.
+#[derive(Debug)]
+pub enum FileForm {
+    /// It is open.
+    Open(Box<FoundFile>),
+    /// It is in memory.
+    Kept(Arc<CachedFile>),
+}
+
+/// A file that was found and is open.
+#[derive(Debug)]
+pub struct FoundFile {
+    /// The open file.
+    pub open: OpenFile,
+    /// What is said about it.
+    pub representation: Representation,
+}
+
+impl FileForm {
+    fn stamp(&self) -> &FileVersion {
+        match self {
+            FileForm::Open(found) => &found.open.stamp,
+            FileForm::Kept(kept) => &kept.stamp,
+        }
+    }
+}
+
+/// The file at a path beneath the root, if it is in memory and has no other forms.
+#[inline]
+pub fn kept(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>) -> Option<Arc<CachedFile>> {
+    match codings {
+        None => site.cache.get(root, path),
+        Some(_) => None,
+    }
+}
+
+/// Looks at a path beneath the root, without a slash at its end. `codings` is `None` where there is one form of each file.
+///
+/// # Errors
+/// As [`Root::open_beneath`](crate::files::root::Root::open_beneath).
+pub fn at(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> io::Result<Lies> {
+    let lies = match site.cache.get(root, path) {
+        Some(kept) => Lies::File(FileForm::Kept(kept)),
+        None => unkept(site, root, path, now)?,
+    };
+    match (lies, codings) {
+        (Lies::File(plain), Some(codings)) => Ok(chosen(site, root, path, plain, codings, now)),
+        (lies, _) => Ok(lies),
+    }
+}
+
+/// Looks for what is not in memory.
+fn unkept(site: &Site, root: &Root, path: &[u8], now: SystemTime) -> io::Result<Lies> {
+    match root.open_beneath(path)? {
+        Opened::File(file, stamp) => {
+            Ok(Lies::File(form(site, root, file, stamp, &ServedPath { path, coding: None, key: path }, now)))
+        }
+        Opened::Directory(_) => Ok(Lies::Directory),
+    }
+}
+
+/// A file that is looked for.
+struct ServedPath<'a> {
+    /// The path of the file that was asked for.
+    path: &'a [u8],
+    /// In which coding it is looked for.
+    coding: Option<ContentCoding>,
+    /// Under which name it is kept in memory.
+    key: &'a [u8],
+}
+
+/// The best form of a file for that client.
+fn chosen(site: &Site, root: &Root, path: &[u8], plain: FileForm, codings: &AcceptedCodings, now: SystemTime) -> Lies {
+    for coding in codings.preferred.into_iter().flatten() {
+        if let Some(form) = coded(site, root, path, coding, now).filter(|form| is_of_version(form.stamp(), plain.stamp())) {
+            return Lies::File(form);
+        }
+    }
+    match codings.identity {
+        Identity::Accepted => Lies::File(plain),
+        Identity::Refused => Lies::Unacceptable,
+    }
+}
+
+/// The file in that coding, if it lies there. Whatever else keeps it from being opened, the file itself is open already.
+fn coded(site: &Site, root: &Root, path: &[u8], coding: ContentCoding, now: SystemTime) -> Option<FileForm> {
+    // One and the same file has other fields when it is asked for by its own name, so that is another key.
+    let key = [path, coding.suffix().as_bytes(), cache::VARIANT_SUFFIX].concat();
+    if let Some(kept) = site.cache.get(root, &key) {
+        return Some(FileForm::Kept(kept));
+    }
+    match root.open_beneath(cache::file_path_of_key(&key)).ok()? {
+        Opened::File(file, stamp) => {
+            Some(form(site, root, file, stamp, &ServedPath { path, coding: Some(coding), key: &key }, now))
+        }
+        Opened::Directory(_) => None,
+    }
+}
+
+/// Whether a coded file can have been made of this version: it is not older. Tools that compress or copy give both the same time, so that
+/// must do; only a file that is written again within the same step of the clock (4 ms) passes for the one that was compressed. Without
+/// times nobody can tell.
+fn is_of_version(coded: &FileVersion, plain: &FileVersion) -> bool {
+    coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
+}
+
+/// A file that has just been opened; from memory, if it can be kept there.
+fn form(site: &Site, root: &Root, file: File, stamp: FileVersion, place: &ServedPath<'_>, now: SystemTime) -> FileForm {
+    let found = describe(site, OpenFile { file, stamp }, place, now);
+    let FoundFile { open: OpenFile { file, stamp }, representation } = &*found;
+    let opened = cache::OpenedFile { file, stamp, representation };
+    match site.cache.insert(root, place.key, &opened, now) {
+        Some(kept) => FileForm::Kept(kept),
+        None => FileForm::Open(found),
+    }
+}
+
+/// The same file, and what is said about it.
+fn describe(site: &Site, open: OpenFile, place: &ServedPath<'_>, now: SystemTime) -> Box<FoundFile> {
+    let name = place.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let description = FileMetadata {
+        media_type: media_type::of_name(name, &site.typing),
+        cache_control: site.caching.header_for(place.path),
+        coding: place.coding,
+        choice: site.choice,
+    };
+    let digest = match site.tagging {
+        EtagSource::Mtime => None,
+        EtagSource::Content => site.digests.of(&open.file, &open.stamp),
+    };
+    let representation = Representation::of(&open.stamp, digest.as_ref(), description, now);
+    Box::new(FoundFile { open, representation })
 }
 
 #[cfg(test)]

@@ -8,16 +8,9 @@ pub mod current;
 pub mod directory;
 pub mod lookup;
 pub mod media_type;
-pub mod open_error;
-pub mod read_at;
-pub mod readme;
-pub mod regular;
 pub mod representation;
 pub mod root;
-pub mod sort_order;
-pub mod unchanged;
 pub mod version;
-pub mod windows_name;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::files::version::FileVersion;
-use crate::handlers::response_headers::ResponseHeaders;
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
 use crate::http::negotiation::ContentCoding;
+use crate::http::response::ResponseHeaders;
 
 /// The last second that an HTTP date can name: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);

@@ -14,10 +14,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::config::Symlinks;
-use crate::files::open_error::sanitize_error;
-use crate::files::unchanged::is_unchanged;
-use crate::files::version::FileVersion;
-use crate::files::windows_name::is_reserved_windows_name;
+use crate::files::version::{FileVersion, is_unchanged};
 
 /// The root of what is served.
 #[derive(Debug)]
@@ -479,6 +476,62 @@ fn os_name(name: &[u8]) -> io::Result<&OsStr> {
     std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
 }
 
+/// An error of opening or reading, as far as a client may know it: `NotFound` also for what leads out of the root.
+pub fn sanitize_error(error: io::Error) -> io::Error {
+    use io::ErrorKind as K;
+    match error.kind() {
+        // No system call said this: it is how an attempt to leave the root is reported.
+        K::PermissionDenied if error.raw_os_error().is_none() => K::NotFound.into(),
+        // Another way to say so; a file where a directory should be; a name that is too long; a NUL.
+        K::CrossesDevices | K::NotADirectory | K::InvalidFilename | K::InvalidInput => K::NotFound.into(),
+        _ => map_errno(error),
+    }
+}
+
+/// The same for errors that have a number but no kind.
+#[cfg(unix)]
+fn map_errno(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        // Links in a circle; a socket, or a device that is not there.
+        Some(Errno::LOOP | Errno::NXIO | Errno::NODEV) => io::ErrorKind::NotFound.into(),
+        // Too many open files, ours or the system's: it will pass.
+        Some(Errno::MFILE | Errno::NFILE) => io::Error::new(io::ErrorKind::ResourceBusy, error),
+        _ => error,
+    }
+}
+
+/// The same for errors that have a number but no kind: none that we know of.
+#[cfg(not(unix))]
+fn map_errno(error: io::Error) -> io::Error {
+    error
+}
+
+/// Whether Windows would take a segment for something else than a file of that name: a device, a stream, a path of its own, or
+/// the same file under a second name, past a rule about the first.
+pub fn is_reserved_windows_name(segment: &[u8]) -> bool {
+    /// Devices, in every directory and with every extension.
+    const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    /// Devices that have a number.
+    const PORTS: &[&str] = &["COM", "LPT"];
+    /// Digits of a port: 1, 2 and 3 may be superscripts.
+    const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "\u{b9}", "\u{b2}", "\u{b3}"];
+
+    if segment.iter().any(|&b| b < b' ' || b"\\:<>\"|?*".contains(&b)) || segment.ends_with(b".") || segment.ends_with(b" ") {
+        return true;
+    }
+    let stem = segment.split(|&b| b == b'.').next().unwrap_or_default().trim_ascii_end();
+    let is = |name: &str| stem.eq_ignore_ascii_case(name.as_bytes());
+    let is_port = |port: &str| {
+        let (name, number) = stem.split_at_checked(port.len()).unwrap_or_default();
+        name.eq_ignore_ascii_case(port.as_bytes()) && DIGITS.iter().any(|digit| number == digit.as_bytes())
+    };
+    // The short name of a long one: LONGNA~1.TXT.
+    let digits = stem.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let is_short_name = digits > 0 && stem.iter().rev().nth(digits) == Some(&b'~');
+    DEVICES.iter().any(|name| is(name)) || PORTS.iter().any(|port| is_port(port)) || is_short_name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -549,6 +602,80 @@ mod tests {
         assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
         for none in ["x", "d/a/x"] {
             assert!(Root::open(&scratch.path().join(none), Symlinks::Within).is_err(), "{none}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn errors_as_seen_outside() {
+        use io::ErrorKind as K;
+        use rustix::io::Errno as E;
+        for (error, want, why) in [
+            (E::NOENT.into(), K::NotFound, "there is none"),
+            (E::ACCESS.into(), K::PermissionDenied, "we may not read it"),
+            (E::PERM.into(), K::PermissionDenied, "we may not read it"),
+            (io::Error::new(K::PermissionDenied, "outside"), K::NotFound, "an escape"),
+            (E::XDEV.into(), K::NotFound, "an escape"),
+            (E::LOOP.into(), K::NotFound, "links in a circle"),
+            (E::NOTDIR.into(), K::NotFound, "a file where a directory should be"),
+            (E::NAMETOOLONG.into(), K::NotFound, "a long name"),
+            (E::INVAL.into(), K::NotFound, "NUL"),
+            (E::NXIO.into(), K::NotFound, "a socket"),
+            (E::MFILE.into(), K::ResourceBusy, "our limit of open files"),
+            (E::NFILE.into(), K::ResourceBusy, "the system's"),
+            (E::NOMEM.into(), K::OutOfMemory, "no memory"),
+        ] {
+            assert_eq!(sanitize_error(error).kind(), want, "{why}");
+        }
+        let error = rustix::io::Errno::IO.into();
+        assert_eq!(sanitize_error(error).raw_os_error(), Some(E::IO.raw_os_error()), "anything else stays");
+    }
+
+    #[test]
+    fn windows_traps() {
+        for (segment, want) in [
+            ("index.html", false),
+            ("a b", false),
+            (".well-known", false),
+            ("...x", false),
+            ("console", false),
+            ("com", false),
+            ("com10", false),
+            ("lpt\u{b4}", false),
+            ("a.con", false),
+            ("~", false),
+            ("a~b", false),
+            ("~user", false),
+            ("1", false),
+            ("\u{fc}ber.txt", false),
+            ("a\\b", true),
+            ("C:", true),
+            ("a.txt::$DATA", true),
+            ("a?", true),
+            ("a*", true),
+            ("<a>", true),
+            ("a|b", true),
+            ("\"a\"", true),
+            ("a\n", true),
+            ("a.", true),
+            ("a ", true),
+            ("con", true),
+            ("CON.txt", true),
+            ("con .txt", true),
+            ("nul.tar.gz", true),
+            ("Aux", true),
+            ("prn", true),
+            ("COM0", true),
+            ("com9.log", true),
+            ("lpt1", true),
+            ("com\u{b9}", true),
+            ("LPT\u{b3}.x", true),
+            ("CONIN$", true),
+            ("conout$", true),
+            ("PROGRA~1", true),
+            ("longna~12.txt", true),
+        ] {
+            assert_eq!(is_reserved_windows_name(segment.as_bytes()), want, "{segment:?}");
         }
     }
 }

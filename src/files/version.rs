@@ -3,8 +3,13 @@
 //! A file that is cut or overwritten in place while it is sent would reach the client as a mixture of two versions. The stamp is taken
 //! from the open handle before the first byte, and compared before the last.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::time::SystemTime;
+
+use cap_std::fs::Dir;
+
+use crate::config::Symlinks;
 
 /// The longest step in which a file system counts time: FAT's two seconds.
 const STEP_NANOS_MAX: i64 = 2_000_000_000;
@@ -113,6 +118,80 @@ fn identity(_: &Metadata) -> InodeId {
     InodeId::default()
 }
 
+/// Reads some bytes from that place on: one system call. 0 is the end.
+///
+/// # Errors
+/// What the system says.
+#[cfg(unix)]
+#[inline]
+pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+/// The same. Windows does move the place, but nobody here reads from where it is.
+///
+/// # Errors
+/// What the system says.
+#[cfg(windows)]
+#[inline]
+pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
+}
+
+/// Fills the buffer from that place on.
+///
+/// # Errors
+/// What the system says, or `UnexpectedEof` if there are not so many bytes.
+pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match read_at(file, buffer, at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                buffer = buffer.get_mut(count..).unwrap_or_default();
+                at += u64::try_from(count).map_err(io::Error::other)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether `path`, from `root` on, leads to the version of a regular file that the stamp was taken of. Where links may not leave the
+/// root, none may be on the way: a path with links is opened each time, for only opening can tell where they lead.
+#[cfg(unix)]
+#[inline]
+pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, stamp: &FileVersion) -> bool {
+    use rustix::fs::FileType;
+    if symlinks == Symlinks::Within {
+        for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            let directory = path.get(..slash).unwrap_or_default();
+            let is_directory = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_dir();
+            if !at(root, directory, symlinks, &is_directory) {
+                return false;
+            }
+        }
+    }
+    at(root, path, symlinks, &|stat| FileVersion::of_regular(stat).is_some_and(|now| now == *stamp))
+}
+
+/// Whether what lies at that path is as it should be.
+#[cfg(unix)]
+fn at(root: &Dir, path: &[u8], symlinks: Symlinks, should: &dyn Fn(&rustix::fs::Stat) -> bool) -> bool {
+    use rustix::fs::{AtFlags, statat};
+    let flags = match symlinks {
+        Symlinks::Within => AtFlags::SYMLINK_NOFOLLOW,
+        Symlinks::Followed => AtFlags::empty(),
+    };
+    statat(root, path, flags).as_ref().is_ok_and(should)
+}
+
+/// Elsewhere a file cannot be told from another so surely that its content could be sent unread.
+#[cfg(not(unix))]
+pub fn is_unchanged(_: &Dir, _: &[u8], _: Symlinks, _: &FileVersion) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -151,6 +230,83 @@ mod tests {
             (with(&|stamp| stamp.identity.links = 2), Freshness::Same, "another hard link"),
         ] {
             assert_eq!(later, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn from_a_place_to_the_end_and_not_beyond() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt");
+        let file = File::open(path).unwrap();
+        for (length, at, want, why) in [
+            (10, 0, Some(&b"0123456789"[..]), "all of it"),
+            (3, 7, Some(b"789"), "the last three"),
+            (0, 10, Some(b""), "nothing, at the end"),
+            (3, 8, None, "one more than there is"),
+            (1, 10, None, "the first behind the end"),
+            (3, 7, Some(b"789"), "the place has not moved"),
+        ] {
+            let mut buffer = vec![0; length];
+            let read = read_exact_at(&file, &mut buffer, at);
+            assert_eq!(read.is_ok().then_some(&*buffer), want, "{why}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_changed_or_lies_behind_a_link_is_not_the_same() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+
+        use crate::files::root::{Opened, Root};
+        use crate::files::scratch::Scratch;
+
+        type Change = fn(&std::path::Path);
+        let cases: [(&str, Change, bool, &str); 9] = [
+            ("d/x", |_| {}, true, "nothing happened"),
+            ("d/x", |at| fs::write(at.join("root/d/y"), "y").unwrap(), true, "something else did"),
+            ("d/x", |at| fs::write(at.join("root/d/x"), "d/X").unwrap(), false, "written"),
+            ("d/x", |at| fs::remove_file(at.join("root/d/x")).unwrap(), false, "removed"),
+            ("d/x", |at| fs::rename(at.join("root/a"), at.join("root/d/x")).unwrap(), false, "replaced"),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("d")).unwrap();
+                    symlink(at.join("d"), at.join("root/d")).unwrap();
+                },
+                false,
+                "the same file, but its directory is a link out of the root now",
+            ),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("root/e")).unwrap();
+                    symlink("e", at.join("root/d")).unwrap();
+                },
+                false,
+                "a link that stays inside: opening must tell",
+            ),
+            (
+                "d/x",
+                |at| fs::hard_link(at.join("root/d/x"), at.join("root/d/z")).unwrap(),
+                false,
+                "a link more: better read again",
+            ),
+            (
+                "a",
+                |at| {
+                    fs::rename(at.join("root/a"), at.join("a")).unwrap();
+                    symlink("../a", at.join("root/a")).unwrap();
+                },
+                false,
+                "the file itself is a link now",
+            ),
+        ];
+        for (path, change, want, why) in cases {
+            let scratch = Scratch::with(&["root/d/x", "root/a"]);
+            let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
+            let Ok(Opened::File(_, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
+            change(scratch.path());
+            assert_eq!(root.is_unchanged(path.as_bytes(), &stamp), want, "{why}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What does a first visitor see? `/hello`, the icon in the tab, and `/health` for those who only ask whether we are there.
 
-use crate::handlers::app::AppState;
-use crate::handlers::html;
+use crate::handlers::AppState;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page;
 use crate::http::status::StatusCode;
+use crate::telemetry::prometheus::MEDIA_TYPE;
 
 /// An HTML page that greets; `?name=` says whom.
 pub fn hello(request: &mut Request<'_>, _: &AppState) -> Response {
@@ -13,7 +13,7 @@ pub fn hello(request: &mut Request<'_>, _: &AppState) -> Response {
     let mut out = String::new();
     page::begin(&mut out, b"Hello");
     out.push_str("<main>\n<h1>Hello, ");
-    html::show(&mut out, &name);
+    page::show(&mut out, &name);
     out.push_str(
         "!</h1>\n<p>No file has this name: a route made the page, a function of the server. What stands behind the question mark of the \
          address says whom it greets.</p>\n",
@@ -38,4 +38,13 @@ pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
     };
     Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).header("Cache-Control", "no-store")
+}
+
+/// All numbers, as they are now.
+pub fn metrics(_: &mut Request<'_>, app: &AppState) -> Response {
+    // Nobody comes here where nothing is counted.
+    let Some(metrics) = &app.metrics else { return Response::text(StatusCode::NOT_FOUND, "nothing is counted here") };
+    let access_lines_lost = app.access_log.as_ref().and_then(|log| log.lost_beside(metrics.program_log())).unwrap_or(0);
+    Response::with_content(StatusCode::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
+        .header("Cache-Control", "no-store")
 }

@@ -5,9 +5,9 @@ use std::fmt::{self, Display, Write};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::handlers::app::AppState;
-use crate::handlers::json::Json;
+use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
+use crate::handlers::page::Json;
 use crate::http::accept::{self, Format};
 use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing::BodyLength;

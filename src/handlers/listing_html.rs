@@ -5,13 +5,12 @@
 
 use std::fmt::Write;
 
+use crate::files::directory::{Direction, SortKey};
 use crate::files::directory::{DirectoryListing, ListingTotals};
 use crate::files::root::{DirectoryEntry, EntryKind, Name};
-use crate::files::sort_order::{Direction, SortKey};
-use crate::handlers::html;
-use crate::handlers::human_format::{CivilTime, HumanSize, ThousandsSeparated};
-use crate::handlers::listing_stream::ListingFormat;
+use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated};
 use crate::handlers::page;
+use crate::http::date::CivilTime;
 use crate::http::target::encode_path;
 
 /// So many names are worth filtering; fewer are seen at a glance.
@@ -25,7 +24,7 @@ fn begin(out: &mut String, contents: &DirectoryListing) {
     page::begin(out, &contents.path);
     breadcrumb(out, contents);
     out.push_str("<main>\n<h1 class=\"unseen\" id=\"path\">");
-    html::show(out, &contents.path);
+    page::show(out, &contents.path);
     out.push_str("</h1>\n");
     if contents.names.is_empty() {
         out.push_str("<p class=\"quiet\">This directory is empty.</p>\n");
@@ -41,7 +40,7 @@ fn begin(out: &mut String, contents: &DirectoryListing) {
     }
     out.push_str("</tr>\n</thead>\n<tbody>\n");
     if contents.path != b"/" {
-        let query = html::escape(contents.order.query());
+        let query = page::escape_html(contents.order.query());
         let _ = writeln!(
             out,
             "<tr class=\"d up\"><th scope=\"row\"><a href=\"../{query}\">Parent directory</a></th><td></td><td></td></tr>"
@@ -51,7 +50,7 @@ fn begin(out: &mut String, contents: &DirectoryListing) {
 
 /// Where this is: a link for each directory above.
 fn breadcrumb(out: &mut String, contents: &DirectoryListing) {
-    let query = html::escape(contents.order.query());
+    let query = page::escape_html(contents.order.query());
     let segments: Vec<&[u8]> = contents.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
     let mut link = "/".to_owned();
@@ -67,7 +66,7 @@ fn breadcrumb(out: &mut String, contents: &DirectoryListing) {
         out.push_str(&before);
         // Isolated, text that runs from right to left does not rearrange the path.
         out.push_str("<bdi>");
-        html::show(out, name);
+        page::show(out, name);
         out.push_str("</bdi>");
         out.push_str(after);
     }
@@ -104,18 +103,18 @@ fn column_head(out: &mut String, contents: &DirectoryListing, column: SortKey, s
     };
     let query = order.toggled(column).query();
     // An empty query would be this page again, whatever it is sorted by.
-    let href = if query.is_empty() { "./".into() } else { html::escape(query) };
+    let href = if query.is_empty() { "./".into() } else { page::escape_html(query) };
     let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{says}</a></th>");
 }
 
 fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
     let (class, slash, query) = match entry.kind {
-        EntryKind::Directory => (" class=\"d\"", "/", html::escape(contents.order.query())),
+        EntryKind::Directory => (" class=\"d\"", "/", page::escape_html(contents.order.query())),
         EntryKind::File => ("", "", "".into()),
     };
     // `./` keeps a name with a colon from being read as a scheme (RFC 3986 §4.2).
     let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"./{}{slash}{query}\"><bdi>", encode_path(&name.bytes));
-    html::show(out, &name.bytes);
+    page::show(out, &name.bytes);
     let _ = write!(out, "</bdi>{slash}</a>");
     if entry.is_link {
         out.push_str("<span class=\"link\">symlink</span>");
@@ -140,9 +139,9 @@ fn end(out: &mut String, contents: &DirectoryListing) {
     }
     tally(out, contents);
     if let Some(readme) = &contents.readme {
-        let (href, text) = (encode_path(&readme.name), html::escape(&readme.text));
+        let (href, text) = (encode_path(&readme.name), page::escape_html(&readme.text));
         let _ = write!(out, "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">");
-        html::show(out, &readme.name);
+        page::show(out, &readme.name);
         // The line end that HTML ignores there, so that the first of the text is not ignored.
         let _ = writeln!(out, "</a></h2>\n<pre>\n{text}</pre>");
         if readme.truncated {

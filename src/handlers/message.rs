@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use crate::files::representation::CachedFile;
 use crate::files::version::FileVersion;
-use crate::handlers::decision_trace::{Decision, DecisionTrace};
 use crate::handlers::outcome::Outcome;
-use crate::handlers::response_headers::ResponseHeaders;
+use crate::handlers::outcome::{Decision, DecisionTrace};
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
 use crate::http::request::RequestHead;
+use crate::http::response::ResponseHeaders;
 use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
 

@@ -3,41 +3,61 @@
 //! A handler returns a response as data. Its framing is decided, and its bytes are written, in `server`.
 
 pub mod access;
-pub mod app;
 pub mod builtin;
-pub mod cors;
-pub mod credentials;
-pub mod decision_trace;
 pub mod echo;
-pub mod error_page;
-pub mod html;
-pub mod human_format;
-pub mod json;
 pub mod listing;
 pub mod listing_html;
-pub mod listing_json;
-pub mod listing_stream;
-pub mod listing_text;
 pub mod message;
-pub mod metrics;
 pub mod outcome;
 pub mod page;
-pub mod response_headers;
 pub mod static_file;
 #[cfg(feature = "test-routes")]
 pub mod test_routes;
 
 use std::time::SystemTime;
 
-use crate::config::{Fallback, Routes};
+use crate::config::{Config, Fallback, Routes};
+use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
-use crate::handlers::app::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
 use crate::http::navigation::is_navigation_request;
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
+use crate::os::signals::ShutdownSignal;
+use crate::os::systemd::SdNotify;
+use crate::server::explain::Explain;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
+
+/// What all connections share, by reference.
+pub struct AppState {
+    /// What the program was told to do.
+    pub config: Config,
+    /// The directory that is served.
+    pub site: Site,
+    /// Who may see it; `None` is everybody.
+    pub auth: Option<access::Auth>,
+    /// Whether we are asked to stop.
+    pub stop: ShutdownSignal,
+    /// Where exchanges are noted; `None` is nowhere.
+    pub access_log: Option<AccessLog>,
+    /// To whom each exchange is explained; `None` is nobody.
+    pub explain: Option<Explain>,
+    /// Where what happens is counted; `None` is nowhere.
+    pub metrics: Option<Metrics>,
+    /// Who is told how we are.
+    pub notify: SdNotify,
+}
+
+impl AppState {
+    /// What a request may always look at. The rest is as if nobody had asked for it: no access log, and no end.
+    pub fn new(config: Config, site: Site, auth: Option<access::Auth>) -> AppState {
+        let notify = SdNotify::default();
+        AppState { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
+    }
+}
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
@@ -60,7 +80,7 @@ use crate::http::target::TargetForm;
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod builtin {
 /// # use std::time::SystemTime;
-/// # use threadbare::handlers::app::AppState;
+/// # use threadbare::handlers::AppState;
 /// # use threadbare::http::date::HttpDate;
 /// # use threadbare::http::status::StatusCode;
 /// # use threadbare::handlers::message::{Request, Response};
@@ -144,7 +164,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         access: Access::SameOrigin,
         answers: Answers::WithMetrics,
-        handler: metrics::metrics,
+        handler: builtin::metrics,
         help: "with --metrics: what has happened so far, in numbers for Prometheus",
     },
     Route {
@@ -191,10 +211,10 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
 
 /// The same answer, as it is for who asks.
 fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
-    let response = error_page::render_error(response, &request.head.headers);
+    let response = page::render_error(response, &request.head.headers);
     match &app.config.cors {
         None => response,
-        Some(cors) => cors::add_cors_headers(response, request, cors),
+        Some(cors) => access::add_cors_headers(response, request, cors),
     }
 }
 
@@ -231,7 +251,7 @@ fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
     // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
     let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
-    cors::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
+    access::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
 /// Answers a request for what its path means.
@@ -265,7 +285,7 @@ fn answer_found(found: Resource, request: &mut Request<'_>, app: &AppState, now:
             Some(route) => answer_route(route, request, app),
             None => match spa_fallback(request, app, now) {
                 Some(response) => response.outcome(Outcome::SpaFallback),
-                None => error_page::missing(request, app, now).outcome(Outcome::NotFound),
+                None => page::missing(request, app, now).outcome(Outcome::NotFound),
             },
         },
     }

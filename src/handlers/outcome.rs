@@ -2,7 +2,11 @@
 //!
 //! A route says so with its answer, in one word. Nobody needs it to send the answer; whoever wants to learn does (`--explain`).
 
+use std::cell::RefCell;
+
+use crate::http::conditional::{Precondition, RangeUse, Validators};
 use crate::http::error::ParseError;
+use crate::http::range::RangeSet;
 
 /// What was found under the path that was asked for, or why nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,5 +83,48 @@ impl Outcome {
             }
             Outcome::NotFound => "neither a file nor a route has that name",
         }
+    }
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A condition was compared with what there is.
+    Condition {
+        /// The field that decided.
+        field: &'static str,
+        /// What came of it.
+        precondition: Precondition,
+        /// What it was compared with.
+        validators: Validators,
+    },
+    /// There is a Range, and it does not count: it is defined for GET, and once.
+    RangeIgnored,
+    /// Range counts only for a certain version.
+    IfRange(RangeUse),
+    /// What Range came to.
+    Ranges {
+        /// The ranges.
+        ranges: RangeSet,
+        /// The length of the whole.
+        length: u64,
+    },
+}
+
+/// All that was decided about one request, in order.
+#[derive(Debug, Default)]
+pub struct DecisionTrace {
+    list: RefCell<Vec<Decision>>,
+}
+
+impl DecisionTrace {
+    /// Adds one.
+    pub fn add(&self, note: Decision) {
+        self.list.borrow_mut().push(note);
+    }
+
+    /// Takes them all.
+    pub fn into_list(self) -> Vec<Decision> {
+        self.list.into_inner()
     }
 }

@@ -4,8 +4,17 @@
 //! the policy that goes with it (CSP Level 3) names the style sheet and the one script by their hashes, so that whatever else might get
 //! into a page, by a name that was not escaped, stays without effect.
 
-use crate::handlers::html;
-use crate::handlers::message::{Body, Response};
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
+use std::time::SystemTime;
+
+use crate::files::lookup::{Resource, error_document_404};
+use crate::files::representation::Representation;
+use crate::handlers::AppState;
+use crate::handlers::message::{Body, FileSource, Request, Response, Slice};
+use crate::http::accept::{self, Format};
+use crate::http::error::ParseError;
+use crate::http::headers::Headers;
 use crate::http::status::StatusCode;
 
 /// The style sheet of all pages: light and dark, wide and narrow.
@@ -34,7 +43,7 @@ pub fn begin(out: &mut String, title: &[u8]) {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
     );
-    html::show(out, title);
+    show(out, title);
     out.push_str("</title>\n<style>");
     out.push_str(STYLE);
     out.push_str("</style>\n</head>\n<body>\n");
@@ -50,6 +59,155 @@ pub fn filter(out: &mut String) {
 /// Ends a page.
 pub fn end(out: &mut String) {
     out.push_str("</body>\n</html>\n");
+}
+
+/// The answer where nothing has that name: `404.html` of the root, as it is now, for all who take HTML. It has no validators and no ranges:
+/// it is not what was asked for.
+pub fn missing(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    if accept::accepts(&request.head.headers, "text/html") {
+        match error_document_404(&app.site, now) {
+            Resource::File(found) => return custom_404(&found.representation, FileSource::Disk(Box::new(found.open))),
+            Resource::Kept(kept) => return custom_404(&kept.representation.clone(), FileSource::Memory(kept)),
+            Resource::Unacceptable
+            | Resource::Directory(_)
+            | Resource::MovedPermanently(_)
+            | Resource::NotFound
+            | Resource::Error(_)
+            | Resource::Unavailable(_) => {}
+        }
+    }
+    Response::text(StatusCode::NOT_FOUND, "nothing here has that name")
+}
+
+fn custom_404(representation: &Representation, source: FileSource) -> Response {
+    Response::new(StatusCode::NOT_FOUND)
+        .header("Content-Type", representation.media_type.clone())
+        .header("Cache-Control", "no-cache")
+        .header("Vary", "Accept")
+        .with_body(Body::Slice(source, Slice { start: 0, length: representation.length }))
+}
+
+/// The answer to a head that could be read and says what it must not: a person may have typed it. It is kept by no cache, so it need not
+/// say what it depends on.
+pub fn malformed(what: ParseError, headers: &Headers<'_>) -> Response {
+    let response = Response::malformed(what);
+    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Html => dress(response, headers),
+        Format::Text | Format::Json => response,
+    }
+}
+
+/// The same answer in the form that the client reads.
+pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
+    if response.status.as_u16() < 400 { response } else { dress(response, headers) }
+}
+
+fn dress(response: Response, headers: &Headers<'_>) -> Response {
+    let Some(why) = response.reason else { return response };
+    match accept::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Text | Format::Json => response.header("Vary", "Accept"),
+        Format::Html => {
+            let body = Body::Bytes(error_page(response.status, why).into_bytes().into());
+            let mut page = self::response(response.status, body);
+            for (name, value) in response.fields.iter() {
+                // What only this refusal says: Allow, WWW-Authenticate, Retry-After and the like.
+                if page.fields.first(name).is_none() {
+                    page.fields.push(name.to_owned(), value.to_owned());
+                }
+            }
+            page.header("Vary", "Accept").outcome(response.outcome)
+        }
+    }
+}
+
+fn error_page(status: StatusCode, why: &str) -> String {
+    let (code, phrase) = (status.as_u16(), status.phrase());
+    let mut out = String::new();
+    begin(&mut out, format!("{code} {phrase}").as_bytes());
+    let why = escape_html(why);
+    out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{why}</p>\n"));
+    if status == StatusCode::NOT_FOUND {
+        out.push_str("<p><a href=\"/\">To the start page</a></p>\n");
+    }
+    out.push_str("</main>\n");
+    end(&mut out);
+    out
+}
+
+/// Text that stands for itself in HTML, between tags and inside a quoted attribute alike.
+///
+/// ```
+/// assert_eq!(threadbare::handlers::page::escape_html("<a href='x'>"), "&lt;a href=&#39;x&#39;&gt;");
+/// ```
+pub fn escape_html(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match reference(char) {
+            Some(reference) => out.push_str(reference),
+            None => out.push(char),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// How a character that means something in HTML is written where it should mean nothing.
+fn reference(char: char) -> Option<&'static str> {
+    match char {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    }
+}
+
+/// Appends bytes that nobody vouches for, such as a name, as they can be shown: escaped; what is not UTF-8, and what would control the
+/// page and not be seen, becomes U+FFFD.
+pub fn show(out: &mut String, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        let mut rest = chunk.valid();
+        // Most names need nothing, and are copied at once.
+        while let Some(at) = rest.find(|char: char| char.is_control() || reference(char).is_some()) {
+            let (plain, marked) = rest.split_at_checked(at).unwrap_or_default();
+            let mut chars = marked.chars();
+            out.push_str(plain);
+            out.push_str(chars.next().and_then(reference).unwrap_or("\u{fffd}"));
+            rest = chars.as_str();
+        }
+        out.push_str(rest);
+        if !chunk.invalid().is_empty() {
+            out.push('\u{fffd}');
+        }
+    }
+}
+
+/// A text whose `Display` is a JSON string.
+///
+/// ```
+/// assert_eq!(threadbare::handlers::page::Json("a \"b\"").to_string(), r#""a \"b\"""#);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a>(pub &'a str);
+
+impl Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(f, "\\{char}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
+                _ => f.write_char(char)?,
+            }
+        }
+        f.write_char('"')
+    }
 }
 
 #[cfg(test)]
@@ -120,5 +278,29 @@ mod tests {
         }
         assert_eq!(themes, 2, "light and dark");
         assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.001, "the measure itself");
+    }
+
+    #[test]
+    fn bytes_that_nobody_vouches_for() {
+        for (bytes, want, why) in [
+            (&b"plain"[..], "plain", "most names"),
+            (b"", "", "nothing"),
+            (b"<a href='x'>&\"", "&lt;a href=&#39;x&#39;&gt;&amp;&quot;", "markup"),
+            (b"a\nb\x1b[0m\x7f", "a\u{fffd}b\u{fffd}[0m\u{fffd}", "controls"),
+            (b"a\xc2\x85b", "a\u{fffd}b", "a control beyond ASCII"),
+            (b"\xffa\xe2\x82", "\u{fffd}a\u{fffd}", "no UTF-8, and cut short"),
+            ("\u{fc}\u{1f9f5}".as_bytes(), "\u{fc}\u{1f9f5}", "beyond ASCII"),
+        ] {
+            let mut out = String::new();
+            show(&mut out, bytes);
+            assert_eq!(out, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn strings() {
+        for (input, want) in [("a", "\"a\""), ("\"\\", "\"\\\"\\\\\""), ("\n\u{1}\u{fc}", "\"\\n\\u0001\u{fc}\"")] {
+            assert_eq!(Json(input).to_string(), want);
+        }
     }
 }

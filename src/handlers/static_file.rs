@@ -5,15 +5,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::files::regular::FoundFile;
+use crate::files::lookup::FoundFile;
 use crate::files::representation::{CachedFile, Representation};
-use crate::handlers::decision_trace::Decision;
 use crate::handlers::message::{Body, FileSource, Part, Parts, Request, Response, Slice};
-use crate::handlers::response_headers::ResponseHeaders;
+use crate::handlers::outcome::Decision;
 use crate::http::conditional::{self, Precondition, RangeUse};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::range::{self, ByteRange, RangeSet};
+use crate::http::response::ResponseHeaders;
 use crate::http::status::StatusCode;
 
 /// Answers GET or HEAD of a file that has been opened.

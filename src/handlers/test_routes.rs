@@ -7,7 +7,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::http::status::StatusCode;
 

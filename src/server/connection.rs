@@ -8,10 +8,10 @@ use std::time::{Instant, SystemTime};
 
 use log::debug;
 
-use crate::handlers::app::AppState;
-use crate::handlers::decision_trace::DecisionTrace;
-use crate::handlers::error_page;
+use crate::handlers::AppState;
 use crate::handlers::message::Response;
+use crate::handlers::outcome::DecisionTrace;
+use crate::handlers::page;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::forwarded::Client;
@@ -301,7 +301,7 @@ impl<'a, S: Transport> Connection<'a, S> {
     /// Answers a head that could be read and says what it must not, as its client reads answers.
     fn reject_invalid(&mut self, what: ParseError) -> Next {
         let head = self.parser.head(self.read_buffer.bytes());
-        let response = head.map_or_else(|| Response::malformed(what), |head| error_page::malformed(what, &head.headers));
+        let response = head.map_or_else(|| Response::malformed(what), |head| page::malformed(what, &head.headers));
         self.reject(response, self.parser.method(), CloseReason::Malformed(what))
     }
 

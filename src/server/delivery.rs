@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use log::warn;
 
 use crate::config::Config;
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::handlers::message::Response;
 use crate::http::date::HttpDate;
 use crate::http::forwarded::{self, Client, TrustedProxies};

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use log::error;
 
-use crate::handlers::app::AppState;
-use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::AppState;
 use crate::handlers::message::{EmptyBody, Request, RequestBody, Response};
+use crate::handlers::outcome::DecisionTrace;
 use crate::handlers::outcome::Outcome;
-use crate::handlers::{self, error_page};
+use crate::handlers::{self, page};
 use crate::http::error::ParseError;
 use crate::http::forwarded::Client;
 use crate::http::headers::Headers;
@@ -124,7 +124,7 @@ impl Asking<'_> {
 fn replace(response: &mut Response, broken: BodyError, headers: &Headers<'_>) -> CloseReason {
     match broken {
         BodyError::Malformed(what) => {
-            *response = error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
+            *response = page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
             CloseReason::Malformed(what)
         }
         BodyError::TimedOut => {

@@ -6,8 +6,8 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use crate::handlers::decision_trace::DecisionTrace;
 use crate::handlers::message::Response;
+use crate::handlers::outcome::DecisionTrace;
 use crate::handlers::outcome::Outcome;
 use crate::http::error::LocatedError;
 use crate::http::framing::{BodyLength, Expectation};

@@ -1,6 +1,6 @@
 //! How were the conditions and the ranges of a request decided?
 
-use crate::handlers::decision_trace::Decision;
+use crate::handlers::outcome::Decision;
 use crate::http::conditional::{Precondition, RangeUse, Validators};
 use crate::http::date::HttpDate;
 use crate::http::range::{ByteRange, RangeSet};

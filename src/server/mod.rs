@@ -32,7 +32,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::config::headers::DefaultHeaders;
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::http::peer::PeerAddr;
 use crate::net::socket::{Listener, Socket};
 use crate::os::signals::ShutdownSignal;

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use crate::config::Limits;
-use crate::files::read_at::read_at;
+use crate::files::version::read_at;
 use crate::files::version::{FileVersion, Freshness};
 use crate::handlers::message::{Body, FileSource, OpenFile, Response, Slice};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
