@@ -77,7 +77,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
     let machine = if everywhere { interfaces::local_addresses() } else { Vec::new() };
     let welcome = Banner {
-        served: site.shown_path(),
+        served: site.display_path(),
         listening: &listening,
         paths: &paths,
         machine: &machine,

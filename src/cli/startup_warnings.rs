@@ -49,7 +49,7 @@ pub fn startup_warnings(app: &AppState, confined: &SandboxStatus, has_password_i
             "/metrics tells everybody who reaches us how we are used; --auth asks for a password, a proxy can keep it back",
         );
     }
-    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.shown_path())) {
+    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.display_path())) {
         say(Level::Warn, "the access log lies in the directory that is served; let --access-log name a place beside it");
     }
     if has_password_in_sight {
@@ -58,10 +58,10 @@ pub fn startup_warnings(app: &AppState, confined: &SandboxStatus, has_password_i
     if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
         say(Level::Warn, "some passwords are kept as they are; htpasswd -nB NAME makes a hash to keep instead");
     }
-    if app.config.fallback == Fallback::StartPage && !app.site.has_start_page() {
+    if app.config.fallback == Fallback::StartPage && !app.site.has_fallback_index() {
         say(Level::Warn, "--spa has no page to send: there is no index in ROOT, so what is missing is 404");
     }
-    if app.config.precompressed == Precompressed::On && app.site.is_one_file() {
+    if app.config.precompressed == Precompressed::On && app.site.is_single_file() {
         say(
             Level::Warn,
             "--precompressed has no effect: one file is served, and its compressed forms are others; serve the directory",

@@ -33,6 +33,9 @@ pub mod name {
     pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // the same
 }
 
+/// Fields that hold secrets, which no log or page shows.
+pub const SENSITIVE_HEADERS: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
+
 /// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {

@@ -8,7 +8,7 @@ use crate::http::grammar::{list, parse_decimal};
 /// Ranges of one request. Each costs a part with a head of its own, so many tiny ones would make a large answer of a small file.
 pub const RANGES_MAX: usize = 16;
 
-/// Consecutive bytes of a representation, at least one.
+/// Consecutive bytes of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     /// Index of the first byte.

@@ -1,7 +1,7 @@
 //! How are the bytes of a client shown on a line that no terminal obeys, and without what is secret?
 
-/// Fields that hold secrets: they are named, and not shown.
-const SENSITIVE_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+use crate::http::headers::SENSITIVE_HEADERS;
+
 /// What is shown of one line, in bytes.
 const LINE_BYTES_MAX: usize = 512;
 /// What is shown of a line before the byte that broke the message.

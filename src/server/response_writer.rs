@@ -6,10 +6,12 @@
 use std::io::{self, Read};
 
 use crate::config::Limits;
+use crate::files::representation::{FileSource, OpenFile};
+use crate::files::version::FileVersion;
 use crate::files::version::read_at;
-use crate::files::version::{FileVersion, Freshness};
-use crate::handlers::message::{Body, FileSource, OpenFile, Response, Slice};
+use crate::handlers::message::{Body, Response};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
+use crate::http::range::ByteRange;
 use crate::net::deadline::DeadlineStream;
 use crate::net::transport::Transport;
 use crate::server::file_buffer::{FileBuffer, SMALL_BYTES};
@@ -115,7 +117,7 @@ pub fn content<S: Transport>(
             let mut total = 0;
             for part in &parts.parts {
                 outbox.bytes.extend_from_slice(&part.head);
-                match source_slice(outbox, to, &parts.source, part.slice)? {
+                match source_slice(outbox, to, &parts.source, part.range)? {
                     Sent::Whole(bytes) => total += bytes + length_of(&part.head),
                     Sent::Broken { bytes, error } => return Ok(Sent::Broken { bytes: total + bytes, error }),
                 }
@@ -132,11 +134,11 @@ fn source_slice<S: Transport>(
     outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     source: &FileSource,
-    slice: Slice,
+    slice: ByteRange,
 ) -> io::Result<Sent> {
     match source {
-        FileSource::Memory(kept) => {
-            let bytes = kept.part(slice.start, slice.length);
+        FileSource::Memory(cached) => {
+            let bytes = cached.part(slice);
             if bytes.len() < COPIED_BYTES_MAX {
                 outbox.bytes.extend_from_slice(bytes);
                 outbox.flush_if_over(FLUSH_THRESHOLD, to)?;
@@ -155,7 +157,7 @@ fn file_slice<S: Transport>(
     outbox: &mut WriteBuffer,
     to: &mut DeadlineStream<S>,
     open: &OpenFile,
-    slice: Slice,
+    slice: ByteRange,
 ) -> io::Result<Sent> {
     let mut piece = FileBuffer::of(slice.length);
     if let Some(bytes) = piece.send_queue_bytes_max() {
@@ -242,7 +244,7 @@ impl FileReader<'_> {
             }
         };
         let bytes = u64::try_from(count).map_err(io::Error::other)?;
-        if bytes >= self.left && changed(self.open) == Freshness::Changed {
+        if bytes >= self.left && has_changed(self.open) {
             return Err(io::Error::other("the file changed while it was sent"));
         }
         self.at += bytes;
@@ -252,8 +254,8 @@ impl FileReader<'_> {
 }
 
 /// Whether the file is still the one it was.
-fn changed(open: &OpenFile) -> Freshness {
-    open.file.metadata().map_or(Freshness::Changed, |now| open.stamp.compare(&FileVersion::of(&now)))
+fn has_changed(open: &OpenFile) -> bool {
+    !open.file.metadata().is_ok_and(|now| open.version.is_same(&FileVersion::new(&now)))
 }
 
 /// Sends a stream, in chunks or up to the close.
@@ -342,9 +344,9 @@ mod tests {
             let mut to = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut outbox = WriteBuffer { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
-            let stamp = FileVersion::of(&file.metadata().unwrap());
-            let slice = Slice { start: 1, length: 999 };
-            let sent = file_slice(&mut outbox, &mut to, &OpenFile { file, stamp }, slice).unwrap();
+            let version = FileVersion::new(&file.metadata().unwrap());
+            let slice = ByteRange { start: 1, length: 999 };
+            let sent = file_slice(&mut outbox, &mut to, &OpenFile { file, version }, slice).unwrap();
             assert!(matches!(sent, Sent::Whole(999)), "behind {waiting} bytes: {sent:?}");
             outbox.flush(&mut to).unwrap();
             assert_eq!(client.received.len(), waiting + 999);
