@@ -183,7 +183,7 @@ fn a_served_directory_that_is_made_again_is_served() {
             assert_eq!(process.get(target).status, 503, "{target}: never empty, never missing");
         }
         assert_eq!(process.get("/health").status, 503);
-        process.wait_for_log("does not exist at the moment");
+        process.wait_for_log("does not exist at present");
         fs::create_dir(&root).unwrap();
         fs::write(root.join("which.txt"), "new").unwrap();
         wait_for(&process, "/which.txt", 200, "new");
@@ -258,5 +258,5 @@ fn a_working_directory_that_is_removed_is_not_empty() {
     let process = Process::of(command, process::Log::Read);
     assert_eq!(process.get("/").status, 200);
     fs::remove_dir(&root).unwrap();
-    wait_for(&process, "/", 503, "does not exist at the moment");
+    wait_for(&process, "/", 503, "does not exist at present");
 }

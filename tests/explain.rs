@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::connection;
 use threadbare::server::explain::Explain;

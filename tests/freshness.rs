@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use process::{Scratch, served};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
+use threadbare::files::representation::FileSource;
 use threadbare::handlers;
-use threadbare::handlers::app::AppState;
-use threadbare::handlers::message::{Body, EmptyBody, FileSource, Request};
-use threadbare::http::forwarded::{Client, PeerAddr};
+use threadbare::handlers::AppState;
+use threadbare::handlers::message::{Body, EmptyBody, Request};
+use threadbare::http::forwarded::Client;
 use threadbare::http::framing::BodyLength;
 use threadbare::http::request::{HeadLimits, RequestParser};
 use threadbare::http::target::RequestTarget;
@@ -64,7 +65,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
     let response = handlers::dispatch(&mut request, app, SystemTime::now() + Duration::from_secs(3));
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {
-        Body::Slice(FileSource::Memory(kept), _) => Came::FromMemory(String::from_utf8(kept.content.to_vec()).unwrap()),
+        Body::Slice(FileSource::Memory(cached), _) => Came::FromMemory(String::from_utf8(cached.content.to_vec()).unwrap()),
         Body::Slice(FileSource::Disk(mut open), _) => {
             let mut text = String::new();
             open.file.read_to_string(&mut text).unwrap();

@@ -40,7 +40,7 @@ fn the_page_of_the_site_for_what_it_does_not_have() {
         ("GET", "/.hidden", BROWSER, "<p>gone fishing", "what is hidden is missing too"),
         ("GET", "/none", "Range: bytes=0-0\r\n", "<p>gone fishing", "it has no ranges: they would be of something else"),
         ("GET", "/none", "If-None-Match: *\r\n", "<p>gone fishing", "and no conditions"),
-        ("GET", "/none", PROGRAM, "404 Not Found: nothing here has that name\n", "not for those who take none"),
+        ("GET", "/none", PROGRAM, "404 Not Found: there is nothing at this address\n", "not for those who take none"),
         ("HEAD", "/none", BROWSER, "", "HEAD has no content"),
     ] {
         let answer = get(&process, method, target, line);
@@ -104,7 +104,7 @@ fn one_file_has_no_page_for_others() {
     scratch.file("404.html", "<p>neighbour");
     let page = scratch.file("page.html", "<p>one");
     let process = Process::start(&[&page]);
-    assert_eq!(get(&process, "GET", "/none", CURL).text(), "404 Not Found: nothing here has that name\n");
+    assert_eq!(get(&process, "GET", "/none", CURL).text(), "404 Not Found: there is nothing at this address\n");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::connection;
 use threadbare::server::registry::ConnState;

@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
+use threadbare::handlers::AppState;
 use threadbare::cli::Cli;
 use threadbare::server::connection;
 use threadbare::server::registry::ConnState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::http::peer::PeerAddr;
 use threadbare::files::Site;
-use threadbare::handlers::app::AppState;
+use threadbare::handlers::AppState;
 use threadbare::http::peer::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::conn_state::ConnState;

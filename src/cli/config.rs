@@ -15,7 +15,7 @@ use crate::config::{
     AllowedHosts, Bind, Config, Cors, Fallback, Hidden, Limits, Listing, MimeTypes, Precompressed, Preface, ProxyConfig, Routes,
     Symlinks, Verbosity,
 };
-use crate::handlers::credentials::{self, CredentialSources};
+use crate::handlers::access::{self, CredentialSources};
 use crate::http::forwarded::TrustedProxies;
 use crate::http::origin::{AllowedOrigins, EXPOSED};
 use crate::telemetry::access_log::Destination;
@@ -111,12 +111,12 @@ impl Cli {
 
     /// Returns where names and passwords come from.
     pub fn credentials(&self) -> CredentialSources<'_> {
-        let environment = env::var_os(credentials::VARIABLE);
+        let environment = env::var_os(access::VARIABLE);
         CredentialSources { given: &self.auth, file: self.auth_file.as_deref(), environment }
     }
 
     fn cache_policy(&self) -> CachePolicy {
-        let in_environment = env::var_os(credentials::VARIABLE).is_some_and(|lines| !lines.is_empty());
+        let in_environment = env::var_os(access::VARIABLE).is_some_and(|lines| !lines.is_empty());
         let private = !self.auth.is_empty() || self.auth_file.is_some() || in_environment;
         let policy = CachePolicy::for_seconds(self.cache.unwrap_or(0), self.immutable.clone(), private);
         let typed: Vec<&str> = self.cache_control_headers().collect();

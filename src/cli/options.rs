@@ -12,7 +12,7 @@ use clap::{ArgAction, Parser};
 use crate::config::cache_policy::Glob;
 use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
-use crate::handlers::credentials::Auth;
+use crate::handlers::access::Auth;
 use crate::http::forwarded::IpNet;
 use crate::http::grammar::{find_control_byte, is_token};
 use crate::http::origin;

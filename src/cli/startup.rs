@@ -10,7 +10,7 @@ use crate::cli::Cli;
 use crate::cli::banner::{self, Banner, printable};
 use crate::config::{AllowedHosts, Bind, Config, Fallback, Precompressed, Preface};
 use crate::files::Site;
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::os::limits::{ConnectionLimit, ProcessStats};
 use crate::os::sandbox;
 use crate::os::sandbox::SandboxStatus;
@@ -43,7 +43,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
     let banner = Banner {
-        served: &site.shown_path().to_owned(),
+        served: &site.display_path().to_owned(),
         bind: &config.bind.clone(),
         listening: &listening,
         sockets: &sockets,
@@ -160,7 +160,7 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if is_reachable && app.auth.is_none() && app.metrics.is_some() {
         warn!("/metrics is reachable without authentication; add --auth-file, or block it in the proxy");
     }
-    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.shown_path())) {
+    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.display_path())) {
         warn!("the access log is beneath the served directory; move it with --access-log");
     }
     if !cli.auth.is_empty() {
@@ -169,10 +169,10 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
         warn!("some passwords are stored in plain text; create hashes with htpasswd -nB NAME");
     }
-    if config.fallback == Fallback::StartPage && !app.site.has_start_page() {
+    if config.fallback == Fallback::StartPage && !app.site.has_fallback_index() {
         warn!("--spa has no effect: ROOT has no index file");
     }
-    if config.precompressed == Precompressed::On && app.site.is_one_file() {
+    if config.precompressed == Precompressed::On && app.site.is_single_file() {
         warn!("--precompressed has no effect with a single file; serve its directory");
     }
 }

@@ -1,200 +1,182 @@
-//! Which small files are in memory?
+//! Cache of small files in memory.
 //!
-//! Opening, reading and closing a small file costs more than sending it. So its bytes are kept, together with the head fields that go
-//! before them, and sent again for as long as a look at the path shows the same file: inode, length, both times, and no link on the
-//! way ([`Root::is_unchanged`]). Every use looks. So the first request after a change sees it, and a file that is moved away, hidden
-//! behind a link or no longer readable is not sent from memory.
-//!
-//! One thing a look cannot show: a program that writes through a shared memory map changes bytes long before the times of the file. The
-//! same holds for every tag and date that a server or a proxy could send of it.
+//! Opening, reading and closing a small file costs more than sending it. So its bytes and encoded header fields are kept, and each use
+//! checks by `stat` that the path still leads to the same version of the file ([`Root::is_unchanged`]): the first request after a change
+//! sees it. Only writes through a shared memory map escape, since they change the bytes long before the times of the file; the same holds
+//! for entity tags and dates.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::fs::File;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::files::read_at::read_exact_at;
-use crate::files::representation::{CachedFile, Representation};
+use crate::files::representation::{CachedFile, OpenFile, Representation};
 use crate::files::root::Root;
-use crate::files::version::FileVersion;
+use crate::files::version::read_exact_at;
+use crate::http::negotiation::ContentCoding;
 
-/// Larger files are read each time. Sending one from memory spares one copy of two; beyond this, other things cost more.
+/// Larger files are read from disk each time. Sending one from memory saves one copy of two; beyond this, other costs dominate.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Files larger than this are kept when they are asked for a second time: so a walk through many of them drives nothing out.
-const AT_ONCE_BYTES_MAX: u64 = 64 * 1024;
-/// So many paths of files that were asked for once are remembered, a word for each.
-const ASKED_ONCE: usize = 256;
-/// Parts with a lock each, so that threads seldom meet at one.
-const SHARDS: usize = 16;
-/// What an entry takes beside its bytes: its place in the table, its validators, and what the allocator adds.
+/// Larger files are cached on their second request: a crawler that reads each file once would otherwise evict everything.
+const FIRST_REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// Hashes of paths of large files that were requested once.
+const FIRST_REQUESTS: usize = 256;
+/// Estimated size of an entry beside its bytes: table slot, validators and allocator overhead.
 const ENTRY_BYTES: usize = 512;
+/// One table for files as they are, and one for each content coding.
+const TABLES: usize = 4;
 
-/// What a key ends in if the file is there in another role than under its own name. No path holds a NUL.
-pub const VARIANT_SUFFIX: &[u8] = b"\0";
-
-/// The path that is looked at, of a file that is kept under that key: the same, but for its role.
-pub fn file_path_of_key(key: &[u8]) -> &[u8] {
-    key.strip_suffix(VARIANT_SUFFIX).unwrap_or(key)
-}
-
-/// Small files in memory, the least recently used first to go.
+/// Cache of files, which evicts the least recently used.
 #[derive(Debug)]
 pub struct Cache {
-    shards: Box<[Shard]>,
-    shard_bytes_max: usize,
+    bytes_max: usize,
+    /// Guards the entries, for a look-up or an insertion. No file is read and no system call made while it is held.
+    entries: RwLock<Entries>,
+    first_requests: Box<[AtomicU64]>,
     hasher: RandomState,
-    /// Hashes of paths that were asked for lately.
-    asked: Box<[AtomicU64]>,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    /// Guards the table, for a look-up or an insertion. Nothing is read and no system call made under it.
-    table: RwLock<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    entries: HashMap<Box<[u8]>, Entry>,
+struct Entries {
+    /// By path, and by coding as in [`table_index`]: a file has other header fields when it is requested under its own name.
+    tables: [HashMap<Box<[u8]>, Entry>; TABLES],
     bytes: usize,
-    /// Insertions so far: the clock by which uses are compared. It stands still while all is found, so that finding writes nothing.
+    /// Number of insertions, the clock of [`Entry::used_at`]. It does not advance on hits, so that these write nothing.
     clock: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    kept: Arc<CachedFile>,
-    used: AtomicU64,
+    file: Arc<CachedFile>,
+    used_at: AtomicU64,
+}
+
+fn table_index(coding: Option<ContentCoding>) -> usize {
+    match coding {
+        None => 0,
+        Some(ContentCoding::Brotli) => 1,
+        Some(ContentCoding::Zstandard) => 2,
+        Some(ContentCoding::Gzip) => 3,
+    }
+}
+
+/// The path of the file that holds `path` in a coding, such as `app.js.br`.
+pub fn coded_path(path: &[u8], coding: Option<ContentCoding>) -> Cow<'_, [u8]> {
+    match coding {
+        None => path.into(),
+        Some(coding) => [path, coding.suffix().as_bytes()].concat().into(),
+    }
 }
 
 impl Cache {
-    /// An empty one for at most so many bytes, head fields and names counted; 0 keeps nothing.
+    /// An empty cache for at most `bytes_max` bytes, header fields and paths included; 0 disables it.
     pub fn new(bytes_max: usize) -> Cache {
-        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        let asked = (0..ASKED_ONCE).map(|_| AtomicU64::new(0)).collect();
-        Cache { shards, shard_bytes_max: bytes_max / SHARDS, hasher: RandomState::new(), asked }
+        let first_requests = (0..FIRST_REQUESTS).map(|_| AtomicU64::new(0)).collect();
+        Cache { bytes_max, entries: RwLock::default(), first_requests, hasher: RandomState::new() }
     }
 
-    /// The file under that key, if it is here and still the one that lies there.
-    pub fn get(&self, root: &Root, key: &[u8]) -> Option<Arc<CachedFile>> {
-        let shard = self.shard(key)?;
-        let kept = {
-            let table = shard.table.read().unwrap_or_else(PoisonError::into_inner);
-            let entry = table.entries.get(key)?;
-            if entry.used.load(Ordering::Relaxed) != table.clock {
-                entry.used.store(table.clock, Ordering::Relaxed);
-            }
-            Arc::clone(&entry.kept)
-        };
-        if root.is_unchanged(file_path_of_key(key), &kept.stamp) {
-            return Some(kept);
+    /// The file at `path` in that coding, if it is cached and unchanged on disk.
+    pub fn get(&self, root: &Root, path: &[u8], coding: Option<ContentCoding>) -> Option<Arc<CachedFile>> {
+        let file = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(path, coding)?;
+        if root.is_unchanged(&file.path, &file.version) {
+            return Some(file);
         }
-        shard.remove(key);
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(path, coding);
         None
     }
 
-    /// Reads an open file into memory, if it is small, and has not changed so lately that a next change could look the same. The file
-    /// stands at its beginning, and there again where nothing comes of it.
-    pub fn insert(&self, root: &Root, key: &[u8], open: &OpenedFile<'_>, now: SystemTime) -> Option<Arc<CachedFile>> {
-        let OpenedFile { file, stamp, representation } = open;
-        if stamp.length > FILE_BYTES_MAX || !stamp.is_stable(now) || self.shard_bytes_max == 0 {
+    /// Reads an open file into the cache. `None` if it is too large, has changed so recently that another change could go unnoticed, or
+    /// cannot be read; its cursor does not move.
+    pub fn insert(
+        &self,
+        root: &Root,
+        path: &[u8],
+        representation: &Arc<Representation>,
+        open: &OpenFile,
+        now: SystemTime,
+    ) -> Option<Arc<CachedFile>> {
+        let OpenFile { file, version } = open;
+        let coding = representation.coding;
+        if version.length > FILE_BYTES_MAX || !version.is_stable(now) || self.bytes_max == 0 {
             return None;
         }
-        if stamp.length > AT_ONCE_BYTES_MAX && !self.second_request(key) {
+        if version.length > FIRST_REQUEST_BYTES_MAX && self.is_first_request(path, coding) {
             return None;
         }
-        let content = read(file, stamp.length)?;
-        // What was read is what lies there, and was all the time: the stamp is older than the reading, and this is later.
-        if !root.is_unchanged(file_path_of_key(key), stamp) {
+        let mut content = vec![0; usize::try_from(version.length).ok()?];
+        read_exact_at(file, &mut content, 0).ok()?;
+        let file_path = coded_path(path, coding);
+        // The version is from before the read, and this check from after it: the content is of this version.
+        if !root.is_unchanged(&file_path, version) {
             return None;
         }
-        let kept = Arc::new(CachedFile::new((*representation).clone(), **stamp, content));
-        self.shard(key)?.insert(key, &kept, self.shard_bytes_max);
-        Some(kept)
-    }
-
-    /// Whether that was asked for before, lately; it has been now.
-    fn second_request(&self, key: &[u8]) -> bool {
-        let hash = self.hasher.hash_one(key);
-        let place = usize::try_from(hash % ASKED_ONCE.try_into().unwrap_or(1)).ok().and_then(|place| self.asked.get(place));
-        place.is_some_and(|place| place.swap(hash, Ordering::Relaxed) == hash)
-    }
-
-    fn shard(&self, path: &[u8]) -> Option<&Shard> {
-        let place = self.hasher.hash_one(path) % u64::try_from(self.shards.len()).ok()?;
-        self.shards.get(usize::try_from(place).ok()?)
-    }
-}
-
-/// A file that was just opened.
-pub struct OpenedFile<'a> {
-    /// The open file.
-    pub file: &'a File,
-    /// Which version of it.
-    pub stamp: &'a FileVersion,
-    /// What is said about it.
-    pub representation: &'a Representation,
-}
-
-/// All bytes of a file, if they are so many. It does not move the place where the next read begins.
-fn read(file: &File, length: u64) -> Option<Vec<u8>> {
-    let mut content = vec![0; usize::try_from(length).ok()?];
-    read_exact_at(file, &mut content, 0).ok()?;
-    Some(content)
-}
-
-impl Shard {
-    fn insert(&self, path: &[u8], kept: &Arc<CachedFile>, bytes_max: usize) {
-        let bytes = cost(path, kept);
-        if bytes > bytes_max {
-            return;
+        let cached = Arc::new(CachedFile::new(Arc::clone(representation), (&*file_path).into(), *version, content));
+        if cost(path, &cached) <= self.bytes_max {
+            self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(path, &cached, self.bytes_max);
         }
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.remove(path);
-        table.make_room(bytes_max - bytes);
-        table.clock += 1;
-        table.bytes += bytes;
-        let used = AtomicU64::new(table.clock);
-        table.entries.insert(path.into(), Entry { kept: Arc::clone(kept), used });
+        Some(cached)
     }
 
-    fn remove(&self, path: &[u8]) {
-        self.table.write().unwrap_or_else(PoisonError::into_inner).remove(path);
+    /// Whether the file was not requested before, as far as is remembered; records that it is now.
+    fn is_first_request(&self, path: &[u8], coding: Option<ContentCoding>) -> bool {
+        let hash = self.hasher.hash_one((path, table_index(coding)));
+        let index = usize::try_from(hash).unwrap_or_default() % FIRST_REQUESTS;
+        self.first_requests.get(index).is_none_or(|known| known.swap(hash, Ordering::Relaxed) != hash)
     }
 }
 
-impl Table {
-    fn remove(&mut self, path: &[u8]) {
-        if let Some((path, entry)) = self.entries.remove_entry(path) {
-            self.bytes = self.bytes.saturating_sub(cost(&path, &entry.kept));
+impl Entries {
+    fn get(&self, path: &[u8], coding: Option<ContentCoding>) -> Option<Arc<CachedFile>> {
+        let entry = self.tables.get(table_index(coding))?.get(path)?;
+        if entry.used_at.load(Ordering::Relaxed) != self.clock {
+            entry.used_at.store(self.clock, Ordering::Relaxed);
+        }
+        Some(Arc::clone(&entry.file))
+    }
+
+    fn insert(&mut self, path: &[u8], file: &Arc<CachedFile>, bytes_max: usize) {
+        let (coding, bytes) = (file.representation.coding, cost(path, file));
+        self.remove(path, coding);
+        self.evict(bytes_max - bytes);
+        self.clock += 1;
+        self.bytes += bytes;
+        let entry = Entry { file: Arc::clone(file), used_at: AtomicU64::new(self.clock) };
+        if let Some(table) = self.tables.get_mut(table_index(coding)) {
+            table.insert(path.into(), entry);
         }
     }
 
-    /// Lets the least recently used go until no more than `bytes_max` are left. When it must, it lets an eighth more go: each time
-    /// all uses are compared, which should not happen for every new file.
-    fn make_room(&mut self, bytes_max: usize) {
+    fn remove(&mut self, path: &[u8], coding: Option<ContentCoding>) {
+        if let Some(entry) = self.tables.get_mut(table_index(coding)).and_then(|table| table.remove(path)) {
+            self.bytes -= cost(path, &entry.file);
+        }
+    }
+
+    /// Evicts the least recently used entries until at most `bytes_max` bytes are left; then an eighth more, since each eviction sorts
+    /// all entries.
+    fn evict(&mut self, bytes_max: usize) {
         if self.bytes <= bytes_max {
             return;
         }
-        let mut uses: Vec<(u64, Box<[u8]>)> =
-            self.entries.iter().map(|(path, entry)| (entry.used.load(Ordering::Relaxed), path.clone())).collect();
-        uses.sort_unstable();
-        let target = bytes_max - bytes_max / 8;
-        for (_, path) in uses {
-            if self.bytes <= target {
+        let entries = self.tables.iter().flatten();
+        let mut by_use: Vec<_> = entries
+            .map(|(path, entry)| (entry.used_at.load(Ordering::Relaxed), path.clone(), entry.file.representation.coding))
+            .collect();
+        by_use.sort_unstable_by_key(|(used_at, ..)| *used_at);
+        for (_, path, coding) in by_use {
+            if self.bytes <= bytes_max - bytes_max / 8 {
                 break;
             }
-            self.remove(&path);
+            self.remove(&path, coding);
         }
     }
 }
 
-/// What an entry takes, in bytes.
-fn cost(path: &[u8], kept: &CachedFile) -> usize {
-    path.len() + kept.content.len() + kept.headers_200.len() + kept.headers_304.len() + ENTRY_BYTES
+/// The size of an entry in bytes.
+fn cost(path: &[u8], file: &CachedFile) -> usize {
+    path.len() + file.path.len() + file.content.len() + file.headers_200.len() + file.headers_304.len() + ENTRY_BYTES
 }
 
 #[cfg(all(test, unix))]
@@ -204,65 +186,64 @@ mod tests {
 
     use super::*;
     use crate::config::Symlinks;
-    use crate::files::representation::FileMetadata;
-    use crate::files::root;
+    use crate::files::root::Opened;
     use crate::files::scratch::Scratch;
-
-    /// Opens the file and offers it to the cache, `later` after now.
-    fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<CachedFile>> {
-        let Ok(root::Opened::File(file, stamp)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
-        let now = SystemTime::now() + later;
-        let representation = Representation::of(&stamp, None, FileMetadata::of_type("text/plain"), now);
-        cache.insert(root, path.as_bytes(), &OpenedFile { file: &file, stamp: &stamp, representation: &representation }, now)
-    }
 
     const LATER: Duration = Duration::from_secs(3);
 
-    #[test]
-    fn what_is_kept_is_found_until_it_changes() {
-        let scratch = Scratch::with(&["d/x", "big", "small"]);
-        let at = |name: &str| scratch.path().join(name);
-        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
-        let cache = Cache::new(1024 * 1024);
-        let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
-        fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
-        fs::write(at("small"), vec![b'x'; limit]).unwrap();
-        assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might again");
-        assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too many");
-        assert!(offer(&cache, &root, "small", LATER).is_none(), "not the first time");
-        assert!(offer(&cache, &root, "small", LATER).is_some());
-        assert!(cache.get(&root, b"small").is_none(), "more than a part of the cache takes");
-        assert!(offer(&cache, &root, "d/x", LATER).is_some());
-        assert_eq!(&*cache.get(&root, b"d/x").unwrap().content, b"d/x");
-        assert!(cache.get(&root, b"d").is_none() && cache.get(&root, b"x").is_none(), "other names");
-        fs::write(at("d/x"), "new").unwrap();
-        assert!(cache.get(&root, b"d/x").is_none(), "it changed");
-        assert!(cache.shards.iter().all(|shard| shard.table.read().unwrap().entries.is_empty()), "and is forgotten");
-        assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "a cache of no size");
-        let cache = Cache::new(SHARDS * 2 * limit);
-        assert!(offer(&cache, &root, "small", LATER).is_none() && offer(&cache, &root, "small", LATER).is_some());
-        assert!(cache.get(&root, b"small").is_some(), "the largest that is kept");
-        fs::write(at("x"), vec![b'x'; 64 * 1024]).unwrap();
-        assert!(offer(&cache, &root, "x", LATER).is_some(), "the largest that is kept at once");
+    /// Opens the file and offers it to the cache, `later` after now.
+    fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<CachedFile>> {
+        let Ok(Opened::File(file, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
+        let now = SystemTime::now() + later;
+        let representation = Arc::new(Representation::of_type("text/plain", &version, now));
+        cache.insert(root, path.as_bytes(), &representation, &OpenFile { file, version }, now)
     }
 
     #[test]
-    fn the_least_recently_used_go_first() {
+    fn cached_file_is_found_until_it_changes() {
+        let scratch = Scratch::with(&["d/x", "big", "small"]);
+        let at = |name: &str| scratch.path().join(name);
+        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
+        let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
+        let cache = Cache::new(limit);
+        fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
+        fs::write(at("small"), vec![b'x'; limit]).unwrap();
+        assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might change again");
+        assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too long");
+        assert!(offer(&cache, &root, "small", LATER).is_none(), "not on the first request");
+        assert!(offer(&cache, &root, "small", LATER).is_some());
+        assert!(cache.get(&root, b"small", None).is_none(), "more than the cache may hold");
+        assert!(offer(&cache, &root, "d/x", LATER).is_some());
+        assert_eq!(&*cache.get(&root, b"d/x", None).unwrap().content, b"d/x");
+        assert!(cache.get(&root, b"d/x", Some(ContentCoding::Gzip)).is_none(), "another coding");
+        assert!(cache.get(&root, b"d", None).is_none() && cache.get(&root, b"x", None).is_none(), "other names");
+        fs::write(at("d/x"), "new").unwrap();
+        assert!(cache.get(&root, b"d/x", None).is_none(), "it changed");
+        let entries = cache.entries.read().unwrap();
+        assert!(entries.tables.iter().all(HashMap::is_empty) && entries.bytes == 0, "a changed file is removed");
+        assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "the cache is disabled");
+        let cache = Cache::new(2 * limit);
+        assert!(offer(&cache, &root, "small", LATER).is_none() && offer(&cache, &root, "small", LATER).is_some());
+        assert!(cache.get(&root, b"small", None).is_some(), "the longest file that is cached");
+        fs::write(at("x"), vec![b'x'; 64 * 1024]).unwrap();
+        assert!(offer(&cache, &root, "x", LATER).is_some(), "the longest file that is cached on the first request");
+    }
+
+    #[test]
+    fn least_recently_used_files_are_evicted_first() {
         let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         let scratch = Scratch::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
-        // Two names of one shard are needed to see an order, so there is one shard only, with room for ten.
-        let one = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
-        let each = cost(b"00", &one) + 2;
-        let cache = Cache { shards: vec![Shard::default()].into(), shard_bytes_max: 10 * each, ..Cache::new(0) };
+        let first = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
+        let cache = Cache::new(10 * (cost(b"0", &first) + 4));
         for (count, name) in names.iter().enumerate() {
             assert!(offer(&cache, &root, name, LATER).is_some());
-            assert!(cache.get(&root, b"0").is_some(), "used after each, still here after {name}");
-            let table = cache.shards[0].table.read().unwrap();
-            assert!(table.bytes <= cache.shard_bytes_max, "never more than allowed");
-            assert!(table.entries.contains_key(name.as_bytes()), "the newest is here");
-            assert!(count < 10 || table.entries.len() >= 8, "no more go than must");
+            assert!(cache.get(&root, b"0", None).is_some(), "used after each insertion, cached after {name}");
+            let entries = cache.entries.read().unwrap();
+            assert!(entries.bytes <= cache.bytes_max, "never more than allowed");
+            assert!(entries.tables[0].contains_key(name.as_bytes()), "the newest is cached");
+            assert!(count < 10 || entries.tables[0].len() >= 8, "no more are evicted than needed");
         }
-        assert!(cache.get(&root, b"1").is_none(), "used once, long ago");
+        assert!(cache.get(&root, b"1", None).is_none(), "used once, before all others");
     }
 }

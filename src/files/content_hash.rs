@@ -1,8 +1,7 @@
-//! What does the content of this version of a file hash to?
+//! Content hashes for entity tags (`--etag content`, with the feature `content-hash`).
 //!
-//! With `--etag content` two copies of a site have the same tags, whatever the times of their files are, and two versions have different
-//! ones, even where a build sets all times to the same second. It costs one reading of each file, before its first answer; what came of
-//! it is remembered for as long as the stamp of the open file stays the same.
+//! Copies of a site on several servers then have equal tags, whatever the times of their files, and versions have different ones even if
+//! a build sets all times to the same second. Each version of a file is read once, before its first response, and its hash remembered.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,98 +10,95 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::files::representation::ContentHash;
-use crate::files::version::{FileVersion, Freshness};
+use crate::files::version::FileVersion;
 
-/// Larger files are told apart by their times as ever. A client waits for its first byte until all of the file has been read: less than
-/// two seconds for so many bytes that are in memory already.
+/// Larger files have tags by time. The first client waits until the whole file has been read: less than two seconds for this many bytes
+/// in the page cache.
 const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// Versions that are remembered, 16 MiB in all. What is beyond drives all of them out: each then costs another reading.
-const REMEMBERED_MAX: usize = 65_536;
-/// Files that are read at once. It bounds how many processors strangers can keep busy, and who asks for a file that is being read waits
-/// for what comes of it.
+/// Remembered versions, about 16 MiB. When there are more, all are forgotten.
+const VERSIONS_MAX: usize = 65_536;
+/// Files that are hashed at the same time. It bounds how many processors clients can occupy.
 const READERS_MAX: usize = 16;
 
-/// Whether this build can: few need it.
+/// Whether this build can hash files.
 #[cfg(feature = "content-hash")]
 pub const CAN_HASH: bool = true;
-/// It cannot.
+/// Whether this build can hash files.
 #[cfg(not(feature = "content-hash"))]
 pub const CAN_HASH: bool = false;
 
-/// What is known of versions of files.
+/// Hashes of file versions.
 #[derive(Debug, Default)]
 pub struct ContentHashes {
-    /// Guards the table, for a look-up or an insertion. Nothing is read under it.
+    /// Guards the table, for a look-up or an insertion. No file is read while it is held.
     known: RwLock<HashMap<FileVersion, ContentHash>>,
-    /// One is held while a file is read; which, is a matter of its stamp.
+    /// One of these, chosen by the version, is held while a file is read: other requests for it wait for its hash.
     reading: [Mutex<()>; READERS_MAX],
     hasher: RandomState,
 }
 
 impl ContentHashes {
-    /// The hash of an open file with that stamp; `None` if it is too large or cannot be read. The place where the next read begins does
-    /// not move.
-    pub fn of(&self, file: &File, stamp: &FileVersion) -> Option<ContentHash> {
-        if stamp.length > FILE_BYTES_MAX {
+    /// The hash of an open file; `None` if it is too large or cannot be read. Its cursor does not move.
+    pub fn get(&self, file: &File, version: &FileVersion) -> Option<ContentHash> {
+        if version.length > FILE_BYTES_MAX {
             return None;
         }
-        self.known(stamp).or_else(|| self.read(file, stamp))
+        self.known(version).or_else(|| self.read(file, version))
     }
 
-    fn known(&self, stamp: &FileVersion) -> Option<ContentHash> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(stamp).cloned()
+    fn known(&self, version: &FileVersion) -> Option<ContentHash> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
     }
 
-    fn read(&self, file: &File, stamp: &FileVersion) -> Option<ContentHash> {
-        let place = self.hasher.hash_one(stamp) % u64::try_from(READERS_MAX).ok()?;
-        let reading = self.reading.get(usize::try_from(place).ok()?)?;
-        let _reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = self.known(stamp) {
+    fn read(&self, file: &File, version: &FileVersion) -> Option<ContentHash> {
+        let index = usize::try_from(self.hasher.hash_one(version)).unwrap_or_default() % READERS_MAX;
+        let _reading = self.reading.get(index)?.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known(version) {
             return Some(known);
         }
         let began = SystemTime::now();
-        let digest = hash(file, stamp.length)?;
-        // What may have changed meanwhile, or might still change unseen, is read anew the next time.
-        let later = FileVersion::of(&file.metadata().ok()?);
-        if stamp.is_stable(began) && stamp.compare(&later) == Freshness::Same {
+        let digest = hash(file, version.length)?;
+        // A file that changed meanwhile, or may still change unnoticed, is read again the next time.
+        let later = FileVersion::new(&file.metadata().ok()?);
+        if version.is_stable(began) && version.is_same(&later) {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= REMEMBERED_MAX {
+            if known.len() >= VERSIONS_MAX {
                 known.clear();
             }
-            known.insert(*stamp, digest.clone());
+            known.insert(*version, digest.clone());
         }
         Some(digest)
     }
 }
 
-/// The first 160 bits of the SHA-256 of so many bytes: nobody finds two files that share them.
+/// The first 160 bits of the SHA-256 of the first `length` bytes.
 #[cfg(feature = "content-hash")]
 fn hash(file: &File, length: u64) -> Option<ContentHash> {
     use std::fmt::Write;
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::files::read_at::read_exact_at;
+    use crate::files::version::read_exact_at;
 
-    const PIECE_BYTES: u64 = 64 * 1024;
-    const DIGEST_BYTES: usize = 20;
-    let mut piece = vec![0; usize::try_from(PIECE_BYTES.min(length)).ok()?];
-    let (mut sha256, mut at) = (Sha256::new(), 0);
-    while at < length {
-        let part = piece.get_mut(..usize::try_from(PIECE_BYTES.min(length - at)).ok()?)?;
-        read_exact_at(file, part, at).ok()?;
+    const BUFFER_BYTES: u64 = 64 * 1024;
+    const HASH_BYTES: usize = 20;
+    let mut buffer = vec![0; usize::try_from(BUFFER_BYTES.min(length)).ok()?];
+    let (mut sha256, mut offset) = (Sha256::new(), 0);
+    while offset < length {
+        let part = buffer.get_mut(..usize::try_from(BUFFER_BYTES.min(length - offset)).ok()?)?;
+        read_exact_at(file, part, offset).ok()?;
         sha256.update(&*part);
-        at += PIECE_BYTES;
+        offset += BUFFER_BYTES;
     }
-    let mut text = String::with_capacity(2 * DIGEST_BYTES);
-    for byte in sha256.finalize().iter().take(DIGEST_BYTES) {
-        // A String takes whatever it is given.
+    let mut text = String::with_capacity(2 * HASH_BYTES);
+    for byte in sha256.finalize().iter().take(HASH_BYTES) {
+        // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     Some(ContentHash(text.into()))
 }
 
-/// A build that cannot hash does not start with `--etag content`.
+/// `None`: a build without the feature refuses `--etag content` at the start.
 #[cfg(not(feature = "content-hash"))]
 fn hash(_: &File, _: u64) -> Option<ContentHash> {
     None
@@ -116,51 +112,51 @@ mod tests {
     use super::*;
     use crate::files::scratch::Scratch;
 
-    fn stamp_of(file: &File) -> FileVersion {
+    fn version_of(file: &File) -> FileVersion {
         let Ok(metadata) = file.metadata() else { panic!("an open file has metadata") };
-        FileVersion::of(&metadata)
+        FileVersion::new(&metadata)
     }
 
     #[test]
-    fn the_hash_is_that_of_the_whole_content() {
+    fn hash_is_of_the_whole_content() {
         let scratch = Scratch::new();
         let path = scratch.path().join("file");
-        // By sha256sum.
+        // From sha256sum.
         for (content, want, why) in [
-            (vec![], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4", "nothing"),
+            (vec![], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4", "an empty file"),
             (b"abc".to_vec(), "ba7816bf8f01cfea414140de5dae2223b00361a3", "the example of FIPS 180"),
-            (vec![b'x'; 65_536], "1f8745f0d2d1387ec1af2211a3cf417b2e9e885e", "a piece"),
-            (vec![b'x'; 65_537], "1abe08ebecf1c18cab71f6fe28aaddf20268f85b", "a byte more"),
+            (vec![b'x'; 65_536], "1f8745f0d2d1387ec1af2211a3cf417b2e9e885e", "exactly one buffer"),
+            (vec![b'x'; 65_537], "1abe08ebecf1c18cab71f6fe28aaddf20268f85b", "one byte more"),
         ] {
             fs::write(&path, content).unwrap();
             let file = File::open(&path).unwrap();
-            assert_eq!(&*ContentHashes::default().of(&file, &stamp_of(&file)).unwrap().0, want, "{why}");
+            assert_eq!(&*ContentHashes::default().get(&file, &version_of(&file)).unwrap().0, want, "{why}");
         }
     }
 
     #[test]
-    fn a_version_is_read_once_and_the_next_one_again() {
+    fn stable_version_is_read_once() {
         let scratch = Scratch::with(&["old", "young"]);
-        let digests = ContentHashes::default();
-        let remembered = |stamp: &FileVersion| digests.known(stamp).is_some();
+        let hashes = ContentHashes::default();
+        let remembered = |version: &FileVersion| hashes.known(version).is_some();
         let young = File::open(scratch.path().join("young")).unwrap();
-        let stamp = stamp_of(&young);
-        digests.of(&young, &stamp).unwrap();
-        assert!(!remembered(&stamp), "it might change again unseen");
+        let version = version_of(&young);
+        hashes.get(&young, &version).unwrap();
+        assert!(!remembered(&version), "it might change again unnoticed");
 
-        // No file here is two seconds old, but those of the repository are.
+        // Files of the repository are older than two seconds.
         let file = File::open(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE")).unwrap();
-        let stamp = stamp_of(&file);
-        let digest = digests.of(&file, &stamp).unwrap();
-        assert!(remembered(&stamp));
-        let nothing = File::open(scratch.path().join("old")).unwrap();
-        assert_eq!(digests.of(&nothing, &stamp), Some(digest), "the second time nothing is read");
+        let version = version_of(&file);
+        let digest = hashes.get(&file, &version).unwrap();
+        assert!(remembered(&version));
+        let other = File::open(scratch.path().join("old")).unwrap();
+        assert_eq!(hashes.get(&other, &version), Some(digest), "it is not read a second time");
 
-        let mut longer = stamp;
-        longer.length = stamp.length + 1;
-        assert_eq!(digests.of(&file, &longer), None, "it is not so long any more");
+        let mut longer = version;
+        longer.length = version.length + 1;
+        assert_eq!(hashes.get(&file, &longer), None, "the file is shorter than that");
         let sparse = File::create(scratch.path().join("sparse")).unwrap();
         sparse.set_len(FILE_BYTES_MAX + 1).unwrap();
-        assert_eq!(digests.of(&sparse, &stamp_of(&sparse)), None, "one byte too many");
+        assert_eq!(hashes.get(&sparse, &version_of(&sparse)), None, "one byte too long");
     }
 }

@@ -1,8 +1,8 @@
-//! Which directory does ROOT name now?
+//! ROOT, and the directory that it names at present.
 //!
-//! The served directory may be replaced: removed and made again by a build, swapped by renaming a symbolic link, covered by a mount. A
-//! handle that was opened at the start would show the old release for ever, or an empty directory. So ROOT is looked up again, at most
-//! twice a second, and opened anew where it names another directory than before.
+//! The served directory may be replaced: removed and created again by a build, swapped by renaming a symbolic link, covered by a mount. A
+//! handle from the start would show the old release forever, or an empty directory. So ROOT is resolved again at most twice a second, and
+//! reopened if it names another directory than before.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,64 +13,63 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 
 use crate::config::Symlinks;
-use crate::files::open_error::sanitize_error;
-use crate::files::root::{Readable, Root};
+use crate::files::root::{Readable, Root, sanitize_error};
 
-/// How long a look-up of ROOT stays valid: what replaces the directory is served within a second.
-const RECHECK_TIME: Duration = Duration::from_millis(500);
+/// How long a resolution of ROOT is reused: a new directory is served within a second.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why nothing can be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootError {
-    /// Nothing exists at ROOT, or nothing that can be served.
+    /// ROOT does not exist, or is neither a directory nor a file.
     Missing,
-    /// What ROOT names cannot be opened: the sandbox, or its permissions, forbid it.
+    /// ROOT cannot be opened: the sandbox or its permissions forbid it.
     Replaced,
 }
 
 impl RootError {
-    /// What a client is told.
+    /// The text of the 503 response.
     pub fn message(self) -> &'static str {
         match self {
-            RootError::Missing => "the served directory does not exist at the moment",
-            RootError::Replaced => "the served directory was replaced, or cannot be opened; restart the server",
+            RootError::Missing => "the served directory does not exist at present",
+            RootError::Replaced => "the served directory was replaced or cannot be opened; restart the server",
         }
     }
 }
 
-/// ROOT, and what it named when it was last looked at.
+/// ROOT, and the directory that it named when it was last resolved.
 #[derive(Debug)]
 pub struct CurrentRoot {
-    /// As it was given: a relative path is looked up in the working directory, wherever that is moved to.
+    /// As given: a relative path is resolved in the working directory, even if that is moved.
     path: PathBuf,
     symlinks: Symlinks,
-    /// Guards the open root. It is held to copy or to replace it, never while a file is looked at.
+    /// Guards the open root. It is held to clone or replace the value, never during a system call.
     root: RwLock<Result<Arc<Root>, RootError>>,
     opened: Instant,
-    /// When to look again, in milliseconds after `opened`.
+    /// When to resolve ROOT again, in milliseconds after `opened`.
     recheck_at: AtomicU64,
 }
 
 impl CurrentRoot {
-    /// Opens what ROOT names at the start.
+    /// Opens ROOT at the start.
     ///
     /// # Errors
-    /// As [`Root::open`].
+    /// Those of [`Root::open`].
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<CurrentRoot> {
         let root = Arc::new(Root::open(path, symlinks)?);
-        let recheck_at = AtomicU64::new(millis(RECHECK_TIME));
+        let recheck_at = AtomicU64::new(millis(RECHECK_INTERVAL));
         Ok(CurrentRoot { path: path.to_owned(), symlinks, root: RwLock::new(Ok(root)), opened: Instant::now(), recheck_at })
     }
 
-    /// What ROOT names, at most [`RECHECK_TIME`] ago.
+    /// What ROOT named at most [`RECHECK_INTERVAL`] ago.
     ///
     /// # Errors
-    /// Nothing can be served at the moment.
+    /// Nothing can be served at present.
     pub fn get(&self) -> Result<Arc<Root>, RootError> {
         let elapsed = millis(self.opened.elapsed());
         let due = self.recheck_at.load(Ordering::Relaxed);
-        let next = elapsed + millis(RECHECK_TIME);
-        // Of several threads that find it due, one looks.
+        let next = elapsed + millis(RECHECK_INTERVAL);
+        // Of several threads that find it due, one resolves it.
         if elapsed >= due && self.recheck_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.recheck();
         }
@@ -81,16 +80,16 @@ impl CurrentRoot {
         self.root.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What ROOT names at this moment.
+    /// What ROOT names now.
     ///
     /// # Errors
-    /// Nothing can be served at the moment.
+    /// Nothing can be served at present.
     pub fn get_now(&self) -> Result<Arc<Root>, RootError> {
         self.recheck();
         self.held()
     }
 
-    /// Looks at ROOT, and opens it anew where it does not name the open directory any more.
+    /// Resolves ROOT, and reopens it if it no longer names the open directory.
     fn recheck(&self) {
         let held = self.held();
         if held.as_ref().is_ok_and(|root| root.is_at(&self.path)) {
@@ -99,20 +98,20 @@ impl CurrentRoot {
         let now = match Root::open(&self.path, self.symlinks) {
             Ok(root) => Ok(Arc::new(root)),
             Err(error) => match sanitize_error(error) {
-                // Too many open files, or no memory: it will pass.
+                // Temporary, and no reason to stop serving the open directory.
                 error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return,
                 error => Err(self.root_error(&error, held.as_ref().err())),
             },
         };
         match (&held, &now) {
-            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new one", self.path.display()),
+            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new directory", self.path.display()),
             (Err(_), Ok(_)) => info!("'{}' can be served again", self.path.display()),
             (_, Err(_)) => {}
         }
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// Why nothing can be served, which is logged when it begins.
+    /// Why nothing can be served; logged when the reason changes.
     fn root_error(&self, error: &io::Error, held: Option<&RootError>) -> RootError {
         let path = self.path.display();
         let why = match error.kind() {
@@ -127,7 +126,7 @@ impl CurrentRoot {
         why
     }
 
-    /// The directory that the sandbox must let us read beneath. Where `with_successors`, it also holds what may replace the served one.
+    /// The directory that the sandbox must allow reading beneath, and its path; `with_successors`, one that also holds what may replace ROOT.
     ///
     /// # Errors
     /// It cannot be opened, or nothing is served.

@@ -1,32 +1,166 @@
-//! What is in this directory, and in which order?
-//!
-//! All that a listing shows, gathered before its first byte is made. Whatever form the listing takes, it shows this.
+//! Contents of a directory: its names, their order and its README, as every form of a listing shows them.
 
-use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use crate::files::lookup::Directory;
-use crate::files::readme::Readme;
-use crate::files::root::{DirectoryEntry, EntryKind, Name};
-use crate::files::sort_order::SortOrder;
+use crate::config::Hidden;
+use crate::files::root::{DirectoryEntry, EntryKind, Name, Opened, Root, RootDirectory, join};
+use crate::http::target::RequestTarget;
 
-/// Names in one listing. A longer directory is refused: a client that copies or deletes accordingly would take a cut listing for a whole one.
+/// Names in one listing. A longer directory is refused: clients that copy or delete by a listing would take a truncated one as complete.
 pub const NAMES_MAX: usize = 200_000;
-/// A listing of more names is long: at most one is read and sorted at a time, and what it holds is counted.
+/// A listing of more names is long: one at a time is read and sorted, and its memory is counted.
 const LONG_NAMES_MIN: usize = 1000;
-/// What the names of long listings may take while they are sent. One more is read as long as they take less: 64 MiB if all its names are
-/// as long as they can be, and three times that while it is sorted.
-const HELD_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// What a name takes beside its bytes.
+/// Memory for the names of long listings while they are sent. One more is read as long as they take less: up to 64 MiB for 200,000 names
+/// of 255 bytes, and three times that while it is sorted.
+const LONG_LISTINGS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Memory for a name beside its bytes.
 const NAME_BYTES: usize = 48;
-/// How long a long listing waits for others to be read or sent.
+/// How long a long listing waits for others before it fails.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Guards what is known of all long listings, for a moment.
+/// Bytes of a README that are shown.
+const README_BYTES_MAX: usize = 64 * 1024;
+/// File names of a README without case, the best first.
+const README_NAMES: [&str; 3] = ["readme.md", "readme.txt", "readme"];
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Directory {
+    root: Arc<Root>,
+    handle: RootDirectory,
+    hidden: Hidden,
+}
+
+impl Directory {
+    pub(super) fn new(root: Arc<Root>, handle: RootDirectory, hidden: Hidden) -> Directory {
+        Directory { root, handle, hidden }
+    }
+
+    /// The visible names, in no particular order.
+    ///
+    /// # Errors
+    /// The directory cannot be read completely.
+    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Name>> + '_> {
+        let is_shown = |name: &Name| self.hidden == Hidden::Served || !name.bytes.starts_with(b".");
+        Ok(self.root.names(&self.handle)?.filter(move |name| name.as_ref().map_or(true, is_shown)))
+    }
+
+    /// What exists under a name; `None` if it is gone.
+    ///
+    /// # Errors
+    /// It exists, but its metadata cannot be read.
+    fn entry(&self, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
+        self.root.entry(&self.handle, name)
+    }
+
+    /// A file in it; `None` if there is none of that name, or it cannot be opened.
+    fn open_file(&self, name: &[u8]) -> Option<File> {
+        match self.root.open_beneath(&join(self.handle.path(), name)) {
+            Ok(Opened::File(file, _)) => Some(file),
+            Ok(Opened::Directory(_)) | Err(_) => None,
+        }
+    }
+}
+
+/// A directory that is listed: all its names, in order. Their metadata is read while the listing is sent, so that a long one starts at once
+/// and takes little memory.
+#[derive(Debug)]
+pub struct DirectoryListing {
+    /// Its canonical path, with a slash at the end.
+    pub path: Vec<u8>,
+    /// The order of the names.
+    pub order: SortOrder,
+    /// Its names.
+    pub names: Vec<Name>,
+    /// Totals of the entries that were listed so far.
+    pub totals: ListingTotals,
+    /// Its README, if the form of the listing shows it.
+    pub readme: Option<Readme>,
+    directory: Directory,
+    _held: Option<HeldBytes>,
+}
+
+/// Totals of a listing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListingTotals {
+    /// Number of directories.
+    pub directories: u64,
+    /// Number of files.
+    pub files: u64,
+    /// Length of all files, in bytes.
+    pub bytes: u64,
+}
+
+impl ListingTotals {
+    /// Adds an entry.
+    pub fn add(&mut self, entry: &DirectoryEntry) {
+        match entry.kind {
+            EntryKind::Directory => self.directories += 1,
+            EntryKind::File => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(entry.length);
+            }
+        }
+    }
+}
+
+impl DirectoryListing {
+    /// Reads and sorts all names of a directory.
+    ///
+    /// # Errors
+    /// The directory cannot be read; `FileTooLarge` if it has more than `names_max` names; `ResourceBusy` if other long listings take too
+    /// much memory for too long.
+    pub fn read(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
+        let mut names = Vec::new();
+        let mut permit = None;
+        for name in directory.names()? {
+            match names.len() {
+                count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
+                LONG_NAMES_MIN => permit = Some(ReadPermit::acquire(WAIT_TIME_MAX)?),
+                _ => {}
+            }
+            names.push(name?);
+        }
+        let names = order.sort(names, |name| directory.entry(&name.bytes))?;
+        Ok(DirectoryListing {
+            path: path.to_vec(),
+            order,
+            _held: permit.map(|_| HeldBytes::new(&names)),
+            names,
+            totals: ListingTotals::default(),
+            readme: None,
+            directory,
+        })
+    }
+
+    /// Reads the README of the directory.
+    pub fn with_readme(mut self) -> DirectoryListing {
+        self.readme = Readme::read(&self.directory, &self.names);
+        self
+    }
+
+    /// What exists under a name now; `None` if it is gone since the names were read.
+    ///
+    /// # Errors
+    /// It exists, but its metadata cannot be read.
+    pub fn entry(&self, name: &Name) -> io::Result<Option<DirectoryEntry>> {
+        self.directory.entry(&name.bytes)
+    }
+
+    /// Whether the directory was removed since the names were read.
+    pub fn is_removed(&self) -> bool {
+        self.directory.handle.is_removed()
+    }
+}
+
+/// Guards the state of all long listings; held for lines, never while a directory is read.
 static LONG_LISTINGS: Mutex<LongListings> = Mutex::new(LongListings { held_bytes: 0, is_one_read: false });
-/// A long listing has been read, or sent.
-static CHANGED: Condvar = Condvar::new();
+/// Signals that a long listing has been read, or sent.
+static LONG_LISTINGS_CHANGED: Condvar = Condvar::new();
 
 #[derive(Debug)]
 struct LongListings {
@@ -38,16 +172,15 @@ fn long_listings() -> MutexGuard<'static, LongListings> {
     LONG_LISTINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to read a long listing.
+/// Permission to read a long listing, which one holds at a time.
 #[derive(Debug)]
 struct ReadPermit;
 
 impl ReadPermit {
-    /// Waits for it.
-    fn wait(time_max: Duration) -> io::Result<ReadPermit> {
-        let must_wait = |all: &mut LongListings| all.is_one_read || all.held_bytes >= HELD_BYTES_MAX;
+    fn acquire(timeout: Duration) -> io::Result<ReadPermit> {
+        let must_wait = |all: &mut LongListings| all.is_one_read || all.held_bytes >= LONG_LISTINGS_BYTES_MAX;
         let (mut all, waited) =
-            CHANGED.wait_timeout_while(long_listings(), time_max, must_wait).unwrap_or_else(PoisonError::into_inner);
+            LONG_LISTINGS_CHANGED.wait_timeout_while(long_listings(), timeout, must_wait).unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
@@ -59,11 +192,11 @@ impl ReadPermit {
 impl Drop for ReadPermit {
     fn drop(&mut self) {
         long_listings().is_one_read = false;
-        CHANGED.notify_all();
+        LONG_LISTINGS_CHANGED.notify_all();
     }
 }
 
-/// What a long listing takes while it is sent.
+/// Memory that a long listing takes while it is sent.
 #[derive(Debug)]
 struct HeldBytes(usize);
 
@@ -78,178 +211,341 @@ impl HeldBytes {
 impl Drop for HeldBytes {
     fn drop(&mut self) {
         long_listings().held_bytes -= self.0;
-        CHANGED.notify_all();
+        LONG_LISTINGS_CHANGED.notify_all();
     }
 }
 
-/// A directory that is to be shown: all its names, in order. What they name is looked at only as the listing is sent, so that a long one
-/// starts at once and holds little.
-#[derive(Debug)]
-pub struct DirectoryListing {
-    /// Its canonical path, with a slash at the end.
-    pub path: Vec<u8>,
-    /// In which order its names stand.
-    pub order: SortOrder,
-    /// Its names.
-    pub names: Vec<Name>,
-    /// What has been shown so far.
-    pub tally: ListingTotals,
-    /// What it says about itself.
-    pub readme: Option<Readme>,
-    directory: Directory,
-    _held: Option<HeldBytes>,
+/// The README of a directory, which is shown as plain text below its names. It is opened like any file that is requested.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Readme {
+    /// Its file name.
+    pub name: Vec<u8>,
+    /// Its beginning, with U+FFFD in place of control characters and of what is not UTF-8.
+    pub text: String,
+    /// Whether the file is longer.
+    pub truncated: bool,
 }
 
-/// How much there is in a directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListingTotals {
-    /// How many directories.
-    pub directories: u64,
-    /// How many files.
-    pub files: u64,
-    /// How many bytes the files have.
-    pub bytes: u64,
-}
-
-impl ListingTotals {
-    /// Counts one more.
-    pub fn add(&mut self, entry: &DirectoryEntry) {
-        match entry.kind {
-            EntryKind::Directory => self.directories += 1,
-            EntryKind::File => {
-                self.files += 1;
-                self.bytes = self.bytes.saturating_add(entry.length);
-            }
-        }
+impl Readme {
+    /// The README of a directory with these names; `None` if there is none, or it cannot be read.
+    fn read(directory: &Directory, names: &[Name]) -> Option<Readme> {
+        let named = |name: &&str| names.iter().find(|entry| entry.bytes.eq_ignore_ascii_case(name.as_bytes()));
+        let entry = README_NAMES.iter().find_map(named).filter(|entry| entry.kind == EntryKind::File)?;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(README_BYTES_MAX).ok()? + 1;
+        directory.open_file(&entry.bytes)?.take(limit).read_to_end(&mut bytes).ok()?;
+        let truncated = bytes.len() > README_BYTES_MAX;
+        bytes.truncate(end_of_text(&bytes, README_BYTES_MAX));
+        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).replace("\r\n", "\n");
+        let is_control = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+        Some(Readme { name: entry.bytes.to_vec(), text: text.replace(is_control, "\u{fffd}"), truncated })
     }
 }
 
-impl DirectoryListing {
-    /// Reads the names of a directory, all of them.
-    ///
-    /// # Errors
-    /// It cannot be read; `FileTooLarge` where there are more than `names_max`; `ResourceBusy` where others take too much memory for too long.
-    pub fn of(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
-        let mut names = Vec::new();
-        let mut permit = None;
-        for name in directory.names()? {
-            match names.len() {
-                count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
-                LONG_NAMES_MIN => permit = Some(ReadPermit::wait(WAIT_TIME_MAX)?),
+/// The end of the last whole character within the first `length_max` bytes.
+fn end_of_text(bytes: &[u8], length_max: usize) -> usize {
+    let is_boundary = |end: &usize| bytes.get(*end).is_none_or(|&next| next & 0xc0 != 0x80);
+    // A character has at most three continuation bytes; with more, this is no UTF-8.
+    let length = length_max.min(bytes.len());
+    (length.saturating_sub(3)..=length).rev().find(is_boundary).unwrap_or(length)
+}
+
+/// What a listing is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// Name, without case and with numbers by value.
+    Name,
+    /// Length.
+    Size,
+    /// Modification time.
+    Time,
+}
+
+/// Direction of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A, the smallest or the oldest first.
+    Ascending,
+    /// Z, the largest or the newest first.
+    Descending,
+}
+
+/// Order of a listing, as in the query `?sort=size&order=desc`. Directories always come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortOrder {
+    /// The column.
+    pub key: SortKey,
+    /// The direction.
+    pub direction: Direction,
+}
+
+impl SortOrder {
+    /// The order that a query selects. Missing and unknown values mean by name, ascending.
+    pub fn from_query(target: &RequestTarget<'_>) -> SortOrder {
+        let mut order = SortOrder { key: SortKey::Name, direction: Direction::Ascending };
+        for (name, value) in target.query_pairs() {
+            match (&*name, &*value) {
+                (b"sort", b"name") => order.key = SortKey::Name,
+                (b"sort", b"size") => order.key = SortKey::Size,
+                (b"sort", b"time") => order.key = SortKey::Time,
+                (b"order", b"asc") => order.direction = Direction::Ascending,
+                (b"order", b"desc") => order.direction = Direction::Descending,
                 _ => {}
             }
-            names.push(name?);
         }
-        let names = order.sort(names, |name| directory.entry(&name.bytes))?;
-        Ok(DirectoryListing {
-            path: path.to_vec(),
-            order,
-            _held: permit.map(|_| HeldBytes::new(&names)),
-            names,
-            tally: ListingTotals::default(),
-            readme: None,
-            directory,
-        })
+        order
     }
 
-    /// Adds what the directory says about itself.
-    pub fn with_readme(mut self) -> DirectoryListing {
-        self.readme = Readme::of(&self.directory, &self.names);
-        self
+    /// The query that selects this order; empty for the default.
+    pub fn query(self) -> &'static str {
+        use Direction::{Ascending, Descending};
+        match (self.key, self.direction) {
+            (SortKey::Name, Ascending) => "",
+            (SortKey::Name, Descending) => "?sort=name&order=desc",
+            (SortKey::Size, Ascending) => "?sort=size&order=asc",
+            (SortKey::Size, Descending) => "?sort=size&order=desc",
+            (SortKey::Time, Ascending) => "?sort=time&order=asc",
+            (SortKey::Time, Descending) => "?sort=time&order=desc",
+        }
     }
 
-    /// What is there under a name now; `None` if that is gone since the names were read.
+    /// The order that the link of a column selects: reversed if the listing is sorted by it already, and else A, the largest or the newest
+    /// first.
+    pub fn toggled(self, key: SortKey) -> SortOrder {
+        let direction = match (key == self.key, self.direction, key) {
+            (true, Direction::Descending, _) | (false, _, SortKey::Name) => Direction::Ascending,
+            (true, Direction::Ascending, _) | (false, _, SortKey::Size | SortKey::Time) => Direction::Descending,
+        };
+        SortOrder { key, direction }
+    }
+
+    /// Sorts names; equal ones by name. By size or time each is looked up with `entry`, and omitted if it is gone.
     ///
     /// # Errors
-    /// It cannot be looked at, though it is there.
-    pub fn entry(&self, name: &Name) -> io::Result<Option<DirectoryEntry>> {
-        self.directory.entry(&name.bytes)
+    /// Those of `entry`.
+    fn sort(self, names: Vec<Name>, entry: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
+        struct Keyed {
+            folded: Box<[u8]>,
+            length: u64,
+            modified: Option<SystemTime>,
+            name: Name,
+        }
+        let mut keyed = Vec::with_capacity(names.len());
+        for name in names {
+            let (length, modified) = match self.key {
+                SortKey::Name => (0, None),
+                SortKey::Size | SortKey::Time => match entry(&name)? {
+                    Some(entry) => (entry.length, entry.modified),
+                    None => continue,
+                },
+            };
+            keyed.push(Keyed { folded: fold_case(&name.bytes), length, modified, name });
+        }
+        keyed.sort_unstable_by(|a, b| {
+            let by_name = natural_order(&a.folded, &b.folded).then_with(|| a.name.bytes.cmp(&b.name.bytes));
+            let by_key = match self.key {
+                SortKey::Name => by_name,
+                SortKey::Size => a.length.cmp(&b.length),
+                SortKey::Time => a.modified.cmp(&b.modified),
+            };
+            let directed = match self.direction {
+                Direction::Ascending => by_key,
+                Direction::Descending => by_key.reverse(),
+            };
+            a.name.kind.cmp(&b.name.kind).then(directed).then(by_name)
+        });
+        Ok(keyed.into_iter().map(|keyed| keyed.name).collect())
     }
+}
 
-    /// Whether the directory was removed since the names were read.
-    pub fn is_removed(&self) -> bool {
-        self.directory.is_removed()
+fn fold_case(name: &[u8]) -> Box<[u8]> {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.to_lowercase().into_bytes().into(),
+        Err(_) => name.to_ascii_lowercase().into(),
     }
+}
+
+/// Compares bytes, but runs of digits as numbers, so that `2` comes before `10`.
+fn natural_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        let order = match (a, b) {
+            ([first, ..], [second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
+                let ((number, a_rest), (other, b_rest)) = (split_number(a), split_number(b));
+                (a, b) = (a_rest, b_rest);
+                number.len().cmp(&other.len()).then_with(|| number.cmp(other))
+            }
+            ([first, a_rest @ ..], [second, b_rest @ ..]) => {
+                (a, b) = (a_rest, b_rest);
+                first.cmp(second)
+            }
+            _ => return a.len().cmp(&b.len()),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// The digits at the start without leading zeros, and the rest.
+fn split_number(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
+    let (digits, rest) = bytes.split_at(end);
+    let zeros = digits.iter().take_while(|&&b| b == b'0').count();
+    (digits.split_at(zeros).1, rest)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::SystemTime;
+    use std::time::UNIX_EPOCH;
 
     use super::*;
     use crate::config::Hidden;
     use crate::files::lookup::{Resource, lookup};
     use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, RequestParser};
-    use crate::http::target::RequestTarget;
 
-    /// What is in a directory, at most so many names of it.
-    pub(crate) fn contents(scratch: &Scratch, path: &str, hidden: Hidden) -> DirectoryListing {
-        contents_up_to(scratch, path, hidden, 1000).unwrap()
+    /// The listing of a directory.
+    pub(crate) fn listing(scratch: &Scratch, path: &str, hidden: Hidden) -> DirectoryListing {
+        listing_up_to(scratch, path, hidden, 1000).unwrap()
     }
 
-    fn contents_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<DirectoryListing> {
+    fn listing_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<DirectoryListing> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.hidden = hidden);
         let Resource::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
-        Ok(DirectoryListing::of(directory, target.path(), SortOrder::asked(&target), names_max)?.with_readme())
+        Ok(DirectoryListing::read(directory, target.path(), SortOrder::from_query(&target), names_max)?.with_readme())
     }
 
     #[test]
-    fn long_listings_are_read_one_by_one_and_what_they_hold_is_counted() {
+    fn long_listings_are_read_one_at_a_time_within_a_memory_limit() {
         let soon = Duration::from_millis(1);
-        let permit = ReadPermit::wait(WAIT_TIME_MAX).unwrap();
-        assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "one is being read");
+        let permit = ReadPermit::acquire(WAIT_TIME_MAX).unwrap();
+        assert_eq!(ReadPermit::acquire(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "another one is being read");
         drop(permit);
         let name = |length| Name { bytes: vec![b'x'; length].into(), kind: EntryKind::File, is_link: false };
-        let held = HeldBytes::new(&[name(HELD_BYTES_MAX)]);
-        assert_eq!(ReadPermit::wait(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "others take all");
+        let held = HeldBytes::new(&[name(LONG_LISTINGS_BYTES_MAX)]);
+        assert_eq!(ReadPermit::acquire(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "others take all memory");
         drop(held);
-        assert!(ReadPermit::wait(WAIT_TIME_MAX).is_ok(), "and give it back");
+        assert!(ReadPermit::acquire(WAIT_TIME_MAX).is_ok(), "and have released it");
     }
 
     #[test]
-    fn all_names_or_an_error() {
+    fn listing_is_complete_or_an_error() {
         let scratch = Scratch::with(&["a", "bb", "d/"]);
         for (max, want) in [(4, Ok(3)), (3, Ok(3)), (2, Err(io::ErrorKind::FileTooLarge)), (0, Err(io::ErrorKind::FileTooLarge))]
         {
-            let count = contents_up_to(&scratch, "/", Hidden::NotFound, max).map(|contents| contents.names.len());
+            let count = listing_up_to(&scratch, "/", Hidden::NotFound, max).map(|listing| listing.names.len());
             assert_eq!(count.map_err(|error| error.kind()), want, "at most {max}");
         }
     }
 
     #[test]
-    fn the_readme_of_a_directory() {
+    fn readme_of_a_directory_is_shown() {
         let files = ["none/a", "dir/README.md/x", "both/README.md", "both/readme.txt", "case/ReadMe", "hidden/.readme.md"];
         let scratch = Scratch::with(&files);
         std::fs::write(scratch.path().join("case/ReadMe"), b"\xef\xbb\xbfa\r\n\tb\x1b[0m\xff<").unwrap();
         for (path, want, why) in [
             ("/none/", None, "there is none"),
-            ("/dir/", None, "a directory is none"),
-            ("/both/", Some(("README.md", "both/README.md")), "the first of the names"),
-            ("/case/", Some(("ReadMe", "a\n\tb\u{fffd}[0m\u{fffd}<")), "in any case, and made harmless"),
-            ("/hidden/", None, "what is not listed is not shown"),
+            ("/dir/", None, "a directory is no README"),
+            ("/both/", Some(("README.md", "both/README.md")), "the best of the names"),
+            ("/case/", Some(("ReadMe", "a\n\tb\u{fffd}[0m\u{fffd}<")), "case is ignored, and control characters replaced"),
+            ("/hidden/", None, "a hidden file is not shown"),
         ] {
-            let readme = contents(&scratch, path, Hidden::NotFound).readme;
+            let readme = listing(&scratch, path, Hidden::NotFound).readme;
             let got = readme.as_ref().map(|readme| (std::str::from_utf8(&readme.name).unwrap(), &*readme.text));
             assert_eq!(got, want, "{path}: {why}");
         }
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024)).unwrap();
-        assert!(!contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap().truncated, "just short enough");
+        assert!(!listing(&scratch, "/both/", Hidden::NotFound).readme.unwrap().truncated, "exactly the limit");
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024 + 1)).unwrap();
-        let readme = contents(&scratch, "/both/", Hidden::NotFound).readme.unwrap();
+        let readme = listing(&scratch, "/both/", Hidden::NotFound).readme.unwrap();
         assert!(readme.truncated && readme.text.len() == 64 * 1024);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_readme_that_leads_out_is_not_shown() {
+    fn readme_that_links_out_of_the_root_is_not_shown() {
         let scratch = Scratch::with(&["secret", "d/"]);
         std::os::unix::fs::symlink("../../secret", scratch.path().join("d/README.md")).unwrap();
-        let outside = contents(&scratch, "/d/", Hidden::NotFound);
+        let outside = listing(&scratch, "/d/", Hidden::NotFound);
         assert_eq!((outside.names.len(), outside.readme), (0, None));
+    }
+
+    #[test]
+    fn readme_is_truncated_between_characters() {
+        let most = README_BYTES_MAX;
+        for (text, want, why) in [
+            ("a".repeat(most + 1), most, "one byte each"),
+            (format!("{}\u{fc}", "a".repeat(most - 1)), most - 1, "two bytes, one of them within"),
+            (format!("{}\u{1f9f5}", "a".repeat(most - 3)), most - 3, "four bytes, three within"),
+            (format!("{}\u{1f9f5}a", "a".repeat(most - 4)), most, "four bytes, all within"),
+        ] {
+            assert_eq!(end_of_text(text.as_bytes(), most), want, "{why}");
+        }
+        assert_eq!(end_of_text(&vec![0x80; most + 1], most), most, "not UTF-8");
+    }
+
+    #[test]
+    fn names_are_in_natural_order() {
+        for (smaller, larger) in
+            [("a", "b"), ("a", "aa"), ("2", "10"), ("a2b", "a10"), ("a01", "a2"), ("1a", "1b"), ("", "a"), ("9", "a")]
+        {
+            assert_eq!(natural_order(smaller.as_bytes(), larger.as_bytes()), Ordering::Less, "{smaller} {larger}");
+            assert_eq!(natural_order(larger.as_bytes(), smaller.as_bytes()), Ordering::Greater, "{larger} {smaller}");
+        }
+        assert_eq!(natural_order(b"a01", b"a1"), Ordering::Equal);
+    }
+
+    #[test]
+    fn queries_select_the_order() {
+        use Direction::{Ascending, Descending};
+        use SortKey::{Name, Size, Time};
+        for column in [Name, Size, Time] {
+            for direction in [Ascending, Descending] {
+                let order = SortOrder { key: column, direction };
+                let bytes = format!("GET /{} HTTP/1.0\r\n\r\n", order.query()).into_bytes();
+                let mut parser = RequestParser::new(HeadLimits::default());
+                parser.parse(&bytes).unwrap();
+                assert_eq!(SortOrder::from_query(&RequestTarget::parse(&parser.head(&bytes).unwrap()).unwrap()), order);
+                assert_eq!(order.toggled(column).toggled(column), order, "toggling twice restores the order");
+            }
+        }
+        let by_name = SortOrder { key: Name, direction: Ascending };
+        assert_eq!(by_name.toggled(Size), SortOrder { key: Size, direction: Descending }, "the largest first");
+        assert_eq!(by_name.toggled(Size).toggled(Name), by_name, "A first");
+    }
+
+    #[test]
+    fn names_are_sorted_by_each_column() {
+        use Direction::{Ascending, Descending};
+        use SortKey::{Size, Time};
+        for (column, direction, want) in [
+            (SortKey::Name, Ascending, &["d", "a", "B", "c", "gone"][..]),
+            (SortKey::Name, Descending, &["d", "gone", "c", "B", "a"]),
+            (Size, Ascending, &["d", "B", "a", "c"]),
+            (Size, Descending, &["d", "a", "c", "B"]),
+            (Time, Ascending, &["d", "c", "a", "B"]),
+            (Time, Descending, &["d", "B", "a", "c"]),
+        ] {
+            let rows = [
+                ("c", EntryKind::File, 2, 1),
+                ("a", EntryKind::File, 2, 2),
+                ("gone", EntryKind::File, 0, 0),
+                ("B", EntryKind::File, 1, 3),
+                ("d", EntryKind::Directory, 9, 9),
+            ];
+            let names = rows.iter().map(|row| Name { bytes: row.0.as_bytes().into(), kind: row.1, is_link: false }).collect();
+            let look = |name: &Name| {
+                let &(_, kind, length, seconds) = rows.iter().find(|row| row.0.as_bytes() == &*name.bytes).unwrap();
+                let modified = Some(UNIX_EPOCH + Duration::from_secs(seconds));
+                Ok((&*name.bytes != b"gone").then_some(DirectoryEntry { kind, is_link: false, length, modified }))
+            };
+            let sorted = SortOrder { key: column, direction }.sort(names, look).unwrap();
+            let names: Vec<_> = sorted.iter().map(|name| String::from_utf8_lossy(&name.bytes).into_owned()).collect();
+            assert_eq!(names, want, "{column:?} {direction:?}");
+        }
     }
 }

@@ -1,63 +1,56 @@
-//! What does a path mean in this site?
+//! Lookup of request paths in the served directory.
 //!
-//! The path has been decoded and resolved once, in `http::target`; whether a name is hidden, which file is opened and where a
-//! redirect leads are all decided on that one path.
+//! A path has been decoded and normalized once, in `http::target`. Whether it is hidden, which file is opened and where a redirect leads
+//! are decided on that one path.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Hidden, Listing};
-use crate::files::Site;
+use crate::config::{EtagSource, Hidden, Listing};
+use crate::files::cache::coded_path;
 use crate::files::current::RootError;
-use crate::files::regular::{self, FileForm, FoundFile, Lies};
-use crate::files::representation::CachedFile;
-use crate::files::root::{self, DirectoryEntry, Name, Opened, Root, join};
-use crate::http::negotiation::AcceptedCodings;
+use crate::files::directory::Directory;
+use crate::files::representation::{FileSource, OpenFile, Representation, ServedFile, validators};
+use crate::files::root::{Opened, Root, join};
+use crate::files::version::FileVersion;
+use crate::files::{Site, media_type};
+use crate::http::negotiation::{AcceptedCodings, ContentCoding};
 use crate::http::target::RequestTarget;
+
+/// The page of a site for missing files, relative to the root.
+const ERROR_DOCUMENT_404: &[u8] = b"404.html";
 
 /// What a path means.
 #[derive(Debug)]
 pub enum Resource {
-    /// This file.
-    File(Box<FoundFile>),
-    /// This file, which is in memory.
-    Kept(Arc<CachedFile>),
-    /// A file, but in no form that the client accepts.
+    /// A file.
+    File(ServedFile),
+    /// A file, but in no coding that the client accepts.
     Unacceptable,
-    /// This directory, which has no index and may be listed.
+    /// A directory without an index, which may be listed.
     Directory(Directory),
-    /// A directory under the name of a file: its own name is this, ready for Location.
+    /// A directory whose path lacks the slash at its end: the value of Location.
     MovedPermanently(String),
-    /// Nothing.
+    /// Nothing, or nothing that may be served.
     NotFound,
-    /// There is something, but it cannot be opened.
+    /// A file or directory that cannot be opened.
     Error(io::Error),
-    /// Nothing can be served at the moment, whatever its path.
+    /// Nothing can be served at present, whatever its path.
     Unavailable(RootError),
 }
 
-/// A directory that was found and is open.
-#[derive(Debug)]
-pub struct Directory {
-    root: Arc<Root>,
-    hidden: Hidden,
-    directory: root::RootDirectory,
-}
-
-/// Looks a path up. `codings` is `None` where there is one form of each file.
+/// Looks a path up. `codings` is `None` unless files may be sent in a content coding.
 pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
     let root = match site.current.get() {
         Ok(root) => root,
-        Err(why) => return Resource::Unavailable(why),
+        Err(error) => return Resource::Unavailable(error),
     };
-    match lookup_beneath(site, &root, path, target, codings, now) {
-        // Beneath a directory that was removed nothing is found; what ROOT names now may have it.
+    match lookup_beneath(site, &root, target, codings, now) {
+        // Nothing is found in a directory that was removed, but ROOT may name another one now.
         Resource::NotFound if root.is_removed() => match site.current.get_now() {
-            Ok(root) => lookup_beneath(site, &root, path, target, codings, now),
-            Err(why) => Resource::Unavailable(why),
+            Ok(root) => lookup_beneath(site, &root, target, codings, now),
+            Err(error) => Resource::Unavailable(error),
         },
         found => found,
     }
@@ -66,162 +59,98 @@ pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&Accepted
 fn lookup_beneath(
     site: &Site,
     root: &Arc<Root>,
-    path: &[u8],
     target: &RequestTarget<'_>,
     codings: Option<&AcceptedCodings>,
     now: SystemTime,
 ) -> Resource {
-    if let Some(only) = root.single_file() {
-        // It was asked for by name, so it is served even if that name is hidden.
-        return if path.is_empty() || path == only { open(site, root, only, target, codings, now) } else { Resource::NotFound };
-    }
-    if is_hidden(site, target) {
-        return Resource::NotFound;
-    }
-    match path.strip_suffix(b"/") {
-        Some(path) => directory(site, root, path, codings, now),
-        None if path.is_empty() => directory(site, root, path, codings, now),
-        None => open(site, root, path, target, codings, now),
-    }
-}
-
-/// The page that a site has for what it does not have.
-const MISSING_PAGE: &[u8] = b"404.html";
-
-/// Looks for the page that stands for what is missing, as it is.
-pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
-    let Ok(root) = site.current.get() else { return Resource::NotFound };
-    if root.single_file().is_some() {
-        return Resource::NotFound;
-    }
-    regular::at(site, &root, MISSING_PAGE, None, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
-}
-
-/// Looks for the page that an application begins with: the index of the root, or the one file that there is.
-pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    let Ok(root) = site.current.get() else { return Resource::NotFound };
-    match root.single_file() {
-        Some(only) => {
-            regular::at(site, &root, only, codings, now).map_or_else(open_error, |lies| found(lies).unwrap_or(Resource::NotFound))
-        }
-        None => index(site, &root, b"", codings, now).unwrap_or(Resource::NotFound),
-    }
-}
-
-/// What that means; `None` for a directory.
-fn found(lies: Lies) -> Option<Resource> {
-    match lies {
-        Lies::File(FileForm::Open(file)) => Some(Resource::File(file)),
-        Lies::File(FileForm::Kept(kept)) => Some(Resource::Kept(kept)),
-        Lies::Unacceptable => Some(Resource::Unacceptable),
-        Lies::Directory => None,
-    }
-}
-
-/// Whether one of the segments is a hidden name. `/.well-known/` is there to be asked for (RFC 8615).
-fn is_hidden(site: &Site, target: &RequestTarget<'_>) -> bool {
-    match site.hidden {
-        Hidden::Served => false,
-        Hidden::NotFound => {
-            let is_hidden =
-                |(place, segment): (usize, &[u8])| segment.starts_with(b".") && !(place == 0 && segment == b".well-known");
-            target.segments().enumerate().any(is_hidden)
-        }
-    }
-}
-
-/// A path without a slash at its end.
-#[inline]
-fn open(
-    site: &Site,
-    root: &Root,
-    path: &[u8],
-    target: &RequestTarget<'_>,
-    codings: Option<&AcceptedCodings>,
-    now: SystemTime,
-) -> Resource {
-    match regular::kept(site, root, path, codings) {
-        Some(kept) => Resource::Kept(kept),
-        None => open_from_disk(site, root, path, target, codings, now),
-    }
-}
-
-/// The same for what is not in memory, or has several forms.
-fn open_from_disk(
-    site: &Site,
-    root: &Root,
-    path: &[u8],
-    target: &RequestTarget<'_>,
-    codings: Option<&AcceptedCodings>,
-    now: SystemTime,
-) -> Resource {
-    match regular::at(site, root, path, codings, now) {
-        Ok(lies) => found(lies).unwrap_or_else(|| Resource::MovedPermanently(with_slash(target))),
+    let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
+    let path = match root.single_file() {
+        // The user named it, so it is served even if it is hidden.
+        Some(only) if path.is_empty() || path == only => only,
+        Some(_) => return Resource::NotFound,
+        None if is_hidden(site, target) => return Resource::NotFound,
+        None if path.is_empty() => return directory(site, root, path, codings, now),
+        None => match path.strip_suffix(b"/") {
+            Some(path) => return directory(site, root, path, codings, now),
+            None => path,
+        },
+    };
+    match file(site, root, path, codings, now) {
+        Ok(Some(found)) => found,
+        Ok(None) => Resource::MovedPermanently(with_slash(target)),
         Err(error) => open_error(error),
     }
 }
 
-/// The place of a directory that was asked for under the name of a file: links in its pages are relative to the slash. The path begins
-/// with one slash only, so it names no other host.
+/// Looks up the site's own page for missing files.
+pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
+    match site.current.get() {
+        Ok(root) if root.single_file().is_none() => match file(site, &root, ERROR_DOCUMENT_404, None, now) {
+            Ok(found) => found.unwrap_or(Resource::NotFound),
+            Err(error) => open_error(error),
+        },
+        Ok(_) | Err(_) => Resource::NotFound,
+    }
+}
+
+/// Looks up the first page of a single-page application: the index of the root, or the only file.
+pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
+    let Ok(root) = site.current.get() else { return Resource::NotFound };
+    let found = match root.single_file() {
+        Some(only) => file(site, &root, only, codings, now).unwrap_or_else(|error| Some(open_error(error))),
+        None => index(site, &root, b"", codings, now),
+    };
+    found.unwrap_or(Resource::NotFound)
+}
+
+/// Whether a segment of the path begins with a dot. `/.well-known/` is public by definition (RFC 8615).
+fn is_hidden(site: &Site, target: &RequestTarget<'_>) -> bool {
+    match site.hidden {
+        Hidden::Served => false,
+        Hidden::NotFound => target
+            .segments()
+            .enumerate()
+            .any(|(depth, segment)| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known")),
+    }
+}
+
+/// The path of a directory with the slash that relative links in its pages need. It begins with one slash only, so that it cannot name
+/// another host.
 fn with_slash(target: &RequestTarget<'_>) -> String {
     let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
     format!("{}/{query}", target.encoded_path())
 }
 
-/// The index of a directory, if it has one, or what keeps us from knowing.
-#[inline]
-fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
-    for name in &site.index {
-        let path = join(path, name.as_bytes());
-        if let Some(kept) = regular::kept(site, root, &path, codings) {
-            return Some(Resource::Kept(kept));
-        }
-        if let Some(found) = index_from_disk(site, root, &path, codings, now) {
-            return Some(found);
-        }
-    }
-    None
-}
-
-/// What lies there may be an index: a file, or what keeps us from knowing.
-fn index_from_disk(
-    site: &Site,
-    root: &Root,
-    path: &[u8],
-    codings: Option<&AcceptedCodings>,
-    now: SystemTime,
-) -> Option<Resource> {
-    match regular::at(site, root, path, codings, now) {
-        Ok(lies) => found(lies),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Resource::Error(error)),
-    }
-}
-
-/// A path with a slash at its end, which has been cut off.
+/// A directory, by its path without the slash at its end.
 fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    // The index first: most directories have one, and then one open is all it takes.
+    // The index first: most directories have one, which takes a single open.
     if let Some(found) = index(site, root, path, codings, now) {
         return found;
     }
-    // A listing of what ROOT named half a second ago would not be taken for that.
+    // A listing must be of what ROOT names now, not of what it named half a second ago.
     match site.current.get_now() {
         Ok(current) if Arc::ptr_eq(&current, root) => directory_listing(site, root, path),
         Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| directory_listing(site, &current, path)),
-        Err(why) => Resource::Unavailable(why),
+        Err(error) => Resource::Unavailable(error),
     }
 }
 
-/// A directory without an index.
+/// The index of a directory, or the error that hides whether there is one.
+fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
+    site.index.iter().find_map(|name| match file(site, root, &join(path, name.as_bytes()), codings, now) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Resource::Error(error)),
+    })
+}
+
 fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
     if site.listing == Listing::NotFound {
         return Resource::NotFound;
     }
     match root.open_beneath(path) {
-        Ok(Opened::Directory(directory)) => {
-            Resource::Directory(Directory { root: Arc::clone(root), hidden: site.hidden, directory })
-        }
-        // The links in its pages would lead beneath a file.
+        Ok(Opened::Directory(handle)) => Resource::Directory(Directory::new(Arc::clone(root), handle, site.hidden)),
+        // A file with a slash at its end: relative links in it would lead to paths beneath the file.
         Ok(Opened::File(..)) => Resource::NotFound,
         Err(error) => open_error(error),
     }
@@ -231,35 +160,68 @@ fn open_error(error: io::Error) -> Resource {
     if error.kind() == io::ErrorKind::NotFound { Resource::NotFound } else { Resource::Error(error) }
 }
 
-impl Directory {
-    /// The names that may be seen in it, in no order.
-    ///
-    /// # Errors
-    /// It cannot be read, to its beginning or to its end.
-    pub fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Name>> + '_> {
-        let is_shown = |name: &Name| self.hidden == Hidden::Served || !name.bytes.starts_with(b".");
-        Ok(self.root.names(&self.directory)?.filter(move |name| name.as_ref().map_or(true, is_shown)))
-    }
-
-    /// What is there under a name; `None` if that is gone.
-    ///
-    /// # Errors
-    /// It cannot be looked at, though it is there.
-    pub fn entry(&self, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
-        self.root.entry(&self.directory, name)
-    }
-
-    /// Whether it was removed while it is open. It seems empty then.
-    pub fn is_removed(&self) -> bool {
-        self.directory.is_removed()
-    }
-
-    /// A file in it; `None` if there is none of that name, or it cannot be opened.
-    pub fn open_file(&self, name: &[u8]) -> Option<File> {
-        match self.root.open_beneath(&join(self.directory.path(), name)) {
-            Ok(Opened::File(file, _)) => Some(file),
-            Ok(Opened::Directory(_)) | Err(_) => None,
+/// The file at a path, in the coding that suits the client best (RFC 9110 §12.5.3); `None` for a directory.
+///
+/// With `--precompressed`, a coded form of `app.js` lies beside it as `app.js.br`. It is opened by the same rules, and ignored if it cannot
+/// be opened or is older than the file, since it was then made from an earlier version.
+fn file(
+    site: &Site,
+    root: &Root,
+    path: &[u8],
+    codings: Option<&AcceptedCodings>,
+    now: SystemTime,
+) -> io::Result<Option<Resource>> {
+    let Some(plain) = file_in_coding(site, root, path, None, now)? else { return Ok(None) };
+    let Some(codings) = codings else { return Ok(Some(Resource::File(plain))) };
+    for coding in codings.preferred.into_iter().flatten() {
+        if let Ok(Some(coded)) = file_in_coding(site, root, path, Some(coding), now)
+            && is_not_older(coded.version(), plain.version())
+        {
+            return Ok(Some(Resource::File(coded)));
         }
+    }
+    Ok(Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::Unacceptable }))
+}
+
+/// The file at a path in one coding, from memory if it is cached and unchanged; `None` for a directory.
+fn file_in_coding(
+    site: &Site,
+    root: &Root,
+    path: &[u8],
+    coding: Option<ContentCoding>,
+    now: SystemTime,
+) -> io::Result<Option<ServedFile>> {
+    if let Some(cached) = site.cache.get(root, path, coding) {
+        return Ok(Some(ServedFile::from_cached(cached)));
+    }
+    let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
+    let open = OpenFile { file, version };
+    let representation = Arc::new(describe(site, path, coding, &open, now));
+    Ok(Some(match site.cache.insert(root, path, &representation, &open, now) {
+        Some(cached) => ServedFile::from_cached(cached),
+        None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
+    }))
+}
+
+/// Whether a coded file can have been made from that version. Compressors give it the same time, so an equal one must do; a file that is
+/// written twice within one step of the file system's clock is not noticed. Without times nothing is known.
+fn is_not_older(coded: &FileVersion, plain: &FileVersion) -> bool {
+    coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
+}
+
+fn describe(site: &Site, path: &[u8], coding: Option<ContentCoding>, open: &OpenFile, now: SystemTime) -> Representation {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
+    let hash = match site.etag_source {
+        EtagSource::Mtime => None,
+        EtagSource::Content => site.hashes.get(&open.file, &open.version),
+    };
+    Representation {
+        media_type: media_type::from_name(name, &site.typing),
+        cache_control: site.caching.header_for(path),
+        coding,
+        varies_by_encoding: site.varies_by_encoding,
+        length: open.version.length,
+        validators: validators(&open.version, hash.as_ref(), coding, now),
     }
 }
 
@@ -272,30 +234,30 @@ mod tests {
     use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, RequestParser};
 
-    /// What a target means, in a word: the content of a file, `list`, `to …` or `-`.
+    /// The meaning of a target: the content of a file, `list`, `to …` or `-`.
     fn look(site: &Site, target: &str) -> String {
         let head = format!("GET {target} HTTP/1.0\r\n\r\n");
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         match lookup(site, &RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap(), None, SystemTime::now()) {
-            Resource::File(mut found) => {
+            Resource::File(ServedFile { representation, source: FileSource::Disk(mut open) }) => {
                 let mut content = String::new();
-                found.open.file.read_to_string(&mut content).unwrap();
-                assert_eq!(found.representation.length, u64::try_from(content.len()).unwrap());
+                open.file.read_to_string(&mut content).unwrap();
+                assert_eq!(representation.length, u64::try_from(content.len()).unwrap());
                 content
             }
-            Resource::Kept(_) => panic!("these files are too young to be kept"),
+            Resource::File(_) => panic!("the file is too recent to be cached"),
             Resource::Directory(_) => "list".to_owned(),
             Resource::MovedPermanently(location) => format!("to {location}"),
             Resource::NotFound => "-".to_owned(),
-            Resource::Unacceptable => "in no form".to_owned(),
+            Resource::Unacceptable => "unacceptable".to_owned(),
             Resource::Error(error) => error.to_string(),
-            Resource::Unavailable(why) => format!("{why:?}"),
+            Resource::Unavailable(error) => format!("{error:?}"),
         }
     }
 
     #[test]
-    fn paths() {
+    fn paths_are_looked_up() {
         let files = [
             "index.html",
             "a b",
@@ -317,20 +279,20 @@ mod tests {
         let site = scratch.site("", |config| config.index.push("index.htm".to_owned()));
         for (target, want, why) in [
             ("/", "index.html", "the index of the root"),
-            ("/index.html", "index.html", "by its name"),
+            ("/index.html", "index.html", "a file"),
             ("/a%20b", "a b", "decoded"),
             ("/d/x", "d/x", "in a directory"),
             ("/d/../d/./x", "d/x", "resolved"),
-            ("/%25", "%", "decoded once"),
-            ("/%2525", "-", "and only once"),
+            ("/%25", "%", "percent-decoded once"),
+            ("/%2525", "-", "percent-decoded only once"),
             ("/d", "to /d/", "a directory without its slash"),
-            ("/d?a=%20&b", "to /d/?a=%20&b", "the query is kept as it came"),
-            ("/d?", "to /d/?", "an empty one too"),
-            ("/%C3%BC", "to /%C3%BC/", "encoded again"),
+            ("/d?a=%20&b", "to /d/?a=%20&b", "the query is kept unchanged"),
+            ("/d?", "to /d/?", "an empty query is kept"),
+            ("/%C3%BC", "to /%C3%BC/", "the path is encoded again"),
             ("//d", "to /d/", "never to another host"),
             ("/d/", "list", "no index"),
             ("/i/", "i/index.html", "the first index"),
-            ("/odd/", "odd/index.htm", "a directory is no index"),
+            ("/odd/", "odd/index.htm", "a directory cannot be an index"),
             ("/d/x/", "-", "a file with a slash"),
             ("/x", "-", "nothing"),
             ("/x/", "-", "nothing"),
@@ -339,7 +301,7 @@ mod tests {
             ("/%2ehidden", "-", "hidden, encoded"),
             ("/d/.hidden", "-", "hidden below"),
             ("/.git/config", "-", "beneath a hidden directory"),
-            ("/.git", "-", "no redirect tells of it"),
+            ("/.git", "-", "no redirect reveals it"),
             ("/.well-known/x", ".well-known/x", "well known"),
             ("/.well-known", "to /.well-known/", "well known"),
             ("/.well-known/.x", "-", "hidden below it"),
@@ -354,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file() {
+    fn single_file_is_served_alone() {
         let scratch = Scratch::with(&["d/.a", "d/b"]);
         let site = scratch.site("d/.a", |_| ());
         for (target, want) in [("/", "d/.a"), ("/.a", "d/.a"), ("/.a/", "-"), ("/b", "-"), ("/d/.a", "-"), ("/index.html", "-")] {
@@ -367,7 +329,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links() {
+    fn links_are_followed_within_the_root() {
         use std::os::unix::fs::symlink;
         let scratch = Scratch::with(&["root/d/", "root/a", "secret", "store/v1"]);
         let link = |original: &str, place: &str| symlink(original, scratch.path().join(place)).unwrap();
@@ -379,13 +341,13 @@ mod tests {
         assert_eq!(
             (found.representation.length, &*found.representation.media_type),
             (6, "text/html; charset=utf-8"),
-            "an index may lie elsewhere in the root"
+            "an index may be a link within the root"
         );
         assert_eq!(look(&site, "/out"), "-");
         let Resource::File(found) = lookup_at(&scratch.site("latest.css", |_| ()), b"/latest.css") else { panic!("no file") };
         assert_eq!(
             &*found.representation.media_type, "text/css; charset=utf-8",
-            "one file, through a link: it has the name that was given"
+            "a single file through a link has the name of the link"
         );
     }
 

@@ -1,11 +1,11 @@
-//! Of which media type is a file? (RFC 9110 §8.3)
+//! Media types of files by extension (RFC 9110 §8.3).
 
 use std::borrow::Cow;
 
 use crate::config::MimeTypes;
 
-/// Extensions whose type `mime_guess` has wrong, has without its charset, or is asked for so often that it is better looked up
-/// here. Text is UTF-8 today, unless `--charset` says otherwise; XML says itself what it is.
+/// Common extensions, and those whose type is wrong or lacks the charset in `mime_guess`. Text is UTF-8 unless `--charset` says otherwise;
+/// XML declares its own encoding.
 const TYPES: &[(&str, &str)] = &[
     ("html", "text/html; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
@@ -44,14 +44,14 @@ const TYPES: &[(&str, &str)] = &[
     ("ogg", "audio/ogg"),
 ];
 
-/// What nobody knows is bytes; a browser that is not to guess then saves them.
+/// The type of unknown extensions: browsers that must not sniff save such a file.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// What the types of texts end in.
+/// The parameter of text types in the table.
 const UTF_8: &str = "; charset=utf-8";
 
-/// The media type of a file of that name.
-pub fn of_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
+/// The media type of a file by its name.
+pub fn from_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
     let Some(extension) = extension(name) else { return UNKNOWN.into() };
     if let Some((_, media_type)) = typing.overrides.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
         let lacks_charset = media_type.starts_with("text/") && !media_type.to_ascii_lowercase().contains("charset=");
@@ -60,7 +60,7 @@ pub fn of_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
             _ => media_type.clone().into(),
         };
     }
-    let known = of_extension(extension);
+    let known = from_extension(extension);
     match (known.strip_suffix(UTF_8), &typing.charset) {
         (Some(media_type), None) => media_type.to_owned().into(),
         (Some(media_type), Some(charset)) if charset != "utf-8" => format!("{media_type}; charset={charset}").into(),
@@ -68,8 +68,8 @@ pub fn of_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
     }
 }
 
-/// The type that an extension has by the table; texts are in UTF-8.
-fn of_extension(extension: &str) -> Cow<'static, str> {
+/// The type of an extension, with the charset UTF-8 for text.
+fn from_extension(extension: &str) -> Cow<'static, str> {
     if let Some((_, media_type)) = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
         return Cow::Borrowed(media_type);
     }
@@ -80,7 +80,7 @@ fn of_extension(extension: &str) -> Cow<'static, str> {
     }
 }
 
-/// What follows the last dot, if anything stands before it: `.profile` has no extension.
+/// The part after the last dot; none if the dot comes first, as in `.profile`.
 fn extension(name: &[u8]) -> Option<&str> {
     let dot = name.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;
     std::str::from_utf8(name.get(dot + 1..)?).ok()
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn types_follow_the_extension() {
         for (name, want) in [
             (&b"index.html"[..], "text/html; charset=utf-8"),
             (b"INDEX.HTM", "text/html; charset=utf-8"),
@@ -115,20 +115,20 @@ mod tests {
             (b"x.\xff", UNKNOWN),
             (b"", UNKNOWN),
         ] {
-            assert_eq!(of_name(name, &MimeTypes::default()), want, "{}", name.escape_ascii());
+            assert_eq!(from_name(name, &MimeTypes::default()), want, "{}", name.escape_ascii());
         }
     }
 
     #[test]
-    fn each_row_is_reached_and_each_text_has_its_charset() {
+    fn each_row_is_reachable_and_each_text_has_a_charset() {
         for (extension, media_type) in TYPES {
-            assert_eq!(of_name(format!("x.{extension}").as_bytes(), &MimeTypes::default()), *media_type);
+            assert_eq!(from_name(format!("x.{extension}").as_bytes(), &MimeTypes::default()), *media_type);
             assert_eq!(media_type.starts_with("text/"), media_type.ends_with("; charset=utf-8"), "{extension}");
         }
     }
 
     #[test]
-    fn what_the_owner_says_of_types_and_charsets() {
+    fn options_override_types_and_charset() {
         let own = [
             ("log", "text/plain"),
             ("csv", "text/csv; charset=iso-8859-1"),
@@ -137,20 +137,20 @@ mod tests {
         ];
         let own: Vec<_> = own.map(|(extension, media_type)| (extension.to_owned(), media_type.to_owned())).into();
         for (name, charset, want, why) in [
-            ("a.log", Some("utf-8"), "text/plain; charset=utf-8", "a new type, a text"),
-            ("a.LOG", Some("latin1"), "text/plain; charset=latin1", "extensions have no case"),
+            ("a.log", Some("utf-8"), "text/plain; charset=utf-8", "a new text type gets the charset"),
+            ("a.LOG", Some("latin1"), "text/plain; charset=latin1", "case is ignored"),
             ("a.log", None, "text/plain", "no charset"),
-            ("a.csv", Some("utf-8"), "text/csv; charset=iso-8859-1", "it says its own"),
-            ("a.wasm", Some("utf-8"), "application/octet-stream", "instead of a type of ours"),
-            ("a.html", Some("utf-8"), "text/html; charset=utf-8", "not asked for"),
+            ("a.csv", Some("utf-8"), "text/csv; charset=iso-8859-1", "it has a charset"),
+            ("a.wasm", Some("utf-8"), "application/octet-stream", "it replaces a type of the table"),
+            ("a.html", Some("utf-8"), "text/html; charset=utf-8", "not overridden"),
             ("a.html", Some("shift_jis"), "text/html; charset=shift_jis", "another charset"),
-            ("a.html", None, "text/html", "none"),
-            ("a.rs", Some("latin1"), "text/x-rust; charset=latin1", "types that others know of too"),
-            ("a.json", Some("latin1"), "application/json", "no text"),
+            ("a.html", None, "text/html", "no charset"),
+            ("a.rs", Some("latin1"), "text/x-rust; charset=latin1", "a type from mime_guess"),
+            ("a.json", Some("latin1"), "application/json", "not text"),
             ("a", Some("latin1"), UNKNOWN, "no extension"),
         ] {
             let typing = MimeTypes { overrides: own.clone(), charset: charset.map(str::to_owned) };
-            assert_eq!(of_name(name.as_bytes(), &typing), want, "{name}: {why}");
+            assert_eq!(from_name(name.as_bytes(), &typing), want, "{name}: {why}");
         }
     }
 }

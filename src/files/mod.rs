@@ -1,6 +1,4 @@
-//! The served directory: finding and opening files beneath one root.
-//!
-//! This module finds and describes files; the handlers make responses from them.
+//! The served directory: finds, opens and describes files beneath one root. The handlers make responses from them.
 
 pub mod cache;
 pub mod content_hash;
@@ -8,16 +6,9 @@ pub mod current;
 pub mod directory;
 pub mod lookup;
 pub mod media_type;
-pub mod open_error;
-pub mod read_at;
-pub mod readme;
-pub mod regular;
 pub mod representation;
 pub mod root;
-pub mod sort_order;
-pub mod unchanged;
 pub mod version;
-pub mod windows_name;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,54 +16,48 @@ use std::time::SystemTime;
 
 use crate::config::cache_policy::CachePolicy;
 use crate::config::{Config, EtagSource, Hidden, Listing, MimeTypes, Precompressed, Sandbox};
-use crate::files::representation::Choice;
 use cache::Cache;
 use content_hash::ContentHashes;
 use current::{CurrentRoot, RootError};
 
-/// What is served.
+/// The served directory or file, and the options that decide what is served of it.
 #[derive(Debug)]
 pub struct Site {
     current: CurrentRoot,
-    shown_path: PathBuf,
+    display_path: PathBuf,
     index: Vec<String>,
     listing: Listing,
     hidden: Hidden,
     typing: MimeTypes,
     caching: CachePolicy,
-    choice: Choice,
-    tagging: EtagSource,
-    digests: ContentHashes,
+    varies_by_encoding: bool,
+    etag_source: EtagSource,
+    hashes: ContentHashes,
     cache: Cache,
 }
 
 impl Site {
-    /// Opens the directory, or the one file, that the program was told to serve.
+    /// Opens ROOT.
     ///
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
-        let current = CurrentRoot::open(&config.root, config.symlinks)?;
-        let shown_path = root::absolute(&config.root);
         Ok(Site {
-            current,
-            shown_path,
+            current: CurrentRoot::open(&config.root, config.symlinks)?,
+            display_path: root::absolute(&config.root),
             index: config.index.clone(),
             listing: config.listing,
             hidden: config.hidden,
             typing: config.typing.clone(),
             caching: config.caching.clone(),
-            choice: match config.precompressed {
-                Precompressed::Off => Choice::None,
-                Precompressed::On => Choice::ByCoding,
-            },
-            tagging: config.tagging,
-            digests: ContentHashes::default(),
+            varies_by_encoding: config.precompressed == Precompressed::On,
+            etag_source: config.tagging,
+            hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
         })
     }
 
-    /// What the kernel must let us read beneath: the root and what may replace it, or everything where links may lead anywhere.
+    /// The directory that the sandbox must allow reading beneath, and its path: the root or, if possible, what may replace it.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -80,31 +65,30 @@ impl Site {
         self.current.readable(sandbox == Sandbox::Auto)
     }
 
-    /// Whether there is something to serve.
+    /// Checks that there is something to serve.
     ///
     /// # Errors
-    /// There is not, and why.
+    /// ROOT does not exist or cannot be opened.
     pub fn check(&self) -> Result<(), RootError> {
         self.current.get().map(|_| ())
     }
 
-    /// Whether there is a page that an application begins with.
-    pub fn has_start_page(&self) -> bool {
-        matches!(lookup::fallback_index(self, None, SystemTime::now()), lookup::Resource::File(_) | lookup::Resource::Kept(_))
+    /// Whether there is a first page for `--spa`.
+    pub fn has_fallback_index(&self) -> bool {
+        matches!(lookup::fallback_index(self, None, SystemTime::now()), lookup::Resource::File(_))
     }
 
-    /// Whether one file is served, and nothing beside it.
-    pub fn is_one_file(&self) -> bool {
+    /// Whether a single file is served, not a directory.
+    pub fn is_single_file(&self) -> bool {
         self.current.get().is_ok_and(|root| root.single_file().is_some())
     }
 
-    /// Where it is, for the person who started the program.
-    pub fn shown_path(&self) -> &Path {
-        &self.shown_path
+    /// The absolute path of ROOT, for messages.
+    pub fn display_path(&self) -> &Path {
+        &self.display_path
     }
 }
 
-/// A directory for one test, removed with all that is in it.
 #[cfg(test)]
 pub(crate) mod scratch {
     use std::path::{Path, PathBuf};
@@ -124,7 +108,7 @@ pub(crate) mod scratch {
     }
 
     impl Scratch {
-        /// An empty directory that nobody else uses.
+        /// Creates an empty directory of its own.
         pub(crate) fn new() -> Scratch {
             static COUNT: AtomicU32 = AtomicU32::new(0);
             let name = format!("threadbare-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -133,7 +117,7 @@ pub(crate) mod scratch {
             Scratch { path }
         }
 
-        /// The same with these files in it, each with its own path as content. A path that ends in a slash is a directory.
+        /// Creates a directory with these files in it, each with its path as content; a path that ends in a slash is a directory.
         pub(crate) fn with(paths: &[&str]) -> Scratch {
             let scratch = Scratch::new();
             for path in paths {
@@ -152,7 +136,7 @@ pub(crate) mod scratch {
             &self.path
         }
 
-        /// A site whose root is `beneath` the directory, configured as by default.
+        /// A site whose root is `beneath` the directory, with default options.
         pub(crate) fn site(&self, beneath: &str, change: impl FnOnce(&mut Config)) -> Site {
             let mut config = Config {
                 root: self.path.join(beneath),

@@ -1,7 +1,7 @@
-//! What lies beneath the root, and nothing else?
+//! The root: the only file that opens or examines a path that a client names.
 //!
-//! The only file that opens a path. Every open starts at one handle on the root and is resolved beneath it, by the kernel where
-//! it can (`openat2`); then the open handle itself is asked what it is, since a path may mean something else a moment later.
+//! Every path is resolved beneath one handle on the root, by the kernel where it can (`openat2`). Then the open handle is asked what it is,
+//! since the path may mean something else a moment later.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -14,52 +14,52 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::config::Symlinks;
-use crate::files::open_error::sanitize_error;
-use crate::files::unchanged::is_unchanged;
-use crate::files::version::FileVersion;
-use crate::files::windows_name::is_reserved_windows_name;
+use crate::files::version::{FileVersion, is_unchanged};
 
-/// The root of what is served.
+/// Attempts at a call that may succeed the next time; without a limit, renaming directories could keep a thread busy.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// An open root.
 #[derive(Debug)]
 pub struct Root {
     handle: Dir,
-    /// The root of all, where links may lead anywhere.
+    /// `/`, if links may lead anywhere.
     #[cfg(unix)]
     fs_root: Option<File>,
-    /// Where it lies.
-    place: PathBuf,
+    /// The canonical path of the directory.
+    path: PathBuf,
     symlinks: Symlinks,
     single_file: Option<SingleFile>,
 }
 
-/// Where ROOT leads: a directory, and the one file in it if ROOT is a file.
+/// The served file, if it is a single one.
 #[derive(Debug)]
-struct Place {
-    directory: PathBuf,
-    only: Option<PathBuf>,
+struct SingleFile {
+    /// The name that the user gave, which may be that of a link.
+    shown: Vec<u8>,
+    /// The name in the open directory that the link leads to.
+    target: PathBuf,
 }
 
-/// What the sandbox is told that we must be able to read beneath.
+/// Where ROOT leads: a directory, and the name of the file in it if ROOT is a file.
+#[derive(Debug)]
+struct ResolvedRoot {
+    directory: PathBuf,
+    file_name: Option<PathBuf>,
+}
+
+/// The handle that the sandbox needs of a directory; nothing on systems without a sandbox.
 #[cfg(unix)]
 pub type Readable = File;
 
-/// Nothing, where there is no sandbox.
+/// The handle that the sandbox needs of a directory; nothing on systems without a sandbox.
 #[cfg(not(unix))]
 pub type Readable = ();
 
-/// The one file that is served, beneath the directory that it lies in.
-#[derive(Debug)]
-struct SingleFile {
-    /// The name that was given: a link's own.
-    shown: Vec<u8>,
-    /// The name that is opened: what the link leads to.
-    beneath: PathBuf,
-}
-
-/// What an open path turned out to be.
+/// What an open path is.
 #[derive(Debug)]
 pub enum Opened {
-    /// A regular file, and which one its handle says it is.
+    /// A regular file, and its version according to the handle.
     File(File, FileVersion),
     /// A directory.
     Directory(RootDirectory),
@@ -72,10 +72,10 @@ pub struct RootDirectory {
     path: Vec<u8>,
 }
 
-/// A name in a directory, and what could be told of it without a look at what it names.
+/// A name in a directory.
 #[derive(Debug)]
 pub struct Name {
-    /// The name: any bytes but a slash and NUL.
+    /// Any bytes but a slash and NUL.
     pub bytes: Box<[u8]>,
     /// What it names, links followed.
     pub kind: EntryKind,
@@ -83,20 +83,20 @@ pub struct Name {
     pub is_link: bool,
 }
 
-/// What a directory holds under one name.
+/// A directory entry with its metadata.
 #[derive(Debug)]
 pub struct DirectoryEntry {
     /// What it is, links followed.
     pub kind: EntryKind,
     /// Whether the name itself is a symbolic link.
     pub is_link: bool,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// When it last changed.
+    /// Modification time.
     pub modified: Option<SystemTime>,
 }
 
-/// What an entry names. Nothing else is served, so nothing else is shown.
+/// The kinds of entries that are served and listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {
     /// A directory.
@@ -106,48 +106,49 @@ pub enum EntryKind {
 }
 
 impl RootDirectory {
-    /// Where it is beneath the root.
+    /// The path beneath the root.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// Whether it was removed while it is open. It seems empty then.
+    /// Whether it was removed since it was opened; it looks empty then.
     pub fn is_removed(&self) -> bool {
         is_removed(&self.handle)
     }
 }
 
 impl Root {
-    /// Opens a directory to be served with all that is beneath it, or a file to be served alone.
+    /// Opens a directory, or a single file, to be served.
     ///
     /// # Errors
-    /// It does not exist, may not be read, or is neither of the two.
+    /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Root> {
-        let Place { directory: place, only } = resolve(path)?;
-        let only = match (only, path.file_name()) {
+        let ResolvedRoot { directory, file_name } = resolve(path)?;
+        let single_file = match (file_name, path.file_name()) {
             (None, _) => None,
-            (Some(beneath), Some(shown)) => Some(SingleFile { shown: shown.as_encoded_bytes().to_vec(), beneath }),
+            (Some(target), Some(shown)) => Some(SingleFile { shown: shown.as_encoded_bytes().to_vec(), target }),
             (Some(_), None) => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let root = Root {
-            handle: Dir::open_ambient_dir(&place, ambient_authority())?,
+            handle: Dir::open_ambient_dir(&directory, ambient_authority())?,
             #[cfg(unix)]
             fs_root: if symlinks == Symlinks::Followed { Some(File::open("/")?) } else { None },
-            place,
+            path: directory,
             symlinks,
-            single_file: only,
+            single_file,
         };
-        // The handle on the root may lack the right to read it: better to say so now than to every client.
+        // A handle on a directory does not imply the right to read it; fail now and not on every request.
         root.open_beneath(root.single_file().unwrap_or_default())?;
         Ok(root)
     }
 
-    /// Returns whether `path` still leads to the directory that is open, or to the single file in it.
+    /// Whether `path` still leads to the open directory, or to the single file in it.
     pub fn is_at(&self, path: &Path) -> bool {
         match &self.single_file {
             None => self.is_directory_at(path),
-            Some(file) => resolve(path)
-                .is_ok_and(|place| place.only.as_ref() == Some(&file.beneath) && self.is_directory_at(&place.directory)),
+            Some(file) => resolve(path).is_ok_and(|resolved| {
+                resolved.file_name.as_ref() == Some(&file.target) && self.is_directory_at(&resolved.directory)
+            }),
         }
     }
 
@@ -160,28 +161,29 @@ impl Root {
         }
     }
 
-    /// A directory that is open cannot be replaced, but a link that leads to it can.
+    // An open directory cannot be replaced there, but a link that leads to it can.
     #[cfg(not(unix))]
     fn is_directory_at(&self, path: &Path) -> bool {
-        std::fs::canonicalize(path).is_ok_and(|place| place == self.place)
+        std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path)
     }
 
-    /// What we must be able to read beneath.
+    /// The directory that the sandbox must allow reading beneath, and its path.
     ///
     /// # Errors
     /// There are too many open files.
     #[cfg(unix)]
     pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
         match &self.fs_root {
-            Some(everything) => Ok((everything.try_clone()?, "/".into())),
-            None => Ok((self.handle.try_clone().map(Dir::into_std_file)?, self.place.clone())),
+            Some(fs_root) => Ok((fs_root.try_clone()?, "/".into())),
+            None => Ok((self.handle.try_clone().map(Dir::into_std_file)?, self.path.clone())),
         }
     }
 
-    /// What we must be able to read beneath so that what replaces the directory at `path` can be read as well: its parent. It is so if
-    /// `path` is a symbolic link, which is there to be swapped, or if the parent belongs to our user, who may then replace the directory.
-    /// It is never `/`, nor the home directory or one that holds it: the sandbox would be worth little. The working directory is not
-    /// meant by its name.
+    /// The directory that the sandbox must allow reading beneath, so that a directory that replaces the root can be read as well: its
+    /// parent, if ROOT is a symbolic link, which is meant to be swapped, or if our user owns the parent and so may replace the directory.
+    ///
+    /// It is never `/` nor a directory that holds the home directory, which the sandbox must protect; and not the parent of the working
+    /// directory, which ROOT does not name.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -190,35 +192,35 @@ impl Root {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
         use std::path::Component;
-        let Some(parent) = self.place.parent().filter(|_| self.symlinks == Symlinks::Within && self.single_file.is_none()) else {
+        let Some(parent) = self.path.parent().filter(|_| self.symlinks == Symlinks::Within && self.single_file.is_none()) else {
             return self.readable();
         };
         let holds_home =
             std::env::home_dir().is_some_and(|home| std::fs::canonicalize(&home).unwrap_or(home).starts_with(parent));
-        // Without a slash at its end, which would follow the link.
+        // Without a trailing slash, which would follow the link.
         let is_link = path.components().as_path().is_symlink();
         let is_working_directory = path.components().all(|component| component == Component::CurDir);
-        let is_ours = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
-        if parent.parent().is_none() || holds_home || !is_link && (is_working_directory || !is_ours()) {
+        let is_owned = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
+        if parent.parent().is_none() || holds_home || !is_link && (is_working_directory || !is_owned()) {
             return self.readable();
         }
-        // A directory that may be passed through but not read can be named all the same.
+        // O_PATH needs no right to read the directory.
         match open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
             Ok(handle) => Ok((File::from(handle), parent.to_owned())),
             Err(_) => self.readable(),
         }
     }
 
-    /// No sandbox needs to know.
+    /// The directory that a sandbox would need; there is none on this system.
     ///
     /// # Errors
     /// None.
     #[cfg(not(unix))]
     pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
-        Ok(((), self.place.clone()))
+        Ok(((), self.path.clone()))
     }
 
-    /// No sandbox needs to know.
+    /// The directory that a sandbox would need; there is none on this system.
     ///
     /// # Errors
     /// None.
@@ -227,52 +229,58 @@ impl Root {
         self.readable()
     }
 
-    /// The name of the one file that is served; `None` if it is a directory.
+    /// The name of the single file that is served; `None` if a directory is.
     pub fn single_file(&self) -> Option<&[u8]> {
         self.single_file.as_ref().map(|only| &*only.shown)
     }
 
-    /// Opens what has that path: segments with a slash between them, or nothing for the root itself. It never waits, not even for
-    /// the other end of a FIFO.
+    /// Opens a file or directory by its segments with slashes between them; an empty path is the root itself. It never blocks, not even on
+    /// a FIFO.
     ///
     /// # Errors
-    /// `NotFound` for what does not exist, cannot exist, leads out of the root, or is no file and no directory;
-    /// `PermissionDenied` for what we may not read; `ResourceBusy` if there are too many open files; or anything else.
+    /// `NotFound` for what does not exist, leads out of the root, or is neither a file nor a directory; `PermissionDenied` for what may
+    /// not be read; `ResourceBusy` if there are too many open files; or any other error of the system.
     pub fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
-        let beneath = match &self.single_file {
-            Some(only) if only.shown == path => &*only.beneath,
+        let os_path = match &self.single_file {
+            Some(only) if only.shown == path => &*only.target,
             Some(_) => return Err(io::ErrorKind::NotFound.into()),
-            None => beneath(path)?,
+            None => os_path(path)?,
         };
-        let file = self.open_any(beneath).map_err(sanitize_error)?;
-        opened(file, path)
-    }
-
-    /// Whether that path leads, without any link that this server would not follow, to the very version of a file that the stamp was
-    /// taken of. It opens nothing. `false` where that cannot be told.
-    #[inline]
-    pub fn is_unchanged(&self, path: &[u8], stamp: &FileVersion) -> bool {
-        match &self.single_file {
-            Some(only) if only.shown == path => {
-                is_unchanged(&self.handle, only.beneath.as_os_str().as_encoded_bytes(), self.symlinks, stamp)
-            }
-            Some(_) => false,
-            None => is_unchanged(&self.handle, path, self.symlinks, stamp),
+        let file = self.open_readable(os_path).map_err(sanitize_error)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            let version = FileVersion::new(&metadata);
+            Ok(Opened::File(file, version))
+        } else if metadata.is_dir() {
+            Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
         }
     }
 
-    /// The names that a directory holds, in no order. What could not be served is left out: links that lead out of the root or nowhere,
-    /// FIFOs, devices. Anything else that keeps a name from being read is an error: a listing is whole, or it is none.
+    /// Whether `path` leads to this version of a file, through no link that is not followed. It opens nothing, and is `false` if unknown.
+    pub fn is_unchanged(&self, path: &[u8], version: &FileVersion) -> bool {
+        match &self.single_file {
+            Some(only) if only.shown == path => {
+                is_unchanged(&self.handle, only.target.as_os_str().as_encoded_bytes(), self.symlinks, version)
+            }
+            Some(_) => false,
+            None => is_unchanged(&self.handle, path, self.symlinks, version),
+        }
+    }
+
+    /// The names in a directory, in no particular order, without those that are not served: links that lead out of the root or nowhere,
+    /// FIFOs, devices. Any other failure is an error, since a listing must be complete.
     ///
     /// # Errors
-    /// The directory cannot be read, to its beginning or to its end.
+    /// The directory cannot be read completely.
     pub fn names<'a>(&'a self, directory: &'a RootDirectory) -> io::Result<impl Iterator<Item = io::Result<Name>> + 'a> {
-        // Names can be read without the right to look behind them: then each would seem to be gone.
+        // Names can be read without the right to search the directory; each entry would then look removed.
         directory.handle.metadata(".").map_err(sanitize_error)?;
         let entries = directory.handle.entries().map_err(sanitize_error)?;
         let names =
             entries.filter_map(|entry| entry.map_err(sanitize_error).and_then(|entry| self.name(directory, &entry)).transpose());
-        // A directory that is removed ends early, or has no entries.
+        // A directory that is removed while it is read ends early.
         let end = std::iter::once_with(|| if directory.is_removed() { Err(io::ErrorKind::NotFound.into()) } else { Ok(None) });
         Ok(names.chain(end.filter_map(Result::transpose)))
     }
@@ -282,7 +290,7 @@ impl Root {
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: EntryKind::Directory, is_link: false })),
             Ok(kind) if kind.is_file() => Ok(Some(Name { bytes, kind: EntryKind::File, is_link: false })),
-            // A link, what cannot be served, or a file system that does not tell.
+            // A link, something that is not served, or a file system that does not report types.
             _ => {
                 let entry = self.entry(directory, &bytes)?;
                 Ok(entry.map(|DirectoryEntry { kind, is_link, .. }| Name { bytes, kind, is_link }))
@@ -290,20 +298,19 @@ impl Root {
         }
     }
 
-    /// What a directory holds under a name; `None` if that is gone, or could not be served.
+    /// The entry of a directory under a name; `None` if it is gone, or not served.
     ///
     /// # Errors
-    /// It cannot be looked at, though it is there.
+    /// It exists, but its metadata cannot be read.
     pub fn entry(&self, directory: &RootDirectory, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
-        let os_name = os_name(name)?;
-        let mut looked = directory.handle.symlink_metadata(os_name);
-        let is_link = looked.as_ref().is_ok_and(Metadata::is_symlink);
+        let mut result = directory.handle.symlink_metadata(os_name(name)?);
+        let is_link = result.as_ref().is_ok_and(Metadata::is_symlink);
         if is_link {
-            // From the root, not from the directory: a link may lead up, as long as it does not lead out.
+            // Resolved from the root and not from the directory: a link may lead up, but not out.
             let path = join(&directory.path, name);
-            looked = beneath(&path).and_then(|path| retried(|| self.metadata(path)));
+            result = os_path(&path).and_then(|path| retry(|| self.metadata(path)));
         }
-        let metadata = match looked.map_err(sanitize_error) {
+        let metadata = match result.map_err(sanitize_error) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if is_link && error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
@@ -319,75 +326,25 @@ impl Root {
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
         Ok(Some(DirectoryEntry { kind, is_link, length: metadata.len(), modified }))
     }
-}
 
-/// Where a path leads.
-///
-/// # Errors
-/// It does not exist, may not be read, or is neither a directory nor a regular file.
-fn resolve(path: &Path) -> io::Result<Place> {
-    let metadata = std::fs::metadata(path)?;
-    let place = std::fs::canonicalize(path)?;
-    match (place.parent(), place.file_name()) {
-        _ if metadata.is_dir() => Ok(Place { directory: place, only: None }),
-        // A file that is replaced has another one renamed over it, so it is the directory that is held open.
-        (Some(parent), Some(name)) if metadata.is_file() => Ok(Place { directory: parent.to_owned(), only: Some(name.into()) }),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file")),
+    /// Whether the directory was removed since it was opened; it looks empty then.
+    pub fn is_removed(&self) -> bool {
+        is_removed(&self.handle)
     }
-}
 
-/// What has been opened, by what its handle says.
-fn opened(file: File, path: &[u8]) -> io::Result<Opened> {
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok(Opened::File(file, FileVersion::of(&metadata)))
-    } else if metadata.is_dir() {
-        Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
-    } else {
-        Err(io::ErrorKind::NotFound.into())
-    }
-}
-
-/// A path, and a name beneath it.
-pub fn join<'n>(path: &[u8], name: &'n [u8]) -> Cow<'n, [u8]> {
-    if path.is_empty() { Cow::Borrowed(name) } else { Cow::Owned([path, b"/", name].concat()) }
-}
-
-/// The whole path of what is served, to show to the person who asked for it.
-pub fn absolute(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// How often a call is tried that might succeed the next time. More would be a way to keep us busy.
-const TRIES_MAX: u32 = 8;
-
-/// Calls again after a signal, or when a directory on the way was renamed just then.
-fn retried<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    let mut tries_left = TRIES_MAX;
-    loop {
-        tries_left -= 1;
-        match call() {
-            Err(error) if tries_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            result => return result,
-        }
-    }
-}
-
-impl Root {
-    /// Opens a regular file or a directory to read it, and nothing else. The type is looked at before: to open a FIFO for reading takes
-    /// it from the reader that its writer waits for, and to open a device may do anything. What is put there between the look and the
-    /// open is opened after all, without waiting; then its handle tells.
+    /// Opens a regular file or a directory for reading. Its type is checked before: opening a FIFO would take the data from its reader, and
+    /// opening a device may have any effect. What replaces it in between is opened without blocking, and then found by its handle.
     #[cfg(unix)]
-    fn open_any(&self, path: &Path) -> io::Result<File> {
-        require_readable_type(&retried(|| self.metadata(path))?)?;
-        retried(|| self.open_now(path))
+    fn open_readable(&self, path: &Path) -> io::Result<File> {
+        require_readable_type(&retry(|| self.metadata(path))?)?;
+        retry(|| self.open_nonblocking(path))
     }
 
     #[cfg(unix)]
-    fn open_now(&self, path: &Path) -> io::Result<File> {
+    fn open_nonblocking(&self, path: &Path) -> io::Result<File> {
         use cap_std::fs::OpenOptionsExt;
         use rustix::fs::{Mode, OFlags, openat};
-        // Opening a FIFO waits for a writer, and opening a terminal may make it ours, unless told not to.
+        // By default, opening a FIFO waits for a writer, and a terminal may become our controlling one.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         match self.symlinks {
             Symlinks::Within => {
@@ -399,12 +356,12 @@ impl Root {
         }
     }
 
-    /// Opens a regular file or a directory to read it, and nothing else. Windows opens a directory only when asked for one.
+    // Windows opens a directory only with a flag of its own.
     #[cfg(not(unix))]
-    fn open_any(&self, path: &Path) -> io::Result<File> {
+    fn open_readable(&self, path: &Path) -> io::Result<File> {
         require_readable_type(&self.metadata(path)?)?;
         if self.symlinks == Symlinks::Followed {
-            return File::open(self.place.join(path));
+            return File::open(self.path.join(path));
         }
         match self.handle.open_with(path, OpenOptions::new().read(true)) {
             Ok(file) => Ok(file.into_std()),
@@ -412,17 +369,14 @@ impl Root {
         }
     }
 
-    /// What a link leads to.
+    /// The metadata of a path, links followed as far as they may lead.
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         match self.symlinks {
             Symlinks::Within => self.handle.metadata(path),
             Symlinks::Followed => self.metadata_anywhere(path).map(Metadata::from_just_metadata),
         }
     }
-}
 
-impl Root {
-    /// What a path leads to, links followed wherever they lead. It begins where opening begins: at the handle.
     #[cfg(unix)]
     fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
         use rustix::fs::{Mode, OFlags, openat};
@@ -431,12 +385,44 @@ impl Root {
 
     #[cfg(not(unix))]
     fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
-        std::fs::metadata(self.place.join(path))
+        std::fs::metadata(self.path.join(path))
     }
+}
 
-    /// Whether the directory was removed while it is open. It seems empty then.
-    pub fn is_removed(&self) -> bool {
-        is_removed(&self.handle)
+/// Resolves ROOT.
+fn resolve(path: &Path) -> io::Result<ResolvedRoot> {
+    let metadata = std::fs::metadata(path)?;
+    let canonical = std::fs::canonicalize(path)?;
+    match (canonical.parent(), canonical.file_name()) {
+        _ if metadata.is_dir() => Ok(ResolvedRoot { directory: canonical, file_name: None }),
+        // The directory is held open, since a file is replaced by renaming another one over it.
+        (Some(parent), Some(name)) if metadata.is_file() => {
+            Ok(ResolvedRoot { directory: parent.to_owned(), file_name: Some(name.into()) })
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file")),
+    }
+}
+
+/// The absolute path of ROOT, or ROOT itself if it cannot be resolved.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A name beneath a path.
+pub fn join<'n>(path: &[u8], name: &'n [u8]) -> Cow<'n, [u8]> {
+    if path.is_empty() { Cow::Borrowed(name) } else { Cow::Owned([path, b"/", name].concat()) }
+}
+
+/// Repeats a call that a signal interrupted, or during which a directory on the path was renamed.
+fn retry<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let mut attempts_left = ATTEMPTS_MAX;
+    loop {
+        attempts_left -= 1;
+        match call() {
+            Err(error) if attempts_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+            }
+            result => return result,
+        }
     }
 }
 
@@ -445,19 +431,18 @@ fn is_removed(directory: &Dir) -> bool {
     rustix::fs::fstat(directory).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
-/// A directory that is open cannot be removed.
+// An open directory cannot be removed there.
 #[cfg(not(unix))]
 fn is_removed(_: &Dir) -> bool {
     false
 }
 
-/// Refuses what is neither a regular file nor a directory.
 fn require_readable_type(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() || metadata.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
-/// The path beneath the root that the system is asked for.
-fn beneath(path: &[u8]) -> io::Result<&Path> {
+/// A path beneath the root as the system takes it.
+fn os_path(path: &[u8]) -> io::Result<&Path> {
     if path.is_empty() {
         return Ok(Path::new("."));
     }
@@ -467,16 +452,70 @@ fn beneath(path: &[u8]) -> io::Result<&Path> {
     Ok(Path::new(os_name(path)?))
 }
 
-/// Names are bytes.
 #[cfg(unix)]
 fn os_name(name: &[u8]) -> io::Result<&OsStr> {
     Ok(std::os::unix::ffi::OsStrExt::from_bytes(name))
 }
 
-/// Names are text: one that is not cannot exist.
+// Names are text there: others cannot exist.
 #[cfg(not(unix))]
 fn os_name(name: &[u8]) -> io::Result<&OsStr> {
     std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
+}
+
+/// Maps an error of opening or reading to what a client may learn: `NotFound` also for paths that lead out of the root.
+pub fn sanitize_error(error: io::Error) -> io::Error {
+    use io::ErrorKind as K;
+    match error.kind() {
+        // Without an error number it is from cap-std, which reports an attempt to leave the root so.
+        K::PermissionDenied if error.raw_os_error().is_none() => K::NotFound.into(),
+        // Leaving the root by openat2, a file in place of a directory, a long name, a NUL.
+        K::CrossesDevices | K::NotADirectory | K::InvalidFilename | K::InvalidInput => K::NotFound.into(),
+        _ => map_errno(error),
+    }
+}
+
+/// Maps errors that have a number but no kind.
+#[cfg(unix)]
+fn map_errno(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        // A cycle of links, a socket, a device that is missing.
+        Some(Errno::LOOP | Errno::NXIO | Errno::NODEV) => io::ErrorKind::NotFound.into(),
+        // Too many open files, in this process or in the system.
+        Some(Errno::MFILE | Errno::NFILE) => io::Error::new(io::ErrorKind::ResourceBusy, error),
+        _ => error,
+    }
+}
+
+#[cfg(not(unix))]
+fn map_errno(error: io::Error) -> io::Error {
+    error
+}
+
+/// Whether Windows would take a segment for something else than a file of that name: a device, a stream, a path of its own, or another name
+/// of a file whose own name may be hidden. Tested on every system, used on Windows.
+fn is_reserved_windows_name(segment: &[u8]) -> bool {
+    /// Devices, in every directory and with any extension.
+    const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    /// Devices that have a number.
+    const PORTS: &[&str] = &["COM", "LPT"];
+    /// Numbers of ports: 1, 2 and 3 may be superscripts.
+    const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "\u{b9}", "\u{b2}", "\u{b3}"];
+
+    if segment.iter().any(|&b| b < b' ' || b"\\:<>\"|?*".contains(&b)) || segment.ends_with(b".") || segment.ends_with(b" ") {
+        return true;
+    }
+    let stem = segment.split(|&b| b == b'.').next().unwrap_or(segment).trim_ascii_end();
+    let is_port = |port: &&str| {
+        stem.split_at_checked(port.len()).is_some_and(|(name, number)| {
+            name.eq_ignore_ascii_case(port.as_bytes()) && DIGITS.iter().any(|digit| number == digit.as_bytes())
+        })
+    };
+    // The short alias of a long name: LONGNA~1.TXT.
+    let digits = stem.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let is_short_name = digits > 0 && stem.iter().rev().nth(digits) == Some(&b'~');
+    DEVICES.iter().any(|name| stem.eq_ignore_ascii_case(name.as_bytes())) || PORTS.iter().any(is_port) || is_short_name
 }
 
 #[cfg(test)]
@@ -486,7 +525,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn beneath_and_never_above() {
+    fn paths_are_opened_beneath_the_root_only() {
         use std::os::unix::fs::symlink;
         let scratch = Scratch::with(&["root/a", "root/d/b", "root-secret", "rootless/secret", "secret"]);
         let link = |original: &str, place: &str| symlink(original, scratch.path().join(place)).unwrap();
@@ -515,11 +554,11 @@ mod tests {
             ("absolute", Err(()), "an absolute link, even to the inside"),
             ("etc/passwd", Err(()), "an absolute link"),
             ("../secret", Err(()), "above"),
-            ("d/../../root-secret", Err(()), "above on the way"),
+            ("d/../../root-secret", Err(()), "above, through a directory"),
             ("/etc/passwd", Err(()), "an absolute path"),
-            ("circle", Err(()), "a link to itself"),
+            ("circle", Err(()), "a cycle of links"),
             ("nowhere", Err(()), "a link to nothing"),
-            ("fifo", Err(()), "a FIFO, at once"),
+            ("fifo", Err(()), "a FIFO, without blocking"),
             ("socket", Err(()), "a socket"),
             ("a/b", Err(()), "beneath a file"),
             ("a\0", Err(()), "NUL"),
@@ -535,11 +574,11 @@ mod tests {
         let mut names: Vec<_> =
             root.names(&top).unwrap().map(|name| String::from_utf8(name.unwrap().bytes.into()).unwrap()).collect();
         names.sort();
-        assert_eq!(names, ["a", "d", "directory"], "what could not be served is not shown");
+        assert_eq!(names, ["a", "d", "directory"], "names that are not served are omitted");
     }
 
     #[test]
-    fn roots() {
+    fn root_is_a_directory_or_a_single_file() {
         let scratch = Scratch::with(&["d/a", "d/b"]);
         let directory = Root::open(&scratch.path().join("d"), Symlinks::Within).unwrap();
         assert_eq!(directory.single_file(), None);
@@ -549,6 +588,80 @@ mod tests {
         assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
         for none in ["x", "d/a/x"] {
             assert!(Root::open(&scratch.path().join(none), Symlinks::Within).is_err(), "{none}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn errors_are_mapped_for_clients() {
+        use io::ErrorKind as K;
+        use rustix::io::Errno as E;
+        for (error, want, why) in [
+            (E::NOENT.into(), K::NotFound, "does not exist"),
+            (E::ACCESS.into(), K::PermissionDenied, "no permission"),
+            (E::PERM.into(), K::PermissionDenied, "no permission"),
+            (io::Error::new(K::PermissionDenied, "outside"), K::NotFound, "leads out of the root"),
+            (E::XDEV.into(), K::NotFound, "leads out of the root"),
+            (E::LOOP.into(), K::NotFound, "a cycle of links"),
+            (E::NOTDIR.into(), K::NotFound, "a file in place of a directory"),
+            (E::NAMETOOLONG.into(), K::NotFound, "a long name"),
+            (E::INVAL.into(), K::NotFound, "NUL"),
+            (E::NXIO.into(), K::NotFound, "a socket"),
+            (E::MFILE.into(), K::ResourceBusy, "the limit of the process"),
+            (E::NFILE.into(), K::ResourceBusy, "the limit of the system"),
+            (E::NOMEM.into(), K::OutOfMemory, "no memory"),
+        ] {
+            assert_eq!(sanitize_error(error).kind(), want, "{why}");
+        }
+        let error = rustix::io::Errno::IO.into();
+        assert_eq!(sanitize_error(error).raw_os_error(), Some(E::IO.raw_os_error()), "other errors are unchanged");
+    }
+
+    #[test]
+    fn reserved_windows_names_are_found() {
+        for (segment, want) in [
+            ("index.html", false),
+            ("a b", false),
+            (".well-known", false),
+            ("...x", false),
+            ("console", false),
+            ("com", false),
+            ("com10", false),
+            ("lpt\u{b4}", false),
+            ("a.con", false),
+            ("~", false),
+            ("a~b", false),
+            ("~user", false),
+            ("1", false),
+            ("\u{fc}ber.txt", false),
+            ("a\\b", true),
+            ("C:", true),
+            ("a.txt::$DATA", true),
+            ("a?", true),
+            ("a*", true),
+            ("<a>", true),
+            ("a|b", true),
+            ("\"a\"", true),
+            ("a\n", true),
+            ("a.", true),
+            ("a ", true),
+            ("con", true),
+            ("CON.txt", true),
+            ("con .txt", true),
+            ("nul.tar.gz", true),
+            ("Aux", true),
+            ("prn", true),
+            ("COM0", true),
+            ("com9.log", true),
+            ("lpt1", true),
+            ("com\u{b9}", true),
+            ("LPT\u{b3}.x", true),
+            ("CONIN$", true),
+            ("conout$", true),
+            ("PROGRA~1", true),
+            ("longna~12.txt", true),
+        ] {
+            assert_eq!(is_reserved_windows_name(segment.as_bytes()), want, "{segment:?}");
         }
     }
 }

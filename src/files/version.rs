@@ -1,70 +1,53 @@
-//! Is this still the same file?
+//! Versions of files: whether a file is still the one that was opened, and reads that do not move its cursor.
 //!
-//! A file that is cut or overwritten in place while it is sent would reach the client as a mixture of two versions. The stamp is taken
-//! from the open handle before the first byte, and compared before the last.
+//! A file that is truncated or overwritten in place while it is sent would reach the client as a mixture of two versions. Its version is
+//! taken from the open handle before the first byte is sent, and compared before the last.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::time::SystemTime;
 
-/// The longest step in which a file system counts time: FAT's two seconds.
-const STEP_NANOS_MAX: i64 = 2_000_000_000;
+use cap_std::fs::Dir;
 
-/// What identifies one version of one file.
+use crate::config::Symlinks;
+
+/// The coarsest step in which a file system counts time: two seconds on FAT.
+const TIMESTAMP_STEP_NANOS_MAX: i64 = 2_000_000_000;
+
+/// One version of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileVersion {
     /// Length in bytes.
     pub length: u64,
-    /// When its content last changed, as far as the file system says.
+    /// Modification time; `None` if the file system has none.
     pub modified: Option<SystemTime>,
-    identity: InodeId,
+    inode: InodeId,
 }
 
-/// What two stamps of one open file show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// The same content.
-    Same,
-    /// Another one, or a mixture.
-    Changed,
-}
-
-/// Inode, and when it last changed in any way. Only Unix tells; elsewhere length and modification time must do.
+/// Inode and status change time. Other systems than Unix do not report them: length and modification time must suffice there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct InodeId {
     device: u64,
-    inode: u64,
+    number: u64,
     changed_secs: i64,
     changed_nanos: i64,
     links: u64,
 }
 
 impl FileVersion {
-    /// Whether what was announced of an open file can still be sent, by a stamp taken later: it must not be shorter, and at the same
-    /// length its modification time must be the same. A file that has grown, such as a log or a recording, still holds the announced
-    /// bytes. A change of status alone (mode, owner, links, name) says nothing about them.
-    pub fn compare(&self, later: &FileVersion) -> Freshness {
-        if later.length > self.length || later.length == self.length && later.modified == self.modified {
-            Freshness::Same
-        } else {
-            Freshness::Changed
-        }
+    /// The version of an open file.
+    pub fn new(metadata: &Metadata) -> FileVersion {
+        FileVersion { length: metadata.len(), modified: metadata.modified().ok(), inode: inode_id(metadata) }
     }
 
-    /// Whether the file system would have shown any later change by `now`. Times are counted in steps, of two seconds at the most: a
-    /// file that changed within the present step may change again and look the same. The status change counts, which nobody can
-    /// set back. Only Unix tells it: elsewhere no file is ever settled.
-    pub fn is_stable(&self, now: SystemTime) -> bool {
-        let InodeId { inode, changed_secs, changed_nanos, .. } = self.identity;
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_nanos()).ok());
-        let changed = changed_secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(changed_nanos));
-        let age = now.zip(changed).map_or(0, |(now, changed)| now.saturating_sub(changed));
-        inode != 0 && age > STEP_NANOS_MAX
-    }
-
-    /// The stamp of what a path leads to, its own links not followed; `None` for what is no regular file.
+    /// The version of a regular file by its `stat`; `None` for anything else.
     #[cfg(unix)]
-    pub fn of_regular(stat: &rustix::fs::Stat) -> Option<FileVersion> {
+    pub fn from_stat(stat: &rustix::fs::Stat) -> Option<FileVersion> {
         use std::time::Duration;
+        // The width of these fields differs between systems.
+        fn widen(number: impl TryInto<u64>) -> Option<u64> {
+            number.try_into().ok()
+        }
         let length = u64::try_from(stat.st_size).ok()?;
         let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
         let modified = match u64::try_from(stat.st_mtime) {
@@ -73,35 +56,40 @@ impl FileVersion {
                 .checked_sub(Duration::from_secs(stat.st_mtime.unsigned_abs()))
                 .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
         };
-        let identity = InodeId {
-            device: number(stat.st_dev)?,
-            inode: stat.st_ino,
+        let inode = InodeId {
+            device: widen(stat.st_dev)?,
+            number: stat.st_ino,
             changed_secs: stat.st_ctime,
             changed_nanos: i64::try_from(stat.st_ctime_nsec).ok()?,
-            links: number(stat.st_nlink)?,
+            links: widen(stat.st_nlink)?,
         };
-        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(FileVersion { length, modified, identity })
+        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(FileVersion { length, modified, inode })
     }
 
-    /// The stamp of an open file.
-    pub fn of(metadata: &Metadata) -> FileVersion {
-        FileVersion { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
+    /// Whether the bytes announced of an open file can still be sent, by a version taken later from the same handle: the file must not be
+    /// shorter, and at the same length its modification time must be the same. A file that has grown, such as a log, still holds them.
+    pub fn is_same(&self, later: &FileVersion) -> bool {
+        later.length > self.length || later.length == self.length && later.modified == self.modified
+    }
+
+    /// Whether any change after `now` would be visible in the version. Times advance in steps: a file that changed within the current step
+    /// may change again and look the same. The status change time decides, which no program can set back; where it is unknown, no file is
+    /// stable.
+    pub fn is_stable(&self, now: SystemTime) -> bool {
+        let InodeId { number, changed_secs, changed_nanos, .. } = self.inode;
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_nanos()).ok());
+        let changed = changed_secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(changed_nanos));
+        let age = now.zip(changed).map_or(0, |(now, changed)| now.saturating_sub(changed));
+        number != 0 && age > TIMESTAMP_STEP_NANOS_MAX
     }
 }
 
-/// A number of `stat`, whose width each system chooses for itself.
 #[cfg(unix)]
-#[inline]
-fn number(of_any_width: impl TryInto<u64>) -> Option<u64> {
-    of_any_width.try_into().ok()
-}
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> InodeId {
+fn inode_id(metadata: &Metadata) -> InodeId {
     use std::os::unix::fs::MetadataExt;
     InodeId {
         device: metadata.dev(),
-        inode: metadata.ino(),
+        number: metadata.ino(),
         changed_secs: metadata.ctime(),
         changed_nanos: metadata.ctime_nsec(),
         links: metadata.nlink(),
@@ -109,8 +97,71 @@ fn identity(metadata: &Metadata) -> InodeId {
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> InodeId {
+fn inode_id(_: &Metadata) -> InodeId {
     InodeId::default()
+}
+
+/// Whether `path` leads from `root` to this version of a regular file, without opening it. Where links may not leave the root, the path
+/// must hold none: `stat` would follow those in its directories anywhere, and only opening shows where they lead.
+#[cfg(unix)]
+pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, version: &FileVersion) -> bool {
+    use rustix::fs::{AtFlags, FileType, statat};
+    let flags = match symlinks {
+        Symlinks::Within => AtFlags::SYMLINK_NOFOLLOW,
+        Symlinks::Followed => AtFlags::empty(),
+    };
+    if symlinks == Symlinks::Within {
+        for slash in path.iter().enumerate().filter_map(|(index, byte)| (*byte == b'/').then_some(index)) {
+            let (directory, _) = path.split_at(slash);
+            if !statat(root, directory, flags).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) {
+                return false;
+            }
+        }
+    }
+    statat(root, path, flags).is_ok_and(|stat| FileVersion::from_stat(&stat).as_ref() == Some(version))
+}
+
+/// Always `false`: without inodes a replaced file may look the same.
+#[cfg(not(unix))]
+pub fn is_unchanged(_: &Dir, _: &[u8], _: Symlinks, _: &FileVersion) -> bool {
+    false
+}
+
+/// Reads bytes at an offset without moving the cursor, by one system call. 0 is the end of the file.
+///
+/// # Errors
+/// Those of the system call.
+#[cfg(unix)]
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+/// Reads bytes at an offset, by one system call. 0 is the end of the file. Windows moves the cursor, which nothing here uses.
+///
+/// # Errors
+/// Those of the system call.
+#[cfg(windows)]
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+/// Fills the buffer with the bytes at an offset.
+///
+/// # Errors
+/// Those of [`read_at`], or `UnexpectedEof` if the file ends before.
+pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match read_at(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                (_, buffer) = buffer.split_at_mut(count);
+                offset += u64::try_from(count).map_err(io::Error::other)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -120,37 +171,114 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_counts_as_a_change() {
-        let stamp = FileVersion {
+    fn file_is_the_same_if_announced_bytes_are_still_there() {
+        let version = FileVersion {
             length: 1,
             modified: Some(SystemTime::UNIX_EPOCH),
-            identity: InodeId { device: 1, inode: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
+            inode: InodeId { device: 1, number: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
         };
         let with = |change: &dyn Fn(&mut FileVersion)| {
-            let mut later = stamp;
+            let mut later = version;
             change(&mut later);
-            stamp.compare(&later)
+            version.is_same(&later)
         };
         for (secs, nanos, want, why) in [
-            (5, 400, false, "a whole step, and no more"),
-            (5, 500, true, "a little more: the clock of Windows counts no less"),
+            (5, 400, false, "exactly one step"),
+            (5, 500, true, "one step and 100 ns, the resolution of Windows"),
             (2, 0, false, "changed in the future"),
         ] {
             let now = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);
-            assert_eq!(stamp.is_stable(now), want, "{why}");
+            assert_eq!(version.is_stable(now), want, "{why}");
         }
         for (later, want, why) in [
-            (with(&|_| {}), Freshness::Same, "nothing"),
-            (with(&|stamp| stamp.length = 0), Freshness::Changed, "shorter"),
-            (with(&|stamp| stamp.length = 2), Freshness::Same, "appended to"),
-            (with(&|stamp| (stamp.length, stamp.modified) = (2, None)), Freshness::Same, "appended to, as its time says"),
-            (with(&|stamp| (stamp.length, stamp.modified) = (0, None)), Freshness::Changed, "shorter, as its time says"),
-            (with(&|stamp| stamp.modified = None), Freshness::Changed, "written to at the same length"),
-            (with(&|stamp| stamp.identity.changed_nanos = 9), Freshness::Same, "another mode, owner or name"),
-            (with(&|stamp| stamp.identity.links = 0), Freshness::Same, "replaced by rename: its last link is gone"),
-            (with(&|stamp| stamp.identity.links = 2), Freshness::Same, "another hard link"),
+            (with(&|_| {}), true, "no change"),
+            (with(&|version| version.length = 0), false, "shorter"),
+            (with(&|version| version.length = 2), true, "appended to"),
+            (with(&|version| (version.length, version.modified) = (2, None)), true, "appended to, and its time is unknown"),
+            (with(&|version| (version.length, version.modified) = (0, None)), false, "shorter, and its time is unknown"),
+            (with(&|version| version.modified = None), false, "written to at the same length"),
+            (with(&|version| version.inode.changed_nanos = 9), true, "another mode, owner or name"),
+            (with(&|version| version.inode.links = 0), true, "replaced by rename: its last link is gone"),
+            (with(&|version| version.inode.links = 2), true, "another hard link"),
         ] {
             assert_eq!(later, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn read_exact_at_stops_at_the_end_of_the_file() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt");
+        let file = File::open(path).unwrap();
+        for (length, at, want, why) in [
+            (10, 0, Some(&b"0123456789"[..]), "all of it"),
+            (3, 7, Some(b"789"), "the last three"),
+            (0, 10, Some(b""), "nothing at the end"),
+            (3, 8, None, "one more than there is"),
+            (1, 10, None, "the first byte after the end"),
+            (3, 7, Some(b"789"), "the cursor has not moved"),
+        ] {
+            let mut buffer = vec![0; length];
+            let read = read_exact_at(&file, &mut buffer, at);
+            assert_eq!(read.is_ok().then_some(&*buffer), want, "{why}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn changed_or_linked_file_is_not_unchanged() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+
+        use crate::files::root::{Opened, Root};
+        use crate::files::scratch::Scratch;
+
+        type Change = fn(&std::path::Path);
+        let cases: [(&str, Change, bool, &str); 9] = [
+            ("d/x", |_| {}, true, "nothing happened"),
+            ("d/x", |at| fs::write(at.join("root/d/y"), "y").unwrap(), true, "another file was written"),
+            ("d/x", |at| fs::write(at.join("root/d/x"), "d/X").unwrap(), false, "written"),
+            ("d/x", |at| fs::remove_file(at.join("root/d/x")).unwrap(), false, "removed"),
+            ("d/x", |at| fs::rename(at.join("root/a"), at.join("root/d/x")).unwrap(), false, "replaced"),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("d")).unwrap();
+                    symlink(at.join("d"), at.join("root/d")).unwrap();
+                },
+                false,
+                "the same file, but its directory became a link out of the root",
+            ),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("root/e")).unwrap();
+                    symlink("e", at.join("root/d")).unwrap();
+                },
+                false,
+                "a link within the root: only opening shows where it leads",
+            ),
+            (
+                "d/x",
+                |at| fs::hard_link(at.join("root/d/x"), at.join("root/d/z")).unwrap(),
+                false,
+                "one more hard link changes the status",
+            ),
+            (
+                "a",
+                |at| {
+                    fs::rename(at.join("root/a"), at.join("a")).unwrap();
+                    symlink("../a", at.join("root/a")).unwrap();
+                },
+                false,
+                "the file became a link",
+            ),
+        ];
+        for (path, change, want, why) in cases {
+            let scratch = Scratch::with(&["root/d/x", "root/a"]);
+            let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
+            let Ok(Opened::File(_, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
+            change(scratch.path());
+            assert_eq!(root.is_unchanged(path.as_bytes(), &version), want, "{why}");
         }
     }
 }

@@ -1,41 +1,48 @@
-//! What does a first visitor see? `/hello`, the icon in the tab, and `/health` for those who only ask whether we are there.
+//! Built-in routes: `/hello`, the icon, `/health` and `/metrics`.
 
-use crate::handlers::app::AppState;
-use crate::handlers::html;
+use crate::handlers::AppState;
 use crate::handlers::message::{Body, Request, Response};
-use crate::handlers::page;
+use crate::handlers::page::{self, escape_html, printable};
 use crate::http::status::StatusCode;
+use crate::telemetry::prometheus::MEDIA_TYPE;
 
-/// An HTML page that greets; `?name=` says whom.
+/// An HTML page that greets the name in the query, or the world.
 pub fn hello(request: &mut Request<'_>, _: &AppState) -> Response {
     let name = request.target.query_pairs().find(|(name, _)| name == b"name").map(|(_, value)| value);
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| b"world".to_vec());
     let mut out = String::new();
     page::begin(&mut out, b"Hello");
-    out.push_str("<main>\n<h1>Hello, ");
-    html::show(&mut out, &name);
+    out.push_str(&format!("<main>\n<h1>Hello, {}!</h1>\n", escape_html(&printable(&name))));
     out.push_str(
-        "!</h1>\n<p>No file has this name: a route made the page, a function of the server. What stands behind the question mark of the \
-         address says whom it greets.</p>\n",
+        "<p>No file has this path: a route, which is a function of the server, made this page. The query parameter <code>name</code> \
+         sets the name: <a href=\"/hello?name=Ada\">/hello?name=Ada</a></p>\n</main>\n",
     );
-    out.push_str("</main>\n");
     page::end(&mut out);
     page::response(StatusCode::OK, Body::Bytes(out.into_bytes().into())).header("Cache-Control", "no-cache")
 }
 
-/// A picture for the tab of the browser: it asks for one by itself, and a 404 would stand in every log.
+/// An icon for browser tabs: browsers request one without being asked, and would fill the log with 404.
 pub fn favicon(_: &mut Request<'_>, _: &AppState) -> Response {
-    // An hour, so that a site that gets an icon of its own shows it soon.
+    // One hour, so that an icon that is added to the site is soon shown.
     Response::with_content(StatusCode::OK, "image/svg+xml", include_bytes!("favicon.svg").as_slice())
         .header("Cache-Control", "max-age=3600")
 }
 
-/// `ok`, unless the server is shutting down or has nothing to serve: then a load balancer should send its clients elsewhere.
+/// `ok`; 503 if the server is shutting down or has nothing to serve, so that a load balancer chooses another one.
 pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
     let (status, text) = match app.site.check() {
         _ if app.stop.is_requested() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", why.message())),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", error.message())),
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
     };
     Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).header("Cache-Control", "no-store")
+}
+
+/// All counters in the text format of Prometheus.
+pub fn metrics(_: &mut Request<'_>, app: &AppState) -> Response {
+    // The route is enabled only with metrics.
+    let Some(metrics) = &app.metrics else { return Response::text(StatusCode::NOT_FOUND, "metrics are disabled") };
+    let access_lines_lost = app.access_log.as_ref().map_or(0, |log| log.lost_lines());
+    Response::with_content(StatusCode::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
+        .header("Cache-Control", "no-store")
 }

@@ -1,24 +1,21 @@
-//! What did the server understand of my request? `/echo` shows it, as text or as JSON.
+//! `/echo`: the request as the server parsed it, as text or JSON.
 
 use std::fmt::{self, Display, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::handlers::app::AppState;
-use crate::handlers::json::Json;
+use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
+use crate::handlers::page::escape_json;
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::framing::BodyLength;
-use crate::http::headers::name;
+use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
 
-/// Fields that hold secrets. A page that is shown to a colleague should not show them too.
-const SENSITIVE_HEADERS: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
-
-/// Everything about the request, as it was parsed.
+/// Responds with everything about the request.
 pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     let content = match request.read_content(app.config.limits.echo_bytes_max) {
         Ok(content) => content,
@@ -53,10 +50,10 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     response.header("Cache-Control", "no-store").header("Vary", "Accept")
 }
 
-/// A request, with all its bytes made presentable.
+/// A request with its bytes escaped.
 struct RequestDump {
     peer: String,
-    /// For whom the peer asks, if it is a trusted proxy and says so; and how it was asked.
+    /// The client, and the scheme of its request, if the peer is a trusted proxy that reports them.
     client: Option<String>,
     scheme: Option<&'static str>,
     method: &'static str,
@@ -71,7 +68,7 @@ struct RequestDump {
 }
 
 impl RequestDump {
-    /// What there is to say but for the content, as name and value.
+    /// Everything but the content, as name and value.
     fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("peer", self.peer.clone())];
         lines.extend(self.client.iter().map(|client| ("client", client.clone())));
@@ -111,20 +108,20 @@ impl RequestDump {
             BodyLength::Chunked => "\"chunked\"".to_owned(),
         };
         let content = match std::str::from_utf8(&self.content) {
-            Ok(text) => format!("\"text\":{}", Json(text)),
-            Err(_) => format!("\"base64\":{}", Json(&BASE64_STANDARD.encode(&self.content))),
+            Ok(text) => format!("\"text\":{}", escape_json(text)),
+            Err(_) => format!("\"base64\":{}", escape_json(&BASE64_STANDARD.encode(&self.content))),
         };
-        let client = self.client.iter().map(|client| format!("\"client\":{},", Json(client))).collect::<String>();
-        let scheme = self.scheme.iter().map(|scheme| format!("\"scheme\":{},", Json(scheme))).collect::<String>();
+        let client = self.client.iter().map(|client| format!("\"client\":{},", escape_json(client))).collect::<String>();
+        let scheme = self.scheme.iter().map(|scheme| format!("\"scheme\":{},", escape_json(scheme))).collect::<String>();
         format!(
             "{{\"peer\":{},{client}{scheme}\"method\":{},\"target\":{},\"path\":{},\"query\":{},\"version\":{},\"fields\":{},\"framing\":{framing},\
              \"trailers\":{},\"content\":{{\"bytes\":{},{content}}}}}\n",
-            Json(&self.peer),
-            Json(self.method),
-            Json(&self.target),
-            Json(&self.path),
+            escape_json(&self.peer),
+            escape_json(self.method),
+            escape_json(&self.target),
+            escape_json(&self.path),
             Pairs(&self.query),
-            Json(self.version),
+            escape_json(self.version),
             Pairs(&self.fields),
             Pairs(&self.trailers),
             self.content.len(),
@@ -137,7 +134,7 @@ fn escape_value(name: &[u8], value: &[u8]) -> String {
     if is_masked { "(masked)".to_owned() } else { escape(value) }
 }
 
-/// Text as it is; control bytes and what is not UTF-8 as `\xNN`.
+/// Escapes control characters and what is not UTF-8 as `\xNN`.
 fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -155,14 +152,14 @@ fn escape(bytes: &[u8]) -> String {
     out
 }
 
-/// Names and values as a JSON array of pairs: an object would lose the order, and a name that comes twice.
+/// Names and values as a JSON array of pairs: an object would lose the order and repeated names.
 struct Pairs<'a>(&'a [(String, String)]);
 
 impl Display for Pairs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('[')?;
         for (index, (name, value)) in self.0.iter().enumerate() {
-            write!(f, "{}[{},{}]", if index == 0 { "" } else { "," }, Json(name), Json(value))?;
+            write!(f, "{}[{},{}]", if index == 0 { "" } else { "," }, escape_json(name), escape_json(value))?;
         }
         f.write_char(']')
     }
@@ -173,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_shown() {
+    fn bytes_are_escaped() {
         for (input, want) in
             [(&b"a b"[..], "a b"), (b"\x1b[0m", "\\x1b[0m"), (b"\xff\xc3\xbc", "\\xff\u{fc}"), (b"a\tb", "a\\x09b")]
         {

@@ -1,87 +1,85 @@
-//! How does a directory look in a browser?
+//! Directory listings as HTML pages.
 //!
-//! The path, each part of it a link; then a table that is sorted by its links, and needs no script. Every name passes two gates: what is
-//! shown is escaped as HTML, what is linked is percent-encoded, so no name can become a tag, a script or a link elsewhere.
+//! The path as links, then a table that is sorted by links, without a script. Every name is escaped where it is shown and percent-encoded
+//! where it is linked, so that none can become a tag, a script or a link to another site.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::files::directory::{DirectoryListing, ListingTotals};
+use crate::files::directory::{Direction, DirectoryListing, ListingTotals, SortKey};
 use crate::files::root::{DirectoryEntry, EntryKind, Name};
-use crate::files::sort_order::{Direction, SortKey};
-use crate::handlers::html;
-use crate::handlers::human_format::{CivilTime, HumanSize, ThousandsSeparated};
-use crate::handlers::listing_stream::ListingFormat;
-use crate::handlers::page;
+use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated};
+use crate::handlers::page::{self, escape_html, printable};
+use crate::http::date::CivilTime;
 use crate::http::target::encode_path;
 
-/// So many names are worth filtering; fewer are seen at a glance.
+/// Listings with at least so many names get a filter.
 const FILTERED_MIN: usize = 10;
 
 /// The page.
-pub const PAGE: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end };
+pub const HTML: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end };
 
-// Writing to a String cannot fail, here and below.
-fn begin(out: &mut String, contents: &DirectoryListing) {
-    page::begin(out, &contents.path);
-    breadcrumb(out, contents);
-    out.push_str("<main>\n<h1 class=\"unseen\" id=\"path\">");
-    html::show(out, &contents.path);
-    out.push_str("</h1>\n");
-    if contents.names.is_empty() {
+fn begin(out: &mut String, listing: &DirectoryListing) {
+    page::begin(out, &listing.path);
+    breadcrumb(out, listing);
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(out, "<main>\n<h1 class=\"unseen\" id=\"path\">{}</h1>", escape_html(&printable(&listing.path)));
+    if listing.names.is_empty() {
         out.push_str("<p class=\"quiet\">This directory is empty.</p>\n");
-    } else if contents.names.len() >= FILTERED_MIN {
+    } else if listing.names.len() >= FILTERED_MIN {
         out.push_str("<div class=\"bar\"></div>\n");
     }
-    if has_no_table(contents) {
+    if !has_table(listing) {
         return;
     }
     out.push_str("<table aria-labelledby=\"path\">\n<thead>\n<tr>");
-    for (column, says) in [(SortKey::Name, "Name"), (SortKey::Size, "Size"), (SortKey::Time, "Changed<span> (UTC)</span>")] {
-        column_head(out, contents, column, says);
+    for (key, title) in [(SortKey::Name, "Name"), (SortKey::Size, "Size"), (SortKey::Time, "Changed<span> (UTC)</span>")] {
+        column_head(out, listing, key, title);
     }
     out.push_str("</tr>\n</thead>\n<tbody>\n");
-    if contents.path != b"/" {
-        let query = html::escape(contents.order.query());
+    if listing.path != b"/" {
         let _ = writeln!(
             out,
-            "<tr class=\"d up\"><th scope=\"row\"><a href=\"../{query}\">Parent directory</a></th><td></td><td></td></tr>"
+            "<tr class=\"d up\"><th scope=\"row\"><a href=\"../{}\">Parent directory</a></th><td></td><td></td></tr>",
+            query(listing)
         );
     }
 }
 
-/// Where this is: a link for each directory above.
-fn breadcrumb(out: &mut String, contents: &DirectoryListing) {
-    let query = html::escape(contents.order.query());
-    let segments: Vec<&[u8]> = contents.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
+/// The query of the current order, for links to other directories.
+fn query(listing: &DirectoryListing) -> Cow<'static, str> {
+    escape_html(listing.order.query())
+}
+
+/// Writes a link for each directory above.
+fn breadcrumb(out: &mut String, listing: &DirectoryListing) {
+    let query = query(listing);
+    let segments: Vec<&[u8]> = listing.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
     let mut link = "/".to_owned();
     for (depth, name) in [&b"Home"[..]].iter().chain(&segments).enumerate() {
         if depth > 0 {
             let _ = write!(link, "{}/", encode_path(name));
         }
-        let (before, after) = if depth == segments.len() {
-            ("<li><span aria-current=\"page\">".to_owned(), "</span></li>\n")
+        // Isolated, so that right-to-left text does not rearrange the path.
+        let name = format!("<bdi>{}</bdi>", escape_html(&printable(name)));
+        let _ = if depth == segments.len() {
+            writeln!(out, "<li><span aria-current=\"page\">{name}</span></li>")
         } else {
-            (format!("<li><a href=\"{link}{query}\">"), "</a></li>\n")
+            writeln!(out, "<li><a href=\"{link}{query}\">{name}</a></li>")
         };
-        out.push_str(&before);
-        // Isolated, text that runs from right to left does not rearrange the path.
-        out.push_str("<bdi>");
-        html::show(out, name);
-        out.push_str("</bdi>");
-        out.push_str(after);
     }
     out.push_str("</ol>\n</nav>\n");
 }
 
-/// Whether there is nothing to show, not even a way up.
-fn has_no_table(contents: &DirectoryListing) -> bool {
-    contents.names.is_empty() && contents.path == b"/"
+/// Whether there is a row: an entry, or the parent directory.
+fn has_table(listing: &DirectoryListing) -> bool {
+    !listing.names.is_empty() || listing.path != b"/"
 }
 
-/// How much there is, in a line below the rows: only then is it known.
-fn tally(out: &mut String, contents: &DirectoryListing) {
-    let ListingTotals { directories, files, bytes } = contents.tally;
+/// Writes the totals.
+fn totals(out: &mut String, listing: &DirectoryListing) {
+    let ListingTotals { directories, files, bytes } = listing.totals;
     let count =
         |number: u64, one: &str, many: &str| format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many });
     let parts = [
@@ -94,29 +92,32 @@ fn tally(out: &mut String, contents: &DirectoryListing) {
     }
 }
 
-/// The head of a column: a link that sorts by it, and the other way round where it is sorted by already.
-fn column_head(out: &mut String, contents: &DirectoryListing, column: SortKey, says: &str) {
-    let order = contents.order;
-    let state = match (order.column == column, order.direction) {
+/// Writes the head of a column, which links to the listing sorted by it.
+fn column_head(out: &mut String, listing: &DirectoryListing, key: SortKey, title: &str) {
+    let order = listing.order;
+    let state = match (order.key == key, order.direction) {
         (false, _) => "",
         (true, Direction::Ascending) => " aria-sort=\"ascending\"",
         (true, Direction::Descending) => " aria-sort=\"descending\"",
     };
-    let query = order.toggled(column).query();
-    // An empty query would be this page again, whatever it is sorted by.
-    let href = if query.is_empty() { "./".into() } else { html::escape(query) };
-    let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{says}</a></th>");
+    let query = order.toggled(key).query();
+    // An empty reference would keep the query of this page.
+    let href = if query.is_empty() { "./".into() } else { escape_html(query) };
+    let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{title}</a></th>");
 }
 
-fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
+fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
     let (class, slash, query) = match entry.kind {
-        EntryKind::Directory => (" class=\"d\"", "/", html::escape(contents.order.query())),
+        EntryKind::Directory => (" class=\"d\"", "/", query(listing)),
         EntryKind::File => ("", "", "".into()),
     };
+    let (link, text) = (encode_path(&name.bytes), printable(&name.bytes));
     // `./` keeps a name with a colon from being read as a scheme (RFC 3986 §4.2).
-    let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"./{}{slash}{query}\"><bdi>", encode_path(&name.bytes));
-    html::show(out, &name.bytes);
-    let _ = write!(out, "</bdi>{slash}</a>");
+    let _ = write!(
+        out,
+        "<tr{class}><th scope=\"row\"><a href=\"./{link}{slash}{query}\"><bdi>{}</bdi>{slash}</a>",
+        escape_html(&text)
+    );
     if entry.is_link {
         out.push_str("<span class=\"link\">symlink</span>");
     }
@@ -127,32 +128,34 @@ fn row(out: &mut String, contents: &DirectoryListing, name: &Name, entry: &Direc
         let _ = write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", ThousandsSeparated(bytes), HumanSize(bytes));
     }
     out.push_str("</td><td>");
-    if let Some(moment) = entry.modified.and_then(CivilTime::of) {
-        let (date, clock) = (moment.date(), moment.clock());
+    if let Some(time) = entry.modified.and_then(CivilTime::of) {
+        let (date, clock) = (time.date(), time.clock());
         let _ = write!(out, "<time datetime=\"{date}T{clock}Z\">{date}<span> {clock}</span></time>");
     }
     out.push_str("</td></tr>\n");
 }
 
-fn end(out: &mut String, contents: &DirectoryListing) {
-    if !has_no_table(contents) {
+fn end(out: &mut String, listing: &DirectoryListing) {
+    if has_table(listing) {
         out.push_str("</tbody>\n</table>\n");
     }
-    tally(out, contents);
-    if let Some(readme) = &contents.readme {
-        let (href, text) = (encode_path(&readme.name), html::escape(&readme.text));
-        let _ = write!(out, "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">");
-        html::show(out, &readme.name);
-        // The line end that HTML ignores there, so that the first of the text is not ignored.
-        let _ = writeln!(out, "</a></h2>\n<pre>\n{text}</pre>");
+    totals(out, listing);
+    if let Some(readme) = &listing.readme {
+        let (href, name) = (encode_path(&readme.name), printable(&readme.name));
+        let (name, text) = (escape_html(&name), escape_html(&readme.text));
+        // HTML ignores a line feed after <pre>, so that the first of the text is kept.
+        let _ = writeln!(
+            out,
+            "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">{name}</a></h2>\n<pre>\n{text}</pre>"
+        );
         if readme.truncated {
-            let _ = writeln!(out, "<p class=\"quiet\">This is its beginning. <a href=\"{href}\">All of it</a></p>");
+            let _ = writeln!(out, "<p class=\"quiet\">The file is longer. <a href=\"{href}\">Read all of it</a></p>");
         }
         out.push_str("</section>\n");
     }
     out.push_str("</main>\n");
-    if contents.names.len() >= FILTERED_MIN {
-        page::filter(out);
+    if listing.names.len() >= FILTERED_MIN {
+        page::push_filter(out);
     }
     page::end(out);
 }
@@ -163,13 +166,13 @@ mod tests {
 
     use super::*;
     use crate::config::Hidden;
-    use crate::files::directory::tests::contents;
+    use crate::files::directory::tests::listing;
     use crate::files::scratch::Scratch;
     use crate::handlers::message::Body;
 
-    /// The page of a directory.
+    /// The listing of a directory as a page.
     fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {
-        match PAGE.body(contents(scratch, path, hidden)).unwrap() {
+        match HTML.body(listing(scratch, path, hidden)).unwrap() {
             Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             Body::Stream(mut stream) => {
                 let mut page = String::new();
@@ -180,14 +183,14 @@ mod tests {
         }
     }
 
-    /// Where the links in the rows of a page lead to, in order, decoded as a browser would.
+    /// The targets of the links in the rows of a page, in order, percent-decoded.
     fn links(page: &str) -> Vec<Vec<u8>> {
         let hrefs = page.split("<th scope=\"row\"><a href=\"").skip(1).map(|after| after.split('"').next().unwrap());
         hrefs.map(|href| percent_encoding::percent_decode_str(href).collect()).collect()
     }
 
     #[test]
-    fn order_and_rows() {
+    fn names_are_sorted_and_counted() {
         let files = ["b", "A", "x10", "x9", "x09", "d/y", "E/y", ".hidden", "d/.hidden", "d/index.htm"];
         let scratch = Scratch::with(&files);
         let page = listed(&scratch, "/", Hidden::NotFound);
@@ -202,18 +205,18 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_kept_on_the_way() {
+    fn links_keep_the_order() {
         let scratch = Scratch::with(&["a/b/c/", "a/b/f"]);
         let page = listed(&scratch, "/a/b/?order=desc&sort=size", Hidden::NotFound);
         for (part, why) in [
             ("<li><a href=\"/?sort=size&amp;order=desc\"><bdi>Home</bdi></a></li>", "to the top"),
             ("<li><a href=\"/a/?sort=size&amp;order=desc\"><bdi>a</bdi></a></li>", "up"),
-            ("<li><span aria-current=\"page\"><bdi>b</bdi></span></li>", "here"),
-            ("<a href=\"../?sort=size&amp;order=desc\">", "up once more"),
+            ("<li><span aria-current=\"page\"><bdi>b</bdi></span></li>", "this directory"),
+            ("<a href=\"../?sort=size&amp;order=desc\">", "the parent directory"),
             ("<a href=\"./c/?sort=size&amp;order=desc\">", "down"),
-            ("<a href=\"./f\">", "a file is not sorted"),
-            ("<th scope=\"col\"><a href=\"./\">Name</a></th>", "as it is where nothing is asked for"),
-            ("<th scope=\"col\" aria-sort=\"descending\"><a href=\"?sort=size&amp;order=asc\">Size</a></th>", "the other way"),
+            ("<a href=\"./f\">", "the link of a file has no query"),
+            ("<th scope=\"col\"><a href=\"./\">Name</a></th>", "the default order has no query"),
+            ("<th scope=\"col\" aria-sort=\"descending\"><a href=\"?sort=size&amp;order=asc\">Size</a></th>", "reversed"),
             ("<th scope=\"col\"><a href=\"?sort=time&amp;order=desc\">Changed<span> (UTC)</span></a></th>", "the newest first"),
         ] {
             assert!(page.contains(part), "{part} is missing, {why}:\n{page}");
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_the_rows() {
+    fn readme_filter_and_empty_directory() {
         let names: Vec<String> = (0..FILTERED_MIN).map(|n| format!("many/{n}")).collect();
         let mut files: Vec<&str> = names.iter().map(|name| &**name).collect();
         files.extend(["few/README.md", "few/a", "empty/"]);
@@ -253,7 +256,7 @@ mod tests {
     // Other systems have file systems that refuse some of these names.
     #[cfg(target_os = "linux")]
     #[test]
-    fn awkward_names_parse_back_and_break_nothing() {
+    fn unusual_names_are_escaped_and_their_links_decode_back() {
         use std::os::unix::ffi::OsStrExt;
         let mut names: Vec<Vec<u8>> =
             (1..=255_u8).filter(|b| !b"/.".contains(b)).flat_map(|b| [vec![b], vec![b'x', b, b'%']]).collect();
@@ -281,8 +284,12 @@ mod tests {
         got.sort();
         assert_eq!(got, want);
         assert!(page.contains("<title>/&lt;d&gt;&quot;&amp;&#39;/</title>") && !page.contains("<d>"));
-        assert_eq!(page.matches("<script").count(), 1, "the filter and no other");
-        assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "controls are not shown");
-        assert_eq!(page.lines().filter(|line| line.starts_with("<tr><th scope=\"row\">")).count(), names.len(), "a line a name");
+        assert_eq!(page.matches("<script").count(), 1, "the filter alone");
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "control characters are replaced");
+        assert_eq!(
+            page.lines().filter(|line| line.starts_with("<tr><th scope=\"row\">")).count(),
+            names.len(),
+            "a line per name"
+        );
     }
 }

@@ -1,26 +1,24 @@
-//! What is a handler given, and what does it give back?
+//! Requests as handlers see them, and responses as they return them.
 //!
-//! A [`Request`] is what the client asked; a [`Response`] is plain data until `server::response_writer` writes it. A handler never sees the
-//! connection: it cannot write a byte, and so it cannot write a wrong one.
+//! A [`Response`] is data until `server::response_writer` writes it. A handler never sees the connection.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, Read};
-use std::sync::Arc;
 
-use crate::files::representation::CachedFile;
-use crate::files::version::FileVersion;
-use crate::handlers::decision_trace::{Decision, DecisionTrace};
-use crate::handlers::outcome::Outcome;
-use crate::handlers::response_headers::ResponseHeaders;
+use crate::files::representation::FileSource;
+use crate::handlers::outcome::{Decision, DecisionTrace, Outcome};
 use crate::http::error::ParseError;
-use crate::http::forwarded::Client;
-use crate::http::forwarded::PeerAddr;
+use crate::http::forwarded::{Client, PeerAddr};
 use crate::http::framing::BodyLength;
 use crate::http::range::ByteRange;
 use crate::http::request::RequestHead;
+use crate::http::response::ResponseHeaders;
 use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
+
+/// Content-Security-Policy of generated content, in case a name in it is ever not escaped: no script, no frame, no form, nothing loaded.
+const GENERATED_CONTENT_CSP: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Why the body of a request could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,37 +60,36 @@ impl RequestBody for EmptyBody {
     fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 
-/// A request, as a handler sees it.
+/// A request.
 pub struct Request<'a> {
     /// The other end of the connection, or the client that the PROXY header names.
     pub peer: PeerAddr,
     /// The client of this request: `peer`, or what a trusted proxy says in `Forwarded` or `X-Forwarded-For`.
     pub client: &'a Client,
-    /// The head, as it came.
+    /// The head as received.
     pub head: &'a RequestHead<'a>,
-    /// The target, understood.
+    /// The parsed target.
     pub target: &'a RequestTarget<'a>,
-    /// How the content is delimited.
+    /// How the body is delimited.
     pub framing: BodyLength,
-    /// The content. Reading it may ask the client to send it (100 Continue).
+    /// The body. Reading it may send 100 Continue.
     pub content: &'a mut dyn RequestBody,
-    /// Where decisions are noted; `None` is nowhere.
+    /// Where decisions are recorded for `--explain`.
     pub decisions: Option<&'a DecisionTrace>,
 }
 
 impl Request<'_> {
-    /// Notes a decision, which is put into words only if somebody wants them.
-    pub fn record(&self, note: impl FnOnce() -> Decision) {
-        if let Some(notes) = self.decisions {
-            notes.add(note());
+    /// Records a decision, which is built only with `--explain`.
+    pub fn record(&self, decision: impl FnOnce() -> Decision) {
+        if let Some(decisions) = self.decisions {
+            decisions.add(decision());
         }
     }
 
-    /// Reads the whole content, at most `bytes_max` of it.
+    /// Reads the whole body, at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// The response to give instead: 413 where it is too long; where the content breaks off or is malformed, any will do, since
-    /// the connection answers for itself then.
+    /// The response to send: 413 if it is too long. If the body breaks off or is malformed, the connection sends its own response instead.
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         let too_large =
             || Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
@@ -116,41 +113,19 @@ impl Request<'_> {
     }
 }
 
-/// What a page of ours may do, should a name or a path in it ever not be escaped: no script, no frame, no form, nothing loaded.
-const GENERATED_CONTENT_CSP: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// Where the bytes of a representation come from.
-#[derive(Debug)]
-pub enum FileSource {
-    /// An open file. It is sent only as long as it is the one that the stamp was taken of.
-    Disk(Box<OpenFile>),
-    /// Memory.
-    Memory(Arc<CachedFile>),
-}
-
-/// A file that was found and is open.
-#[derive(Debug)]
-pub struct OpenFile {
-    /// The open file.
-    pub file: File,
-    /// Which version of it, when its length was looked up.
-    pub stamp: FileVersion,
-}
-
-/// One part of a multipart content: what stands before it, and which bytes of the representation it is.
+/// One part of a multipart body.
 #[derive(Debug)]
 pub struct Part {
-    /// The boundary and the fields of the part, with all its line ends.
+    /// The boundary and the fields of the part, with all line ends.
     pub head: Vec<u8>,
-    /// The bytes of the representation.
-    pub slice: ByteRange,
+    /// The bytes of the file.
+    pub range: ByteRange,
 }
 
-/// Several parts of one representation (RFC 9110 §14.6).
+/// Several parts of one file (RFC 9110 §14.6).
 #[derive(Debug)]
 pub struct Parts {
-    /// Whose parts they are.
+    /// The file.
     pub source: FileSource,
     /// The parts, in the order in which they are sent.
     pub parts: Vec<Part>,
@@ -158,102 +133,89 @@ pub struct Parts {
     pub end: Vec<u8>,
 }
 
-/// The content of a response. What is large is boxed: a response passes through many hands.
+/// The body of a response.
 pub enum Body {
-    /// None at all.
+    /// No bytes.
     Empty,
-    /// Bytes at hand.
+    /// Bytes in memory.
     Bytes(Cow<'static, [u8]>),
-    /// A part of a representation, or all of it.
+    /// A range of a file.
     Slice(FileSource, ByteRange),
-    /// Several parts of one.
+    /// Several ranges of a file.
     Parts(Box<Parts>),
-    /// Bytes whose number is not known before they end: sent in chunks, or until the connection closes in HTTP/1.0.
+    /// Bytes of unknown number: sent in chunks, or until the connection closes in HTTP/1.0.
     Stream(Box<dyn Read + Send>),
 }
 
 impl Body {
-    /// How many bytes it has; `None` for a stream.
+    /// Its length in bytes; `None` for a stream.
     pub fn length(&self) -> Option<u64> {
         let of = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         match self {
             Body::Empty => Some(0),
             Body::Bytes(bytes) => Some(of(bytes)),
-            Body::Slice(_, slice) => Some(slice.length),
+            Body::Slice(_, range) => Some(range.length),
             Body::Parts(parts) => {
-                Some(parts.parts.iter().map(|part| of(&part.head) + part.slice.length).sum::<u64>() + of(&parts.end))
+                Some(parts.parts.iter().map(|part| of(&part.head) + part.range.length).sum::<u64>() + of(&parts.end))
             }
             Body::Stream(_) => None,
         }
     }
 }
 
-/// An answer.
+/// A response.
 pub struct Response {
-    /// How it went.
+    /// Its status code.
     pub status: StatusCode,
-    /// The fields that the handler has something to say about. `finish` adds what all responses carry.
+    /// The header fields of the handler; the response writer adds those of every response.
     pub fields: ResponseHeaders,
-    /// The content.
+    /// Its body.
     pub body: Body,
-    /// What was found.
+    /// Why the handler produced it.
     pub outcome: Outcome,
-    /// What [`Response::text`] says beside the status, for those who show it in another form.
+    /// The text of [`Response::text`], for other forms of the same response.
     pub reason: Option<&'static str>,
 }
 
 impl Response {
-    /// An answer without content.
+    /// A response without header fields and body.
     pub fn new(status: StatusCode) -> Response {
         Response { status, fields: ResponseHeaders::default(), body: Body::Empty, outcome: Outcome::default(), reason: None }
     }
 
-    /// The same answer, and why.
-    pub fn outcome(mut self, because: Outcome) -> Response {
-        self.outcome = because;
-        self
-    }
-
-    /// The same answer with another content.
-    pub fn with_body(mut self, body: Body) -> Response {
-        self.body = body;
-        self
-    }
-
-    /// An answer with bytes of some media type that are ours, not a file of the site: a page of it may style itself, and do nothing else.
+    /// A response with generated content, which cannot load or run anything.
     pub fn with_content(
         status: StatusCode,
         media_type: impl Into<Cow<'static, str>>,
         content: impl Into<Cow<'static, [u8]>>,
     ) -> Response {
-        let mut response = Response::new(status);
-        response.fields.push("Content-Type", media_type);
-        response.fields.push("Content-Security-Policy", GENERATED_CONTENT_CSP);
-        response.fields.push("Referrer-Policy", "no-referrer");
-        response.body = Body::Bytes(content.into());
-        response
+        Response::new(status)
+            .header("Content-Type", media_type)
+            .header("Content-Security-Policy", GENERATED_CONTENT_CSP)
+            .header("Referrer-Policy", "no-referrer")
+            .with_body(Body::Bytes(content.into()))
     }
 
-    /// A short plain text: the status, and why.
-    pub fn text(status: StatusCode, why: &'static str) -> Response {
-        let text = format!("{} {}: {why}\n", status.as_u16(), status.canonical_reason());
+    /// A line of plain text: the status and the reason.
+    pub fn text(status: StatusCode, reason: &'static str) -> Response {
+        let text = format!("{} {}: {reason}\n", status.as_u16(), status.canonical_reason());
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
-        Response { reason: Some(why), ..response }
+        Response { reason: Some(reason), ..response }
     }
 
-    /// The answer to a malformed request.
-    pub fn malformed(what: ParseError) -> Response {
-        Response::text(what.status(), what.message())
+    /// The response to a malformed request.
+    pub fn malformed(error: ParseError) -> Response {
+        Response::text(error.status(), error.message())
     }
 
-    /// The answer to a failure to open or read something of ours. It says nothing about where or what.
+    /// The response to a failure to open or read a file or directory. It reveals neither its path nor the cause.
     pub fn from_io_error(error: &io::Error) -> Response {
         use io::ErrorKind as K;
         match error.kind() {
             K::NotFound | K::NotADirectory | K::InvalidFilename | K::IsADirectory => {
-                Response::text(StatusCode::NOT_FOUND, "nothing here has that name")
+                Response::text(StatusCode::NOT_FOUND, NOT_FOUND)
             }
-            K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server may not read that"),
+            K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server has no permission to read it"),
             K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => {
                 Response::text(StatusCode::SERVICE_UNAVAILABLE, "too busy, try again").header("Retry-After", "1")
             }
@@ -261,9 +223,24 @@ impl Response {
         }
     }
 
-    /// The same answer with one more field.
+    /// Sets the outcome.
+    pub fn outcome(mut self, outcome: Outcome) -> Response {
+        self.outcome = outcome;
+        self
+    }
+
+    /// Sets the body.
+    pub fn with_body(mut self, body: Body) -> Response {
+        self.body = body;
+        self
+    }
+
+    /// Appends a header field.
     pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
         self.fields.push(name, value);
         self
     }
 }
+
+/// The reason of every 404 response.
+pub const NOT_FOUND: &str = "there is nothing at this address";

@@ -1,47 +1,66 @@
 //! Handlers: from a request to a response, without a socket.
-//!
-//! A handler returns a response as data. Its framing is decided, and its bytes are written, in `server`.
 
 pub mod access;
-pub mod app;
 pub mod builtin;
-pub mod cors;
-pub mod credentials;
-pub mod decision_trace;
 pub mod echo;
-pub mod error_page;
-pub mod html;
-pub mod human_format;
-pub mod json;
 pub mod listing;
 pub mod listing_html;
-pub mod listing_json;
-pub mod listing_stream;
-pub mod listing_text;
 pub mod message;
-pub mod metrics;
 pub mod outcome;
 pub mod page;
-pub mod response_headers;
 pub mod static_file;
 #[cfg(feature = "test-routes")]
 pub mod test_routes;
 
 use std::time::SystemTime;
 
-use crate::config::{Fallback, Routes};
+use crate::config::{Config, Fallback, Routes};
+use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
-use crate::handlers::app::AppState;
+use crate::files::representation::FileSource;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
 use crate::http::negotiation::is_navigation_request;
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
+use crate::os::signals::ShutdownSignal;
+use crate::os::systemd::SdNotify;
+use crate::server::explain::Explain;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
+
+/// State that all connections share.
+pub struct AppState {
+    /// The options.
+    pub config: Config,
+    /// The served directory.
+    pub site: Site,
+    /// The credentials that give access; `None` serves every client.
+    pub auth: Option<access::Auth>,
+    /// Whether the server is shutting down.
+    pub stop: ShutdownSignal,
+    /// The access log.
+    pub access_log: Option<AccessLog>,
+    /// The output of `--explain`.
+    pub explain: Option<Explain>,
+    /// The counters of `--metrics`.
+    pub metrics: Option<Metrics>,
+    /// The connection to systemd.
+    pub notify: SdNotify,
+}
+
+impl AppState {
+    /// A state without logs and metrics, which never shuts down.
+    pub fn new(config: Config, site: Site, auth: Option<access::Auth>) -> AppState {
+        let notify = SdNotify::default();
+        AppState { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
+    }
+}
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
-/// The one that CONTRIBUTING.md adds from beginning to end:
+/// The route that CONTRIBUTING.md adds as an example:
 ///
 /// ```
 /// # use threadbare::handlers::{Answers, Access, Route};
@@ -54,18 +73,18 @@ use crate::http::target::TargetForm;
 ///     access: Access::Authenticated,
 ///     answers: Answers::Always,
 ///     handler: builtin::time,
-///     help: "how late it is here",
+///     help: "the current time",
 /// },
 /// # ];
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod builtin {
 /// # use std::time::SystemTime;
-/// # use threadbare::handlers::app::AppState;
+/// # use threadbare::handlers::AppState;
 /// # use threadbare::http::date::HttpDate;
 /// # use threadbare::http::status::StatusCode;
 /// # use threadbare::handlers::message::{Request, Response};
 ///
-/// /// The time of this server, as HTTP writes it.
+/// /// The current time as an HTTP date.
 /// pub fn time(_: &mut Request<'_>, _: &AppState) -> Response {
 ///     let now = format!("{}\n", HttpDate::new(SystemTime::now()).as_str());
 ///     Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", now.into_bytes()).header("Cache-Control", "no-store")
@@ -75,42 +94,42 @@ use crate::http::target::TargetForm;
 pub struct Route {
     /// The canonical path.
     pub path: &'static str,
-    /// The methods it takes, HEAD and OPTIONS among them.
+    /// The methods that it takes, including HEAD and OPTIONS.
     pub methods: &'static [Method],
-    /// Who may ask.
+    /// Which clients may request it.
     pub access: Access,
-    /// What it takes that it answers at all.
+    /// When it is enabled.
     pub answers: Answers,
-    /// What answers.
+    /// The handler.
     pub handler: fn(&mut Request<'_>, &AppState) -> Response,
-    /// What it is for.
+    /// Its line in `--help`.
     pub help: &'static str,
 }
 
-/// Who may ask for a route.
+/// Which clients may request a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, also those who did not say who they are: it reveals nothing.
+    /// Every client, without credentials.
     Public,
-    /// Those who may see the site.
+    /// Clients that may request files.
     Authenticated,
-    /// The same, but not the pages of other sites in their browsers: it shows what only they should see.
+    /// Clients that may request files, except browsers on behalf of pages of other sites.
     SameOrigin,
 }
 
-/// When a route answers.
+/// When a route is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
-    /// Unless the built-in routes are switched off.
+    /// Unless `--no-routes` is given.
     Always,
-    /// If what happens is counted: whoever asked for that has asked for this route.
+    /// With `--metrics`.
     WithMetrics,
 }
 
-/// What may be done with a file or a listing.
+/// The methods of files and listings.
 const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 
-/// What may be done with a mirror.
+/// The methods of `/echo`.
 const ANY: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete, Method::Patch, Method::Options];
 
 /// The built-in routes.
@@ -121,7 +140,7 @@ pub const ROUTES: &[Route] = &[
         access: Access::Authenticated,
         answers: Answers::Always,
         handler: builtin::hello,
-        help: "a page that greets; ?name= says whom",
+        help: "an example page; /hello?name=Ada greets Ada",
     },
     Route {
         path: "/health",
@@ -129,7 +148,7 @@ pub const ROUTES: &[Route] = &[
         access: Access::Public,
         answers: Answers::Always,
         handler: builtin::health,
-        help: "ok, as long as the server runs; 503 once it is asked to stop",
+        help: "ok while the server runs; 503 while it shuts down",
     },
     Route {
         path: "/echo",
@@ -144,8 +163,8 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         access: Access::SameOrigin,
         answers: Answers::WithMetrics,
-        handler: metrics::metrics,
-        help: "with --metrics: what has happened so far, in numbers for Prometheus",
+        handler: builtin::metrics,
+        help: "with --metrics: counters in the text format of Prometheus",
     },
     Route {
         path: "/favicon.ico",
@@ -161,7 +180,7 @@ pub const ROUTES: &[Route] = &[
         access: Access::Authenticated,
         answers: Answers::Always,
         handler: builtin::favicon,
-        help: "the same",
+        help: "the same icon",
     },
     #[cfg(feature = "test-routes")]
     Route {
@@ -183,95 +202,87 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// Answers a request.
+/// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there.
 pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    let response = route(request, app, now);
-    if response.status.as_u16() < 400 && app.config.cors.is_none() { response } else { finalize(response, request, app) }
+    let response = access::check_host(request, app)
+        .or_else(|| preflight(request, app))
+        .or_else(|| check_credentials(request, app, now))
+        .or_else(|| server_options(request))
+        .unwrap_or_else(|| route(request, app, now));
+    finalize(response, request, app)
 }
 
-/// The same answer, as it is for who asks.
+/// Gives error responses the form that the client accepts, and adds CORS fields.
 fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
-    let response = error_page::render_error(response, &request.head.headers);
+    let response = page::render_error(response, &request.head.headers);
     match &app.config.cors {
         None => response,
-        Some(cors) => cors::add_cors_headers(response, request, cors),
+        Some(cors) => access::add_cors_headers(response, request, cors),
     }
 }
 
-#[inline]
-fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    if let Some(answer) = early_response(request, app, now) {
-        return answer;
-    }
-    let codings = app.config.precompressed.codings(&request.head.headers);
-    let reads = matches!(request.head.method, Method::Get | Method::Head);
-    match lookup(&app.site, request.target, codings.as_ref(), now) {
-        Resource::Kept(kept) if reads => static_file::answer_kept(kept, request).outcome(Outcome::FileCached),
-        found => answer_found(found, request, app, now),
-    }
-}
-
-/// The answer to a request for which nothing is looked up; `None` to all others.
-fn early_response(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
-    if let Some(refusal) = access::check_host(request, app) {
-        return Some(refusal.outcome(Outcome::WrongHost));
-    }
-    if let Some(leave) = preflight(request, app) {
-        return Some(leave.outcome(Outcome::Preflight));
-    }
-    if let Some(refusal) = access::authenticate(request, app) {
-        return Some(unauthorized_or_public(refusal, request, app, now));
-    }
-    (request.target.form == TargetForm::Asterisk)
-        .then(|| allow_response(StatusCode::NO_CONTENT, READ).outcome(Outcome::ServerOptions))
-}
-
-/// The answer to a preflight of a page that may read the site; `None` if it is none.
+/// The response to a CORS preflight from an allowed origin; `None` for other requests. A route for the same origin only is treated as if it
+/// did not exist.
 fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
-    // What shows only what our own pages should see answers no page of another site: then it is as if there were no route.
     let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
-    cors::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
+    access::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
-/// Answers a request for what its path means.
-fn answer_found(found: Resource, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    match found {
-        Resource::Kept(kept) => {
-            check_method(request, READ, |request| static_file::answer_kept(kept, request)).outcome(Outcome::FileCached)
-        }
+/// The response to a request without valid credentials; `None` if there are any, or none are needed. A public route responds all the same,
+/// unless a file has its path.
+fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
+    let unauthorized = access::authenticate(request, app)?;
+    let route = find_route(request, app).filter(|route| {
+        let has_no_file =
+            || matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_));
+        route.access == Access::Public && has_no_file()
+    });
+    Some(route.map_or(unauthorized, |route| call_route(route, request, app)))
+}
+
+/// The response to `OPTIONS *`; `None` for other requests.
+fn server_options(request: &Request<'_>) -> Option<Response> {
+    let is_asterisk = request.target.form == TargetForm::Asterisk;
+    is_asterisk.then(|| allow(StatusCode::NO_CONTENT, READ).outcome(Outcome::ServerOptions))
+}
+
+/// Responds with the file or directory at the path, else by the built-in route of that path.
+fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    let codings = app.config.precompressed.codings(&request.head.headers);
+    let refusal = check_method(request, READ);
+    match lookup(&app.site, request.target, codings.as_ref(), now) {
         Resource::File(file) => {
-            check_method(request, READ, |request| static_file::answer(*file, request)).outcome(Outcome::Opened)
+            let outcome = match file.source {
+                FileSource::Memory(_) => Outcome::FileCached,
+                FileSource::Disk(_) => Outcome::Opened,
+            };
+            refusal.unwrap_or_else(|| static_file::serve(file, request)).outcome(outcome)
         }
-        Resource::Unacceptable => {
-            check_method(request, READ, |_| static_file::answer_unacceptable()).outcome(Outcome::Unacceptable)
-        }
+        Resource::Unacceptable => refusal.unwrap_or_else(static_file::not_acceptable).outcome(Outcome::Unacceptable),
         Resource::Directory(directory) => {
-            check_method(request, READ, |request| listing::answer(directory, request)).outcome(Outcome::Directory)
+            refusal.unwrap_or_else(|| listing::serve(directory, request)).outcome(Outcome::Directory)
         }
-        Resource::MovedPermanently(location) => check_method(request, READ, |_| {
-            Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash").header("Location", location)
-        })
-        .outcome(Outcome::MissingSlash),
+        Resource::MovedPermanently(location) => {
+            let moved = Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash");
+            refusal.unwrap_or_else(|| moved.header("Location", location)).outcome(Outcome::MissingSlash)
+        }
         Resource::Error(error) => Response::from_io_error(&error).outcome(Outcome::Failed),
-        // No file has that name now, but one may have it soon: only the routes about the server itself answer.
-        Resource::Unavailable(why) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
-            Some(route) => answer_route(route, request, app),
-            None => {
-                Response::text(StatusCode::SERVICE_UNAVAILABLE, why.message()).header("Retry-After", "1").outcome(Outcome::Failed)
-            }
+        // A file may have this path later, so that only routes about the server itself respond.
+        Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
+            Some(route) => call_route(route, request, app),
+            None => Response::text(StatusCode::SERVICE_UNAVAILABLE, error.message())
+                .header("Retry-After", "1")
+                .outcome(Outcome::Failed),
         },
         Resource::NotFound => match find_route(request, app) {
-            Some(route) => answer_route(route, request, app),
-            None => match spa_fallback(request, app, now) {
-                Some(response) => response.outcome(Outcome::SpaFallback),
-                None => error_page::missing(request, app, now).outcome(Outcome::NotFound),
-            },
+            Some(route) => call_route(route, request, app),
+            None => spa_fallback(request, app, now).unwrap_or_else(|| page::not_found(request, app, now)),
         },
     }
 }
 
-/// The page that an application begins with, for whoever goes to an address of it; `None` if nobody does, or there is no such page.
+/// With `--spa`, the first page of the application in response to a navigation; `None` otherwise.
 fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let headers = &request.head.headers;
     if app.config.fallback == Fallback::None || !is_navigation_request(request.head.method, headers, request.target.path()) {
@@ -279,65 +290,48 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
     }
     let codings = app.config.precompressed.codings(headers);
     let response = match fallback_index(&app.site, codings.as_ref(), now) {
-        Resource::Kept(kept) => static_file::answer_kept(kept, request),
-        Resource::File(file) => static_file::answer(*file, request),
-        Resource::Unacceptable => static_file::answer_unacceptable(),
+        Resource::File(file) => static_file::serve(file, request),
+        Resource::Unacceptable => static_file::not_acceptable(),
         Resource::Error(error) => Response::from_io_error(&error),
         Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
     };
-    // Whoever names no HTML is told that there is nothing.
-    Some(response.header("Vary", "Accept"))
+    // Requests that do not accept HTML are no navigation, and get 404.
+    Some(response.header("Vary", "Accept").outcome(Outcome::SpaFallback))
 }
 
-/// A stranger gets what is open to everybody, unless a file of the site has that name, and else the refusal.
-fn unauthorized_or_public(refusal: Response, request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    match find_route(request, app) {
-        Some(route)
-            if route.access == Access::Public
-                && matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_)) =>
-        {
-            answer_route(route, request, app)
-        }
-        _ => refusal.outcome(Outcome::Unauthorized),
-    }
+fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
+    let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
+    let is_enabled = match route.answers {
+        Answers::Always => app.config.routes == Routes::On,
+        Answers::WithMetrics => app.metrics.is_some(),
+    };
+    is_enabled.then_some(route)
 }
 
-fn answer_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Response {
+fn call_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Response {
     if route.access == Access::SameOrigin
         && let Some(refusal) = access::check_same_origin(request)
     {
         return refusal.outcome(Outcome::OtherSite(route.path));
     }
-    check_method(request, route.methods, |request| (route.handler)(request, app)).outcome(Outcome::Route(route.path))
+    let refusal = check_method(request, route.methods);
+    refusal.unwrap_or_else(|| (route.handler)(request, app)).outcome(Outcome::Route(route.path))
 }
 
-fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
-    let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
-    let answers = match route.answers {
-        Answers::Always => app.config.routes == Routes::On,
-        Answers::WithMetrics => app.metrics.is_some(),
-    };
-    answers.then_some(route)
-}
-
-/// Answers OPTIONS, and every method that the resource does not take (RFC 9110 §9.3.7, §15.5.6); leaves the others to `dispatch`.
-fn check_method(
-    request: &mut Request<'_>,
-    methods: &'static [Method],
-    answer: impl FnOnce(&mut Request<'_>) -> Response,
-) -> Response {
+/// The response to OPTIONS, and to methods that a resource does not take (RFC 9110 §9.3.7, §15.5.6); `None` for those that it takes.
+fn check_method(request: &Request<'_>, methods: &'static [Method]) -> Option<Response> {
     let method = request.head.method;
     if method == Method::Options {
-        allow_response(StatusCode::NO_CONTENT, methods)
+        Some(allow(StatusCode::NO_CONTENT, methods))
     } else if methods.contains(&method) {
-        answer(request)
+        None
     } else {
-        allow_response(StatusCode::METHOD_NOT_ALLOWED, methods)
+        Some(allow(StatusCode::METHOD_NOT_ALLOWED, methods))
     }
 }
 
-/// A response that says which methods are allowed.
-fn allow_response(status: StatusCode, methods: &[Method]) -> Response {
+/// A response with the allowed methods.
+fn allow(status: StatusCode, methods: &[Method]) -> Response {
     let response = if status.forbids_body() {
         Response::new(status)
     } else {

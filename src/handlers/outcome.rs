@@ -1,83 +1,149 @@
-//! Why was this the answer?
-//!
-//! A route says so with its answer, in one word. Nobody needs it to send the answer; whoever wants to learn does (`--explain`).
+//! Outcomes: why a handler produced its response. They do not affect the response itself.
 
+use std::cell::RefCell;
+
+use crate::http::conditional::{Precondition, Validators};
 use crate::http::error::ParseError;
+use crate::http::range::RangeSet;
 
-/// What was found under the path that was asked for, or why nobody looked.
+/// Why a response was produced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was not looked for: what came is no proper request.
+    /// The request is malformed.
     #[default]
     NoRequest,
-    /// It was not looked for: the request is for a name that is none of ours.
+    /// The request is for a host name that is not allowed.
     WrongHost,
-    /// It was not looked for: nobody showed a password that is right.
+    /// The credentials are missing or wrong.
     Unauthorized,
-    /// It was not looked for: a browser asks what a page may send.
+    /// The request is a CORS preflight.
     Preflight,
-    /// It was not looked for: the request is about the server as a whole.
+    /// The request is `OPTIONS *`.
     ServerOptions,
-    /// It does not matter any more: the content of the request breaks that rule.
+    /// The body of the request is malformed.
     BrokenContent(ParseError),
-    /// Nor here: the content of the request did not come in time.
+    /// The body of the request did not arrive in time.
     LateContent,
-    /// It cannot be told: the handler failed.
+    /// The handler panicked.
     Panicked,
-    /// A file, which was in memory.
+    /// A file from the cache.
     FileCached,
-    /// A file, which was opened.
+    /// A file that was opened.
     Opened,
-    /// A file, but in no coding that the client takes.
+    /// A file, but in no accepted coding.
     Unacceptable,
     /// A directory without an index.
     Directory,
-    /// A directory under the name of a file.
+    /// A directory whose path lacks the slash.
     MissingSlash,
-    /// Something that could not be opened.
+    /// A file or directory that cannot be opened.
     Failed,
-    /// No file, but a built-in route of that path.
+    /// The built-in route of that path.
     Route(&'static str),
-    /// The same, and it answers no page of another site.
+    /// The built-in route of that path, refused to a page of another site.
     OtherSite(&'static str),
-    /// Nothing, so the page that an application begins with.
+    /// The first page of an application (`--spa`).
     SpaFallback,
-    /// Nothing.
+    /// Neither a file nor a route.
     NotFound,
 }
 
 impl Outcome {
-    /// The same in a sentence.
+    /// A short name for logs and metrics, in snake case.
+    pub fn label(self) -> &'static str {
+        self.parts().0
+    }
+
+    /// A sentence for `--explain`.
     pub fn text(self) -> &'static str {
+        self.parts().1
+    }
+
+    fn parts(self) -> (&'static str, &'static str) {
         match self {
-            Outcome::NoRequest => "what came is no proper request, so nothing was looked up",
-            Outcome::WrongHost => {
-                "the request is for a name that is none of ours: it may be a page that made its own name point here. Nothing was looked up"
+            Outcome::NoRequest => ("no_request", "the request is malformed, so nothing was looked up"),
+            Outcome::WrongHost => (
+                "wrong_host",
+                "the host is not one of this server: a web page may have pointed its own name here. Nothing was looked up",
+            ),
+            Outcome::Unauthorized => {
+                ("unauthorized", "credentials are required, and these are missing or wrong. Nothing was looked up")
             }
-            Outcome::Unauthorized => "a name and a password are asked for, and these are missing or wrong. Nothing was looked up",
-            Outcome::Preflight => {
-                "a browser asks, before it sends it, whether a page may send such a request (Fetch §3.3). Nothing was looked up"
+            Outcome::Preflight => (
+                "preflight",
+                "a browser asks whether a page of another site may send such a request (Fetch §3.3). Nothing was looked up",
+            ),
+            Outcome::ServerOptions => ("server_options", "the request is about the server as a whole, so nothing was looked up"),
+            Outcome::BrokenContent(_) => {
+                ("broken_content", "the content of the request is malformed, so its response was discarded")
             }
-            Outcome::ServerOptions => "the request is about the server as a whole, so nothing was looked up",
-            Outcome::BrokenContent(_) => "the content of the request is broken, whatever the route would have made of it",
-            Outcome::LateContent => "the content of the request did not come in time, whatever the route would have made of it",
-            Outcome::Panicked => "what answers has failed, which is a fault of this server",
-            Outcome::FileCached => {
-                "a file of the directory has that name. It is in memory, and a look at its path showed that it is still the same"
+            Outcome::LateContent => {
+                ("late_content", "the content of the request did not arrive in time, so its response was discarded")
             }
-            Outcome::Opened => "a file of the directory has that name, and was opened",
-            Outcome::Unacceptable => "a file has that name, but in no coding that Accept-Encoding allows",
-            Outcome::Directory => "a directory has that name and no index in it, so its names are listed",
-            Outcome::MissingSlash => {
-                "a directory has that name: links in its pages are relative to a slash at its end, so the client is sent there"
+            Outcome::Panicked => ("panicked", "the handler failed, which is a bug in this server"),
+            Outcome::FileCached => ("file_cached", "a file has this path. It is cached, and was checked to be unchanged"),
+            Outcome::Opened => ("file_opened", "a file has this path, and was opened"),
+            Outcome::Unacceptable => {
+                ("unacceptable", "a file has this path, but exists in no coding that Accept-Encoding allows")
             }
-            Outcome::Failed => "something has that name, but it cannot be opened",
-            Outcome::Route(_) => "no file has that name, so a built-in route answers: your files win",
-            Outcome::OtherSite(_) => "a built-in route has that name, and shows what it does to no page of another site",
-            Outcome::SpaFallback => {
-                "nothing has that name, and somebody goes to a page: the application's first page answers (--spa)"
+            Outcome::Directory => ("directory", "a directory has this path and no index, so it is listed"),
+            Outcome::MissingSlash => (
+                "missing_slash",
+                "a directory has this path: relative links in its pages need the slash at its end, so the client is redirected",
+            ),
+            Outcome::Failed => ("failed", "a file or directory has this path, but cannot be opened"),
+            Outcome::Route(_) => ("route", "no file has this path, so a built-in route responds"),
+            Outcome::OtherSite(_) => {
+                ("other_site", "a built-in route has this path, and refuses requests from pages of other sites")
             }
-            Outcome::NotFound => "neither a file nor a route has that name",
+            Outcome::SpaFallback => (
+                "spa_fallback",
+                "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)",
+            ),
+            Outcome::NotFound => ("not_found", "neither a file nor a route has this path"),
         }
+    }
+}
+
+/// A decision about how much of a file is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A precondition was evaluated.
+    Condition {
+        /// The field that decided.
+        field: &'static str,
+        /// The result.
+        precondition: Precondition,
+        /// The validators that it was compared with.
+        validators: Validators,
+    },
+    /// Range was ignored: it is defined for GET, and for one field.
+    RangeIgnored,
+    /// If-Range was evaluated.
+    IfRange(bool),
+    /// Range was resolved.
+    Ranges {
+        /// The ranges.
+        ranges: RangeSet,
+        /// The length of the file in bytes.
+        length: u64,
+    },
+}
+
+/// The decisions about one request, in order. They are recorded only with `--explain`.
+#[derive(Debug, Default)]
+pub struct DecisionTrace {
+    list: RefCell<Vec<Decision>>,
+}
+
+impl DecisionTrace {
+    /// Appends a decision.
+    pub fn add(&self, decision: Decision) {
+        self.list.borrow_mut().push(decision);
+    }
+
+    /// Returns all decisions.
+    pub fn into_list(self) -> Vec<Decision> {
+        self.list.into_inner()
     }
 }

@@ -1,25 +1,34 @@
-//! How do the pages that we make ourselves look?
+//! Generated pages: the HTML frame, escaping, and error pages.
 //!
-//! Listings, errors and `/hello` share one frame and one style sheet. All of it is in the page: nothing has to be loaded, and
-//! the policy that goes with it (CSP Level 3) names the style sheet and the one script by their hashes, so that whatever else might get
-//! into a page, by a name that was not escaped, stays without effect.
+//! Listings, error pages and `/hello` share one style sheet, which is in the page. Their Content-Security-Policy (CSP Level 3) allows it and
+//! the one script by their hashes, so that markup from a name that was not escaped could do nothing.
 
-use crate::handlers::html;
-use crate::handlers::message::{Body, Response};
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use crate::files::lookup::{Resource, error_document_404};
+use crate::handlers::AppState;
+use crate::handlers::message::{Body, NOT_FOUND, Request, Response};
+use crate::handlers::outcome::Outcome;
+use crate::http::error::ParseError;
+use crate::http::headers::Headers;
+use crate::http::negotiation::{self, Format};
+use crate::http::range::ByteRange;
 use crate::http::status::StatusCode;
 
-/// The style sheet of all pages: light and dark, wide and narrow.
+/// The style sheet of all pages.
 const STYLE: &str = include_str!("style.css");
 
-/// The script of a listing.
+/// The script of a listing, which filters its names.
 const FILTER: &str = include_str!("filter.js");
 
-/// What a page may do: apply that style sheet, run that script, and show an icon.
+/// The Content-Security-Policy of all pages: that style sheet, that script, and an icon.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-rJeHxeScJuiywuuITn4FnVDR3cMOiNk7K+43EHzrhtQ='; \
     script-src 'sha256-8q3OdknYRqCBwXGbjUfF1obD73xlRh9mslTaJhEbYDY='; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-/// The answer that such a page is.
+/// A response with a page.
 pub fn response(status: StatusCode, page: Body) -> Response {
     Response::new(status)
         .header("Content-Type", "text/html; charset=utf-8")
@@ -28,20 +37,20 @@ pub fn response(status: StatusCode, page: Body) -> Response {
         .with_body(page)
 }
 
-/// Begins a page, up to its content. The title is any text.
+/// Begins a page, up to its content. `title` is any text.
 pub fn begin(out: &mut String, title: &[u8]) {
     out.push_str(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
     );
-    html::show(out, title);
+    out.push_str(&escape_html(&printable(title)));
     out.push_str("</title>\n<style>");
     out.push_str(STYLE);
     out.push_str("</style>\n</head>\n<body>\n");
 }
 
-/// Lets the names of a listing be filtered, where there are scripts.
-pub fn filter(out: &mut String) {
+/// Appends the script of a listing.
+pub fn push_filter(out: &mut String) {
     out.push_str("<script>");
     out.push_str(FILTER);
     out.push_str("</script>\n");
@@ -50,6 +59,120 @@ pub fn filter(out: &mut String) {
 /// Ends a page.
 pub fn end(out: &mut String) {
     out.push_str("</body>\n</html>\n");
+}
+
+/// The response for a missing file: the site's own `404.html` for clients that accept HTML, without validators and ranges, since it is
+/// not the requested file.
+pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
+    let response = if negotiation::accepts(&request.head.headers, "text/html")
+        && let Resource::File(file) = error_document_404(&app.site, now)
+    {
+        let range = ByteRange { start: 0, length: file.representation.length };
+        Response::new(StatusCode::NOT_FOUND)
+            .header("Content-Type", file.representation.media_type.clone())
+            .header("Cache-Control", "no-cache")
+            .header("Vary", "Accept")
+            .with_body(Body::Slice(file.source, range))
+    } else {
+        Response::text(StatusCode::NOT_FOUND, NOT_FOUND)
+    };
+    response.outcome(Outcome::NotFound)
+}
+
+/// The response to a malformed head, as a page for browsers. No cache stores it, so it needs no `Vary`.
+pub fn malformed(error: ParseError, headers: &Headers<'_>) -> Response {
+    let response = Response::malformed(error);
+    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Html => render_error(response, headers),
+        Format::Text | Format::Json => response,
+    }
+}
+
+/// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged.
+pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
+    let Some(reason) = response.reason.filter(|_| response.status.as_u16() >= 400) else { return response };
+    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
+        Format::Text | Format::Json => response.header("Vary", "Accept"),
+        Format::Html => {
+            let body = Body::Bytes(error_page(response.status, reason).into_bytes().into());
+            let mut page = self::response(response.status, body);
+            for (name, value) in response.fields.iter() {
+                // Fields of this error alone, such as Allow, WWW-Authenticate and Retry-After.
+                if page.fields.first(name).is_none() {
+                    page.fields.push(name.to_owned(), value.to_owned());
+                }
+            }
+            page.header("Vary", "Accept").outcome(response.outcome)
+        }
+    }
+}
+
+fn error_page(status: StatusCode, reason: &str) -> String {
+    let (code, phrase) = (status.as_u16(), status.canonical_reason());
+    let mut out = String::new();
+    begin(&mut out, format!("{code} {phrase}").as_bytes());
+    let reason = escape_html(reason);
+    out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{reason}</p>\n"));
+    if status == StatusCode::NOT_FOUND {
+        out.push_str("<p><a href=\"/\">Home</a></p>\n");
+    }
+    out.push_str("</main>\n");
+    end(&mut out);
+    out
+}
+
+/// Escapes text for HTML, both between tags and in a quoted attribute.
+///
+/// ```
+/// assert_eq!(threadbare::handlers::page::escape_html("<a href='x'>"), "&lt;a href=&#39;x&#39;&gt;");
+/// ```
+pub fn escape_html(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match char {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(char),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Bytes as text, with U+FFFD in place of control characters and of what is not UTF-8.
+pub fn printable(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}").into() } else { text }
+}
+
+/// Text as a JSON string, with its quotes (RFC 8259 §7).
+///
+/// ```
+/// assert_eq!(threadbare::handlers::page::escape_json("a \"b\""), r#""a \"b\"""#);
+/// ```
+pub fn escape_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\x1f' => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(char));
+            }
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]
@@ -77,12 +200,12 @@ mod tests {
     fn the_policy_names_what_is_in_the_page() {
         for (directive, text) in [("style-src", STYLE), ("script-src", FILTER)] {
             let Some(hash) = hash(text) else {
-                eprintln!("SKIPPED: no sha256sum here, so nobody compares the hashes of the policy");
+                eprintln!("SKIPPED: sha256sum is missing, so the hashes of the policy are not compared");
                 return;
             };
             assert!(POLICY.contains(&format!("{directive} {hash};")), "the policy should say {directive} {hash}");
         }
-        assert!(!STYLE.contains("</style") && !FILTER.contains("</script"), "each would end too early");
+        assert!(!STYLE.contains("</style") && !FILTER.contains("</script"), "each would end early");
     }
 
     /// The share of light of a colour, `#rrggbb` (WCAG 2.2, relative luminance).
@@ -108,9 +231,9 @@ mod tests {
             };
             for (front, least, why) in [
                 ("ink", 7.0, "text (WCAG 2.2, 1.4.6)"),
-                ("quiet", 4.5, "what matters less is still read (1.4.3)"),
-                ("link", 4.5, "so are links"),
-                ("edge", 3.0, "the edge of a box is no text (1.4.11)"),
+                ("quiet", 4.5, "secondary text (1.4.3)"),
+                ("link", 4.5, "links (1.4.3)"),
+                ("edge", 3.0, "the edge of a box (1.4.11)"),
             ] {
                 for back in ["ground", "raised"] {
                     let got = contrast(colour(front), colour(back));
@@ -119,6 +242,28 @@ mod tests {
             }
         }
         assert_eq!(themes, 2, "light and dark");
-        assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.001, "the measure itself");
+        assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.001, "the measure itself is right");
+    }
+
+    #[test]
+    fn names_are_escaped_for_html() {
+        for (bytes, want, why) in [
+            (&b"plain"[..], "plain", "ordinary names"),
+            (b"", "", "nothing"),
+            (b"<a href='x'>&\"", "&lt;a href=&#39;x&#39;&gt;&amp;&quot;", "markup"),
+            (b"a\nb\x1b[0m\x7f", "a\u{fffd}b\u{fffd}[0m\u{fffd}", "controls"),
+            (b"a\xc2\x85b", "a\u{fffd}b", "a control beyond ASCII"),
+            (b"\xffa\xe2\x82", "\u{fffd}a\u{fffd}", "not UTF-8, and truncated"),
+            ("\u{fc}\u{1f9f5}".as_bytes(), "\u{fc}\u{1f9f5}", "beyond ASCII"),
+        ] {
+            assert_eq!(escape_html(&printable(bytes)), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped_for_json() {
+        for (input, want) in [("a", "\"a\""), ("\"\\", "\"\\\"\\\\\""), ("\n\u{1}\u{fc}", "\"\\n\\u0001\u{fc}\"")] {
+            assert_eq!(escape_json(input), want);
+        }
     }
 }

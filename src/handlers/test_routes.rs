@@ -1,13 +1,13 @@
-//! What if our own code were wrong? Routes that misbehave on purpose, in test builds only.
+//! Routes that misbehave on purpose, for tests of the sandbox and of panics; only with the feature `test-routes`.
 //!
-//! `/escape?open=/etc/passwd` does what no route must ever do. With the sandbox it is the kernel that says no.
+//! `/escape?open=/etc/passwd` attempts what no route may do, and the sandbox must prevent it.
 
 use std::fmt::Write;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::http::status::StatusCode;
 
@@ -16,8 +16,8 @@ pub fn panic(_: &mut Request<'_>, _: &AppState) -> Response {
     panic!("as asked")
 }
 
-/// Tries what the query says, `open=PATH`, `list=PATH`, `write=PATH`, `connect=ADDRESS`, `bind=ADDRESS`, `run=PROGRAM`, `signal=PID`,
-/// and says how each went.
+/// Attempts what the query says, `open=PATH`, `list=PATH`, `write=PATH`, `connect=ADDRESS`, `bind=ADDRESS`, `run=PROGRAM`, `signal=PID`,
+/// and reports each result.
 pub fn sandbox_probe(request: &mut Request<'_>, _: &AppState) -> Response {
     let mut report = String::new();
     for (how, what) in request.target.query_pairs() {

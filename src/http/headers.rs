@@ -37,6 +37,10 @@ pub mod name {
 }
 
 /// The header fields of one message, in the order received. Nothing is copied: names and values are slices of the message.
+/// Fields that hold secrets, which no log or page shows.
+pub const SENSITIVE_HEADERS: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
+
+/// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     bytes: &'a [u8],

@@ -17,9 +17,9 @@ use std::time::{Instant, SystemTime};
 
 use log::debug;
 
-use crate::handlers::app::AppState;
-use crate::handlers::error_page;
+use crate::handlers::AppState;
 use crate::handlers::message::Response;
+use crate::handlers::page;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::forwarded::PeerAddr;
@@ -216,8 +216,7 @@ impl<S: Transport> Connection<'_, S> {
             RequestError::Malformed(LocatedError { error, .. }) => (Response::malformed(error), CloseReason::Malformed(error)),
             RequestError::Invalid(LocatedError { error, .. }) => {
                 let head = self.parser.head(bytes);
-                let response =
-                    head.map_or_else(|| Response::malformed(error), |head| error_page::malformed(error, &head.headers));
+                let response = head.map_or_else(|| Response::malformed(error), |head| page::malformed(error, &head.headers));
                 (response, CloseReason::Malformed(error))
             }
             RequestError::TimedOut => {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, warn};
 
-use crate::handlers::app::AppState;
-use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::AppState;
 use crate::handlers::message::{BodyError, EmptyBody, Request, RequestBody, Response};
+use crate::handlers::outcome::DecisionTrace;
 use crate::handlers::outcome::Outcome;
-use crate::handlers::{self, error_page};
+use crate::handlers::{self, page};
 use crate::http::error::ParseError;
 use crate::http::framing::BodyLength;
 use crate::http::headers::{Headers, name};
@@ -208,7 +208,7 @@ fn replace_response(
 ) -> Result<(Response, Option<CloseReason>), RequestError> {
     let (response, reason) = match error {
         BodyError::Malformed(what) => {
-            (error_page::malformed(what, headers).outcome(Outcome::BrokenContent(what)), CloseReason::Malformed(what))
+            (page::malformed(what, headers).outcome(Outcome::BrokenContent(what)), CloseReason::Malformed(what))
         }
         BodyError::TimedOut => {
             let why = "the request body did not arrive in time (RFC 9110 §15.5.9)";

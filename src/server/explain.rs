@@ -5,13 +5,14 @@
 use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 
-use crate::handlers::decision_trace::{Decision, DecisionTrace};
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Outcome;
+use crate::handlers::outcome::{Decision, DecisionTrace};
 use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
 use crate::http::framing::BodyLength;
+use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::range::{ByteRange, RangeSet};
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
@@ -21,8 +22,7 @@ use crate::server::response_writer::{Delimiter, ResponseFraming};
 use crate::telemetry::Color;
 use crate::telemetry::log_queue::LogQueue;
 
-/// Header fields with secrets: their names are shown, their values are not.
-const SENSITIVE_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// Shown in place of the value of a sensitive field.
 const HIDDEN: &str = "(not shown)\\r\\n";
 /// Bytes shown of one line.
 const LINE_BYTES_MAX: usize = 512;

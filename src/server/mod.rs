@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 
-use crate::handlers::app::AppState;
+use crate::handlers::AppState;
 use crate::http::forwarded::PeerAddr;
 use crate::net::busy_poll;
 use crate::net::socket::{AcceptError, Listener, Socket};

@@ -13,9 +13,9 @@ use std::time::SystemTime;
 
 use crate::config::Limits;
 use crate::config::headers::DefaultHeaders;
-use crate::files::read_at::read_at;
-use crate::files::version::{FileVersion, Freshness};
-use crate::handlers::message::{Body, FileSource, OpenFile, Response};
+use crate::files::representation::{FileSource, OpenFile};
+use crate::files::version::{FileVersion, read_at};
+use crate::handlers::message::{Body, Response};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::http::date::HttpDate;
 use crate::http::method::Method;
@@ -192,7 +192,7 @@ impl WriteBuffer {
                 let mut total = length_of(&parts.end);
                 for part in &parts.parts {
                     self.bytes.extend_from_slice(&part.head);
-                    total += length_of(&part.head) + self.write_slice(stream, &parts.source, part.slice)?;
+                    total += length_of(&part.head) + self.write_slice(stream, &parts.source, part.range)?;
                 }
                 self.bytes.extend_from_slice(&parts.end);
                 Ok(total)
@@ -210,7 +210,7 @@ impl WriteBuffer {
         match source {
             FileSource::Disk(file) => self.write_file(stream, file, slice)?,
             FileSource::Memory(file) => {
-                let bytes = file.part(slice.start, slice.length);
+                let bytes = file.part(slice);
                 if bytes.len() < COPIED_BYTES_MAX {
                     self.bytes.extend_from_slice(bytes);
                     self.flush_if_over(FLUSH_THRESHOLD, stream)?;
@@ -338,8 +338,8 @@ impl FileReader<'_> {
         };
         let bytes = u64::try_from(count).map_err(io::Error::other)?;
         if bytes >= self.left {
-            let now = FileVersion::of(&self.file.file.metadata()?);
-            if self.file.stamp.compare(&now) == Freshness::Changed {
+            let now = FileVersion::new(&self.file.file.metadata()?);
+            if !self.file.version.is_same(&now) {
                 return Err(io::Error::other("the file changed while it was sent"));
             }
         }
@@ -445,9 +445,9 @@ mod tests {
             let mut stream = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut buffer = WriteBuffer { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
-            let stamp = FileVersion::of(&file.metadata().unwrap());
+            let version = FileVersion::new(&file.metadata().unwrap());
             let slice = ByteRange { start: 1, length: 999 };
-            buffer.write_file(&mut stream, &OpenFile { file, stamp }, slice).unwrap();
+            buffer.write_file(&mut stream, &OpenFile { file, version }, slice).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received.len(), waiting + 999);
         }
