@@ -13,7 +13,6 @@ use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
-use threadbare::config::Routes;
 use threadbare::handlers::message::{Body, RequestBody, Request};
 use threadbare::http::peer::PeerAddr;
 use threadbare::http::forwarded::Client;
@@ -31,7 +30,7 @@ thread_local! {
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("d")).expect("a directory to list");
         let words = ["threadbare".into(), "--hidden".into(), root.to_str().expect("a plain path").to_owned()];
-        let site = Site::open(&Cli::from_words(words).expect("plain words").config()).expect("it is there");
+        let site = Site::open(&Cli::try_parse_from(words).expect("plain words").config()).expect("it is there");
         (root.join("d"), site)
     });
 }
@@ -86,7 +85,7 @@ fuzz_target!(|data: &[u8]| {
                 notes: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Resource::Directory(directory) => match &listing::answer(directory, &request, Routes::On).body {
+                Resource::Directory(directory) => match &listing::serve(directory, &request).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },
