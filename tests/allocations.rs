@@ -10,7 +10,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::AppState;
-use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::os::limits::ProcessStats;
 use threadbare::server::close_reason::CloseReason;

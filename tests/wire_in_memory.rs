@@ -11,7 +11,7 @@ use support::site::TestSite;
 use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::handlers::AppState;
-use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::connection;
 use threadbare::server::registry::ConnState;

@@ -13,6 +13,10 @@ use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
+use threadbare::handlers::message::{Body, RequestBody, Request};
+use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::Client;
+use threadbare::files::lookup::{Resource, lookup};
 use threadbare::files::Site;
 use threadbare::files::lookup::{Resource, lookup};
 use threadbare::handlers::listing;
@@ -85,7 +89,7 @@ fuzz_target!(|data: &[u8]| {
                 decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Resource::Directory(directory) => match &listing::answer(directory, &request).body {
+                Resource::Directory(directory) => match &listing::serve(directory, &request).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },

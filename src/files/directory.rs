@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::config::Hidden;
-use crate::files::root::{DirectoryEntry, EntryKind, Name, Opened, Root, RootDirectory, join};
+use crate::files::root::{Opened, Root, RootDirectory, join};
 use crate::http::target::RequestTarget;
 
 /// Names in one listing. A longer directory is refused: clients that copy or delete by a listing would take a truncated one as complete.
@@ -27,7 +27,40 @@ const README_BYTES_MAX: usize = 64 * 1024;
 /// File names of a README without case, the best first.
 const README_NAMES: [&str; 3] = ["readme.md", "readme.txt", "readme"];
 
-/// An open directory.
+/// A name in a directory.
+#[derive(Debug)]
+pub struct Name {
+    /// Any bytes but a slash and NUL.
+    pub bytes: Box<[u8]>,
+    /// What it names, links followed.
+    pub kind: EntryKind,
+    /// Whether the name itself is a symbolic link.
+    pub is_link: bool,
+}
+
+/// A directory entry with its metadata.
+#[derive(Debug)]
+pub struct DirectoryEntry {
+    /// What it is, links followed.
+    pub kind: EntryKind,
+    /// Whether the name itself is a symbolic link.
+    pub is_link: bool,
+    /// Length in bytes.
+    pub length: u64,
+    /// Modification time.
+    pub modified: Option<SystemTime>,
+}
+
+/// The kinds of entries that are served and listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+}
+
+/// A directory that may be listed.
 #[derive(Debug)]
 pub struct Directory {
     root: Arc<Root>,
@@ -57,7 +90,7 @@ impl Directory {
         self.root.entry(&self.handle, name)
     }
 
-    /// A file in it; `None` if there is none of that name, or it cannot be opened.
+    /// A file in it; `None` if it does not exist or cannot be opened.
     fn open_file(&self, name: &[u8]) -> Option<File> {
         match self.root.open_beneath(&join(self.handle.path(), name)) {
             Ok(Opened::File(file, _)) => Some(file),

@@ -8,12 +8,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::config::Symlinks;
+use crate::files::directory::{DirectoryEntry, EntryKind, Name};
 use crate::files::version::{FileVersion, is_unchanged};
 
 /// Attempts at a call that may succeed the next time; without a limit, renaming directories could keep a thread busy.
@@ -70,39 +70,6 @@ pub enum Opened {
 pub struct RootDirectory {
     handle: Dir,
     path: Vec<u8>,
-}
-
-/// A name in a directory.
-#[derive(Debug)]
-pub struct Name {
-    /// Any bytes but a slash and NUL.
-    pub bytes: Box<[u8]>,
-    /// What it names, links followed.
-    pub kind: EntryKind,
-    /// Whether the name itself is a symbolic link.
-    pub is_link: bool,
-}
-
-/// A directory entry with its metadata.
-#[derive(Debug)]
-pub struct DirectoryEntry {
-    /// What it is, links followed.
-    pub kind: EntryKind,
-    /// Whether the name itself is a symbolic link.
-    pub is_link: bool,
-    /// Length in bytes.
-    pub length: u64,
-    /// Modification time.
-    pub modified: Option<SystemTime>,
-}
-
-/// The kinds of entries that are served and listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EntryKind {
-    /// A directory.
-    Directory,
-    /// A regular file.
-    File,
 }
 
 impl RootDirectory {

@@ -7,8 +7,9 @@
 use std::fmt::{self, Display, Write};
 use std::io::{self, Read};
 
-use crate::files::directory::{Directory, DirectoryListing, ListingTotals, NAMES_MAX, SortOrder};
-use crate::files::root::{DirectoryEntry, EntryKind, Name};
+use crate::files::directory::{
+    Directory, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, NAMES_MAX, Name, SortOrder,
+};
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page::{self, escape_json};

@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::files::directory::{Direction, DirectoryListing, ListingTotals, SortKey};
-use crate::files::root::{DirectoryEntry, EntryKind, Name};
+use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
 use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated};
 use crate::handlers::page::{self, escape_html, printable};
 use crate::http::date::CivilTime;
