@@ -90,8 +90,7 @@ impl<S: Transport> DeadlineStream<S> {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(count) => {
-                    trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
-                    self.received += u64::try_from(count).unwrap_or(0);
+                    self.note_received(buffer, count);
                     return Ok(count);
                 }
                 Err(error) => return Err(error),
@@ -106,10 +105,14 @@ impl<S: Transport> DeadlineStream<S> {
     pub fn poll_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let count = self.busy_poll.read(&mut self.stream, buffer)?;
         if let Some(count) = count {
-            trace!("read {count} bytes: {}", Visible(buffer.get(..count).unwrap_or_default()));
-            self.received += u64::try_from(count).unwrap_or(0);
+            self.note_received(buffer, count);
         }
         Ok(count)
+    }
+
+    fn note_received(&mut self, buffer: &[u8], count: usize) {
+        trace!("read {count} bytes: {}", Visible(buffer.split_at(count).0));
+        self.received += u64::try_from(count).unwrap_or(0);
     }
 
     /// Writes all of `bytes`.
@@ -136,18 +139,17 @@ impl<S: Transport> DeadlineStream<S> {
                 self.stream.set_write_timeout(timeout)?;
                 self.writing.applied_timeout = timeout;
             }
-            let piece = |bytes| <[u8]>::get(bytes, ..WRITE_BYTES_MAX).unwrap_or(bytes);
             let result = match (first, second) {
-                (one, []) | ([], one) => self.stream.write(piece(one)),
-                (first, second) => self.stream.write_vectored(first, piece(second)),
+                (one, []) | ([], one) => self.stream.write(first_piece(one)),
+                (first, second) => self.stream.write_vectored(first, first_piece(second)),
             };
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    let (of_first, of_second) = (count.min(first.len()), count.saturating_sub(first.len()));
-                    trace!("wrote {count} bytes: {}", Visible(first.get(..of_first).unwrap_or_default()));
-                    first = first.get(of_first..).unwrap_or_default();
-                    second = second.get(of_second..).unwrap_or_default();
+                    let (written, rest) = first.split_at(count.min(first.len()));
+                    trace!("wrote {count} bytes: {}", Visible(written));
+                    first = rest;
+                    second = second.split_at(count - written.len()).1;
                     self.written += u64::try_from(count).unwrap_or(0);
                     // The call may have waited after these bytes moved, so they count from its start.
                     moved = Some(now);
@@ -207,6 +209,10 @@ impl<S: Transport> DeadlineStream<S> {
     }
 }
 
+fn first_piece(bytes: &[u8]) -> &[u8] {
+    bytes.split_at(bytes.len().min(WRITE_BYTES_MAX)).0
+}
+
 impl Phase {
     fn begin(&mut self, now: Instant, limit: Duration) {
         self.begun = now;
@@ -231,8 +237,8 @@ struct Visible<'a>(&'a [u8]);
 
 impl std::fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = self.0.get(..512).unwrap_or(self.0);
-        write!(f, "\"{}\"{}", shown.escape_ascii(), if shown.len() < self.0.len() { "…" } else { "" })
+        let (shown, rest) = self.0.split_at(self.0.len().min(512));
+        write!(f, "\"{}\"{}", shown.escape_ascii(), if rest.is_empty() { "" } else { "…" })
     }
 }
 

@@ -119,9 +119,11 @@ impl Listener {
         if cfg!(not(any(target_os = "linux", target_os = "android"))) {
             // Elsewhere a connection inherits that the listener does not block, and not its options.
             socket.set_nonblocking(false)?;
-            if let Socket::Tcp(stream) = &socket {
+            match &socket {
                 // It fails if the client has closed already; then the first read reports it.
-                let _ = stream.set_nodelay(true);
+                Socket::Tcp(stream) => drop(stream.set_nodelay(true)),
+                #[cfg(unix)]
+                Socket::Unix(_) => {}
             }
         }
         Ok((socket, peer))

@@ -2,9 +2,9 @@
 //!
 //! 1. One thread serves one connection; where it stands in this file is the state of the protocol.
 //! 2. If the server expects a PROXY header, it comes first and names the client.
-//! 3. [`Connection::receive_head`] reads until the parser has a complete request head.
-//! 4. [`Connection::handle`] checks the head, calls a handler and reads what the handler left of the body.
-//! 5. [`Connection::respond`] decides with [`Connection::close_reason`] whether the connection persists, and writes the response.
+//! 3. `receive_head` reads until the parser has a complete request head.
+//! 4. `handle` checks the head, calls a handler and reads what the handler left of the body.
+//! 5. `respond` decides with `close_reason` whether the connection persists, and writes the response.
 //! 6. Then the loop starts again with the bytes that are left in the read buffer (pipelining).
 //! 7. A request that cannot be parsed gets one error response, and the connection closes.
 //! 8. Every end of a connection has a [`CloseReason`], which is logged and counted.
