@@ -17,7 +17,7 @@ use threadbare::files::representation::FileSource;
 use threadbare::handlers;
 use threadbare::handlers::AppState;
 use threadbare::handlers::message::{Body, EmptyBody, Request};
-use threadbare::http::forwarded::Client;
+use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
 use threadbare::http::request::{HeadLimits, RequestParser};
 use threadbare::http::target::RequestTarget;

@@ -11,10 +11,7 @@ use log::LevelFilter;
 use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
-use crate::config::{
-    AllowedHosts, Bind, Config, Cors, Fallback, Hidden, Limits, Listing, MimeTypes, Precompressed, Preface, ProxyConfig, Routes,
-    Symlinks, Verbosity,
-};
+use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, Verbosity};
 use crate::handlers::access::{self, CredentialSources};
 use crate::http::forwarded::TrustedProxies;
 use crate::http::origin::{AllowedOrigins, EXPOSED};
@@ -42,25 +39,25 @@ impl Cli {
             bind,
             sockets: self.sockets(),
             index: self.index.clone(),
-            listing: if self.no_listing { Listing::NotFound } else { Listing::Shown },
-            hidden: if self.hidden { Hidden::Served } else { Hidden::NotFound },
-            symlinks: if self.follow_symlinks { Symlinks::Followed } else { Symlinks::Within },
+            listing: !self.no_listing,
+            serve_hidden: self.hidden,
+            follow_symlinks: self.follow_symlinks,
             sandbox: self.sandbox,
-            routes: if self.no_routes { Routes::Off } else { Routes::On },
-            precompressed: if self.precompressed { Precompressed::On } else { Precompressed::Off },
-            fallback: if self.spa { Fallback::StartPage } else { Fallback::None },
+            builtin_routes: !self.no_routes,
+            precompressed: self.precompressed,
+            spa: self.spa,
             // The last of several types for one extension wins.
-            typing: MimeTypes {
+            mime_types: MimeTypes {
                 overrides: self.mime.iter().rev().cloned().collect(),
                 charset: (self.charset != "none").then(|| self.charset.clone()),
             },
-            caching: self.cache_policy(),
-            tagging: self.etag,
-            common: DefaultHeaders::new(&self.plain_headers(), cors_headers),
+            cache_policy: self.cache_policy(),
+            etag_source: self.etag,
+            default_headers: DefaultHeaders::new(&self.plain_headers(), cors_headers),
             cors: self.cors(),
             proxies: ProxyConfig {
                 trusted: TrustedProxies::new(self.trust_proxy.clone()),
-                preface: if self.proxy_protocol { Preface::ProxyProtocol } else { Preface::None },
+                proxy_protocol: self.proxy_protocol,
                 drain: Duration::from_secs(self.drain),
             },
             limits: self.limits(),

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::config::{Bind, Config, Preface};
+use crate::config::{Bind, Config};
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::Socket;
 use crate::server::listener::ListenAddr;
@@ -32,7 +32,7 @@ pub fn check(config: &Config) -> Result<String, String> {
     let mut failed = String::new();
     for place in places(config) {
         let shown = show(&place);
-        match ask(&place, config.proxies.preface) {
+        match ask(&place, config.proxies.proxy_protocol) {
             Ok(answer) if is_healthy(&answer) => return Ok(format!("healthy: {answer} ({shown})")),
             Ok(answer) => return Err(format!("unhealthy: {answer} ({shown})")),
             // A machine may have only one of the two loopback addresses.
@@ -68,13 +68,13 @@ fn show(place: &ListenAddr) -> String {
 }
 
 /// Returns the status line.
-fn ask(place: &ListenAddr, preface: Preface) -> io::Result<String> {
+fn ask(place: &ListenAddr, preface: bool) -> io::Result<String> {
     let socket = match place {
         ListenAddr::Address(address) => Socket::connect(address, TIMEOUT)?,
         ListenAddr::Path(path) => Socket::connect_unix(path)?,
     };
     let mut stream = DeadlineStream::new(&socket, Instant::now(), TIMEOUT, TIMEOUT);
-    if preface == Preface::ProxyProtocol {
+    if preface {
         stream.write_all(PROXY_UNKNOWN)?;
     }
     stream.write_all(REQUEST)?;

@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use crate::cli::Cli;
 use crate::cli::banner::{self, Banner, printable};
-use crate::config::{AllowedHosts, Bind, Config, Fallback, Precompressed, Preface};
+use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
 use crate::handlers::AppState;
 use crate::os::limits::{ConnectionLimit, ProcessStats};
@@ -151,7 +151,7 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if is_reachable && config.hosts == AllowedHosts::Any {
         info!("any Host name is accepted; --allow-host NAME accepts only localhost, IP addresses and that name");
     }
-    if is_reachable && config.proxies.preface == Preface::ProxyProtocol && config.proxies.trusted.is_empty() {
+    if is_reachable && config.proxies.proxy_protocol && config.proxies.trusted.is_empty() {
         warn!("any client can forge its address in a PROXY header; add --trust-proxy ADDR for the load balancer");
     }
     if is_reachable && app.auth.is_some() {
@@ -169,10 +169,10 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
         warn!("some passwords are stored in plain text; create hashes with htpasswd -nB NAME");
     }
-    if config.fallback == Fallback::StartPage && !app.site.has_fallback_index() {
+    if config.spa && !app.site.has_fallback_index() {
         warn!("--spa has no effect: ROOT has no index file");
     }
-    if config.precompressed == Precompressed::On && app.site.is_single_file() {
+    if config.precompressed && app.site.is_single_file() {
         warn!("--precompressed has no effect with a single file; serve its directory");
     }
 }

@@ -13,8 +13,6 @@ use std::time::Duration;
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::DefaultHeaders;
 use crate::http::forwarded::TrustedProxies;
-use crate::http::headers::Headers;
-use crate::http::negotiation::AcceptedCodings;
 use crate::http::origin::AllowedOrigins;
 use crate::http::request::HeadLimits;
 
@@ -32,29 +30,29 @@ pub struct Config {
     /// Names of index files, in the order in which they are tried.
     pub index: Vec<String>,
     /// Whether a directory without an index file is listed.
-    pub listing: Listing,
+    pub listing: bool,
     /// Whether names that begin with a dot are served.
-    pub hidden: Hidden,
+    pub serve_hidden: bool,
     /// Whether symbolic links that leave the root are followed.
-    pub symlinks: Symlinks,
+    pub follow_symlinks: bool,
     /// The names that are accepted in Host.
     pub hosts: AllowedHosts,
     /// Whether the process restricts itself to what it needs.
     pub sandbox: Sandbox,
     /// Whether the built-in routes respond.
-    pub routes: Routes,
+    pub builtin_routes: bool,
     /// Whether compressed files beside a file are sent in its place.
-    pub precompressed: Precompressed,
+    pub precompressed: bool,
     /// Whether the index file of the root is sent for pages that do not exist.
-    pub fallback: Fallback,
+    pub spa: bool,
     /// Media types by extension.
-    pub typing: MimeTypes,
+    pub mime_types: MimeTypes,
     /// What Cache-Control says of files.
-    pub caching: CachePolicy,
+    pub cache_policy: CachePolicy,
     /// What entity tags are made of.
-    pub tagging: EtagSource,
+    pub etag_source: EtagSource,
     /// Header fields of every response.
-    pub common: DefaultHeaders,
+    pub default_headers: DefaultHeaders,
     /// Cross-origin access; `None` allows none.
     pub cors: Option<Cors>,
     /// Proxies in front of the server.
@@ -83,33 +81,6 @@ impl Bind {
             Bind::Addresses(addresses) => addresses.iter().all(IpAddr::is_loopback),
         }
     }
-}
-
-/// Whether directories are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Directories are listed.
-    Shown,
-    /// A directory without an index file is 404.
-    NotFound,
-}
-
-/// How names that begin with a dot are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hidden {
-    /// They are 404, except `/.well-known/` (RFC 8615).
-    NotFound,
-    /// They are served.
-    Served,
-}
-
-/// How symbolic links that leave the root are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Symlinks {
-    /// They are 404. Links that stay inside work.
-    Within,
-    /// They are followed.
-    Followed,
 }
 
 /// The names that are accepted in Host.
@@ -146,15 +117,6 @@ impl FromStr for Sandbox {
             _ => Err("expected auto, require or off".to_owned()),
         }
     }
-}
-
-/// Whether the built-in routes respond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Routes {
-    /// They do, where no file has their path.
-    On,
-    /// They do not.
-    Off,
 }
 
 /// Cross-origin access (Fetch, CORS protocol).
@@ -203,53 +165,15 @@ impl FromStr for EtagSource {
     }
 }
 
-/// Whether compressed files beside a file are sent in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precompressed {
-    /// They are files like any other.
-    Off,
-    /// `app.js.br`, `app.js.zst` and `app.js.gz` are encoded forms of `app.js`.
-    On,
-}
-
-impl Precompressed {
-    /// Returns the codings that the client accepts, if files can have several.
-    pub fn codings(self, headers: &Headers<'_>) -> Option<AcceptedCodings> {
-        match self {
-            Precompressed::Off => None,
-            Precompressed::On => Some(AcceptedCodings::from_headers(headers)),
-        }
-    }
-}
-
-/// What is sent for pages that do not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fallback {
-    /// 404.
-    None,
-    /// The index file of the root: a single-page application.
-    StartPage,
-}
-
 /// Proxies and load balancers in front of the server.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyConfig {
     /// The proxies whose Forwarded and X-Forwarded-For fields are believed.
     pub trusted: TrustedProxies,
     /// What every connection begins with.
-    pub preface: Preface,
+    pub proxy_protocol: bool,
     /// How long connections are still accepted after the first signal, so that a load balancer can notice.
     pub drain: Duration,
-}
-
-/// What a connection begins with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Preface {
-    /// A request.
-    #[default]
-    None,
-    /// A PROXY protocol header.
-    ProxyProtocol,
 }
 
 /// What is logged, unless RUST_LOG says otherwise.

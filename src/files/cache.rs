@@ -185,7 +185,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Symlinks;
     use crate::files::root::Opened;
     use crate::files::scratch::Scratch;
 
@@ -203,7 +202,7 @@ mod tests {
     fn cached_file_is_found_until_it_changes() {
         let scratch = Scratch::with(&["d/x", "big", "small"]);
         let at = |name: &str| scratch.path().join(name);
-        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
+        let root = Root::open(scratch.path(), false).unwrap();
         let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
         let cache = Cache::new(limit);
         fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
@@ -233,7 +232,7 @@ mod tests {
     fn least_recently_used_files_are_evicted_first() {
         let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         let scratch = Scratch::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let root = Root::open(scratch.path(), Symlinks::Within).unwrap();
+        let root = Root::open(scratch.path(), false).unwrap();
         let first = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
         let cache = Cache::new(10 * (cost(b"0", &first) + 4));
         for (count, name) in names.iter().enumerate() {

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 
-use crate::config::Symlinks;
 use crate::files::root::{Readable, Root, sanitize_error};
 
 /// How long a resolution of ROOT is reused: a new directory is served within a second.
@@ -42,7 +41,7 @@ impl RootError {
 pub struct CurrentRoot {
     /// As given: a relative path is resolved in the working directory, even if that is moved.
     path: PathBuf,
-    symlinks: Symlinks,
+    follow_symlinks: bool,
     /// Guards the open root. It is held to clone or replace the value, never during a system call.
     root: RwLock<Result<Arc<Root>, RootError>>,
     opened: Instant,
@@ -55,10 +54,16 @@ impl CurrentRoot {
     ///
     /// # Errors
     /// Those of [`Root::open`].
-    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<CurrentRoot> {
-        let root = Arc::new(Root::open(path, symlinks)?);
+    pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<CurrentRoot> {
+        let root = Arc::new(Root::open(path, follow_symlinks)?);
         let recheck_at = AtomicU64::new(millis(RECHECK_INTERVAL));
-        Ok(CurrentRoot { path: path.to_owned(), symlinks, root: RwLock::new(Ok(root)), opened: Instant::now(), recheck_at })
+        Ok(CurrentRoot {
+            path: path.to_owned(),
+            follow_symlinks,
+            root: RwLock::new(Ok(root)),
+            opened: Instant::now(),
+            recheck_at,
+        })
     }
 
     /// What ROOT named at most [`RECHECK_INTERVAL`] ago.
@@ -95,7 +100,7 @@ impl CurrentRoot {
         if held.as_ref().is_ok_and(|root| root.is_at(&self.path)) {
             return;
         }
-        let now = match Root::open(&self.path, self.symlinks) {
+        let now = match Root::open(&self.path, self.follow_symlinks) {
             Ok(root) => Ok(Arc::new(root)),
             Err(error) => match sanitize_error(error) {
                 // Temporary, and no reason to stop serving the open directory.

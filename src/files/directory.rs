@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::config::Hidden;
 use crate::files::root::{Opened, Root, RootDirectory, join};
 use crate::http::target::RequestTarget;
 
@@ -65,12 +64,12 @@ pub enum EntryKind {
 pub struct Directory {
     root: Arc<Root>,
     handle: RootDirectory,
-    hidden: Hidden,
+    serve_hidden: bool,
 }
 
 impl Directory {
-    pub(super) fn new(root: Arc<Root>, handle: RootDirectory, hidden: Hidden) -> Directory {
-        Directory { root, handle, hidden }
+    pub(super) fn new(root: Arc<Root>, handle: RootDirectory, serve_hidden: bool) -> Directory {
+        Directory { root, handle, serve_hidden }
     }
 
     /// The visible names, in no particular order.
@@ -78,7 +77,7 @@ impl Directory {
     /// # Errors
     /// The directory cannot be read completely.
     fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Name>> + '_> {
-        let is_shown = |name: &Name| self.hidden == Hidden::Served || !name.bytes.starts_with(b".");
+        let is_shown = |name: &Name| self.serve_hidden || !name.bytes.starts_with(b".");
         Ok(self.root.names(&self.handle)?.filter(move |name| name.as_ref().map_or(true, is_shown)))
     }
 
@@ -432,22 +431,21 @@ pub(crate) mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::config::Hidden;
     use crate::files::lookup::{Resource, lookup};
     use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, RequestParser};
 
     /// The listing of a directory.
-    pub(crate) fn listing(scratch: &Scratch, path: &str, hidden: Hidden) -> DirectoryListing {
-        listing_up_to(scratch, path, hidden, 1000).unwrap()
+    pub(crate) fn listing(scratch: &Scratch, path: &str, serve_hidden: bool) -> DirectoryListing {
+        listing_up_to(scratch, path, serve_hidden, 1000).unwrap()
     }
 
-    fn listing_up_to(scratch: &Scratch, path: &str, hidden: Hidden, names_max: usize) -> io::Result<DirectoryListing> {
+    fn listing_up_to(scratch: &Scratch, path: &str, serve_hidden: bool, names_max: usize) -> io::Result<DirectoryListing> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
-        let site = scratch.site("", |config| config.hidden = hidden);
+        let site = scratch.site("", |config| config.serve_hidden = serve_hidden);
         let Resource::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
         Ok(DirectoryListing::read(directory, target.path(), SortOrder::from_query(&target), names_max)?.with_readme())
     }
@@ -470,7 +468,7 @@ pub(crate) mod tests {
         let scratch = Scratch::with(&["a", "bb", "d/"]);
         for (max, want) in [(4, Ok(3)), (3, Ok(3)), (2, Err(io::ErrorKind::FileTooLarge)), (0, Err(io::ErrorKind::FileTooLarge))]
         {
-            let count = listing_up_to(&scratch, "/", Hidden::NotFound, max).map(|listing| listing.names.len());
+            let count = listing_up_to(&scratch, "/", false, max).map(|listing| listing.names.len());
             assert_eq!(count.map_err(|error| error.kind()), want, "at most {max}");
         }
     }
@@ -487,14 +485,14 @@ pub(crate) mod tests {
             ("/case/", Some(("ReadMe", "a\n\tb\u{fffd}[0m\u{fffd}<")), "case is ignored, and control characters replaced"),
             ("/hidden/", None, "a hidden file is not shown"),
         ] {
-            let readme = listing(&scratch, path, Hidden::NotFound).readme;
+            let readme = listing(&scratch, path, false).readme;
             let got = readme.as_ref().map(|readme| (std::str::from_utf8(&readme.name).unwrap(), &*readme.text));
             assert_eq!(got, want, "{path}: {why}");
         }
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024)).unwrap();
-        assert!(!listing(&scratch, "/both/", Hidden::NotFound).readme.unwrap().truncated, "exactly the limit");
+        assert!(!listing(&scratch, "/both/", false).readme.unwrap().truncated, "exactly the limit");
         std::fs::write(scratch.path().join("both/README.md"), "x".repeat(64 * 1024 + 1)).unwrap();
-        let readme = listing(&scratch, "/both/", Hidden::NotFound).readme.unwrap();
+        let readme = listing(&scratch, "/both/", false).readme.unwrap();
         assert!(readme.truncated && readme.text.len() == 64 * 1024);
     }
 
@@ -503,7 +501,7 @@ pub(crate) mod tests {
     fn readme_that_links_out_of_the_root_is_not_shown() {
         let scratch = Scratch::with(&["secret", "d/"]);
         std::os::unix::fs::symlink("../../secret", scratch.path().join("d/README.md")).unwrap();
-        let outside = listing(&scratch, "/d/", Hidden::NotFound);
+        let outside = listing(&scratch, "/d/", false);
         assert_eq!((outside.names.len(), outside.readme), (0, None));
     }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{EtagSource, Hidden, Listing};
+use crate::config::EtagSource;
 use crate::files::cache::coded_path;
 use crate::files::current::RootError;
 use crate::files::directory::Directory;
@@ -105,13 +105,8 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
 
 /// Whether a segment of the path begins with a dot. `/.well-known/` is public by definition (RFC 8615).
 fn is_hidden(site: &Site, target: &RequestTarget<'_>) -> bool {
-    match site.hidden {
-        Hidden::Served => false,
-        Hidden::NotFound => target
-            .segments()
-            .enumerate()
-            .any(|(depth, segment)| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known")),
-    }
+    let is_hidden = |(depth, segment): (usize, &[u8])| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known");
+    !site.serve_hidden && target.segments().enumerate().any(is_hidden)
 }
 
 /// The path of a directory with the slash that relative links in its pages need. It begins with one slash only, so that it cannot name
@@ -145,11 +140,11 @@ fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings
 }
 
 fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
-    if site.listing == Listing::NotFound {
+    if !site.listing {
         return Resource::NotFound;
     }
     match root.open_beneath(path) {
-        Ok(Opened::Directory(handle)) => Resource::Directory(Directory::new(Arc::clone(root), handle, site.hidden)),
+        Ok(Opened::Directory(handle)) => Resource::Directory(Directory::new(Arc::clone(root), handle, site.serve_hidden)),
         // A file with a slash at its end: relative links in it would lead to paths beneath the file.
         Ok(Opened::File(..)) => Resource::NotFound,
         Err(error) => open_error(error),
@@ -309,9 +304,9 @@ mod tests {
         ] {
             assert_eq!(look(&site, target), want, "{target}: {why}");
         }
-        let served = scratch.site("", |config| config.hidden = Hidden::Served);
+        let served = scratch.site("", |config| config.serve_hidden = true);
         assert_eq!(look(&served, "/.git/config"), ".git/config");
-        let unlisted = scratch.site("", |config| config.listing = Listing::NotFound);
+        let unlisted = scratch.site("", |config| config.listing = false);
         assert_eq!((look(&unlisted, "/d/"), look(&unlisted, "/i/")), ("-".to_owned(), "i/index.html".to_owned()));
     }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::cache_policy::CachePolicy;
-use crate::config::{Config, EtagSource, Hidden, Listing, MimeTypes, Precompressed, Sandbox};
+use crate::config::{Config, EtagSource, MimeTypes, Sandbox};
 use cache::Cache;
 use content_hash::ContentHashes;
 use current::{CurrentRoot, RootError};
@@ -26,8 +26,8 @@ pub struct Site {
     current: CurrentRoot,
     display_path: PathBuf,
     index: Vec<String>,
-    listing: Listing,
-    hidden: Hidden,
+    listing: bool,
+    serve_hidden: bool,
     typing: MimeTypes,
     caching: CachePolicy,
     varies_by_encoding: bool,
@@ -43,15 +43,15 @@ impl Site {
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
         Ok(Site {
-            current: CurrentRoot::open(&config.root, config.symlinks)?,
+            current: CurrentRoot::open(&config.root, config.follow_symlinks)?,
             display_path: root::absolute(&config.root),
             index: config.index.clone(),
             listing: config.listing,
-            hidden: config.hidden,
-            typing: config.typing.clone(),
-            caching: config.caching.clone(),
-            varies_by_encoding: config.precompressed == Precompressed::On,
-            etag_source: config.tagging,
+            serve_hidden: config.serve_hidden,
+            typing: config.mime_types.clone(),
+            caching: config.cache_policy.clone(),
+            varies_by_encoding: config.precompressed,
+            etag_source: config.etag_source,
             hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
         })
@@ -98,10 +98,7 @@ pub(crate) mod scratch {
     use super::Site;
     use crate::config::cache_policy::CachePolicy;
     use crate::config::headers::DefaultHeaders;
-    use crate::config::{
-        AllowedHosts, Bind, Config, EtagSource, Fallback, Hidden, Limits, Listing, MimeTypes, Precompressed, ProxyConfig, Routes,
-        Sandbox, Symlinks,
-    };
+    use crate::config::{AllowedHosts, Bind, Config, EtagSource, Limits, MimeTypes, ProxyConfig, Sandbox};
 
     pub(crate) struct Scratch {
         path: PathBuf,
@@ -144,19 +141,19 @@ pub(crate) mod scratch {
                 bind: Bind::Loopback,
                 sockets: Vec::new(),
                 index: vec!["index.html".to_owned()],
-                listing: Listing::Shown,
-                hidden: Hidden::NotFound,
-                symlinks: Symlinks::Within,
+                listing: true,
+                serve_hidden: false,
+                follow_symlinks: false,
                 hosts: AllowedHosts::Any,
                 sandbox: Sandbox::Off,
-                routes: Routes::On,
-                typing: MimeTypes::default(),
-                caching: CachePolicy::REVALIDATE,
-                tagging: EtagSource::Mtime,
-                common: DefaultHeaders::default(),
+                builtin_routes: true,
+                mime_types: MimeTypes::default(),
+                cache_policy: CachePolicy::REVALIDATE,
+                etag_source: EtagSource::Mtime,
+                default_headers: DefaultHeaders::default(),
                 cors: None,
-                precompressed: Precompressed::Off,
-                fallback: Fallback::None,
+                precompressed: false,
+                spa: false,
                 proxies: ProxyConfig::default(),
                 limits: Limits::default(),
             };

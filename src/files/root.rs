@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
-use crate::config::Symlinks;
 use crate::files::directory::{DirectoryEntry, EntryKind, Name};
 use crate::files::version::{FileVersion, is_unchanged};
 
@@ -28,7 +27,7 @@ pub struct Root {
     fs_root: Option<File>,
     /// The canonical path of the directory.
     path: PathBuf,
-    symlinks: Symlinks,
+    follow_symlinks: bool,
     single_file: Option<SingleFile>,
 }
 
@@ -89,7 +88,7 @@ impl Root {
     ///
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
-    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Root> {
+    pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<Root> {
         let ResolvedRoot { directory, file_name } = resolve(path)?;
         let single_file = match (file_name, path.file_name()) {
             (None, _) => None,
@@ -99,9 +98,9 @@ impl Root {
         let root = Root {
             handle: Dir::open_ambient_dir(&directory, ambient_authority())?,
             #[cfg(unix)]
-            fs_root: if symlinks == Symlinks::Followed { Some(File::open("/")?) } else { None },
+            fs_root: if follow_symlinks { Some(File::open("/")?) } else { None },
             path: directory,
-            symlinks,
+            follow_symlinks,
             single_file,
         };
         // A handle on a directory does not imply the right to read it; fail now and not on every request.
@@ -159,7 +158,7 @@ impl Root {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
         use std::path::Component;
-        let Some(parent) = self.path.parent().filter(|_| self.symlinks == Symlinks::Within && self.single_file.is_none()) else {
+        let Some(parent) = self.path.parent().filter(|_| !self.follow_symlinks && self.single_file.is_none()) else {
             return self.readable();
         };
         let holds_home =
@@ -229,10 +228,10 @@ impl Root {
     pub fn is_unchanged(&self, path: &[u8], version: &FileVersion) -> bool {
         match &self.single_file {
             Some(only) if only.shown == path => {
-                is_unchanged(&self.handle, only.target.as_os_str().as_encoded_bytes(), self.symlinks, version)
+                is_unchanged(&self.handle, only.target.as_os_str().as_encoded_bytes(), self.follow_symlinks, version)
             }
             Some(_) => false,
-            None => is_unchanged(&self.handle, path, self.symlinks, version),
+            None => is_unchanged(&self.handle, path, self.follow_symlinks, version),
         }
     }
 
@@ -313,21 +312,19 @@ impl Root {
         use rustix::fs::{Mode, OFlags, openat};
         // By default, opening a FIFO waits for a writer, and a terminal may become our controlling one.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match self.symlinks {
-            Symlinks::Within => {
-                let mut options = OpenOptions::new();
-                options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
-                self.handle.open_with(path, &options).map(cap_std::fs::File::into_std)
-            }
-            Symlinks::Followed => openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from),
+        if self.follow_symlinks {
+            return openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from);
         }
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
+        self.handle.open_with(path, &options).map(cap_std::fs::File::into_std)
     }
 
     // Windows opens a directory only with a flag of its own.
     #[cfg(not(unix))]
     fn open_readable(&self, path: &Path) -> io::Result<File> {
         require_readable_type(&self.metadata(path)?)?;
-        if self.symlinks == Symlinks::Followed {
+        if self.follow_symlinks {
             return File::open(self.path.join(path));
         }
         match self.handle.open_with(path, OpenOptions::new().read(true)) {
@@ -338,9 +335,10 @@ impl Root {
 
     /// The metadata of a path, links followed as far as they may lead.
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        match self.symlinks {
-            Symlinks::Within => self.handle.metadata(path),
-            Symlinks::Followed => self.metadata_anywhere(path).map(Metadata::from_just_metadata),
+        if self.follow_symlinks {
+            self.metadata_anywhere(path).map(Metadata::from_just_metadata)
+        } else {
+            self.handle.metadata(path)
         }
     }
 
@@ -507,7 +505,7 @@ mod tests {
         let fifo = scratch.path().join("root/fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(scratch.path().join("root/socket")).unwrap();
-        let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
+        let root = Root::open(&scratch.path().join("root"), false).unwrap();
         let long = "x".repeat(300);
         for (path, want, why) in [
             ("", Ok(EntryKind::Directory), "the root itself"),
@@ -547,14 +545,14 @@ mod tests {
     #[test]
     fn root_is_a_directory_or_a_single_file() {
         let scratch = Scratch::with(&["d/a", "d/b"]);
-        let directory = Root::open(&scratch.path().join("d"), Symlinks::Within).unwrap();
+        let directory = Root::open(&scratch.path().join("d"), false).unwrap();
         assert_eq!(directory.single_file(), None);
-        let file = Root::open(&scratch.path().join("d/a"), Symlinks::Within).unwrap();
+        let file = Root::open(&scratch.path().join("d/a"), false).unwrap();
         assert_eq!(file.single_file(), Some(&b"a"[..]));
         assert!(file.open_beneath(b"a").is_ok());
         assert!(file.open_beneath(b"b").is_err() && file.open_beneath(b"").is_err() && file.open_beneath(b"./a").is_err());
         for none in ["x", "d/a/x"] {
-            assert!(Root::open(&scratch.path().join(none), Symlinks::Within).is_err(), "{none}");
+            assert!(Root::open(&scratch.path().join(none), false).is_err(), "{none}");
         }
     }
 

@@ -9,8 +9,6 @@ use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 
-use crate::config::Symlinks;
-
 /// The coarsest step in which a file system counts time: two seconds on FAT.
 const TIMESTAMP_STEP_NANOS_MAX: i64 = 2_000_000_000;
 
@@ -104,13 +102,10 @@ fn inode_id(_: &Metadata) -> InodeId {
 /// Whether `path` leads from `root` to this version of a regular file, without opening it. Where links may not leave the root, the path
 /// must hold none: `stat` would follow those in its directories anywhere, and only opening shows where they lead.
 #[cfg(unix)]
-pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, version: &FileVersion) -> bool {
+pub fn is_unchanged(root: &Dir, path: &[u8], follow_symlinks: bool, version: &FileVersion) -> bool {
     use rustix::fs::{AtFlags, FileType, statat};
-    let flags = match symlinks {
-        Symlinks::Within => AtFlags::SYMLINK_NOFOLLOW,
-        Symlinks::Followed => AtFlags::empty(),
-    };
-    if symlinks == Symlinks::Within {
+    let flags = if follow_symlinks { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    if !follow_symlinks {
         for slash in path.iter().enumerate().filter_map(|(index, byte)| (*byte == b'/').then_some(index)) {
             let (directory, _) = path.split_at(slash);
             if !statat(root, directory, flags).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) {
@@ -123,7 +118,7 @@ pub fn is_unchanged(root: &Dir, path: &[u8], symlinks: Symlinks, version: &FileV
 
 /// Always `false`: without inodes a replaced file may look the same.
 #[cfg(not(unix))]
-pub fn is_unchanged(_: &Dir, _: &[u8], _: Symlinks, _: &FileVersion) -> bool {
+pub fn is_unchanged(_: &Dir, _: &[u8], _: bool, _: &FileVersion) -> bool {
     false
 }
 
@@ -275,7 +270,7 @@ mod tests {
         ];
         for (path, change, want, why) in cases {
             let scratch = Scratch::with(&["root/d/x", "root/a"]);
-            let root = Root::open(&scratch.path().join("root"), Symlinks::Within).unwrap();
+            let root = Root::open(&scratch.path().join("root"), false).unwrap();
             let Ok(Opened::File(_, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
             change(scratch.path());
             assert_eq!(root.is_unchanged(path.as_bytes(), &version), want, "{why}");

@@ -249,7 +249,6 @@ impl Display for ThousandsSeparated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Hidden;
     use crate::files::directory::tests::listing;
     use crate::files::scratch::Scratch;
 
@@ -272,7 +271,7 @@ mod tests {
             names.iter().for_each(|name| want.push_str(&format!("{name} {name} {}\n", "x".repeat(1000))));
             want.push_str(&format!("end {count}\n"));
             let mut got = Vec::new();
-            match FORM.body(listing(&scratch, "/", Hidden::NotFound)).unwrap() {
+            match FORM.body(listing(&scratch, "/", false)).unwrap() {
                 Body::Bytes(bytes) if is_whole => got = bytes.to_vec(),
                 Body::Stream(mut stream) if !is_whole => {
                     stream.read_to_end(&mut got).unwrap();

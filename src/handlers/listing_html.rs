@@ -164,13 +164,12 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::config::Hidden;
     use crate::files::directory::tests::listing;
     use crate::files::scratch::Scratch;
     use crate::handlers::message::Body;
 
     /// The listing of a directory as a page.
-    fn listed(scratch: &Scratch, path: &str, hidden: Hidden) -> String {
+    fn listed(scratch: &Scratch, path: &str, hidden: bool) -> String {
         match HTML.body(listing(scratch, path, hidden)).unwrap() {
             Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             Body::Stream(mut stream) => {
@@ -192,13 +191,13 @@ mod tests {
     fn names_are_sorted_and_counted() {
         let files = ["b", "A", "x10", "x9", "x09", "d/y", "E/y", ".hidden", "d/.hidden", "d/index.htm"];
         let scratch = Scratch::with(&files);
-        let page = listed(&scratch, "/", Hidden::NotFound);
+        let page = listed(&scratch, "/", false);
         let want = ["./d/", "./E/", "./A", "./b", "./x09", "./x9", "./x10"];
         assert_eq!(links(&page), want.map(|link| link.as_bytes().to_vec()));
         let row = "<tr><th scope=\"row\"><a href=\"./b\"><bdi>b</bdi></a></th><td><data value=\"1\" title=\"1 byte\">1 B</data></td>\
                    <td><time datetime=\"20";
         assert!(page.contains(row) && page.contains("</table>\n<p class=\"quiet\">2 directories, 5 files, 10 B</p>"), "{page}");
-        let page = listed(&scratch, "/d/", Hidden::Served);
+        let page = listed(&scratch, "/d/", true);
         assert_eq!(links(&page), ["../", "./.hidden", "./index.htm", "./y"].map(|link| link.as_bytes().to_vec()));
         assert!(page.contains("<title>/d/</title>"));
     }
@@ -206,7 +205,7 @@ mod tests {
     #[test]
     fn links_keep_the_order() {
         let scratch = Scratch::with(&["a/b/c/", "a/b/f"]);
-        let page = listed(&scratch, "/a/b/?order=desc&sort=size", Hidden::NotFound);
+        let page = listed(&scratch, "/a/b/?order=desc&sort=size", false);
         for (part, why) in [
             ("<li><a href=\"/?sort=size&amp;order=desc\"><bdi>Home</bdi></a></li>", "to the top"),
             ("<li><a href=\"/a/?sort=size&amp;order=desc\"><bdi>a</bdi></a></li>", "up"),
@@ -232,7 +231,7 @@ mod tests {
         for (path, readme, script, empty) in
             [("/many/", false, true, false), ("/few/", true, false, false), ("/empty/", false, false, true)]
         {
-            let page = listed(&scratch, path, Hidden::NotFound);
+            let page = listed(&scratch, path, false);
             assert_eq!(page.contains("<pre>\n\n&lt;b&gt;&amp;</pre>"), readme, "{path}");
             assert_eq!(page.matches("<script>").count(), usize::from(script), "{path}");
             assert_eq!(page.contains("This directory is empty."), empty, "{path}");
@@ -246,7 +245,7 @@ mod tests {
         let scratch = Scratch::with(&["d/", "f"]);
         std::os::unix::fs::symlink("d", scratch.path().join("to-d")).unwrap();
         std::os::unix::fs::symlink("f", scratch.path().join("to-f")).unwrap();
-        let page = listed(&scratch, "/", Hidden::NotFound);
+        let page = listed(&scratch, "/", false);
         assert!(page.contains("<bdi>to-d</bdi>/</a><span class=\"link\">symlink</span></th>"), "{page}");
         assert!(page.contains("<bdi>to-f</bdi></a><span class=\"link\">symlink</span></th>"), "{page}");
         assert_eq!(page.matches("class=\"link\"").count(), 2);
@@ -275,7 +274,7 @@ mod tests {
         for name in &names {
             std::fs::write(scratch.path().join("<d>\"&'").join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
         }
-        let page = listed(&scratch, "/%3Cd%3E%22&'/", Hidden::Served);
+        let page = listed(&scratch, "/%3Cd%3E%22&'/", true);
         let mut want: Vec<Vec<u8>> = names.iter().map(|name| [b"./", &**name].concat()).collect();
         want.push(b"../".to_vec());
         let mut got = links(&page);

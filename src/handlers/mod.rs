@@ -14,14 +14,14 @@ pub mod test_routes;
 
 use std::time::SystemTime;
 
-use crate::config::{Config, Fallback, Routes};
+use crate::config::Config;
 use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
 use crate::files::representation::FileSource;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
-use crate::http::negotiation::is_navigation_request;
+use crate::http::negotiation::{AcceptedCodings, is_navigation_request};
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
 use crate::os::signals::ShutdownSignal;
@@ -249,7 +249,7 @@ fn server_options(request: &Request<'_>) -> Option<Response> {
 
 /// Responds with the file or directory at the path, else by the built-in route of that path.
 fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    let codings = app.config.precompressed.codings(&request.head.headers);
+    let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(&request.head.headers));
     let refusal = check_method(request, READ);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         Resource::File(file) => {
@@ -285,10 +285,10 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
 /// With `--spa`, the first page of the application in response to a navigation; `None` otherwise.
 fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let headers = &request.head.headers;
-    if app.config.fallback == Fallback::None || !is_navigation_request(request.head.method, headers, request.target.path()) {
+    if !app.config.spa || !is_navigation_request(request.head.method, headers, request.target.path()) {
         return None;
     }
-    let codings = app.config.precompressed.codings(headers);
+    let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(headers));
     let response = match fallback_index(&app.site, codings.as_ref(), now) {
         Resource::File(file) => static_file::serve(file, request),
         Resource::Unacceptable => static_file::not_acceptable(),
@@ -302,7 +302,7 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
 fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
     let is_enabled = match route.answers {
-        Answers::Always => app.config.routes == Routes::On,
+        Answers::Always => app.config.builtin_routes,
         Answers::WithMetrics => app.metrics.is_some(),
     };
     is_enabled.then_some(route)

@@ -156,7 +156,7 @@ impl<S: Transport> Connection<'_, S> {
         self.date.update(SystemTime::now());
         let out = self.write_buffer.bytes_mut();
         let start = out.len();
-        response_writer::write_head(out, response, framing, &config.common, &self.date);
+        response_writer::write_head(out, response, framing, &config.default_headers, &self.date);
         if let (Some(explain), Some(head)) = (&self.app.explain, out.get(start..)) {
             explain.response(response, head);
         }

@@ -234,7 +234,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             return;
         }
         // The empty send buffer of a new socket takes these few hundred bytes at once.
-        let _ = (&connection).write(&response_writer::service_unavailable(&self.app.config.common, SystemTime::now()));
+        let _ = (&connection).write(&response_writer::service_unavailable(&self.app.config.default_headers, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
         if self.rejected.len() >= REJECTED_MAX.min(self.registry.connections_max() / 8) {
             self.rejected.pop_front();

@@ -20,7 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use log::warn;
 
-use crate::config::{Preface, ProxyConfig};
+use crate::config::ProxyConfig;
 use crate::http::forwarded::PeerAddr;
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::grammar::parse_decimal;
@@ -218,10 +218,11 @@ pub(super) fn read_proxy_header<S: Transport>(
     peer: PeerAddr,
     proxies: &ProxyConfig,
 ) -> Result<Client, CloseReason> {
-    match proxies.preface {
-        Preface::None => return Ok(Client::from_peer(peer)),
-        Preface::ProxyProtocol if proxies.trusted.is_empty() || proxies.trusted.contains(peer) => {}
-        Preface::ProxyProtocol => return Err(reject(peer, ProxyHeaderError("--trust-proxy does not include this address"))),
+    if !proxies.proxy_protocol {
+        return Ok(Client::from_peer(peer));
+    }
+    if !proxies.trusted.is_empty() && !proxies.trusted.contains(peer) {
+        return Err(reject(peer, ProxyHeaderError("--trust-proxy does not include this address")));
     }
     loop {
         match parse(buffer.bytes()) {
