@@ -7,6 +7,22 @@
 //!
 //! From a request to a response: [`conditional`], [`range`] and [`negotiation`] select what to send, [`origin`] and [`forwarded`] tell where
 //! a request comes from, and [`response`] encodes the head.
+//!
+//! ```
+//! use threadbare::http::framing::BodyLength;
+//! use threadbare::http::range::{ByteRange, RangeSet, parse_range};
+//! use threadbare::http::request::{HeadLimits, Progress, RequestParser};
+//!
+//! let bytes = b"GET /a%20b/../c?x=1 HTTP/1.1\r\nHost: localhost\r\nRange: bytes=-5\r\n\r\n";
+//! let mut parser = RequestParser::new(HeadLimits::default());
+//! assert_eq!(parser.parse(bytes), Ok(Progress::Complete(bytes.len())));
+//!
+//! let head = parser.head(bytes).unwrap();
+//! let info = head.validate().unwrap();
+//! assert_eq!(info.target.path(), b"/c");
+//! assert_eq!(info.framing, BodyLength::None);
+//! assert_eq!(parse_range(head.headers.get("range"), 100), RangeSet::Single(ByteRange { start: 95, length: 5 }));
+//! ```
 
 pub mod chunked;
 pub mod conditional;

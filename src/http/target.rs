@@ -2,7 +2,6 @@
 //!
 //! A target is decoded *once*, as bytes, to a normalized path, and routing, hidden files, redirects and the file system use only that path.
 //! Path traversal in static servers usually comes from two parts of one program that decode a target differently.
-#![allow(clippy::indexing_slicing, reason = "each index was found in the slice by the line above, and the parser is fuzzed")]
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -234,6 +233,7 @@ fn decode_form_urlencoded(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Splits `bytes` at the first `separator`, which is removed.
+#[allow(clippy::indexing_slicing, reason = "the window at that index was found by the line above")]
 fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(separator.len()).position(|window| window == separator)?;
     Some((&bytes[..at], &bytes[at + separator.len()..]))
