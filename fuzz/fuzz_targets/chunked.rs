@@ -1,4 +1,4 @@
-//! Chunked bodies decode to the same bytes, however the input is split.
+//! Chunked decoding: the result does not depend on how the input is split, and encoded chunks decode.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use threadbare::http::chunked::{CRLF, ChunkedDecoder, LAST_CHUNK, chunk_header};
 use threadbare::http::error::ParseError;
 use threadbare_fuzz::choice;
 
-/// Decodes with inputs of at most `step` bytes and an output of `room` bytes: returns the body, the bytes consumed and the result.
+/// Decodes with inputs of at most `step` bytes and an output of `room`: returns the body, the number of bytes consumed, and the result.
 fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool, ParseError>) {
     let mut decoder = ChunkedDecoder::default();
     let (mut content, mut at) = (Vec::new(), 0);
@@ -16,7 +16,7 @@ fn decode(data: &[u8], step: usize, room: usize) -> (Vec<u8>, usize, Result<bool
         let input = &data[at..data.len().min(at + step)];
         match decoder.decode(input, &mut output) {
             Ok(done) => {
-                assert!(done.consumed > 0 || decoder.is_done(), "no progress despite input and room");
+                assert!(done.consumed > 0 || decoder.is_done(), "no progress in spite of input and room");
                 assert!(done.consumed <= input.len() && done.produced <= room);
                 content.extend_from_slice(&output[..done.produced]);
                 at += done.consumed;
@@ -39,14 +39,13 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     if end == Ok(true) {
-        // The body encoded again decodes to the same body.
-        let mut ours = Vec::new();
+        let mut encoded = Vec::new();
         for piece in content.chunks(1 + usize::from(steps)) {
-            ours.extend_from_slice(chunk_header(piece.len()).as_bytes());
-            ours.extend_from_slice(piece);
-            ours.extend_from_slice(CRLF);
+            encoded.extend_from_slice(chunk_header(piece.len()).as_bytes());
+            encoded.extend_from_slice(piece);
+            encoded.extend_from_slice(CRLF);
         }
-        ours.extend_from_slice(LAST_CHUNK);
-        assert_eq!(decode(&ours, ours.len(), ours.len()), (content, ours.len(), Ok(true)));
+        encoded.extend_from_slice(LAST_CHUNK);
+        assert_eq!(decode(&encoded, encoded.len(), encoded.len()), (content, encoded.len(), Ok(true)));
     }
 });

@@ -1,4 +1,4 @@
-//! Heads that we accept are read alike by httparse, and however the input is split.
+//! Request heads: httparse agrees about every accepted head, and the result does not depend on how the input is split.
 
 #![no_main]
 
@@ -19,27 +19,26 @@ fuzz_target!(|data: &[u8]| {
                 outcome = Ok(Some(length));
                 break;
             }
-            Err(fault) => {
-                assert!(fault.offset <= end, "a fault lies within what was read");
-                outcome = Err(fault);
+            Err(located) => {
+                assert!(located.offset <= end, "the position lies within the input");
+                outcome = Err(located);
                 break;
             }
         }
     }
     match (&whole, &outcome) {
         (Ok(whole), Ok(stepwise)) => assert_eq!(whole, stepwise),
-        // Both refuse; which rule is named first may depend on how much was there to see.
+        // The violated rule may differ, because it depends on how much of the head has arrived.
         (Err(_), Err(_)) => {}
         _ => panic!("whole: {whole:?}, byte by byte: {outcome:?}"),
     }
 
     let compared = with_head(data, |head, length| {
-        // httparse does not accept the empty line that is tolerated before a request.
         let mut bytes = data[..length].to_vec();
         read_as_1_1(&mut bytes);
         let mut fields = [httparse::EMPTY_HEADER; 128];
         let mut theirs = httparse::Request::new(&mut fields);
-        let read = theirs.parse(&bytes).unwrap_or_else(|error| panic!("httparse refuses what we accept: {error}"));
+        let read = theirs.parse(&bytes).unwrap_or_else(|error| panic!("httparse rejects an accepted head: {error}"));
         assert_eq!(read, httparse::Status::Complete(length));
         assert_eq!(theirs.method, Some(head.method.as_str()));
         assert_eq!(theirs.path.map(str::as_bytes), Some(head.target));

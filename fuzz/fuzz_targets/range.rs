@@ -1,4 +1,4 @@
-//! Ranges lie inside the file and do not overlap.
+//! Byte ranges: each part lies inside the representation, and no byte is selected twice.
 
 #![no_main]
 
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
             assert!((2..=RANGES_MAX).contains(&parts.len()));
             parts.iter().for_each(|part| inside(part, length));
             let total: u128 = parts.iter().map(|part| u128::from(part.length)).sum();
-            assert!(total <= u128::from(length), "no byte twice");
+            assert!(total <= u128::from(length), "no byte is selected twice");
         }
     }
 });

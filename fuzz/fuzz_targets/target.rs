@@ -1,9 +1,9 @@
-//! Request targets stay below the root and have one meaning.
+//! Request targets: no path leads above the root, and an encoded path decodes to itself.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::target::{RequestTarget, TargetForm};
+use threadbare::http::target::{TargetForm, RequestTarget};
 use threadbare_fuzz::with_head;
 
 fuzz_target!(|data: &[u8]| {
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!segment.is_empty() && segment != b"." && segment != b"..");
             assert!(!segment.contains(&b'/') && !segment.contains(&0));
         }
-        assert!(!path.windows(2).any(|two| two == b"//"), "no empty segment, so no //host");
+        assert!(!path.windows(2).any(|two| two == b"//"), "no empty segment, which browsers could take for a host");
         let encoded = target.encoded_path();
         assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>'&?#\\".contains(&byte)));
         target.query_pairs().for_each(drop);
@@ -28,9 +28,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (path, encoded) = path;
-    let again =
-        with_head(&request(encoded.as_bytes()), |head, _| RequestTarget::parse(head).map(|target| target.path().to_vec()));
+    let again = with_head(&request(encoded.as_bytes()), |head, _| RequestTarget::parse(head).map(|target| target.path().to_vec()));
     if encoded.len() <= 8192 {
-        assert_eq!(again.unwrap().unwrap().unwrap(), path, "the encoded path in Location names the same resource");
+        assert_eq!(again.unwrap().unwrap().unwrap(), path, "a Location names the same resource");
     }
 });
