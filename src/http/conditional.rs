@@ -121,7 +121,7 @@ impl Tag<'_> {
 }
 
 /// Whether a list of entity tags over all field lines (RFC 9110 §5.3) contains the current one; `*` matches any. `None` without such a field.
-/// A malformed list matches nothing, so that nothing is overwritten and no 304 is sent by mistake.
+/// A malformed list matches nothing, so that If-Match fails and no 304 is sent by mistake.
 // If-Match = "*" / #entity-tag
 fn matches_etag_list(headers: &Headers<'_>, name: &str, validators: &Validators, comparison: Strength) -> Option<bool> {
     let mut values = headers.get_all(name);
