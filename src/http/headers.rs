@@ -123,7 +123,7 @@ impl HeaderSpan {
     }
 
     fn has_name(&self, message: &[u8], name: &str) -> bool {
-        self.name(message).eq_ignore_ascii_case(name.as_bytes())
+        self.name.1 - self.name.0 == name.len() && self.name(message).eq_ignore_ascii_case(name.as_bytes())
     }
 }
 

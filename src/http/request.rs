@@ -335,6 +335,10 @@ fn parse_method(word: &[u8]) -> Result<Method, ParseError> {
 // HTTP-version = HTTP-name "/" DIGIT "." DIGIT
 // HTTP-name    = %x48.54.54.50 ; HTTP
 fn parse_version(word: &[u8]) -> Result<Version, ParseError> {
+    // Compared as one word of eight bytes; a pattern is compared byte by byte.
+    if word == b"HTTP/1.1" {
+        return Ok(Version::Http11);
+    }
     match word {
         b"HTTP/1.0" => Ok(Version::Http10),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(Version::Http11),

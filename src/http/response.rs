@@ -1,6 +1,5 @@
 //! Encoding of response heads (RFC 9112 §4).
-
-use std::io::Write;
+#![allow(clippy::indexing_slicing, reason = "a digit is below 10, and the start was the length of the vector")]
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -47,10 +46,18 @@ pub fn write_crlf(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a decimal number.
+/// Appends a decimal number. A formatter would cost a tenth of the instructions of a response head.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{number}");
+    let start = out.len();
+    let mut rest = number;
+    loop {
+        out.push(b"0123456789"[usize::try_from(rest % 10).unwrap_or(0)]);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out[start..].reverse();
 }
 
 /// As many fields as a handler usually sets: room for them is made once.
