@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::http::forwarded::{PeerHost, Scheme};
+use crate::http::response::push_number;
 use crate::http::status::StatusCode;
 use crate::telemetry::escape_ascii;
 
@@ -91,9 +92,16 @@ impl AccessRecord<'_> {
     fn write_common(&self, out: &mut Vec<u8>) {
         let [day, month, year, time] = date_parts(self.date);
         // Writing to a Vec cannot fail, here and below.
-        let _ = write!(out, "{} - - [{day}/{month}/{year}:{time} +0000] \"", self.client);
+        let _ = write!(out, "{}", self.client);
+        // Formatting all of it by one `write!` takes four times as long, 0.6 µs.
+        for part in [" - - [", day, "/", month, "/", year, ":", time, " +0000] \""] {
+            out.extend_from_slice(part.as_bytes());
+        }
         escape_ascii(out, self.request, REQUEST_BYTES_MAX, HEX_ESCAPE);
-        let _ = write!(out, "\" {} {}", self.status.as_u16(), self.bytes);
+        out.extend_from_slice(b"\" ");
+        push_number(out, u64::from(self.status.as_u16()));
+        out.push(b' ');
+        push_number(out, self.bytes);
     }
 
     /// Appends an object (RFC 8259 §4). Its members are always the same, except `request`: it is there only if the request line has not

@@ -46,10 +46,14 @@ pub(crate) fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, by
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
     let shown = bytes.get(..bytes_max).unwrap_or(bytes);
-    for run in shown.chunk_by(|a, b| is_plain(a) && is_plain(b)) {
+    for run in shown.split_inclusive(|byte| !is_plain(byte)) {
         match run {
-            [byte @ (b'"' | b'\\')] => out.extend([b'\\', *byte]),
-            [byte] if !is_plain(byte) => {
+            [plain @ .., byte @ (b'"' | b'\\')] => {
+                out.extend_from_slice(plain);
+                out.extend([b'\\', *byte]);
+            }
+            [plain @ .., byte] if !is_plain(byte) => {
+                out.extend_from_slice(plain);
                 out.extend_from_slice(byte_prefix.as_bytes());
                 out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
             }
