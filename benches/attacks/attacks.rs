@@ -1,4 +1,4 @@
-//! What is sent, and what does the answer mean?
+//! Attack requests, and the judgement of the answers.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! How do other servers take what we are asked to withstand?
+//! The attack cases against other servers.
 //!
 //! `cargo bench --bench attacks` serves one awkward directory by each server that this machine has, sends all of them the same attacks,
 //! and prints a table. Nothing in it is known beforehand: a cell says what came back.

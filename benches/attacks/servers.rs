@@ -1,4 +1,4 @@
-//! Which servers are there, and what do they serve?
+//! The servers that are compared, and the directory they serve.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

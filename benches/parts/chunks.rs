@@ -1,4 +1,4 @@
-//! What does it cost to take chunked content apart?
+//! Cost of decoding chunked bodies.
 
 use std::fmt::{self, Display};
 use std::hint::black_box;

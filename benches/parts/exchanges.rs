@@ -1,4 +1,4 @@
-//! What does a whole exchange cost, but for the socket?
+//! Cost of a whole exchange without a socket.
 //!
 //! A client in memory asks for the same again and again on one connection. The files are real: their system calls are timed, and count no
 //! instructions but those that make them.

@@ -1,4 +1,4 @@
-//! What does it cost to read a head, ours against `httparse`?
+//! Cost of parsing a request head, compared with `httparse`.
 //!
 //! Both are asked for the same: method, target and version, and each field as two slices, all of which are looked at. `httparse` is
 //! given its cheapest form: an array that need not be filled with empty fields first. Ours keeps its memory from one head to the next, as it

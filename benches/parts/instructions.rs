@@ -1,4 +1,4 @@
-//! How many instructions does each part take?
+//! Instructions that each part takes.
 
 use std::process::Command;
 

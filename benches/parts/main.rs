@@ -1,4 +1,4 @@
-//! What does each pure part of an exchange cost, in time and in instructions?
+//! Cost of each pure part of an exchange, in time and in instructions.
 //!
 //! `cargo bench --bench parts` times them: reading a head (ours, and `httparse` on the same bytes), taking chunks apart, spelling a
 //! response, and whole exchanges with a client in memory. Words behind `--` choose among them: `cargo bench --bench parts -- head`.

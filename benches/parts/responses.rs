@@ -1,4 +1,4 @@
-//! What does it cost to spell the head of a response?
+//! Cost of encoding a response head.
 
 use std::hint::black_box;
 use std::time::{Duration, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Is what a server answers right?
+//! Checks that the answers of a server are right.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! How does it look?
+//! The chart of the results.
 //!
 //! A line for each row, a dot for each server: the further right, the better. Colours of middle brightness and no background, so that it is
 //! read on white and on black.

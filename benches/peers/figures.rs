@@ -1,4 +1,4 @@
-//! What does a server use, seen from outside?
+//! Resource usage of a server, seen from outside.
 
 use std::fs;
 use std::time::Duration;

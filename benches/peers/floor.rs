@@ -1,4 +1,4 @@
-//! How fast could a thread per connection be that does no HTTP at all?
+//! A thread-per-connection server without HTTP: the upper bound of speed.
 //!
 //! It reads, and for each request writes what it has made beforehand. `plain` blocks in each read. `polling` yields up to four times
 //! before it does, as `speed.md` of this design has it: the next request is usually microseconds away, and to sleep and be woken costs more.

@@ -1,4 +1,4 @@
-//! Who cleans up when the benchmark is cut off?
+//! Cleanup when the benchmark is interrupted.
 //!
 //! A second process of ours, in a group of its own so that ctrl-c does not reach it. It reads what is to be ended and removed, and does so
 //! when its input ends: at the end, in a panic, after ctrl-c, and after a SIGKILL as well.

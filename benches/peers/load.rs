@@ -1,4 +1,4 @@
-//! How is a server asked, and what did its clients see?
+//! Load generation, and the results that clients see.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! On which machine was that measured?
+//! Description of the machine.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! How fast is it beside other servers, and how far from the floor?
+//! Speed compared with other servers, and with the upper bound.
 //!
 //! `cargo bench --bench peers` serves one directory by each server that this machine has, and by a floor that does no HTTP; lets `wrk`
 //! ask all of them the same over loopback, in interleaved rounds; and writes `benches/RESULTS.md` and `benches/results.svg`. Ratios are

@@ -1,4 +1,4 @@
-//! In which order is everybody asked?
+//! Order of the measurements.
 //!
 //! Row by row, and in a row round by round: each server in turn, so that a machine that slows down slows all of them down.
 

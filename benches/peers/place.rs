@@ -1,4 +1,4 @@
-//! What do all of them serve?
+//! The files that all servers serve.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

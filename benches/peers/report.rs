@@ -1,4 +1,4 @@
-//! How is it told?
+//! The report of the results.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What does a server use while it has nothing to do? And who keeps the cores busy when it has?
+//! Resource usage of idle servers, and processor usage of others during a measurement.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

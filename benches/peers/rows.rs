@@ -1,4 +1,4 @@
-//! What is measured?
+//! The rows of the report: what is measured.
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

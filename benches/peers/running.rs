@@ -1,4 +1,4 @@
-//! How is a server started, and how is it sure to end?
+//! Starting a server, and ending it reliably.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

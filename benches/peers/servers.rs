@@ -1,4 +1,4 @@
-//! Which servers are there, and how are they set up?
+//! The servers that are compared, and their configuration.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Which number stands for many?
+//! Summaries of repeated measurements.
 
 use crate::load::Trouble;
 use crate::measure::{FLOORS, MeasuredRow, Plan};

@@ -1,4 +1,4 @@
-//! How does it look? `cargo bench --bench screenshots` makes the pictures of README, in `docs/pictures`.
+//! The pictures of README: `cargo bench --bench screenshots` writes them to `docs/pictures`.
 //!
 //! The browser is that of the tests. Names, sizes and times are made up, so that a picture changes only when a page does.
 

@@ -1,4 +1,4 @@
-//! What if there are too many connections, or too few descriptors for them, or they end in ugly ways?
+//! Too many connections, too few descriptors, and connections that are reset.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! How are thousands of connections held by one thread?
+//! Thousands of connections held by one thread.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! What if all of it happens at once, for a long time?
+//! All attacks at once, for a long time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

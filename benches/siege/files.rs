@@ -1,4 +1,4 @@
-//! What if files change while they are sent?
+//! Files that change while they are sent.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! How is somebody served who means well, and how long does it take?
+//! Well-behaved clients, and the time they wait.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

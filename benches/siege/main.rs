@@ -1,4 +1,4 @@
-//! Does the server keep its promises while it is attacked?
+//! The promises of the server under attack.
 //!
 //! `cargo bench --bench siege` starts the release binary, attacks it over loopback in each of the ways that kill servers with a thread
 //! per connection, while a well-behaved guest keeps asking for a small file, and prints a table: what is promised, what was measured,

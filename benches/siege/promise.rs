@@ -1,4 +1,4 @@
-//! What was promised, what was measured, and did it hold?
+//! A promise, its measurement, and whether it holds.
 
 use std::fmt::Display;
 

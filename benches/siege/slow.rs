@@ -1,4 +1,4 @@
-//! What if clients send or read as slowly as they can?
+//! Clients that send or read as slowly as possible.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

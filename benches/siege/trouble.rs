@@ -1,4 +1,4 @@
-//! What of answers nobody waited for, logs nobody reads, and being told to stop in the middle of it all?
+//! Unread responses, blocked logs, and shutdown under attack.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read, Write};

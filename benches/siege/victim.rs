@@ -1,4 +1,4 @@
-//! What does the process under attack look like from outside?
+//! The process under attack, seen from outside.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
