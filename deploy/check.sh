@@ -28,7 +28,7 @@ finish() {
 }
 trap finish EXIT
 
-# Each run has addresses of its own, so that the ports can be those of the files.
+# Each run has addresses of its own, so that the ports of the files can be used.
 here=127.$((RANDOM % 200 + 30)).$((RANDOM % 250)).$((RANDOM % 250 + 2))
 mkdir "$work/site"
 printf 0123456789 >"$work/site/ten.txt"
@@ -75,7 +75,7 @@ no_balancer() {
 }
 get() { curl --silent --show-error --max-time 20 --header 'Host: localhost' "$@"; }
 is_served() { [ "$(get --output /dev/null --write-out '%{http_code}' "http://$1/ten.txt" 2>/dev/null)" = 200 ]; }
-# What HAProxy says of a replica, and how often: each change is a line.
+# How often HAProxy has reported a state of a replica: each change is a line.
 said() { grep -c "Server threadbare/$1 is $2" "$work/haproxy.log" || true; }
 has_said() { [ "$(said "$1" "$2")" -gt "$3" ]; }
 again() { # name, port, more options: starts it once HAProxy has seen that it is gone, and waits until HAProxy has seen that it is back
@@ -198,7 +198,7 @@ else
     grep '^load:' "$work/handed" || true
     wrong "$said"
 fi
-# Without it a client that asks later than 100 ms after its last answer may find the connection closed under its hands. That is HTTP, and no fault.
+# Without --drain a client that sends a request more than 100 ms after its last response may find the connection closed, which HTTP allows.
 echo "And without --drain, which is not held against anybody:"
 echo "  $("$load" --restarts "$restarts" /ten.txt "$threadbare" --quiet "$work/site" 2>/dev/null || true)"
 

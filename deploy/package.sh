@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# How is the Debian package made?
+# Builds the Debian package.
 #
 #   deploy/package.sh        target/debian/threadbare_VERSION-1_ARCHITECTURE.deb, and its sha256
 #
 # The program with `--etag content`, which needs one crate more than the default build, with its manual page, completions for bash, zsh and
 # fish, the units of systemd, and what [package.metadata.deb] in Cargo.toml names besides. The same source and compiler give the same bytes,
-# wherever the source lies and whenever it is built (docs/releasing.md). DEBFULLNAME and DEBEMAIL say who answers for the package, as for all
-# of Debian's tools.
+# wherever the source lies and whenever it is built (docs/releasing.md). DEBFULLNAME and DEBEMAIL name the maintainer, as for all
+# Debian tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,13 +17,13 @@ done
 version=$(cargo pkgid --locked | sed 's/.*[#@]//')
 released=$(sed -n "s/^## $version - \([0-9-]*\)$/\1/p" CHANGELOG.md)
 [ -n "$released" ] || { say "CHANGELOG.md has no heading '## $version - YEAR-MONTH-DAY'"; exit 1; }
-# All times in the package are this one: the day of the release.
+# All times in the package are the day of the release.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date --utc --date "$released" +%s)}
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 
 made=$PWD/target/deb
 mkdir -p "$made"
-# The program shall not know in which directory it was built, nor where the sources of its dependencies lay.
+# The program must not contain the paths of the build directory and of the sources of its dependencies.
 home=${CARGO_HOME:-$HOME/.cargo}
 command -v cargo-deb >/dev/null || CARGO_TARGET_DIR=$made/cargo-deb cargo install --locked cargo-deb
 CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/threadbare\x1f--remap-path-prefix=%s=/cargo' "$PWD" "$home")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Does all that HTTP promises survive a proxy with TLS, and do we learn who asked, and how?
+# Tests that HTTP semantics, client address and scheme survive a TLS proxy in front.
 #
 #   deploy/tls/check.sh
 #
-# HAProxy, nginx and Caddy, as far as they are here, with the files of this directory. What is changed in them is in `as_haproxy` and so on:
-# addresses, ports that are free, a certificate by an authority that is made on the spot, and Strict-Transport-Security switched on.
-# Prints a table and what was logged; exit 1 if something is not as it should be, 2 if a tool or every proxy is missing.
+# Uses HAProxy, nginx and Caddy, where installed, with the files of this directory. `as_haproxy` and so on change in them the addresses, the
+# ports, the certificate (of a temporary authority), and enable Strict-Transport-Security.
+# Prints a table and the log lines; exits with 1 if a check failed, 2 if a tool or every proxy is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -27,7 +27,7 @@ finish() {
     exec 2>/dev/null
     set +e
     if [ ${#pid[@]} != 0 ]; then
-        # nginx, killed at once, would leave its workers behind.
+        # SIGKILL would leave the workers of nginx running.
         kill -TERM "${pid[@]}"
         for _ in $(seq 40); do kill -0 "${pid[@]}" && sleep 0.05; done
         kill -KILL "${pid[@]}"
@@ -72,9 +72,9 @@ head -c 8388608 /dev/urandom >"$site/big"
 printf '<!doctype html><title>page</title>%01000d' 0 >"$site/page.html"
 gzip -k "$site/page.html"
 cp "$site/page.html" "$site/plain.html"
-# What has just been written has a weak tag: it could change again within the same tick of the clock.
+# A file just written has a weak ETag: it could change again within the same tick of the clock.
 touch -d '2020-01-02 03:04:05 UTC' "$site"/*
-# Longer than the buffers of the proxies, and text, so that /echo shows it as it is.
+# Longer than the buffers of the proxies; text, which /echo returns unchanged.
 head -c 75000 /dev/urandom | base64 -w 0 >"$work/upload"
 
 certify() { # an authority, and by it a certificate of www.example.com
@@ -114,7 +114,7 @@ as_nginx() { # the file belongs into a larger one; this is what Debian's says th
 }
 as_caddy() {
     {
-        # No authority of the internet is asked. Where there are two addresses Caddy 2.6 redirects at one of them only, so there is one.
+        # No public certificate authority is used. With two addresses Caddy 2.6 redirects on one of them only, so there is one.
         printf '{\nadmin off\nauto_https disable_certs\nhttp_port %s\nhttps_port %s\ndefault_bind %s\n}\n' "$http" "$https" "$here"
         sed -e "s|#tls .*|tls $work/site.crt $work/site.key|; s/#header/header/; s/127.0.0.1:8000/$origin/" deploy/tls/Caddyfile
     } >"$work/Caddyfile"
@@ -217,7 +217,7 @@ check_log() {
     before=$(accepted)
     ask --output /dev/null "$page/ten.txt?n=[1-50]"
     after=$(accepted)
-    # One of them is that of the second question.
+    # One of them is that of the second query.
     row "50 requests: at most 4 connections to us" "$((after - before <= 4 ? 1 : after - before))" 1
 }
 
