@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, warn};
 
-use crate::handlers::AppState;
-use crate::handlers::message::{BodyError, EmptyBody, Request, RequestBody, Response};
-use crate::handlers::outcome::DecisionTrace;
+use crate::handlers::app::AppState;
+use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::message::{BodyError, Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::handlers::{self, page};
 use crate::http::error::ParseError;
@@ -56,35 +56,30 @@ impl<S: Transport> Connection<'_, S> {
             explain.request(head_text, &head, &info.target, info.framing, info.expects_continue);
         }
         let decisions = app.explain.as_ref().map(|_| DecisionTrace::default());
-        let call_handler = |content: &mut dyn RequestBody| {
-            let (peer, client, head, target) = (self.client.peer, &self.request_client, &head, &info.target);
-            let decisions = decisions.as_ref();
-            dispatch(&mut Request { peer, client, head, target, framing: info.framing, content, decisions }, app)
-        };
-        let mut request_bytes = head_bytes;
-        let mut read_ahead = Vec::new();
-        let response;
-        let mut close_reason;
-        if info.framing == BodyLength::None {
-            (response, close_reason) = call_handler(&mut EmptyBody);
-        } else {
+        if info.framing != BodyLength::None {
             // The client may wait for earlier responses before it sends this body.
             self.write_buffer.flush(&mut self.stream)?;
-            let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expects_continue, limits);
-            let handled = call_handler(&mut body);
-            let is_complete = body.drain(limits.drain_bytes_max);
-            self.state.set_active()?;
-            let error = body.error();
-            let unused;
-            (unused, read_ahead) = body.into_unread();
-            request_bytes = bytes.len() - unused;
-            (response, close_reason) = match error {
-                Some(error) => replace_response(error, &head.headers, handled.1)?,
-                None => handled,
-            };
-            if !is_complete {
-                close_reason = close_reason.or(Some(CloseReason::UnreadBody));
-            }
+        }
+        let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expectation, limits);
+        let mut request = Request {
+            peer: self.client.peer,
+            client: &self.request_client,
+            head: &head,
+            target: &info.target,
+            framing: info.framing,
+            content: &mut body,
+            decisions: decisions.as_ref(),
+        };
+        let (mut response, mut close_reason) = dispatch(&mut request, app);
+        let is_complete = body.drain(limits.drain_bytes_max);
+        self.state.set_active()?;
+        let error = body.error();
+        let (unused, read_ahead) = body.into_unread();
+        let request_bytes = bytes.len() - unused;
+        if let Some(error) = error {
+            (response, close_reason) = replace_response(error, &head.headers, close_reason)?;
+        } else if !is_complete {
+            close_reason = close_reason.or(Some(CloseReason::UnreadBody));
         }
         if let (Some(explain), Some(decisions)) = (&app.explain, decisions) {
             explain.decisions(decisions);

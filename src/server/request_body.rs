@@ -83,7 +83,10 @@ impl<'a, S: Transport> BodyReader<'a, S> {
     pub(super) fn drain(&mut self, bytes_max: u64) -> bool {
         let awaits_continue = self.expects_continue && !self.has_waited;
         let is_long = matches!(self.remaining, Remaining::Length(left) if left > bytes_max);
-        if !self.is_done() && (awaits_continue || is_long) {
+        if self.is_done() {
+            return true;
+        }
+        if awaits_continue || is_long {
             return false;
         }
         let mut scratch = [0; 4096];
