@@ -55,7 +55,7 @@ fn second_of(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok().filter(|&second| second <= LAST_SECOND).unwrap_or(0)
 }
 
-/// A point in time by the calendar, in UTC.
+/// Calendar date and time of day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CivilTime {
     year: i64,
@@ -65,11 +65,11 @@ pub struct CivilTime {
 }
 
 impl CivilTime {
-    /// What the calendar says; `None` outside the years that have four digits.
+    /// The date and time of `at`; `None` outside the years 1 to 9999.
     pub fn of(at: SystemTime) -> Option<CivilTime> {
         let seconds = match at.duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_secs()).ok()?,
-            // Rounded down, like all others.
+            // Rounded down, as after 1970.
             Err(before) => -i64::try_from(before.duration().as_nanos().div_ceil(1_000_000_000)).ok()?,
         };
         let (year, month, day) = civil(seconds.div_euclid(86_400));
@@ -94,11 +94,11 @@ impl CivilTime {
     }
 }
 
-/// Year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap day is their last;
-/// months then have 30.6 days, rounded (Howard Hinnant, "chrono-compatible low-level date algorithms").
+/// Year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap day comes last and the lengths
+/// of months follow a linear formula (Howard Hinnant, "chrono-compatible low-level date algorithms").
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
-    // From 0000-03-01 on.
+    // Days since 0000-03-01.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -132,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(windows, ignore = "its clock begins in 1601")]
-    fn times() {
+    #[cfg_attr(windows, ignore = "the clock of Windows begins in 1601")]
+    fn calendar_dates_and_times() {
         let shown = |at: SystemTime| CivilTime::of(at).map(|moment| format!("{} {}", moment.date(), moment.clock_with_seconds()));
         let day = |days: i64| {
             let by = Duration::from_secs(days.unsigned_abs() * 86_400);

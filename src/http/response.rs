@@ -63,10 +63,10 @@ pub fn push_number(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// As many fields as a handler usually sets: room for them is made once.
+/// Capacity for the fields that a handler usually sets, allocated once.
 const FIELDS_USUAL: usize = 8;
 
-/// The fields of a response, in the order in which they are sent.
+/// Header fields of a response, in order. Those of a cached file are encoded once and shared, so that sending them allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseHeaders {
     encoded: Option<Arc<[u8]>>,
@@ -74,7 +74,7 @@ pub struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    /// Fields that were spelled before, by [`ResponseHeaders::encode`]; others may follow.
+    /// Shares fields that were encoded by [`ResponseHeaders::encode`]; others may be appended.
     pub fn from_encoded(lines: &Arc<[u8]>) -> ResponseHeaders {
         ResponseHeaders { encoded: Some(Arc::clone(lines)), lines: Vec::new() }
     }
@@ -99,7 +99,7 @@ impl ResponseHeaders {
         prepared.chain(self.lines.iter().map(|(name, value)| (&**name, &**value)))
     }
 
-    /// Appends all field lines, each with its CRLF.
+    /// Writes all field lines, each with its CRLF.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.encoded.as_deref().unwrap_or_default());
         for (name, value) in &self.lines {
@@ -107,7 +107,7 @@ impl ResponseHeaders {
         }
     }
 
-    /// All field lines as bytes, to be referred to by [`ResponseHeaders::from_encoded`].
+    /// Encodes all field lines for [`ResponseHeaders::from_encoded`].
     pub fn encode(&self) -> Arc<[u8]> {
         let mut out = Vec::new();
         self.write(&mut out);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn prepared_fields_are_fields_like_others() {
+    fn encoded_fields_are_read_and_extended() {
         let mut fields = ResponseHeaders::default();
         fields.push("Content-Type", "text/plain; charset=utf-8");
         fields.push("ETag", "\"a: b\"");
