@@ -20,6 +20,9 @@ use crate::http::target::RequestTarget;
 const GENERATED_CONTENT_CSP: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The reason of every 404 response.
+pub const NOT_FOUND: &str = "there is nothing at this address";
+
 /// The body of a request. Its trailers are complete once a read has returned 0.
 pub trait RequestBody: Read {
     /// Calls `each` with the name and value of every trailer field, in order.
@@ -212,6 +215,3 @@ impl Response {
         self
     }
 }
-
-/// The reason of every 404 response.
-pub const NOT_FOUND: &str = "there is nothing at this address";
