@@ -89,6 +89,7 @@ impl Site {
     }
 }
 
+/// Directory for one test, removed with its contents.
 #[cfg(test)]
 pub(crate) mod scratch {
     use std::path::{Path, PathBuf};

@@ -7,8 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
-use crate::handlers::page::escape_json;
-use crate::http::forwarded::{Client, Scheme};
+use crate::handlers::page::{escape_control, escape_json};
+use crate::http::accept::{self, Format};
+use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing::BodyLength;
 use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::negotiation::{self, Format};
@@ -22,21 +23,21 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         Err(response) => return response,
     };
     let mut trailers = Vec::new();
-    request.content.trailers(&mut |name, value| trailers.push((escape(name), escape_value(name, value))));
-    let client = request.client;
+    request.content.trailers(&mut |name, value| trailers.push((escape_control(name), escape_value(name, value))));
+    let client = forwarded::resolve_client(*request.client, &request.head.headers, &app.config.proxies.trusted);
     let seen = RequestDump {
-        peer: request.peer.to_string(),
-        client: (client.peer != request.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| *client != Client::from_peer(client.peer)),
-        method: request.head.method.as_str(),
-        target: escape(request.head.target),
-        path: escape(request.target.path()),
-        query: request.target.query_pairs().map(|(name, value)| (escape(&name), escape(&value))).collect(),
+        peer: request.client.peer.to_string(),
+        client: (client.peer != request.client.peer).then(|| client.peer.to_string()),
+        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
+        method: request.head.method.name(),
+        target: escape_control(request.head.target),
+        path: escape_control(request.target.path()),
+        query: request.target.query_pairs().map(|(name, value)| (escape_control(&name), escape_control(&value))).collect(),
         version: match request.head.version {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
         },
-        fields: request.head.headers.iter().map(|(name, value)| (escape(name), escape_value(name, value))).collect(),
+        fields: request.head.headers.iter().map(|(name, value)| (escape_control(name), escape_value(name, value))).collect(),
         framing: request.framing,
         trailers,
         content,
@@ -131,25 +132,7 @@ impl RequestDump {
 
 fn escape_value(name: &[u8], value: &[u8]) -> String {
     let is_masked = SENSITIVE_HEADERS.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
-    if is_masked { "(masked)".to_owned() } else { escape(value) }
-}
-
-/// Escapes control characters and what is not UTF-8 as `\xNN`.
-fn escape(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if char.is_control() && char.is_ascii() {
-                let _ = write!(out, "\\x{:02x}", u32::from(char));
-            } else {
-                out.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
+    if is_masked { "(masked)".to_owned() } else { escape_control(value) }
 }
 
 /// Names and values as a JSON array of pairs: an object would lose the order and repeated names.
@@ -162,19 +145,5 @@ impl Display for Pairs<'_> {
             write!(f, "{}[{},{}]", if index == 0 { "" } else { "," }, escape_json(name), escape_json(value))?;
         }
         f.write_char(']')
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_escaped() {
-        for (input, want) in
-            [(&b"a b"[..], "a b"), (b"\x1b[0m", "\\x1b[0m"), (b"\xff\xc3\xbc", "\\xff\u{fc}"), (b"a\tb", "a\\x09b")]
-        {
-            assert_eq!(escape(input), want);
-        }
     }
 }

@@ -12,7 +12,8 @@ use crate::files::directory::{
 };
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
-use crate::handlers::page::{self, escape_json};
+use crate::handlers::page::{self, escape_control, escape_json};
+use crate::http::accept::{self, Format};
 use crate::http::date::CivilTime;
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
@@ -158,25 +159,7 @@ fn text_row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &Directo
     };
     let link = if entry.is_link { "  (symlink)" } else { "" };
     // Writing to a String cannot fail, here and below.
-    let _ = writeln!(out, "{:<16}  {size:>8}  {}{slash}{link}", time.as_deref().unwrap_or("-"), escape_terminal(&name.bytes));
-}
-
-/// A name without anything that would move the cursor, color the terminal or reverse the line.
-fn escape_terminal(name: &[u8]) -> String {
-    let mut out = String::with_capacity(name.len());
-    for chunk in name.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-                let _ = write!(out, "{}", char.escape_unicode());
-            } else {
-                out.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
+    let _ = writeln!(out, "{:<16}  {size:>8}  {}{slash}{link}", time.as_deref().unwrap_or("-"), escape_control(&name.bytes));
 }
 
 /// JSON: one object, whose members README documents, with a line per entry.
@@ -279,18 +262,6 @@ mod tests {
                 _ => panic!("{count} names should be whole: {is_whole}"),
             }
             assert_eq!(String::from_utf8(got).unwrap(), want);
-        }
-    }
-
-    #[test]
-    fn names_are_escaped_for_terminals() {
-        for (name, want) in [
-            (&b"a b\\"[..], "a b\\"),
-            (b"\x1b[31mred\n", "\\u{1b}[31mred\\u{a}"),
-            (b"\xff\xc3\xbc\xc2\x9b", "\\xff\u{fc}\\u{9b}"),
-            ("\u{202e}txt".as_bytes(), "\\u{202e}txt"),
-        ] {
-            assert_eq!(escape_terminal(name), want);
         }
     }
 

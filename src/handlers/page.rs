@@ -150,6 +150,27 @@ pub fn printable(bytes: &[u8]) -> Cow<'_, str> {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}").into() } else { text }
 }
 
+/// Escapes for plain text everything that could move the cursor of a terminal, color it or reverse a line, and what is not UTF-8.
+pub fn escape_control(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    // Writing to a String cannot fail, here and below.
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_ascii_control() {
+                let _ = write!(out, "\\x{:02x}", u32::from(char));
+            } else if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+                let _ = write!(out, "{}", char.escape_unicode());
+            } else {
+                out.push(char);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
 /// Text as a JSON string, with its quotes (RFC 8259 §7).
 ///
 /// ```
@@ -165,7 +186,6 @@ pub fn escape_json(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\0'..='\x1f' => {
-                // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(char));
             }
             _ => out.push(char),
@@ -257,6 +277,18 @@ mod tests {
             ("\u{fc}\u{1f9f5}".as_bytes(), "\u{fc}\u{1f9f5}", "beyond ASCII"),
         ] {
             assert_eq!(escape_html(&printable(bytes)), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_for_terminals() {
+        for (bytes, want) in [
+            (&b"a b\\"[..], "a b\\"),
+            (b"\x1b[31mred\n\t", "\\x1b[31mred\\x0a\\x09"),
+            (b"\xff\xc3\xbc\xc2\x9b", "\\xff\u{fc}\\u{9b}"),
+            ("\u{202e}txt".as_bytes(), "\\u{202e}txt"),
+        ] {
+            assert_eq!(escape_control(bytes), want);
         }
     }
 
