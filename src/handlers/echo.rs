@@ -8,8 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::page::{escape_control, escape_json};
-use crate::http::accept::{self, Format};
-use crate::http::forwarded::{self, Client, Scheme};
+use crate::http::forwarded::{Client, Scheme};
 use crate::http::framing::BodyLength;
 use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::negotiation::{self, Format};
@@ -24,12 +23,12 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     };
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push((escape_control(name), escape_value(name, value))));
-    let client = forwarded::resolve_client(*request.client, &request.head.headers, &app.config.proxies.trusted);
+    let client = request.client;
     let seen = RequestDump {
-        peer: request.client.peer.to_string(),
-        client: (client.peer != request.client.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| client != Client::from_peer(client.peer)),
-        method: request.head.method.name(),
+        peer: request.peer.to_string(),
+        client: (client.peer != request.peer).then(|| client.peer.to_string()),
+        scheme: client.scheme.map(Scheme::name).filter(|_| *client != Client::from_peer(client.peer)),
+        method: request.head.method.as_str(),
         target: escape_control(request.head.target),
         path: escape_control(request.target.path()),
         query: request.target.query_pairs().map(|(name, value)| (escape_control(&name), escape_control(&value))).collect(),

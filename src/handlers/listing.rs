@@ -13,7 +13,6 @@ use crate::files::directory::{
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page::{self, escape_control, escape_json};
-use crate::http::accept::{self, Format};
 use crate::http::date::CivilTime;
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;

@@ -20,13 +20,15 @@ use crate::http::target::RequestTarget;
 const GENERATED_CONTENT_CSP: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The reason of every 404 response.
-pub const NOT_FOUND: &str = "there is nothing at this address";
-
-/// The body of a request. Its trailers are complete once a read has returned 0.
-pub trait RequestBody: Read {
-    /// Calls `each` with the name and value of every trailer field, in order.
-    fn trailers(&self, each: &mut dyn FnMut(&[u8], &[u8]));
+/// Why the body of a request could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// The body is malformed or incomplete.
+    Malformed(ParseError),
+    /// It did not arrive in time.
+    TimedOut,
+    /// The connection failed.
+    Io(io::ErrorKind),
 }
 
 impl From<io::Error> for BodyError {
@@ -239,3 +241,6 @@ impl Response {
         self
     }
 }
+
+/// The reason of every 404 response.
+pub const NOT_FOUND: &str = "there is nothing at this address";

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, warn};
 
-use crate::handlers::app::AppState;
-use crate::handlers::decision_trace::DecisionTrace;
+use crate::handlers::AppState;
 use crate::handlers::message::{BodyError, Request, Response};
-use crate::handlers::outcome::Outcome;
+use crate::handlers::outcome::{DecisionTrace, Outcome};
 use crate::handlers::{self, page};
 use crate::http::error::ParseError;
 use crate::http::framing::BodyLength;
@@ -60,7 +59,7 @@ impl<S: Transport> Connection<'_, S> {
             // The client may wait for earlier responses before it sends this body.
             self.write_buffer.flush(&mut self.stream)?;
         }
-        let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expectation, limits);
+        let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expects_continue, limits);
         let mut request = Request {
             peer: self.client.peer,
             client: &self.request_client,
