@@ -126,12 +126,12 @@ fn check_health() {
     }
     let (_scratch, process) = served(&["--trust-proxy", "192.0.2.1", "--proxy-protocol"]);
     let port = process.address.rsplit(':').next().unwrap();
-    well_or(&check(&["--port", port, "--proxy-protocol"]), "nothing answers at 127.0.0.1:");
-    well_or(&check(&["--port", "0"]), "say which it has got");
+    well_or(&check(&["--port", port, "--proxy-protocol"]), "no response from 127.0.0.1:");
+    well_or(&check(&["--port", "0"]), "name the port");
 
     // Nobody listens where somebody has just let go.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    well_or(&check(&["--port", &free, "--bind", "127.0.0.1"]), "nothing answers at 127.0.0.1:");
+    well_or(&check(&["--port", &free, "--bind", "127.0.0.1"]), "no response from 127.0.0.1:");
     // Somebody is there who does not speak HTTP.
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port().to_string();
@@ -140,11 +140,11 @@ fn check_health() {
         // What is closed unread is reset, and its answer with it.
         socket.read(&mut [0; 1024]).and_then(|_| socket.write_all(b"SSH-2.0-x\r\n"))
     });
-    well_or(&check(&["--port", &port, "--bind", "127.0.0.1"]), "something else");
+    well_or(&check(&["--port", &port, "--bind", "127.0.0.1"]), "not an HTTP response");
     says.join().unwrap().unwrap();
 }
 
-/// It is not well, and says why.
+/// It is unhealthy, and says why.
 fn well_or((code, said): &(Option<i32>, String), why: &str) {
     assert!(*code != Some(0) && said.contains(why) && said.lines().count() == 1, "{code:?}: {said}");
 }
@@ -251,7 +251,7 @@ fn header() {
         assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
     }
     let left = run(&["--cache", "1", "-H", "Cache-Control: no-store"]);
-    assert!(left.code == Some(2) && left.stderr.contains("give one of them"), "{left:?}");
+    assert!(left.code == Some(2) && left.stderr.contains("use one of them"), "{left:?}");
 }
 
 fn cors() {
@@ -267,7 +267,7 @@ fn cors() {
     for (words, says) in [
         (&["--cors=a.test"][..], "scheme://host"),
         (&["--cors=http://a.test/"], "no slash"),
-        (&["--cors", "--cors=http://a.test"], "give it alone"),
+        (&["--cors", "--cors=http://a.test"], "use it alone"),
         (&["--cors", "http://a.test"], "--cors=http://a.test"),
     ] {
         let left = run(words);

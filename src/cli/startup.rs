@@ -43,8 +43,8 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
     let banner = Banner {
-        served: &site.display_path().to_owned(),
-        bind: &config.bind.clone(),
+        served: site.display_path(),
+        bind: &config.bind,
         listening: &listening,
         sockets: &sockets,
         lan_addresses: &if has_wildcard { banner::lan_addresses() } else { Vec::new() },

@@ -66,7 +66,7 @@ impl CurrentRoot {
         })
     }
 
-    /// What ROOT named at most [`RECHECK_INTERVAL`] ago.
+    /// What ROOT named at most half a second ago.
     ///
     /// # Errors
     /// Nothing can be served at present.

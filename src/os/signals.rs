@@ -60,7 +60,7 @@ impl ShutdownSignal {
         self.forced.store(false, Ordering::SeqCst);
     }
 
-    /// Makes the next signal terminate the process, after [`SIGNAL_DEBOUNCE`].
+    /// Makes the next signal terminate the process, after half a second.
     pub fn arm_second_signal(&self) {
         let forced = Arc::clone(&self.forced);
         let arm = move || {
