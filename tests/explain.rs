@@ -17,10 +17,9 @@ use threadbare::files::Site;
 use threadbare::handlers::AppState;
 use threadbare::net::memory::MemoryTransport;
 use threadbare::server::connection;
-use threadbare::server::explain::Explain;
 use threadbare::server::registry::ConnState;
-use threadbare::telemetry::Color;
 use threadbare::telemetry::log_queue::LogQueue;
+use threadbare::telemetry::{Color, Explain};
 
 /// What is another one each time.
 const CHANGES: &[&str] = &["> Date: <any>\\r\\n", "> Content-Type: multipart/byteranges; boundary=<any>\\r\\n"];
@@ -49,7 +48,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
         move || Ok(sink)
     })
     .unwrap();
-    let app = AppState { explain: Some(Explain::new(log.clone(), ink)), ..AppState::new(config, opened, None) };
+    let app = AppState { explain: Some(Explain { log: log.clone(), color: ink }), ..AppState::new(config, opened, None) };
     let mut client = MemoryTransport::new([sent.to_vec()]);
     connection::serve_connection(
         &mut client,

@@ -17,13 +17,12 @@ use crate::os::sandbox::SandboxStatus;
 use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
 use crate::server::close_reason::CloseReason;
-use crate::server::explain::Explain;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::server::{self, ShutdownResult};
 use crate::telemetry::access_log::{AccessLog, ReopenHandle};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::{self, Color};
+use crate::telemetry::{self, Color, Explain};
 
 /// Time for the last log lines to be written.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -70,7 +69,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
         banner::reap_browser(started);
     }
     let access_log = access_log.start(cli.log_format).map_err(cannot_log)?;
-    let explain = cli.explain.then(|| Explain::new(log.clone(), Color::of(&io::stderr())));
+    let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
     let metrics = process.map(|process| Metrics::new(&CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
     if let Some(source) = limit.limited_by {

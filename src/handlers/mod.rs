@@ -26,7 +26,7 @@ use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::SdNotify;
-use crate::server::explain::Explain;
+use crate::telemetry::Explain;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
 

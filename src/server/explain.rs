@@ -19,8 +19,7 @@ use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::CloseReason;
 use crate::server::explain_text;
 use crate::server::response_writer::{Delimiter, ResponseFraming};
-use crate::telemetry::Color;
-use crate::telemetry::log_queue::LogQueue;
+use crate::telemetry::{Color, Explain};
 
 /// Shown in place of the value of a sensitive field.
 const HIDDEN: &str = "(not shown)\\r\\n";
@@ -29,19 +28,7 @@ const LINE_BYTES_MAX: usize = 512;
 /// Bytes shown of a line before the byte that is wrong.
 const BEFORE_ERROR_BYTES: usize = 60;
 
-/// Writes the explanations.
-#[derive(Clone, Debug)]
-pub struct Explain {
-    log: LogQueue,
-    color: Color,
-}
-
 impl Explain {
-    /// Creates a writer to this queue.
-    pub fn new(log: LogQueue, color: Color) -> Explain {
-        Explain { log, color }
-    }
-
     /// Explains a valid request; `bytes` is its head.
     pub(super) fn request(
         &self,

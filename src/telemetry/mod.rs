@@ -65,6 +65,15 @@ pub(crate) fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, by
     }
 }
 
+/// Where `--explain` writes. What it writes is decided in `server::explain`.
+#[derive(Clone, Debug)]
+pub struct Explain {
+    /// The queue of the program's log.
+    pub log: LogQueue,
+    /// Whether it may be coloured.
+    pub color: Color,
+}
+
 /// Whether text for a stream may contain colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
