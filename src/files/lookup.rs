@@ -122,7 +122,7 @@ fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Accept
     if let Some(found) = index(site, root, path, codings, now) {
         return found;
     }
-    // A listing must be of what ROOT names now, not of what it named half a second ago.
+    // `root` may be half a second old, and a listing must show what ROOT names now.
     match site.current.get_now() {
         Ok(current) if Arc::ptr_eq(&current, root) => directory_listing(site, root, path),
         Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| directory_listing(site, &current, path)),
@@ -130,7 +130,7 @@ fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&Accept
     }
 }
 
-/// The index of a directory, or the error that hides whether there is one.
+/// The index file of a directory, or the error because of which it is unknown whether there is one.
 fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
     site.index.iter().find_map(|name| match file(site, root, &join(path, name.as_bytes()), codings, now) {
         Ok(found) => found,
@@ -157,8 +157,8 @@ fn open_error(error: io::Error) -> Resource {
 
 /// The file at a path, in the coding that suits the client best (RFC 9110 §12.5.3); `None` for a directory.
 ///
-/// With `--precompressed`, a coded form of `app.js` lies beside it as `app.js.br`. It is opened by the same rules, and ignored if it cannot
-/// be opened or is older than the file, since it was then made from an earlier version.
+/// With `--precompressed`, `app.js.br` is the Brotli-compressed form of `app.js`. It is opened by the same rules, and ignored if it
+/// cannot be opened or is older than `app.js`, since it may then be out of date.
 fn file(
     site: &Site,
     root: &Root,
@@ -198,8 +198,8 @@ fn file_in_coding(
     }))
 }
 
-/// Whether a coded file can have been made from that version. Compressors give it the same time, so an equal one must do; a file that is
-/// written twice within one step of the file system's clock is not noticed. Without times nothing is known.
+/// Whether a compressed file can have been made from this version of the plain one. Compressors copy the modification time, so equal times
+/// pass. A second write within the resolution of the file system's clock is not detected. Without modification times, the answer is no.
 fn is_not_older(coded: &FileVersion, plain: &FileVersion) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
 }

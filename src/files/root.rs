@@ -153,7 +153,7 @@ impl Root {
     ///
     /// # Errors
     /// It cannot be opened.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub fn readable_with_successors(&self, path: &Path) -> io::Result<(Readable, PathBuf)> {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
@@ -189,8 +189,8 @@ impl Root {
     /// The directory that a sandbox would need; there is none on this system.
     ///
     /// # Errors
-    /// None.
-    #[cfg(not(unix))]
+    /// As [`Root::readable`].
+    #[cfg(not(target_os = "linux"))]
     pub fn readable_with_successors(&self, _: &Path) -> io::Result<(Readable, PathBuf)> {
         self.readable()
     }
@@ -342,13 +342,14 @@ impl Root {
         }
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
         use rustix::fs::{Mode, OFlags, openat};
         File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
     }
 
-    #[cfg(not(unix))]
+    // Without O_PATH, looking and opening may begin in two directories while ROOT is being replaced.
+    #[cfg(not(target_os = "linux"))]
     fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
         std::fs::metadata(self.path.join(path))
     }

@@ -36,7 +36,7 @@ pub struct AppState {
     pub config: Config,
     /// The served directory.
     pub site: Site,
-    /// The credentials that give access; `None` serves every client.
+    /// The accepted credentials; with `None` no authentication is required.
     pub auth: Option<access::Auth>,
     /// Whether the server is shutting down.
     pub stop: ShutdownSignal,
@@ -46,12 +46,12 @@ pub struct AppState {
     pub explain: Option<Explain>,
     /// The counters of `--metrics`.
     pub metrics: Option<Metrics>,
-    /// The connection to systemd.
+    /// Sends state changes to systemd (`sd_notify`).
     pub notify: SdNotify,
 }
 
 impl AppState {
-    /// A state without logs and metrics, which never shuts down.
+    /// Creates a state without logs and metrics.
     pub fn new(config: Config, site: Site, auth: Option<access::Auth>) -> AppState {
         let notify = SdNotify::default();
         AppState { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
@@ -94,7 +94,7 @@ impl AppState {
 pub struct Route {
     /// The canonical path.
     pub path: &'static str,
-    /// The methods that it takes, including HEAD and OPTIONS.
+    /// The supported methods, including HEAD and OPTIONS.
     pub methods: &'static [Method],
     /// Which clients may request it.
     pub access: Access,
@@ -229,8 +229,8 @@ fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     access::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
-/// The response to a request without valid credentials; `None` if there are any, or none are needed. A public route responds all the same,
-/// unless a file has its path.
+/// The response to a request without valid credentials; `None` if they are valid or not required. A public route is served anyway, unless a
+/// file has its path.
 fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let unauthorized = access::authenticate(request, app)?;
     let route = find_route(request, app).filter(|route| {
@@ -268,7 +268,7 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
             refusal.unwrap_or_else(|| moved.header("Location", location)).outcome(Outcome::MissingSlash)
         }
         Resource::Error(error) => Response::from_io_error(&error).outcome(Outcome::Failed),
-        // A file may have this path later, so that only routes about the server itself respond.
+        // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.
         Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
             Some(route) => call_route(route, request, app),
             None => Response::text(StatusCode::SERVICE_UNAVAILABLE, error.message())
@@ -295,7 +295,7 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
         Resource::Error(error) => Response::from_io_error(&error),
         Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
     };
-    // Requests that do not accept HTML are no navigation, and get 404.
+    // The same path is a 404 for a client that does not accept HTML.
     Some(response.header("Vary", "Accept").outcome(Outcome::SpaFallback))
 }
 
@@ -318,7 +318,7 @@ fn call_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Respo
     refusal.unwrap_or_else(|| (route.handler)(request, app)).outcome(Outcome::Route(route.path))
 }
 
-/// The response to OPTIONS, and to methods that a resource does not take (RFC 9110 §9.3.7, §15.5.6); `None` for those that it takes.
+/// The response to OPTIONS, and to methods that a resource does not support (RFC 9110 §9.3.7, §15.5.6); `None` for the others.
 fn check_method(request: &Request<'_>, methods: &'static [Method]) -> Option<Response> {
     let method = request.head.method;
     if method == Method::Options {
@@ -335,7 +335,7 @@ fn allow(status: StatusCode, methods: &[Method]) -> Response {
     let response = if status.forbids_body() {
         Response::new(status)
     } else {
-        Response::text(status, "this resource does not take that method (RFC 9110 §15.5.6)")
+        Response::text(status, "this resource does not support that method (RFC 9110 §15.5.6)")
     };
     response.header("Allow", names(methods))
 }

@@ -11,7 +11,7 @@ use crate::http::method::Method;
 use crate::http::range::{self, ByteRange, RangeSet};
 use crate::http::status::StatusCode;
 
-/// What of a file is sent.
+/// What the response contains: the file, parts of it, or none of it.
 enum Selection {
     Full,
     NotModified,
@@ -31,7 +31,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
         }
         Selection::NotModified => Response { fields: file.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
         Selection::PreconditionFailed => {
-            let reason = "the file is not the version that the request names (RFC 9110 §13.1)";
+            let reason = "a precondition of the request is false (RFC 9110 §15.5.13)";
             let mut response = Response::text(StatusCode::PRECONDITION_FAILED, reason);
             representation.push_vary(&mut response.fields);
             response
@@ -45,7 +45,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
         }
         Selection::Parts(ranges) => multipart(representation, file.source, &ranges),
         Selection::Unsatisfiable => {
-            let reason = "no byte lies in that range (RFC 9110 §15.5.17)";
+            let reason = "no requested range overlaps the file (RFC 9110 §15.5.17)";
             let mut response = Response::text(StatusCode::RANGE_NOT_SATISFIABLE, reason)
                 .header("Content-Range", format!("bytes */{}", representation.length));
             representation.push_vary(&mut response.fields);
@@ -97,7 +97,7 @@ fn select(representation: &Representation, request: &Request<'_>) -> Selection {
 }
 
 /// Several parts in one body (RFC 9110 §14.6).
-// multipart-body := delimiter body-part *( CRLF delimiter body-part ) CRLF close-delimiter (RFC 2046 §5.1.1)
+// multipart-body := dash-boundary CRLF body-part *( delimiter CRLF body-part ) close-delimiter (RFC 2046 §5.1.1)
 fn multipart(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
@@ -117,7 +117,7 @@ fn multipart(representation: &Representation, source: FileSource, ranges: &[Byte
     response.with_body(Body::Parts(Box::new(Parts { source, parts, end })))
 }
 
-/// 128 random bits, new for each response, so that no file can contain the boundary on purpose.
+/// A boundary that cannot be predicted, so that no file can contain it on purpose: two hashes with keys that differ in each response.
 fn boundary() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

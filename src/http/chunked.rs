@@ -43,7 +43,7 @@ pub struct DecodeProgress {
 #[derive(Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
-    /// Bytes left in the current chunk.
+    /// In [`State::Size`], the digits read so far; in [`State::Data`], the bytes left in the chunk.
     size: u64,
     size_digits: usize,
     extension_bytes: usize,

@@ -31,7 +31,7 @@ pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseEr
     let length = lengths.next();
     let has_coding = head.headers.get(name::TRANSFER_ENCODING).is_some();
 
-    // Rule 3: Transfer-Encoding takes precedence, but the RFC warns of smuggling and permits to reject the message.
+    // Rule 3: Transfer-Encoding takes precedence, but the RFC warns of request smuggling and permits rejecting the message.
     if has_coding && length.is_some() {
         return Err(ParseError::ContentLengthWithTransferEncoding);
     }
@@ -47,7 +47,7 @@ pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseEr
         (None, _) => Ok(BodyLength::None),
         // Rule 5 permits equal values; rejecting them is simpler and safer.
         (Some(_), Some(_)) => Err(ParseError::DuplicateContentLength),
-        // Rule 6. A list such as "5, 5" is no number either.
+        // Rule 6. A list such as "5, 5", which rule 5 permits, is rejected as well.
         (Some(value), None) if value.len() <= LENGTH_DIGITS_MAX => {
             parse_decimal(value).map(BodyLength::Length).ok_or(ParseError::InvalidContentLength)
         }
@@ -86,7 +86,7 @@ pub fn expects_continue(head: &RequestHead<'_>) -> Result<bool, ParseError> {
     }
 }
 
-/// Returns the position of an error of this module in the message: the value of the last field that it is about.
+/// Returns the offset of an error from this module: that of the value of the last field line with the name in question.
 pub fn error_offset(head: &RequestHead<'_>, error: ParseError) -> usize {
     let name = match error {
         ParseError::InvalidContentLength | ParseError::DuplicateContentLength => name::CONTENT_LENGTH,

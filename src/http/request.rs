@@ -15,7 +15,7 @@ use crate::http::headers::{HeaderSpan, Headers, field_line_error};
 use crate::http::method::Method;
 use crate::http::target::RequestTarget;
 
-/// The protocol version of a message (RFC 9112 §2.3). Other 1.x versions are treated as 1.1, as §2.3 demands.
+/// The protocol version of a message (RFC 9112 §2.3). Higher 1.x versions are treated as 1.1 (RFC 9110 §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0: Host is optional, there are no transfer codings, and connections close by default.
@@ -29,7 +29,7 @@ pub enum Version {
 pub struct HeadLimits {
     /// Bytes of the whole head. 32 KiB: browsers send less than 8 KiB apart from large cookies; h11 and Node.js allow 16 KiB, nginx 32.
     pub head_bytes_max: usize,
-    /// Bytes of the request target. 8 KiB: RFC 9112 §3 recommends at least 8,000.
+    /// Bytes of the request target. 8 KiB: RFC 9112 §3 recommends at least 8,000 for the whole request line.
     pub target_bytes_max: usize,
     /// Number of field lines. 100, like Apache and Python.
     pub fields_max: usize,
@@ -59,7 +59,7 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// Interprets what decides about the message as a whole: target, Host, framing and Expect.
+    /// Validates and decodes the parts that affect the whole message: target, Host, body length and Expect.
     ///
     /// # Errors
     /// The first violated rule and its position.
@@ -72,7 +72,7 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// The meaning of a request head for the message as a whole.
+/// The decoded target, the body length and the expectation of a valid request head.
 #[derive(Debug)]
 pub struct RequestInfo<'a> {
     /// The requested resource.
@@ -298,7 +298,7 @@ impl LineCursor {
             self.target_end = skip_target(bytes, self.target_end.max(self.token_end + 1));
         }
         self.scanned = self.scanned.max(self.token_end).max(self.target_end);
-        // The usual end of a request line contains no control character before its CR.
+        // Fast path: this rest is known to contain no control character before its CR.
         const REST: &[u8] = b" HTTP/1.1\r";
         if bytes.get(self.scanned..).is_some_and(|rest| rest.starts_with(REST)) {
             self.scanned += REST.len() - 1;
@@ -335,7 +335,7 @@ fn parse_method(word: &[u8]) -> Result<Method, ParseError> {
 // HTTP-version = HTTP-name "/" DIGIT "." DIGIT
 // HTTP-name    = %x48.54.54.50 ; HTTP
 fn parse_version(word: &[u8]) -> Result<Version, ParseError> {
-    // Compared as one word of eight bytes; a pattern is compared byte by byte.
+    // `==` on slices compiles to one eight-byte comparison; a slice pattern is compared byte by byte.
     if word == b"HTTP/1.1" {
         return Ok(Version::Http11);
     }

@@ -92,12 +92,12 @@ impl<'a> RequestTarget<'a> {
     }
 
     /// Returns the normalized path: decoded, with a leading `/`, without empty segments, `.` or `..`. A trailing `/` is kept, since it names
-    /// a directory.
+    /// a directory. In asterisk-form it is `*`.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// Returns the decoded segments of the path. None is empty, `.` or `..`, and none contains a slash or a NUL.
+    /// Returns the decoded segments of the path. No segment is empty, `.` or `..`, and none contains a slash or a NUL.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }

@@ -1,7 +1,7 @@
 //! Deadlines for reading and writing.
 //!
 //! A timeout for each call is no defence: a client that sends one byte a second never exceeds it. So each phase of a connection (waiting for
-//! a request, its head, its body, the response, lingering) has a total, and what is left of it becomes the timeout of each call. Setting it
+//! a request, its head, its body, the response, lingering) has a time limit, and the rest of it is the timeout of each call. Setting it
 //! costs a system call. The first call of a phase uses the whole time of the phase, which usually is set already, so a request that arrives
 //! in one piece changes no timeout.
 //!
@@ -22,7 +22,7 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Bytes of one write call. Larger ones are not faster, and the deadline is only checked between two of them.
 const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long one write call waits. A deadline may be late by this much.
+/// The longest timeout of one write call, so that progress is checked this often.
 const WRITE_TICK: Duration = Duration::from_millis(250);
 
 /// A connection with a deadline for every read and write.
@@ -60,7 +60,7 @@ impl<S: Transport> DeadlineStream<S> {
         self.reading.begin(now, limit);
     }
 
-    /// Extends the time for the reads of this phase to `limit`, from when it began.
+    /// Extends the time for all reads of this phase to `limit` after its start; never shortens it.
     pub fn extend_reading(&mut self, limit: Duration) {
         self.reading.limit = self.reading.limit.max(limit);
     }

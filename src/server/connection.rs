@@ -1,6 +1,6 @@
 //! One connection, from accept to close. Read this file first.
 //!
-//! 1. One thread serves one connection; where it stands in this file is the state of the protocol.
+//! 1. One thread serves one connection, so the protocol state is the position in this code, not a state machine.
 //! 2. If the server expects a PROXY header, it comes first and names the client.
 //! 3. `receive_head` reads until the parser has a complete request head.
 //! 4. `handle` checks the head, calls a handler and reads what the handler left of the body.
@@ -50,7 +50,7 @@ pub(super) struct Connection<'a, S> {
     pub(super) state: &'a ConnState,
     /// The peer, or the client that the PROXY header names.
     pub(super) client: Client,
-    /// The client of the current request: `client`, or what a trusted proxy says in `Forwarded`.
+    /// The client of the current request: `client`, or the one that a trusted proxy names in `Forwarded` or `X-Forwarded-For`.
     pub(super) request_client: Client,
     /// The value of the Date field, formatted once per second.
     pub(super) date: HttpDate,
@@ -204,8 +204,8 @@ impl<S: Transport> Connection<'_, S> {
         Err(error)
     }
 
-    /// Sends the error response to a request that was not received as a whole or is invalid. The connection cannot persist, because
-    /// it is unknown where the next request would begin (RFC 9112 §2.2).
+    /// Ends the connection after an error; unless there is no request to respond to, sends the error response first. The connection does
+    /// not persist, because where the next request would begin may be unknown (RFC 9112 §2.2).
     fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
         let bytes = self.read_buffer.bytes();
         if let (Some(explain), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (&self.app.explain, &error) {

@@ -39,14 +39,14 @@ const ACCEPTS_PER_LISTENER: usize = 64;
 /// The first pause when the system has run out of a resource; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
-/// How often the registry is asked to admit a connection before it gets a 503.
+/// How many times admission is tried before a connection gets a 503.
 const ADMISSION_TRIES: usize = 4;
 /// Rejected connections that linger. Each costs a descriptor, so there are at most this many, and at most an eighth of all connections.
 const REJECTED_MAX: usize = 64;
 /// How long a rejected connection lingers, so that the client can read the 503.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long an idle connection is kept when the server shuts down. A client that sends its next request at once, as proxies do, would
-/// otherwise not know whether it was received; it is answered with `Connection: close`.
+/// During shutdown, a connection is evicted once it has been idle this long. If it were evicted at once, a client that had just sent its
+/// next request, as proxies do, would not know whether it was received. Such a request is answered with `Connection: close`.
 const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
 /// How long a connection that has not sent a whole head is kept when the server shuts down.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
@@ -54,9 +54,9 @@ const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownResult {
-    /// Every request that had begun was answered.
+    /// Every connection ended before the shutdown timeout expired.
     Graceful,
-    /// The shutdown timeout was over, and this many connections were cut.
+    /// The shutdown timeout expired with this many connections open.
     Forced(usize),
 }
 
@@ -143,7 +143,7 @@ enum AcceptResult {
 }
 
 impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
-    /// Accepts connections until shutdown is requested, or until that time.
+    /// Accepts connections until `stop` is requested or `until` is reached.
     fn run(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
         let mut is_busy = false;
         loop {
@@ -153,7 +153,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             }
             let mut accept = || self.accept_from(listeners.sockets(), stop);
             let result = if is_busy {
-                // The next connection is microseconds away.
+                // Under load the next connection follows soon; polling for it is cheaper than a sleep and a wake-up.
                 let accepted =
                     busy_poll::poll_before_sleep(|| Some(accept()).filter(|result| *result != AcceptResult::WouldBlock));
                 accepted.unwrap_or(AcceptResult::WouldBlock)
@@ -187,7 +187,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
                         AcceptError::WouldBlock => break,
                         AcceptError::Transient => {}
                         AcceptError::OutOfResources => {
-                            warn!("cannot accept connections: {error}; closing the oldest idle connection");
+                            warn!("cannot accept connections: {error}; evicting one connection");
                             self.rejected.pop_front();
                             self.registry.evict_one(Instant::now());
                             return AcceptResult::OutOfResources;
@@ -199,8 +199,8 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         result
     }
 
-    /// Registers a connection and starts serving it, or rejects it. If no connection is idle long enough to be evicted, waits for the first
-    /// that will be: no other connection could be admitted meanwhile.
+    /// Registers a connection and starts serving it, or rejects it. If every connection that waits for a
+    /// head or a body is too recent to be evicted, waits for the first to become old enough: meanwhile none could be admitted.
     fn admit(&mut self, mut connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
         for _ in 0..ADMISSION_TRIES {
             match self.registry.admit(connection, peer, Instant::now()) {
@@ -218,7 +218,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     /// Gives an admitted connection a thread.
     fn spawn(&mut self, admitted: ConnectionGuard<'env>) {
         let Err((admitted, error)) = self.threads.spawn(admitted) else { return };
-        warn!("cannot start a thread: {error}; closing the oldest idle connection");
+        warn!("cannot start a thread: {error}; evicting one connection and responding 503");
         let connection = admitted.entry.socket.try_clone();
         self.registry.evict_one(Instant::now());
         drop(admitted);
