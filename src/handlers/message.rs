@@ -98,7 +98,7 @@ impl Request<'_> {
             return Err(too_large());
         }
         let mut content = Vec::new();
-        let mut buffer = [0; 4096];
+        let mut buffer = vec![0; 4096];
         loop {
             let read = match self.content.read(&mut buffer) {
                 Ok(0) => return Ok(content),

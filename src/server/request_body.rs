@@ -89,7 +89,7 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         if awaits_continue || is_long {
             return false;
         }
-        let mut scratch = [0; 4096];
+        let mut scratch = vec![0; 4096];
         let mut total = 0;
         // Zero bytes are a success: the last chunk has none.
         while !self.is_done() && total <= bytes_max {
