@@ -7,18 +7,13 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::handlers::AppState;
 use threadbare::cli::Cli;
-use threadbare::server::connection;
-use threadbare::server::registry::ConnState;
-use threadbare::net::memory::MemoryTransport;
-use threadbare::http::peer::PeerAddr;
 use threadbare::files::Site;
 use threadbare::handlers::AppState;
-use threadbare::http::peer::PeerAddr;
+use threadbare::http::forwarded::PeerAddr;
 use threadbare::net::memory::MemoryTransport;
-use threadbare::server::conn_state::ConnState;
 use threadbare::server::connection;
+use threadbare::server::registry::ConnState;
 use threadbare_fuzz::{choice, read_as_1_1};
 
 thread_local! {

@@ -6,24 +6,18 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use threadbare::cli::Cli;
-use threadbare::handlers::message::{Body, RequestBody, Request};
-use threadbare::http::peer::PeerAddr;
-use threadbare::http::forwarded::Client;
-use threadbare::files::lookup::{Resource, lookup};
 use threadbare::files::Site;
 use threadbare::files::lookup::{Resource, lookup};
 use threadbare::handlers::listing;
-use threadbare::handlers::message::{Body, Request, RequestBody};
-use threadbare::http::forwarded::Client;
+use threadbare::handlers::message::{Body, EmptyBody, Request};
+use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
-use threadbare::http::peer::PeerAddr;
 use threadbare::http::target::RequestTarget;
 use threadbare_fuzz::with_head;
 
@@ -37,19 +31,6 @@ thread_local! {
         let site = Site::open(&Cli::try_parse_from(words).expect("plain words").config()).expect("it is there");
         (root.join("d"), site)
     });
-}
-
-/// A request without content.
-struct Nothing;
-
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-}
-
-impl RequestBody for Nothing {
-    fn trailers(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 
 /// The names to which a page links, in order, as a browser would read them.
@@ -81,11 +62,12 @@ fuzz_target!(|data: &[u8]| {
         let page = with_head(head, |head, _| {
             let target = RequestTarget::parse(head).expect("a plain target");
             let request = Request {
+                peer: PeerAddr::unix(),
                 client: &Client::from_peer(PeerAddr::unix()),
                 head,
                 target: &target,
                 framing: BodyLength::None,
-                content: &mut Nothing,
+                content: &mut EmptyBody,
                 decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::peer::PeerHost;
+use threadbare::http::forwarded::PeerHost;
 use threadbare::http::status::StatusCode;
 use threadbare::telemetry::log_format::{AccessRecord, LogFormat};
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::target::{TargetForm, RequestTarget};
+use threadbare::http::target::{RequestTarget, TargetForm};
 use threadbare_fuzz::with_head;
 
 fuzz_target!(|data: &[u8]| {
@@ -28,7 +28,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (path, encoded) = path;
-    let again = with_head(&request(encoded.as_bytes()), |head, _| RequestTarget::parse(head).map(|target| target.path().to_vec()));
+    let again =
+        with_head(&request(encoded.as_bytes()), |head, _| RequestTarget::parse(head).map(|target| target.path().to_vec()));
     if encoded.len() <= 8192 {
         assert_eq!(again.unwrap().unwrap().unwrap(), path, "a Location names the same resource");
     }
