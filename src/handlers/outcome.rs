@@ -49,58 +49,35 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// A short name for logs and metrics, in snake case.
-    pub fn label(self) -> &'static str {
-        self.parts().0
-    }
-
     /// A sentence for `--explain`.
     pub fn text(self) -> &'static str {
-        self.parts().1
-    }
-
-    fn parts(self) -> (&'static str, &'static str) {
         match self {
-            Outcome::NoRequest => ("no_request", "the request is malformed, so nothing was looked up"),
-            Outcome::WrongHost => (
-                "wrong_host",
-                "the host is not one of this server: a web page may have pointed its own name here. Nothing was looked up",
-            ),
-            Outcome::Unauthorized => {
-                ("unauthorized", "credentials are required, and these are missing or wrong. Nothing was looked up")
+            Outcome::NoRequest => "the request is malformed, so nothing was looked up",
+            Outcome::WrongHost => {
+                "the host is not one of this server: a web page may have pointed its own name here. Nothing was looked up"
             }
-            Outcome::Preflight => (
-                "preflight",
-                "a browser asks whether a page of another site may send such a request (Fetch §3.3). Nothing was looked up",
-            ),
-            Outcome::ServerOptions => ("server_options", "the request is about the server as a whole, so nothing was looked up"),
-            Outcome::BrokenContent(_) => {
-                ("broken_content", "the content of the request is malformed, so its response was discarded")
+            Outcome::Unauthorized => "credentials are required, and these are missing or wrong. Nothing was looked up",
+            Outcome::Preflight => {
+                "a browser asks whether a page of another site may send such a request (Fetch §3.3). Nothing was looked up"
             }
-            Outcome::LateContent => {
-                ("late_content", "the content of the request did not arrive in time, so its response was discarded")
+            Outcome::ServerOptions => "the request is about the server as a whole, so nothing was looked up",
+            Outcome::BrokenContent(_) => "the content of the request is malformed, so its response was discarded",
+            Outcome::LateContent => "the content of the request did not arrive in time, so its response was discarded",
+            Outcome::Panicked => "the handler failed, which is a bug in this server",
+            Outcome::FileCached => "a file has this path. It is cached, and was checked to be unchanged",
+            Outcome::Opened => "a file has this path, and was opened",
+            Outcome::Unacceptable => "a file has this path, but exists in no coding that Accept-Encoding allows",
+            Outcome::Directory => "a directory has this path and no index, so it is listed",
+            Outcome::MissingSlash => {
+                "a directory has this path: relative links in its pages need the slash at its end, so the client is redirected"
             }
-            Outcome::Panicked => ("panicked", "the handler failed, which is a bug in this server"),
-            Outcome::FileCached => ("file_cached", "a file has this path. It is cached, and was checked to be unchanged"),
-            Outcome::Opened => ("file_opened", "a file has this path, and was opened"),
-            Outcome::Unacceptable => {
-                ("unacceptable", "a file has this path, but exists in no coding that Accept-Encoding allows")
+            Outcome::Failed => "a file or directory has this path, but cannot be opened",
+            Outcome::Route(_) => "no file has this path, so a built-in route responds",
+            Outcome::OtherSite(_) => "a built-in route has this path, and refuses requests from pages of other sites",
+            Outcome::SpaFallback => {
+                "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)"
             }
-            Outcome::Directory => ("directory", "a directory has this path and no index, so it is listed"),
-            Outcome::MissingSlash => (
-                "missing_slash",
-                "a directory has this path: relative links in its pages need the slash at its end, so the client is redirected",
-            ),
-            Outcome::Failed => ("failed", "a file or directory has this path, but cannot be opened"),
-            Outcome::Route(_) => ("route", "no file has this path, so a built-in route responds"),
-            Outcome::OtherSite(_) => {
-                ("other_site", "a built-in route has this path, and refuses requests from pages of other sites")
-            }
-            Outcome::SpaFallback => (
-                "spa_fallback",
-                "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)",
-            ),
-            Outcome::NotFound => ("not_found", "neither a file nor a route has this path"),
+            Outcome::NotFound => "neither a file nor a route has this path",
         }
     }
 }
