@@ -114,6 +114,26 @@ fn each_case_is_told_as_it_is_written() {
 }
 
 #[test]
+fn readme_shows_what_the_server_writes() {
+    let site = TestSite::new();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Every exchange explained\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let examples: Vec<&str> = section.split("```text\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    assert_eq!(examples.len(), 2, "one request that is served, one that is malformed");
+    for example in examples {
+        let mut sent: String = example.lines().filter_map(|line| line.strip_prefix("< ")).collect();
+        if !sent.ends_with(r"\r\n\r\n") {
+            sent += r"\r\n";
+        }
+        let written = told(&site, &bytes(&sent), Color::Plain);
+        for line in example.lines().filter(|line| *line != "...") {
+            assert!(written.lines().any(|w| w == line), "README shows {line:?}, which is not in\n{written}");
+        }
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_and_secrets_for_nobody() {
     let site = TestSite::new();
     let sent = b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic c2VjcmV0\r\nCookie: secret=1\r\n\r\n";
