@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
     println!("listening on http://{}/", listener.local_addr()?);
     loop {
-        // Waits here until somebody connects.
+        // Waits here until a client connects.
         match listener.accept() {
             Ok((mut stream, peer)) => match stream.write_all(b"OK\n") {
                 Ok(()) => println!("said OK to {peer}"),

@@ -6,7 +6,7 @@
 //! Try: `curl http://127.0.0.1:8000/any/where?you=like`, and look at both terminals
 //!
 //! Still wrong: every target gets the same answer, and who sends nonsense gets none at all (step 04). While one client keeps us
-//! waiting for the rest of its head, nobody else is served (step 05).
+//! waiting for the rest of its head, no other client is served (step 05).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,7 +31,7 @@ fn answer(stream: TcpStream) -> io::Result<()> {
     // request-line = method SP request-target SP HTTP-version
     let words: Vec<&str> = head.split("\r\n").next().unwrap_or_default().split(' ').collect();
     let [method, target, version] = words[..] else { return Err(io::ErrorKind::InvalidData.into()) };
-    // A terminal obeys control characters: what a stranger sends is escaped before it is shown.
+    // A terminal obeys control characters: what a client sends is escaped before it is shown.
     println!("{} {}", method.escape_debug(), target.escape_debug());
     let content =
         format!("method:  {method}\ntarget:  {target}\nversion: {version}\nfields:  {}\n", head.split("\r\n").count() - 3);

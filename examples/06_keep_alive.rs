@@ -1,7 +1,7 @@
 //! How do several requests travel on one connection?
 //!
 //! New: framing. The next request begins where the last one ends: behind its head and as many bytes as Content-Length says. HTTP/1.1
-//! goes on unless somebody says `Connection: close`, HTTP/1.0 only if it is asked to. What comes before we have answered (pipelining)
+//! goes on unless one side says `Connection: close`, HTTP/1.0 only if it is asked to. What comes before we have answered (pipelining)
 //! waits in the buffer, which therefore lives as long as the connection.
 //!
 //! Try: `curl -v http://127.0.0.1:8000/ http://127.0.0.1:8000/`, and `curl --data hello http://127.0.0.1:8000/`
@@ -33,7 +33,7 @@ fn converse(stream: TcpStream) -> io::Result<()> {
     // The client may go between two requests, and nowhere else.
     while connection == "keep-alive" && !reader.fill_buf()?.is_empty() {
         let head = read_head(&mut reader).unwrap_or_default();
-        // Where the end of this request is not known, nobody knows where the next one begins.
+        // Where the end of this request is not known, it is also unknown where the next one begins.
         let (status, then, length) = framing(&head).unwrap_or(("400 Bad Request", "close", 0));
         connection = then;
         reader.read_exact(&mut vec![0; length.into()])?;

@@ -54,7 +54,7 @@ fn find(target: &str) -> Option<(&'static str, Vec<u8>)> {
     path += if path.is_empty() || path.ends_with('/') { "index.html" } else { "" };
     // `..` is no plain name, nor is what `//etc/passwd` begins with. Names with a dot before them are private: think of `.git`.
     let is_plain = |part| matches!(part, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
-    // And it is looked at before it is opened: to open a pipe is to wait for somebody who writes to it.
+    // And it is looked at before it is opened: to open a pipe is to wait for a program that writes to it.
     let is_ours = Path::new(&path).components().all(is_plain) && Path::new(&path).is_file();
     let media_type = match path.rsplit_once('.').unwrap_or_default().1 {
         "html" => "text/html; charset=utf-8",

@@ -6,7 +6,7 @@
 //!
 //! Try: `curl -T Cargo.toml http://127.0.0.1:8000/`, `date | curl -T - http://127.0.0.1:8000/`, `curl -d a=b http://127.0.0.1:8000/`
 //!
-//! Still wrong: anybody may write (step 10). A refusal may be lost: to close a socket on bytes that nobody has read is to reset the
+//! Still wrong: any client may write (step 10). A refusal may be lost: to close a socket on bytes that were not read is to reset the
 //! connection (`src/server/connection.rs` lingers). The content is held in memory (`src/server/request_body.rs` reads). Each refusal is 400
 //! (`src/http/error.rs`).
 
@@ -54,7 +54,7 @@ fn receive(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let mut is_whole = length.is_some();
     while !is_whole {
         let line = read_up_to("\r\n", &mut reader)?;
-        // Behind a semicolon there may be an extension, which nobody uses.
+        // Behind a semicolon there may be an extension, which no client uses.
         let size = number(line.split([';', '\r']).next().unwrap_or_default(), 16, CONTENT_BYTES_MAX - content.len())?;
         let mut chunk = vec![0; size + 2];
         reader.read_exact(&mut chunk)?;

@@ -1,8 +1,8 @@
-//! How does a server know somebody again?
+//! How does a server recognize a client?
 //!
-//! New: a session. HTTP forgets the client after each answer, so `Set-Cookie` hands it something to bring along: a number that nobody
-//! can guess, since whoever brings it is taken for its owner. A form comes as `name=Ada+L%C3%B6v`, and the answer is 303: a reload then
-//! repeats the page and not the form. What a stranger has typed is escaped before it stands in a page.
+//! New: a session. HTTP forgets the client after each answer, so `Set-Cookie` hands it something to bring along: a number that no one
+//! can guess, since a client that brings it is taken for its owner. A form comes as `name=Ada+L%C3%B6v`, and the answer is 303: a reload then
+//! repeats the page and not the form. What a user has typed is escaped before it stands in a page.
 //!
 //! Try: open <http://127.0.0.1:8000/>, or `curl -L -c jar -d 'name=<Ada>' http://127.0.0.1:8000/login`
 //!

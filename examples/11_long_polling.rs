@@ -1,6 +1,6 @@
 //! How does a server speak first?
 //!
-//! New: an answer that waits, while its thread sleeps until somebody has something to say. `/wait?N` answers when there are messages
+//! New: an answer that waits, while its thread sleeps until a message comes. `/wait?N` answers when there are messages
 //! after the first N (long polling). `/events?N` never ends its answer: server-sent events, for which browsers have `EventSource`.
 //!
 //! Try: `curl -N http://127.0.0.1:8000/events?0` in two terminals, `curl -X POST http://127.0.0.1:8000/say?hello` in a third
@@ -61,7 +61,7 @@ fn tell(stream: &mut TcpStream, mut seen: usize) -> io::Result<()> {
     }
 }
 
-/// The messages after so many. If there are none, the thread sleeps until somebody says one; but proxies give up after a minute.
+/// The messages after so many. If there are none, the thread sleeps until one comes; but proxies give up after a minute.
 fn wait(seen: usize) -> Vec<String> {
     let waited = NEWS.wait_timeout_while(messages(), Duration::from_secs(25), |messages| messages.len() <= seen);
     waited.unwrap_or_else(PoisonError::into_inner).0.get(seen..).unwrap_or_default().to_vec()

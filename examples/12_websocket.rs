@@ -5,8 +5,8 @@
 //!
 //! Try: open <http://127.0.0.1:8000/> and type something
 //!
-//! Still wrong: a page of any site may connect, for nobody looks at Origin (step 14 tells it of Host). A frame of more than 125 bytes is
-//! refused, and so is a pong that nobody asked for; whether a text is UTF-8 is not checked. Each client costs a thread (step 13).
+//! Still wrong: a page of any site may connect, since Origin is not checked (step 14 tells it of Host). A frame of more than 125 bytes is
+//! refused, and so is a pong without a ping; whether a text is UTF-8 is not checked. Each client costs a thread (step 13).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
