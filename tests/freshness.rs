@@ -58,7 +58,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
         client: &from,
         head: &head,
         target: &target,
-        framing: BodyLength::None,
+        body_length: BodyLength::None,
         content: &mut EmptyBody,
         decisions: None,
     };

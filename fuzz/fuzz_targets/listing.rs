@@ -66,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
                 client: &Client::from_peer(PeerAddr::unix()),
                 head,
                 target: &target,
-                framing: BodyLength::None,
+                body_length: BodyLength::None,
                 content: &mut EmptyBody,
                 decisions: None,
             };

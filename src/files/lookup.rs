@@ -27,7 +27,7 @@ pub enum Resource {
     /// A file.
     File(ServedFile),
     /// A file, but in no coding that the client accepts.
-    Unacceptable,
+    NotAcceptable,
     /// A directory without an index, which may be listed.
     Directory(Directory),
     /// A directory whose path lacks the slash at its end: the value of Location.
@@ -175,7 +175,7 @@ fn file(
             return Ok(Some(Resource::File(coded)));
         }
     }
-    Ok(Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::Unacceptable }))
+    Ok(Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::NotAcceptable }))
 }
 
 /// The file at a path in one coding, from memory if it is cached and unchanged; `None` for a directory.
@@ -245,7 +245,7 @@ mod tests {
             Resource::Directory(_) => "list".to_owned(),
             Resource::MovedPermanently(location) => format!("to {location}"),
             Resource::NotFound => "-".to_owned(),
-            Resource::Unacceptable => "unacceptable".to_owned(),
+            Resource::NotAcceptable => "unacceptable".to_owned(),
             Resource::Error(error) => error.to_string(),
             Resource::Unavailable(error) => format!("{error:?}"),
         }

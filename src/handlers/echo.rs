@@ -37,7 +37,7 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
             Version::Http11 => "HTTP/1.1",
         },
         fields: request.head.headers.iter().map(|(name, value)| (escape_control(name), escape_value(name, value))).collect(),
-        framing: request.framing,
+        body_length: request.body_length,
         trailers,
         content,
     };
@@ -62,7 +62,7 @@ struct RequestDump {
     query: Vec<(String, String)>,
     version: &'static str,
     fields: Vec<(String, String)>,
-    framing: BodyLength,
+    body_length: BodyLength,
     trailers: Vec<(String, String)>,
     content: Vec<u8>,
 }
@@ -79,7 +79,7 @@ impl RequestDump {
         lines.extend(self.query.iter().map(|(name, value)| ("query", format!("{name} = {value}"))));
         lines.push(("version", self.version.to_owned()));
         lines.extend(self.fields.iter().map(|(name, value)| ("field", format!("{name}: {value}"))));
-        let framing = match self.framing {
+        let framing = match self.body_length {
             BodyLength::None => "none".to_owned(),
             BodyLength::Length(length) => format!("length {length}"),
             BodyLength::Chunked => "chunked".to_owned(),
@@ -102,7 +102,7 @@ impl RequestDump {
     }
 
     fn json(&self) -> String {
-        let framing = match self.framing {
+        let framing = match self.body_length {
             BodyLength::None => "\"none\"".to_owned(),
             BodyLength::Length(length) => format!("{{\"length\":{length}}}"),
             BodyLength::Chunked => "\"chunked\"".to_owned(),

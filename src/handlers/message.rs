@@ -71,7 +71,7 @@ pub struct Request<'a> {
     /// The parsed target.
     pub target: &'a RequestTarget<'a>,
     /// How the body is delimited.
-    pub framing: BodyLength,
+    pub body_length: BodyLength,
     /// The body. Reading it may send 100 Continue.
     pub content: &'a mut dyn RequestBody,
     /// Where decisions are recorded for `--explain`.
@@ -93,7 +93,7 @@ impl Request<'_> {
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         let too_large =
             || Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
-        if matches!(self.framing, BodyLength::Length(length) if usize::try_from(length).map_or(true, |length| length > bytes_max))
+        if matches!(self.body_length, BodyLength::Length(length) if usize::try_from(length).map_or(true, |length| length > bytes_max))
         {
             return Err(too_large());
         }

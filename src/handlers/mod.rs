@@ -255,11 +255,11 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         Resource::File(file) => {
             let outcome = match file.source {
                 FileSource::Memory(_) => Outcome::FileCached,
-                FileSource::Disk(_) => Outcome::Opened,
+                FileSource::Disk(_) => Outcome::FileOpened,
             };
             refusal.unwrap_or_else(|| static_file::serve(file, request)).outcome(outcome)
         }
-        Resource::Unacceptable => refusal.unwrap_or_else(static_file::not_acceptable).outcome(Outcome::Unacceptable),
+        Resource::NotAcceptable => refusal.unwrap_or_else(static_file::not_acceptable).outcome(Outcome::NotAcceptable),
         Resource::Directory(directory) => {
             refusal.unwrap_or_else(|| listing::serve(directory, request)).outcome(Outcome::Directory)
         }
@@ -291,7 +291,7 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
     let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(headers));
     let response = match fallback_index(&app.site, codings.as_ref(), now) {
         Resource::File(file) => static_file::serve(file, request),
-        Resource::Unacceptable => static_file::not_acceptable(),
+        Resource::NotAcceptable => static_file::not_acceptable(),
         Resource::Error(error) => Response::from_io_error(&error),
         Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
     };

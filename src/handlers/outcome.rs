@@ -29,9 +29,9 @@ pub enum Outcome {
     /// A file from the cache.
     FileCached,
     /// A file that was opened.
-    Opened,
+    FileOpened,
     /// A file, but in no accepted coding.
-    Unacceptable,
+    NotAcceptable,
     /// A directory without an index.
     Directory,
     /// A directory whose path lacks the slash.
@@ -65,8 +65,8 @@ impl Outcome {
             Outcome::LateContent => "the content of the request did not arrive in time, so its response was discarded",
             Outcome::Panicked => "the handler failed, which is a bug in this server",
             Outcome::FileCached => "a file has this path. It is cached, and was checked to be unchanged",
-            Outcome::Opened => "a file has this path, and was opened",
-            Outcome::Unacceptable => "a file has this path, but exists in no coding that Accept-Encoding allows",
+            Outcome::FileOpened => "a file has this path, and was opened",
+            Outcome::NotAcceptable => "a file has this path, but exists in no coding that Accept-Encoding allows",
             Outcome::Directory => "a directory has this path and no index, so it is listed",
             Outcome::MissingSlash => {
                 "a directory has this path: relative links in its pages need the slash at its end, so the client is redirected"

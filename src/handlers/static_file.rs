@@ -164,7 +164,7 @@ mod tests {
             client: &from,
             head: &head,
             target: &target,
-            framing: BodyLength::None,
+            body_length: BodyLength::None,
             content: &mut EmptyBody,
             decisions: None,
         };

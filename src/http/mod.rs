@@ -20,7 +20,7 @@
 //! let head = parser.head(bytes).unwrap();
 //! let info = head.validate().unwrap();
 //! assert_eq!(info.target.path(), b"/c");
-//! assert_eq!(info.framing, BodyLength::None);
+//! assert_eq!(info.body_length, BodyLength::None);
 //! assert_eq!(parse_range(head.headers.get("range"), 100), RangeSet::Single(ByteRange { start: 95, length: 5 }));
 //! ```
 

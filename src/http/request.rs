@@ -66,9 +66,9 @@ impl<'a> RequestHead<'a> {
     pub fn validate(&self) -> Result<RequestInfo<'a>, LocatedError> {
         let target = RequestTarget::parse(self)?;
         let located = |error: ParseError| error.with_offset(framing::error_offset(self, error));
-        let framing = framing::request_body_length(self).map_err(located)?;
+        let body_length = framing::request_body_length(self).map_err(located)?;
         let expects_continue = framing::expects_continue(self).map_err(located)?;
-        Ok(RequestInfo { target, framing, expects_continue })
+        Ok(RequestInfo { target, body_length, expects_continue })
     }
 }
 
@@ -78,7 +78,7 @@ pub struct RequestInfo<'a> {
     /// The requested resource.
     pub target: RequestTarget<'a>,
     /// The length of the message body.
-    pub framing: BodyLength,
+    pub body_length: BodyLength,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
 }

@@ -52,20 +52,20 @@ impl<S: Transport> Connection<'_, S> {
         };
         let info = head.validate().map_err(RequestError::Invalid)?;
         if let Some(explain) = &app.explain {
-            explain.request(head_text, &head, &info.target, info.framing, info.expects_continue);
+            explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
         }
         let decisions = app.explain.as_ref().map(|_| DecisionTrace::default());
-        if info.framing != BodyLength::None {
+        if info.body_length != BodyLength::None {
             // The client may wait for earlier responses before it sends this body.
             self.write_buffer.flush(&mut self.stream)?;
         }
-        let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.framing, info.expects_continue, limits);
+        let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.body_length, info.expects_continue, limits);
         let mut request = Request {
             peer: self.client.peer,
             client: &self.request_client,
             head: &head,
             target: &info.target,
-            framing: info.framing,
+            body_length: info.body_length,
             content: &mut body,
             decisions: decisions.as_ref(),
         };
