@@ -113,13 +113,14 @@ fn a_root_that_is_no_file_and_no_directory() {
 #[test]
 #[cfg(unix)]
 fn a_log_that_cannot_be_written() {
-    let scratch = Scratch::new();
-    let (root, pipe) = (scratch.path().to_str().unwrap(), scratch.path().join("pipe"));
+    let (scratch, served) = (Scratch::new(), Scratch::new());
+    let (directory, pipe) = (scratch.path().to_str().unwrap(), scratch.path().join("pipe"));
+    let root = served.path().to_str().unwrap();
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let missing = scratch.path().join("missing/log");
     // A FIFO that nobody reads would be waited for.
-    for path in [missing.to_str().unwrap(), root, pipe.to_str().unwrap()] {
+    for path in [missing.to_str().unwrap(), directory, pipe.to_str().unwrap()] {
         cannot_start(&["--port", "0", "--access-log", path, root], &[path, "--access-log"]);
     }
 }

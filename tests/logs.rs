@@ -7,6 +7,7 @@ mod process;
 use std::fs;
 use std::net::Shutdown;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use process::{GET, Log, PATIENCE, Process, Scratch, command, served};
@@ -179,15 +180,19 @@ fn the_client_of_a_trusted_proxy_is_noted_and_nobody_elses() {
 }
 
 #[test]
-fn a_log_that_guests_can_read_is_warned_of() {
+#[cfg(target_os = "linux")]
+fn standard_error_in_a_served_file_is_warned_of() {
     for (inside, warned) in [(true, true), (false, false)] {
         let (scratch, other) = (Scratch::new(), Scratch::new());
-        let file = if inside { scratch.path() } else { other.path() }.join("log");
-        let mut process = Process::of(command(&["--access-log", file.to_str().unwrap()], &scratch), Log::Read);
+        let log = if inside { scratch.path() } else { other.path() }.join("nohup.out");
+        let mut command = Command::new("sh");
+        let redirected = r#"exec "$0" --port 0 --bind 127.0.0.1 "$1" 2>"$2""#;
+        command.args(["-c", redirected, env!("CARGO_BIN_EXE_threadbare")]).args([scratch.path(), &log]);
+        let mut process = Process::of(command, Log::Read);
         process.signal(Signal::TERM);
         process.wait(PATIENCE);
-        let log = process.log_lines();
-        assert_eq!(log.iter().any(|line| line.contains("beneath the served directory")), warned, "{log:#?}");
+        let log = fs::read_to_string(log).unwrap();
+        assert_eq!(log.contains("the log is a file beneath ROOT"), warned, "{log}");
     }
 }
 

@@ -118,6 +118,62 @@ fn passwords_that_cannot_be_read_are_a_reason_not_to_start() {
 }
 
 #[test]
+fn a_server_that_would_serve_its_passwords_or_its_log_does_not_start() {
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path().join(name);
+    for directory in ["site/sub", "site/.hidden", "site/.well-known", "outside"] {
+        fs::create_dir_all(at(directory)).unwrap();
+    }
+    for name in ["site/pw", "site/sub/pw", "site/.pw", "site/.hidden/pw", "site/.well-known/pw", "outside/pw", "site-pw"] {
+        scratch.file(name, "ada:lovelace\n");
+    }
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+    link("../site/pw", "outside/link");
+    link("../outside", "site/away");
+    link("../outside/pw", "site/link");
+    link("site", "root-link");
+    link("none", "site/dangling");
+    for (options, file, root, is_served, why) in [
+        ("", "site/pw", "site", true, "beneath ROOT"),
+        ("", "site/sub/pw", "site", true, "deeper"),
+        ("", "site/pw", "root-link", true, "ROOT is a link"),
+        ("", "root-link/pw", "site", true, "named by a link that leads to ROOT"),
+        ("", "outside/link", "site", true, "a link that leads into ROOT"),
+        ("", "outside/../site/./pw", "site", true, "named in a roundabout way"),
+        ("", "site/pw", "site/pw", true, "it is ROOT"),
+        ("", "outside/link", "site/pw", true, "a link to the single file"),
+        ("", "site/.well-known/pw", "site", true, "a name with a dot that is served"),
+        ("--hidden", "site/.pw", "site", true, "hidden names are served"),
+        ("--follow-symlinks", "site/link", "site", true, "a link that leaves ROOT, and is followed"),
+        ("--follow-symlinks", "site/away/pw", "site", true, "the same, of a directory"),
+        ("", "site/.pw", "site", false, "a hidden name"),
+        ("", "site/.hidden/pw", "site", false, "a hidden directory"),
+        ("", "site/link", "site", false, "a link that leaves ROOT is not served"),
+        ("", "site/away/pw", "site", false, "the same, of a directory"),
+        ("", "outside/pw", "site", false, "outside"),
+        ("", "site-pw", "site", false, "ROOT is a prefix of its name"),
+        ("", "site/sub/pw", "site/pw", false, "beside the single file"),
+        ("--access-log", "site/log", "site", true, "a log that does not exist yet"),
+        ("--access-log", "site/away/log", "site", false, "the log is outside in truth"),
+        ("--access-log", "outside/log", "site", false, "a log outside"),
+    ] {
+        let (file, root) = (at(file), at(root));
+        let (file, root) = (file.to_str().unwrap(), root.to_str().unwrap());
+        let (option, more) = if options == "--access-log" { (options, None) } else { ("--auth-file", Some(options)) };
+        let mut args = vec!["--port", "0", option, file, root];
+        args.extend(more.filter(|more| !more.is_empty()));
+        if is_served {
+            let left = run(&args);
+            assert_eq!((left.code, left.stdout.as_str(), left.stderr.lines().count()), (Some(1), "", 1), "{why}: {left:?}");
+            assert!(left.stderr.contains(option) && left.stderr.contains("beneath ROOT"), "{why}: {left:?}");
+            assert!(!at("site/log").exists(), "{why}: the log is not created");
+        } else {
+            assert!(Process::start(&args[2..]).ready.starts_with("serving "), "{why}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_safe_is_said_at_the_start() {
     for (options, says, why) in [
         (&["--auth", "ada:lovelace"][..], Some("--auth shows its password"), "other users see the command line"),

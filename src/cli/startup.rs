@@ -19,7 +19,7 @@ use crate::os::systemd::{SdNotify, State};
 use crate::server::close_reason::CloseReason;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::server::{self, ShutdownResult};
-use crate::telemetry::access_log::{AccessLog, ReopenHandle};
+use crate::telemetry::access_log::{AccessLog, Destination, ReopenHandle};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Color, Explain};
@@ -37,6 +37,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let mut config = cli.config();
     let auth = cli.credentials().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
+    check_private_files(cli, &site)?;
     let listeners = open_listeners(cli, &mut config)?;
     let limit = ConnectionLimit::detect(config.limits.connections_max);
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
@@ -90,6 +91,21 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     server::run(listeners, &app, limit.connections_max, &on_forced);
     info!("stopped");
     flush_logs(&app, &log);
+    Ok(())
+}
+
+/// Refuses to serve passwords and the access log.
+fn check_private_files(cli: &Cli, site: &Site) -> Result<(), String> {
+    let log = match cli.access_log_destination() {
+        Destination::File(path) => Some(path),
+        Destination::Stderr | Destination::Stdout => None,
+    };
+    for (option, path) in [("--auth-file", cli.auth_file.as_ref()), ("--access-log", log.as_ref())] {
+        if let Some(path) = path.filter(|path| site.would_serve(path)) {
+            let path = printable(path);
+            return Err(format!("{option} '{path}' is beneath ROOT, so clients could read it; move it to another directory"));
+        }
+    }
     Ok(())
 }
 
@@ -159,8 +175,8 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if is_reachable && app.auth.is_none() && app.metrics.is_some() {
         warn!("/metrics is reachable without authentication; add --auth-file, or block it in the proxy");
     }
-    if app.access_log.as_ref().is_some_and(|log| log.is_beneath(app.site.display_path())) {
-        warn!("the access log is beneath the served directory; move it with --access-log");
+    if app.site.would_serve(Path::new("/dev/stderr")) {
+        warn!("the log is a file beneath ROOT, which clients can read; redirect standard error to another directory");
     }
     if !cli.auth.is_empty() {
         warn!("--auth shows its password to all users of this machine; use --auth-file or THREADBARE_AUTH");

@@ -68,7 +68,7 @@ fn lookup_beneath(
         // The user named it, so it is served even if it is hidden.
         Some(only) if path.is_empty() || path == only => only,
         Some(_) => return Resource::NotFound,
-        None if is_hidden(site, target) => return Resource::NotFound,
+        None if is_hidden(site, target.segments()) => return Resource::NotFound,
         None if path.is_empty() => return directory(site, root, path, codings, now),
         None => match path.strip_suffix(b"/") {
             Some(path) => return directory(site, root, path, codings, now),
@@ -104,9 +104,9 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
 }
 
 /// Whether a segment of the path begins with a dot. `/.well-known/` is public by definition (RFC 8615).
-fn is_hidden(site: &Site, target: &RequestTarget<'_>) -> bool {
+pub fn is_hidden<'a>(site: &Site, segments: impl Iterator<Item = &'a [u8]>) -> bool {
     let is_hidden = |(depth, segment): (usize, &[u8])| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known");
-    !site.serve_hidden && target.segments().enumerate().any(is_hidden)
+    !site.serve_hidden && segments.enumerate().any(is_hidden)
 }
 
 /// The path of a directory with the slash that relative links in its pages need. It begins with one slash only, so that it cannot name

@@ -10,6 +10,8 @@ pub mod representation;
 pub mod root;
 pub mod version;
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -28,6 +30,7 @@ pub struct Site {
     index: Vec<String>,
     listing: bool,
     serve_hidden: bool,
+    follow_symlinks: bool,
     typing: MimeTypes,
     caching: CachePolicy,
     varies_by_encoding: bool,
@@ -48,6 +51,7 @@ impl Site {
             index: config.index.clone(),
             listing: config.listing,
             serve_hidden: config.serve_hidden,
+            follow_symlinks: config.follow_symlinks,
             typing: config.mime_types.clone(),
             caching: config.cache_policy.clone(),
             varies_by_encoding: config.precompressed,
@@ -81,6 +85,25 @@ impl Site {
     /// Whether a single file is served, not a directory.
     pub fn is_single_file(&self) -> bool {
         self.current.get().is_ok_and(|root| root.single_file().is_some())
+    }
+
+    /// Whether clients can request the file at `path`, which need not exist yet. Names of it that `path` does not show are not found: hard
+    /// links, and symbolic links beneath ROOT that lead to it.
+    pub fn would_serve(&self, path: &Path) -> bool {
+        let Ok(root) = self.current.get() else { return false };
+        let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        let in_real_parent = || Some(fs::canonicalize(parent?).ok()?.join(path.file_name()?));
+        let real = fs::canonicalize(path).ok().or_else(in_real_parent);
+        // A link on the way is a name of the file too, if links are followed.
+        let named = std::path::absolute(path).ok().filter(|_| self.follow_symlinks);
+        let is_served = |beneath: &Path| match root.single_file_target() {
+            Some(only) => beneath == only,
+            None => !lookup::is_hidden(self, beneath.iter().map(OsStr::as_encoded_bytes)),
+        };
+        [real, named].into_iter().flatten().any(|path| {
+            let mut roots = path.ancestors().skip(1).filter(|ancestor| root.is_directory_at(ancestor));
+            roots.any(|ancestor| path.strip_prefix(ancestor).is_ok_and(is_served))
+        })
     }
 
     /// The absolute path of ROOT, for messages.

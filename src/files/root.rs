@@ -118,8 +118,9 @@ impl Root {
         }
     }
 
+    /// Whether `path` leads to the open directory.
     #[cfg(unix)]
-    fn is_directory_at(&self, path: &Path) -> bool {
+    pub fn is_directory_at(&self, path: &Path) -> bool {
         use rustix::fs::{fstat, stat};
         match (fstat(&self.handle), stat(path)) {
             (Ok(open), Ok(named)) => named.st_nlink > 0 && (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
@@ -128,8 +129,9 @@ impl Root {
     }
 
     // An open directory cannot be replaced there, but a link that leads to it can.
+    /// Whether `path` leads to the open directory.
     #[cfg(not(unix))]
-    fn is_directory_at(&self, path: &Path) -> bool {
+    pub fn is_directory_at(&self, path: &Path) -> bool {
         std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path)
     }
 
@@ -193,6 +195,11 @@ impl Root {
     #[cfg(not(target_os = "linux"))]
     pub fn readable_with_successors(&self, _: &Path) -> io::Result<(Readable, PathBuf)> {
         self.readable()
+    }
+
+    /// The path beneath the open directory of the single file that is served; `None` if a directory is.
+    pub fn single_file_target(&self) -> Option<&Path> {
+        self.single_file.as_ref().map(|only| &*only.target)
     }
 
     /// The name of the single file that is served; `None` if a directory is.

@@ -47,7 +47,6 @@ pub enum OpenedLog {
 #[derive(Clone, Debug)]
 pub struct LogFile {
     reopen_requested: Arc<AtomicBool>,
-    directory: PathBuf,
 }
 
 /// The access log.
@@ -79,8 +78,8 @@ impl Destination {
         };
         let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
         let writer = ReopenableFile::append_to(&path).map_err(error)?;
-        let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested), directory: writer.directory() };
-        let directory = file.directory.clone();
+        let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested) };
+        let directory = writer.directory();
         let confined = move || {
             sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
             Ok(writer)
@@ -121,11 +120,6 @@ impl AccessLog {
     /// Returns how many lines were lost since the start.
     pub fn lost_lines(&self) -> u64 {
         self.queue.lost_lines()
-    }
-
-    /// Whether the log is a file somewhere in this directory.
-    pub fn is_beneath(&self, root: &Path) -> bool {
-        self.file.as_ref().is_some_and(|file| file.directory.starts_with(root))
     }
 
     /// Returns a handle that reopens the file; `None` if the log is not a file.
