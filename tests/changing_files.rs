@@ -68,16 +68,24 @@ fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
 #[test]
 fn a_file_that_is_written_to_while_it_is_sent_ends_the_connection() {
     // Else the client would take a mixture of two files for one, under one entity tag.
-    for (offset, why) in [(0, "overwritten"), (63 * MIB, "overwritten further on"), (64 * MIB - 3, "overwritten at its end")] {
+    let many: Vec<String> = (0..100).map(|n| format!("{}-{}", n * 600_000, n * 600_000 + 599_998)).collect();
+    let many = format!("Range: bytes={}\r\n", many.join(","));
+    for (offset, field, length, why) in [
+        (0, "", 64 * MIB, "overwritten"),
+        (63 * MIB, "", 64 * MIB, "overwritten further on"),
+        (64 * MIB - 3, "", 64 * MIB, "overwritten at its end"),
+        (0, &*many, 100 * 599_999, "overwritten in the first of many ranges"),
+        (59 * MIB, &many, 100 * 599_999, "overwritten behind all ranges"),
+    ] {
         let (scratch, process) = served(&[]);
         let mut file = scratch.sparse("big", 64 * MIB);
         let mut client = process.client();
-        client.send(&[b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n", GET].concat());
+        client.send(&[format!("GET /big HTTP/1.1\r\nHost: localhost\r\n{field}\r\n").as_bytes(), GET].concat());
         client.head();
         file.seek(SeekFrom::Start(offset)).unwrap();
         file.write_all(b"new").unwrap();
         let received = client.read_up_to(u64::MAX);
-        assert!(received < 64 * MIB, "{received} bytes, of a file {why}");
+        assert!(received < length, "{received} bytes, of a file {why}");
     }
 }
 

@@ -5,8 +5,11 @@
 
 use crate::http::grammar::{list, parse_decimal};
 
-/// Ranges of one request. Each part has a header of its own, so many tiny ranges would turn a small file into a large response.
-pub const RANGES_MAX: usize = 16;
+/// Ranges of one request that ascend without overlap, as zsync sends dozens of them. Each part has a header of its own, shorter than 150
+/// bytes and the media type, so a response exceeds the file by less than 40 KB.
+pub const RANGES_MAX: usize = 200;
+/// Ranges of one request in any other order, each of which is compared with all before it.
+const UNORDERED_RANGES_MAX: usize = 16;
 
 /// A contiguous part of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct ByteRange {
 /// The parts of a representation that a Range field selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSet {
-    /// The full representation, status 200: the field is absent or ignored.
+    /// The full representation, status 200: the field is absent or ignored, or the representation is empty.
     Full,
     /// One part, status 206.
     Single(ByteRange),
@@ -50,23 +53,28 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return RangeSet::Full;
     }
-    let (mut parts, mut count) = (Vec::new(), 0);
+    let (mut parts, mut count, mut is_ascending): (Vec<ByteRange>, _, _) = (Vec::new(), 0, true);
     for spec in list(set) {
         count += 1;
-        if count > RANGES_MAX {
+        let part = match parse_spec(spec, length) {
+            Spec::Malformed => return RangeSet::Full,
+            Spec::Unsatisfiable => None,
+            Spec::Satisfiable(part) => Some(part),
+        };
+        is_ascending &= part.zip(parts.last()).is_none_or(|(part, before)| part.start > before.last());
+        // §14.2 permits to ignore overlapping and many small ranges, which no client needs.
+        if count > if is_ascending { RANGES_MAX } else { UNORDERED_RANGES_MAX }
+            || !is_ascending && part.is_some_and(|part| parts.iter().any(|other| part.overlaps(other)))
+        {
             return RangeSet::Full;
         }
-        match parse_spec(spec, length) {
-            Spec::Malformed => return RangeSet::Full,
-            Spec::Unsatisfiable => {}
-            // §14.2 permits to ignore overlapping ranges, which no client needs.
-            Spec::Satisfiable(part) if parts.iter().any(|other| part.overlaps(other)) => return RangeSet::Full,
-            Spec::Satisfiable(part) => parts.push(part),
-        }
+        parts.extend(part);
     }
     match *parts {
         [] if count == 0 => RangeSet::Full,
         [] => RangeSet::Unsatisfiable,
+        // §14.2 permits to ignore ranges of an empty representation, and no 206 could describe such a part.
+        [ByteRange { length: 0, .. }] => RangeSet::Full,
         [part] => RangeSet::Single(part),
         _ => RangeSet::Multiple(parts),
     }
@@ -76,6 +84,7 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
 enum Spec {
     Malformed,
     Unsatisfiable,
+    /// Without bytes only if the representation is empty.
     Satisfiable(ByteRange),
 }
 
@@ -84,6 +93,7 @@ fn parse_spec(spec: &[u8], length: u64) -> Spec {
     let mut sides = spec.splitn(2, |&b| b == b'-');
     let (Some(first), Some(last)) = (sides.next(), sides.next()) else { return Spec::Malformed };
     let (start, end) = match (parse_position(first), parse_position(last)) {
+        (Position::Empty, Position::At(0)) => return Spec::Unsatisfiable,
         (Position::Empty, Position::At(suffix)) => (length.saturating_sub(suffix), length),
         (Position::At(first), Position::Empty) => (first, length),
         (Position::At(first), Position::At(last)) if first <= last => (first, length.min(last.saturating_add(1))),
@@ -92,7 +102,9 @@ fn parse_spec(spec: &[u8], length: u64) -> Spec {
         | (Position::Malformed, _)
         | (_, Position::Malformed) => return Spec::Malformed,
     };
-    if start < end { Spec::Satisfiable(ByteRange { start, length: end - start }) } else { Spec::Unsatisfiable }
+    // A suffix is satisfiable whatever the length (§14.1.2). Clients that ask for the first bytes of any file expect an empty one as well.
+    let is_satisfiable = start < end || start == 0 && length == 0;
+    if is_satisfiable { Spec::Satisfiable(ByteRange { start, length: end - start }) } else { Spec::Unsatisfiable }
 }
 
 /// The text on one side of the dash.
@@ -176,10 +188,26 @@ mod tests {
     }
 
     #[test]
-    fn range_of_empty_file_is_unsatisfiable_and_of_largest_does_not_overflow() {
-        for value in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0"] {
-            assert_eq!(parse_range(Some(value.as_bytes()), 0), RangeSet::Unsatisfiable, "{value}");
+    fn ranges_of_an_empty_file() {
+        use RangeSet::{Full, Unsatisfiable};
+        for (value, want, why) in [
+            ("bytes=0-", Full, "from the first byte"),
+            ("bytes=0-0", Full, "the first byte"),
+            ("bytes=0-1023", Full, "the first bytes"),
+            ("bytes=-1", Full, "a suffix is satisfiable for any length"),
+            ("bytes=-18446744073709551616", Full, "a suffix of more than 64 bits"),
+            ("bytes=0-,-5", Full, "both are"),
+            ("bytes=5-,0-", Full, "one of them is"),
+            ("bytes=-0", Unsatisfiable, "an empty suffix never is"),
+            ("bytes=1-", Unsatisfiable, "the client has more than there is"),
+            ("bytes=1-1,-0", Unsatisfiable, "neither is"),
+        ] {
+            assert_eq!(parse_range(Some(value.as_bytes()), 0), want, "{value}: {why}");
         }
+    }
+
+    #[test]
+    fn range_of_the_largest_file_does_not_overflow() {
         for (value, want) in [
             ("bytes=0-", part(0, u64::MAX)),
             ("bytes=18446744073709551614-18446744073709551615", part(u64::MAX - 1, 1)),
@@ -191,9 +219,31 @@ mod tests {
 
     #[test]
     fn number_of_ranges_is_limited() {
-        let set = |count: usize| (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect::<Vec<_>>().join(",");
-        let resolve = |count| parse_range(Some(format!("bytes={}", set(count)).as_bytes()), 1000);
-        assert!(matches!(resolve(RANGES_MAX), RangeSet::Multiple(parts) if parts.len() == RANGES_MAX));
-        assert_eq!(resolve(RANGES_MAX + 1), RangeSet::Full);
+        let ascending = |count: usize| (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect::<Vec<_>>();
+        let descending = |count| ascending(count).into_iter().rev().collect();
+        let last_first = |count| [vec!["999-".to_owned()], ascending(count - 1)].concat();
+        let overlapping = |count| [ascending(count - 1), vec![format!("{}-999", (count - 2) * 2)]].concat();
+        let beyond = |count| [ascending(1), vec!["1000-".to_owned(); count - 1]].concat();
+        type Case<'a> = (&'a dyn Fn(usize) -> Vec<String>, usize, Option<usize>, &'a str);
+        let cases: [Case<'_>; 9] = [
+            (&ascending, RANGES_MAX, Some(RANGES_MAX), "ascending"),
+            (&ascending, RANGES_MAX + 1, None, "one more"),
+            (&descending, UNORDERED_RANGES_MAX, Some(UNORDERED_RANGES_MAX), "descending"),
+            (&descending, UNORDERED_RANGES_MAX + 1, None, "one more"),
+            (&last_first, UNORDERED_RANGES_MAX, Some(UNORDERED_RANGES_MAX), "one is out of order"),
+            (&last_first, UNORDERED_RANGES_MAX + 1, None, "one more"),
+            (&overlapping, RANGES_MAX, None, "the last two share a byte"),
+            (&beyond, RANGES_MAX, Some(1), "those that have no byte count too"),
+            (&beyond, RANGES_MAX + 1, None, "one more"),
+        ];
+        for (specs, count, parts, why) in cases {
+            let got = match parse_range(Some(format!("bytes={}", specs(count).join(",")).as_bytes()), 1000) {
+                RangeSet::Multiple(parts) => Some(parts.len()),
+                RangeSet::Single(_) => Some(1),
+                RangeSet::Full => None,
+                RangeSet::Unsatisfiable => Some(0),
+            };
+            assert_eq!(got, parts, "{count} ranges, {why}");
+        }
     }
 }

@@ -214,7 +214,7 @@ fn ranges_text(ranges: &RangeSet, length: u64) -> String {
     let bytes = |range: &ByteRange| format!("{} to {}", range.start, range.last());
     match ranges {
         RangeSet::Full => {
-            "Range is malformed, has an unknown unit or overlaps, so it is ignored and the whole file is sent (RFC 9110 §14.2)"
+            "Range is malformed, has an unknown unit, overlaps, has too many parts or the file is empty: the whole file is sent (RFC 9110 §14.2)"
                 .to_owned()
         }
         RangeSet::Single(range) => format!("Range selects bytes {} of {length}, counted from 0 (RFC 9110 §14.1)", bytes(range)),
@@ -222,7 +222,7 @@ fn ranges_text(ranges: &RangeSet, length: u64) -> String {
             let parts: Vec<String> = ranges.iter().map(bytes).collect();
             format!("Range selects bytes {} of {length}, sent as parts of one body (RFC 9110 §14.6)", parts.join(" and "))
         }
-        RangeSet::Unsatisfiable => format!("Range starts beyond the last of {length} bytes (RFC 9110 §15.5.17)"),
+        RangeSet::Unsatisfiable => format!("Range selects none of {length} bytes (RFC 9110 §15.5.17)"),
     }
 }
 
