@@ -107,8 +107,9 @@ impl HeaderSpan {
     // field-line = field-name ":" OWS field-value OWS
     pub fn parse(message: &[u8], line: Range<usize>, token_end: usize) -> Option<HeaderSpan> {
         let Some([b':', after_colon @ ..]) = message.get(token_end..line.end) else { return None };
-        let from_value = trim_start(after_colon);
-        let value = trim_end(from_value);
+        // OWS = *( SP / HTAB ); the line contains no other white space.
+        let from_value = after_colon.trim_ascii_start();
+        let value = from_value.trim_ascii_end();
         let value_start = line.end - from_value.len();
         (token_end > line.start)
             .then_some(HeaderSpan { name: (line.start, token_end), value: (value_start, value_start + value.len()) })
@@ -125,23 +126,6 @@ impl HeaderSpan {
     fn has_name(&self, message: &[u8], name: &str) -> bool {
         self.name.1 - self.name.0 == name.len() && self.name(message).eq_ignore_ascii_case(name.as_bytes())
     }
-}
-
-/// Removes leading whitespace. A space and a tab are the only bytes up to 0x20 that a field line can still contain.
-// OWS = *( SP / HTAB )
-fn trim_start(mut bytes: &[u8]) -> &[u8] {
-    while let [..=b' ', tail @ ..] = bytes {
-        bytes = tail;
-    }
-    bytes
-}
-
-/// Removes trailing whitespace.
-fn trim_end(mut bytes: &[u8]) -> &[u8] {
-    while let [head @ .., ..=b' '] = bytes {
-        bytes = head;
-    }
-    bytes
 }
 
 /// Finds the error in a field line that [`HeaderSpan::parse`] rejects. `index` is the number of field lines before it.

@@ -1,12 +1,12 @@
 //! Request methods (RFC 9110 §9).
 
-/// Defines [`Method`] from a table: documentation, variant, name on the wire.
+/// Defines [`Method`] from a table: variant, name on the wire, meaning.
 macro_rules! methods {
-    ($($(#[$doc:meta])* $variant:ident, $name:literal;)*) => {
+    ($($variant:ident, $name:literal, $meaning:literal;)*) => {
         /// A request method. Methods are case-sensitive tokens: `get` is not `GET` (RFC 9110 §9.1).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Method {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $meaning] $variant,)*
         }
 
         impl Method {
@@ -19,29 +19,27 @@ macro_rules! methods {
                     $(Method::$variant => $name,)*
                 }
             }
+
+            /// Returns what the method asks for, for `--explain`.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Method::$variant => $meaning,)*
+                }
+            }
         }
     };
 }
 
 methods! {
-    /// Transfers a representation of the resource (§9.3.1).
-    Get, "GET";
-    /// Like GET, but the response has no body (§9.3.2).
-    Head, "HEAD";
-    /// Lets the resource process the request body (§9.3.3).
-    Post, "POST";
-    /// Replaces the resource by the request body (§9.3.4).
-    Put, "PUT";
-    /// Removes the resource (§9.3.5).
-    Delete, "DELETE";
-    /// Modifies the resource (RFC 5789).
-    Patch, "PATCH";
-    /// Asks for the allowed methods (§9.3.7).
-    Options, "OPTIONS";
-    /// Echoes the request (§9.3.8). Never allowed here, because it shows credentials to scripts.
-    Trace, "TRACE";
-    /// Opens a tunnel through a proxy (§9.3.6). Never allowed here.
-    Connect, "CONNECT";
+    Get, "GET", "send the resource (RFC 9110 §9.3.1)";
+    Head, "HEAD", "send only the head of the response to GET (RFC 9110 §9.3.2)";
+    Post, "POST", "process the body of the request (RFC 9110 §9.3.3)";
+    Put, "PUT", "replace the resource by the body of the request";
+    Delete, "DELETE", "delete the resource";
+    Patch, "PATCH", "change a part of the resource (RFC 5789)";
+    Options, "OPTIONS", "send the supported methods (RFC 9110 §9.3.7)";
+    Trace, "TRACE", "send the request back (RFC 9110 §9.3.8); not supported";
+    Connect, "CONNECT", "open a tunnel through a proxy (RFC 9110 §9.3.6); not supported";
 }
 
 impl Method {

@@ -1,35 +1,4 @@
-//! Texts of `--explain`: methods, status codes, header fields and close reasons.
-
-use crate::http::method::Method;
-use crate::http::status::StatusCode;
-use crate::server::close_reason::CloseReason;
-
-const STATUSES: &[(u16, &str)] = &[
-    (100, "the client may send the body (RFC 9110 §15.2.1)"),
-    (200, "the whole resource follows"),
-    (204, "success, without a body"),
-    (206, "only the requested range follows (RFC 9110 §15.3.7)"),
-    (301, "the resource has another URL, see Location (RFC 9110 §15.4.2)"),
-    (304, "the client already has this version (RFC 9110 §15.4.5)"),
-    (400, "the request breaks a rule, or is ambiguous (RFC 9110 §15.5.1)"),
-    (401, "the client must authenticate (RFC 9110 §15.5.2)"),
-    (403, "understood, but refused (RFC 9110 §15.5.4)"),
-    (404, "there is no such resource, or its existence is not disclosed (RFC 9110 §15.5.5)"),
-    (405, "the resource does not support the method; Allow lists those that it does (RFC 9110 §15.5.6)"),
-    (406, "no representation is acceptable to the client (RFC 9110 §15.5.7)"),
-    (408, "the request took too long to arrive (RFC 9110 §15.5.9)"),
-    (412, "a condition of the request is false for this version (RFC 9110 §15.5.13)"),
-    (413, "the body is larger than the resource accepts (RFC 9110 §15.5.14)"),
-    (414, "the request target is longer than the server accepts (RFC 9110 §15.5.15)"),
-    (416, "no byte of the resource is in the range (RFC 9110 §15.5.17)"),
-    (417, "the expectation is not supported (RFC 9110 §15.5.18)"),
-    (421, "this server is not responsible for that host (RFC 9110 §15.5.20)"),
-    (431, "the header section is larger than the server accepts (RFC 6585 §5)"),
-    (500, "the server failed (RFC 9110 §15.6.1)"),
-    (501, "the server does not support the method for any resource (RFC 9110 §15.6.2)"),
-    (503, "the server is too busy at the moment (RFC 9110 §15.6.4)"),
-    (505, "the server supports HTTP/1.1 and 1.0 (RFC 9110 §15.6.6)"),
-];
+//! Texts of `--explain` about header fields.
 
 /// Request header fields, with names in lower case.
 const REQUEST_HEADERS: &[(&str, &str)] = &[
@@ -92,27 +61,6 @@ const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("access-control-max-age", "for how many seconds the browser need not ask again (Fetch §3.3.3)"),
 ];
 
-/// Returns the meaning of a method.
-pub(super) fn method(method: Method) -> &'static str {
-    match method {
-        Method::Get => "send the resource (RFC 9110 §9.3.1)",
-        Method::Head => "send only the head of the response to GET (RFC 9110 §9.3.2)",
-        Method::Post => "process the body of the request (RFC 9110 §9.3.3)",
-        Method::Put => "replace the resource by the body of the request",
-        Method::Delete => "delete the resource",
-        Method::Patch => "change a part of the resource (RFC 5789)",
-        Method::Options => "send the supported methods (RFC 9110 §9.3.7)",
-        Method::Trace => "send the request back (RFC 9110 §9.3.8); not supported",
-        Method::Connect => "open a tunnel through a proxy (RFC 9110 §9.3.6); not supported",
-    }
-}
-
-/// Returns the meaning of a status code.
-pub(super) fn status(status: StatusCode) -> &'static str {
-    let known = STATUSES.iter().find(|(code, _)| *code == status.as_u16());
-    known.map_or("a status without explanation", |(_, text)| text)
-}
-
 /// Returns the meaning of a request header field.
 pub(super) fn request_header(name: &[u8]) -> &'static str {
     look_up(REQUEST_HEADERS, name).unwrap_or("not used")
@@ -127,36 +75,9 @@ fn look_up(table: &[(&str, &'static str)], name: &[u8]) -> Option<&'static str> 
     table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, text)| *text)
 }
 
-/// Returns why a connection closes, in a sentence after "the connection closes: ".
-pub(super) fn close_reason(reason: &CloseReason) -> String {
-    let text = match reason {
-        CloseReason::ClientClosed => "the client closed it between two requests, as it may at any time (RFC 9112 §9.5)",
-        CloseReason::ConnectionClose => "the client sent Connection: close (RFC 9112 §9.6)",
-        CloseReason::IdleTimeout => "no further request arrived in time, see --idle-timeout (RFC 9112 §9.5)",
-        CloseReason::HeadTimeout => "the request head was not complete in time, see --head-timeout (RFC 9112 §9.5)",
-        CloseReason::ContentTimeout => "the request body was not complete in time (RFC 9112 §9.5)",
-        CloseReason::Malformed(_) => "where the next request would begin is unknown (RFC 9112 §2.2)",
-        CloseReason::UnreadBody => "the rest of the request body is too long to be read and discarded (RFC 9112 §9.3)",
-        CloseReason::HandlerPanicked => "the handler panicked, which is a bug of this server",
-        CloseReason::BodyAborted => "the file changed or could not be read, and an incomplete body shows it (RFC 9112 §8)",
-        CloseReason::Evicted => "a new connection needed its place, see --max-connections",
-        CloseReason::ShuttingDown => "the server is shutting down (RFC 9112 §9.6)",
-        CloseReason::ProxyHeader(_) => "it did not begin with a PROXY header, which --proxy-protocol requires",
-        CloseReason::Io(error) => return format!("it failed: {error}"),
-    };
-    text.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_status_has_a_text() {
-        for status in StatusCode::ALL {
-            assert!(STATUSES.iter().any(|(code, _)| *code == status.as_u16()), "{}", status.as_u16());
-        }
-    }
 
     #[test]
     fn field_names_are_case_insensitive() {
