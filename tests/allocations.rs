@@ -59,7 +59,7 @@ fn a_kept_file_is_sent_without_allocating() {
     }
     // Nor does counting cost any.
     let program_log = LogQueue::start("log", || Ok(std::io::sink())).unwrap();
-    app.metrics = Some(Metrics::new(&CloseReason::LABELS, ProcessStats::open(), program_log));
+    app.metrics = Some(Metrics::new(CloseReason::LABELS, ProcessStats::open(), program_log));
     for request in [plain, index, known, same] {
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));
         assert_eq!(few, many, "{request}: counted, and not one allocation more");

@@ -343,7 +343,7 @@ fn idle_timeout() {
     client.send(GET);
     assert_eq!(client.answer().status, 200);
     assert_eq!(client.rest(), b"");
-    process.wait_for_log("no request arrived in time");
+    process.wait_for_log("no further request arrived in time");
 }
 
 /// How many bytes of files it has read so far.

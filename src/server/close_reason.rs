@@ -4,94 +4,59 @@ use std::fmt;
 use std::io;
 
 use crate::http::error::ParseError;
-use crate::server::proxy_protocol::ProxyHeaderError;
 
-/// Why a connection ends. Every end has a reason, which is logged and counted.
-#[derive(Debug)]
-pub enum CloseReason {
-    /// The client closed it between two requests.
-    ClientClosed,
-    /// The request has `Connection: close`, or its version closes by default, or the close marks the end of the response body.
-    ConnectionClose,
-    /// No further request arrived in time.
-    IdleTimeout,
-    /// A request head was begun and not completed in time.
-    HeadTimeout,
-    /// A request body did not arrive in time.
-    ContentTimeout,
-    /// A request was malformed or invalid.
-    Malformed(ParseError),
-    /// It did not begin with a valid PROXY header, although the server expects one.
-    ProxyHeader(ProxyHeaderError),
-    /// The rest of a request body was too long to be read and discarded.
-    UnreadBody,
-    /// A handler panicked.
-    HandlerPanicked,
-    /// A file changed or could not be read while it was sent, so the response is incomplete.
-    BodyAborted,
-    /// It was evicted for a new connection.
-    Evicted,
-    /// The server is shutting down.
-    ShuttingDown,
-    /// The connection failed, or the client read nothing for too long.
-    Io(io::Error),
+/// Defines [`CloseReason`] from a table with one row per reason: variant and what it carries, label in metrics, sentence for `--explain`
+/// and the log.
+macro_rules! close_reasons {
+    ($($name:ident $(($carried:ty))?, $label:literal, $sentence:literal;)*) => {
+        /// Why a connection ends. Every end has a reason, which is logged and counted.
+        #[derive(Debug)]
+        pub enum CloseReason {
+            $(#[doc = $sentence] $name $(($carried))?,)*
+        }
+
+        impl CloseReason {
+            /// The labels of all reasons in metrics.
+            pub const LABELS: &[&'static str] = &[$($label,)*];
+
+            /// Returns its label in metrics.
+            pub fn label(&self) -> &'static str {
+                match self {
+                    $(CloseReason::$name { .. } => $label,)*
+                }
+            }
+
+            /// Returns a sentence about it, without what it carries.
+            pub fn sentence(&self) -> &'static str {
+                match self {
+                    $(CloseReason::$name { .. } => $sentence,)*
+                }
+            }
+        }
+    };
+}
+
+close_reasons! {
+    ClientClosed, "by_client", "the client closed it between two requests, as it may at any time (RFC 9112 §9.5)";
+    ConnectionClose, "as_asked", "the request has Connection: close, or its version closes by default (RFC 9112 §9.3)";
+    IdleTimeout, "idle", "no further request arrived in time, see --idle-timeout (RFC 9112 §9.5)";
+    HeadTimeout, "head_timeout", "the request head was not complete in time, see --header-timeout (RFC 9112 §9.5)";
+    ContentTimeout, "content_timeout", "the request body was not complete in time (RFC 9112 §9.5)";
+    Malformed(ParseError), "malformed", "where the next request would begin is unknown (RFC 9112 §2.2)";
+    ProxyHeader(&'static str), "no_proxy_header", "invalid PROXY header";
+    UnreadBody, "unread", "the rest of the request body is too long to be read and discarded (RFC 9112 §9.3)";
+    HandlerPanicked, "panicked", "the handler panicked, which is a bug of this server";
+    BodyAborted, "broke_off", "the file changed or could not be read, and an incomplete body shows it (RFC 9112 §8)";
+    Evicted, "evicted", "a new connection needed its place, see --max-connections";
+    ShuttingDown, "stopping", "the server is shutting down (RFC 9112 §9.6)";
+    Io(io::Error), "lost", "it failed, or the client read nothing for too long";
 }
 
 impl CloseReason {
-    /// The labels of all reasons in metrics, by [`CloseReason::index`].
-    pub const LABELS: [&'static str; 13] = [
-        "by_client",
-        "as_asked",
-        "idle",
-        "head_timeout",
-        "content_timeout",
-        "malformed",
-        "no_proxy_header",
-        "unread",
-        "panicked",
-        "broke_off",
-        "evicted",
-        "stopping",
-        "lost",
-    ];
-
-    /// Returns the index of its label in [`CloseReason::LABELS`].
-    pub fn index(&self) -> usize {
-        match self {
-            CloseReason::ClientClosed => 0,
-            CloseReason::ConnectionClose => 1,
-            CloseReason::IdleTimeout => 2,
-            CloseReason::HeadTimeout => 3,
-            CloseReason::ContentTimeout => 4,
-            CloseReason::Malformed(_) => 5,
-            CloseReason::ProxyHeader(_) => 6,
-            CloseReason::UnreadBody => 7,
-            CloseReason::HandlerPanicked => 8,
-            CloseReason::BodyAborted => 9,
-            CloseReason::Evicted => 10,
-            CloseReason::ShuttingDown => 11,
-            CloseReason::Io(_) => 12,
-        }
-    }
-
     /// Whether the client may still be sending, so that closing at once would reset the connection and could destroy the last response
     /// (RFC 9112 §9.6).
     pub fn needs_lingering_close(&self) -> bool {
-        match self {
-            CloseReason::ConnectionClose
-            | CloseReason::HeadTimeout
-            | CloseReason::ContentTimeout
-            | CloseReason::Malformed(_)
-            | CloseReason::UnreadBody
-            | CloseReason::HandlerPanicked
-            | CloseReason::ShuttingDown => true,
-            CloseReason::ClientClosed
-            | CloseReason::ProxyHeader(_)
-            | CloseReason::IdleTimeout
-            | CloseReason::BodyAborted
-            | CloseReason::Evicted
-            | CloseReason::Io(_) => false,
-        }
+        !self.is_abrupt() && !matches!(self, CloseReason::IdleTimeout)
     }
 
     /// Whether the connection closes at once, without writing what is buffered: the client is gone, or must see that the response is
@@ -110,20 +75,12 @@ impl CloseReason {
 
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())?;
         match self {
-            CloseReason::ClientClosed => f.write_str("closed by the client"),
-            CloseReason::ConnectionClose => f.write_str("Connection: close"),
-            CloseReason::IdleTimeout => f.write_str("no request arrived in time"),
-            CloseReason::HeadTimeout => f.write_str("the request head did not arrive in time"),
-            CloseReason::ContentTimeout => f.write_str("the request body did not arrive in time"),
-            CloseReason::Malformed(what) => f.write_str(what.message()),
-            CloseReason::ProxyHeader(ProxyHeaderError(why)) => write!(f, "invalid PROXY header: {why}"),
-            CloseReason::UnreadBody => f.write_str("the request body was not read"),
-            CloseReason::HandlerPanicked => f.write_str("a handler panicked"),
-            CloseReason::BodyAborted => f.write_str("the response was aborted"),
-            CloseReason::Evicted => f.write_str("evicted for a new connection"),
-            CloseReason::ShuttingDown => f.write_str("the server is shutting down"),
-            CloseReason::Io(error) => write!(f, "the connection failed: {error}"),
+            CloseReason::Malformed(error) => write!(f, ": {}", error.message()),
+            CloseReason::ProxyHeader(why) => write!(f, ": {why}"),
+            CloseReason::Io(error) => write!(f, ": {error}"),
+            _ => Ok(()),
         }
     }
 }
@@ -133,25 +90,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_its_own_label() {
-        let all = [
-            (CloseReason::ClientClosed, "by_client"),
-            (CloseReason::ConnectionClose, "as_asked"),
-            (CloseReason::IdleTimeout, "idle"),
-            (CloseReason::HeadTimeout, "head_timeout"),
-            (CloseReason::ContentTimeout, "content_timeout"),
-            (CloseReason::Malformed(ParseError::Nul), "malformed"),
-            (CloseReason::ProxyHeader(ProxyHeaderError("none")), "no_proxy_header"),
-            (CloseReason::UnreadBody, "unread"),
-            (CloseReason::HandlerPanicked, "panicked"),
-            (CloseReason::BodyAborted, "broke_off"),
-            (CloseReason::Evicted, "evicted"),
-            (CloseReason::ShuttingDown, "stopping"),
-            (CloseReason::Io(io::ErrorKind::BrokenPipe.into()), "lost"),
-        ];
-        assert_eq!(all.len(), CloseReason::LABELS.len());
-        for (ended, label) in all {
-            assert_eq!(CloseReason::LABELS.get(ended.index()), Some(&label), "{ended:?}");
-        }
+    fn each_reason_has_a_label_of_its_own_and_shows_what_it_carries() {
+        let mut labels = CloseReason::LABELS.to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), CloseReason::LABELS.len());
+        assert_eq!(CloseReason::ProxyHeader("too short").label(), "no_proxy_header");
+        assert_eq!(CloseReason::ProxyHeader("too short").to_string(), "invalid PROXY header: too short");
+        assert!(CloseReason::Malformed(ParseError::Nul).to_string().ends_with(ParseError::Nul.message()));
     }
 }

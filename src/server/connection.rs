@@ -97,7 +97,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         client,
         request_client: client,
         date: HttpDate::new(SystemTime::now()),
-        metrics: app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.index())),
+        metrics: app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.label())),
         exchanges: 0,
     };
     debug!("{peer} connected");
@@ -105,7 +105,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     connection.close(&reason);
     if let Some(metrics) = &mut connection.metrics {
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
-        metrics.set_close_reason(reason.index());
+        metrics.set_close_reason(reason.label());
     }
     debug!("{peer} closed after {} requests: {reason}", connection.exchanges);
     reason

@@ -40,7 +40,7 @@ impl Explain {
     ) {
         let mut text = self.section("request");
         text.message('<', bytes);
-        text.item("method", format_args!("{}: {}", head.method.as_str(), explain_text::method(head.method)));
+        text.item("method", format_args!("{}: {}", head.method.as_str(), head.method.meaning()));
         let form = match target.form {
             TargetForm::Origin => "a path on this server (origin-form, RFC 9112 §3.2.1)",
             TargetForm::Absolute => {
@@ -114,7 +114,7 @@ impl Explain {
             }
             _ => text.item("reason", reason),
         }
-        text.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), explain_text::status(status)));
+        text.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), status.meaning()));
         text.message('>', head);
         let lines = head.split(|byte| *byte == b'\n').skip(1);
         for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
@@ -180,7 +180,7 @@ fn connection_text(framing: ResponseFraming, reason: Option<&CloseReason>) -> St
         (Some(CloseReason::ConnectionClose), _, Version::Http10) => {
             "the connection closes, which is the default in HTTP/1.0 (RFC 9112 §9.3)".to_owned()
         }
-        (Some(reason), ..) => format!("the connection closes: {}", explain_text::close_reason(reason)),
+        (Some(reason), ..) => format!("the connection closes: {}", reason.sentence()),
     }
 }
 
@@ -250,17 +250,9 @@ fn hidden(line: &[u8]) -> Option<String> {
 
 /// Whether a line contains a URL with a user name and password (RFC 3986 §3.2.1).
 fn has_userinfo(line: &[u8]) -> bool {
-    let mut rest = line;
-    while let Some((_, after)) = rest.split_first() {
-        if let Some(authority) = rest.strip_prefix(b"://") {
-            return authority
-                .split(|byte| matches!(byte, b'/' | b'?' | b'#' | b' '))
-                .next()
-                .is_some_and(|host| host.contains(&b'@'));
-        }
-        rest = after;
-    }
-    false
+    let Some(at) = line.windows(3).position(|window| window == b"://") else { return false };
+    let mut authority = line.iter().skip(at + 3).take_while(|byte| !b"/?# ".contains(byte));
+    authority.any(|byte| *byte == b'@')
 }
 
 /// Returns the lines of a head, each with its offset, and with what is shown instead of it.

@@ -39,97 +39,49 @@ const V2_BYTES_MAX: usize = 4096;
 const V1_PREFIX: &[u8] = b"PROXY ";
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// What a header says about the connection that the balancer has accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProxyHeader {
-    /// The client.
-    pub source: ProxySource,
-    /// Whether the client uses TLS.
-    pub tls: TlsStatus,
-}
-
-/// The client of a balancer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxySource {
-    /// The balancer itself, for a health check, or a client that it does not name.
-    Local,
-    /// The address and port of a client.
-    Tcp(IpAddr, u16),
-    /// A client on the machine of the balancer.
-    Unix,
-}
-
-/// Whether there is TLS between client and balancer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsStatus {
-    /// The header does not say.
-    Unknown,
-    /// No TLS.
-    Clear,
-    /// TLS.
-    Tls,
-}
-
-/// The result of parsing the start of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyHeaderProgress {
-    /// The bytes are valid, and more are needed.
-    Partial,
-    /// The header is complete, and this many bytes long.
-    Complete(ProxyHeader, usize),
-}
-
-/// Why the bytes are not a header: a text for the log, without any of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProxyHeaderError(pub &'static str);
-
-const UNKNOWN: ProxyHeader = ProxyHeader { source: ProxySource::Local, tls: TlsStatus::Unknown };
+/// A header and its length in bytes: the client that it names, or `None` if it names none, as for a health check of the balancer itself.
+/// `None` in all if the bytes are valid and more are needed. An error is a text for the log, without any of the bytes.
+type Parsed = Result<Option<(Option<Client>, usize)>, &'static str>;
 
 /// Parses a header from the first bytes of a connection.
 ///
 /// # Errors
 /// The bytes do not start a valid header.
-pub fn parse(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
+pub fn parse(bytes: &[u8]) -> Parsed {
     let starts = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
     if starts(V1_PREFIX) {
         parse_v1(bytes)
     } else if starts(V2_SIGNATURE) {
         parse_v2(bytes)
     } else {
-        Err(ProxyHeaderError("unknown signature"))
+        Err("unknown signature")
     }
 }
 
 // "PROXY" SP ( "TCP4" / "TCP6" ) SP source SP destination SP source-port SP destination-port CRLF
 // "PROXY" SP "UNKNOWN" *OCTET CRLF
-fn parse_v1(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
+fn parse_v1(bytes: &[u8]) -> Parsed {
     let shown = bytes.get(..V1_BYTES_MAX).unwrap_or(bytes);
     let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
-        return if shown.len() == V1_BYTES_MAX {
-            Err(ProxyHeaderError("line longer than 107 bytes"))
-        } else {
-            Ok(ProxyHeaderProgress::Partial)
-        };
+        return if shown.len() == V1_BYTES_MAX { Err("line longer than 107 bytes") } else { Ok(None) };
     };
     let text = shown.get(V1_PREFIX.len()..end).unwrap_or_default();
     // The rest of the line is ignored.
     if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
-        return Ok(ProxyHeaderProgress::Complete(UNKNOWN, end + 2));
+        return Ok(Some((None, end + 2)));
     }
-    let text = std::str::from_utf8(text).map_err(|_| ProxyHeaderError("line is not UTF-8"))?;
+    let text = std::str::from_utf8(text).map_err(|_| "line is not UTF-8")?;
     let mut words = text.split(' ');
     let family = words.next();
-    let mut address = || {
-        words.next().and_then(|word| address(family, word)).ok_or(ProxyHeaderError("line without two addresses of its family"))
-    };
+    let mut address = || words.next().and_then(|word| address(family, word)).ok_or("line without two addresses of its family");
     let (source, _) = (address()?, address()?);
-    let mut port = || words.next().and_then(port).ok_or(ProxyHeaderError("line without two ports"));
+    let mut port = || words.next().and_then(port).ok_or("line without two ports");
     let (source_port, _) = (port()?, port()?);
     if words.next().is_some() {
-        return Err(ProxyHeaderError("line with more than six words"));
+        return Err("line with more than six words");
     }
-    let header = ProxyHeader { source: ProxySource::Tcp(source, source_port), tls: TlsStatus::Unknown };
-    Ok(ProxyHeaderProgress::Complete(header, end + 2))
+    let client = Client { peer: PeerAddr::new(source, Some(source_port)), scheme: None };
+    Ok(Some((Some(client), end + 2)))
 }
 
 fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
@@ -146,65 +98,65 @@ fn port(word: &str) -> Option<u16> {
     parse_decimal(word.as_bytes()).filter(|_| is_plain).and_then(|port| u16::try_from(port).ok())
 }
 
-fn parse_v2(bytes: &[u8]) -> Result<ProxyHeaderProgress, ProxyHeaderError> {
-    let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(ProxyHeaderProgress::Partial) };
+fn parse_v2(bytes: &[u8]) -> Parsed {
+    let Some((beginning, after)) = bytes.split_first_chunk::<16>() else { return Ok(None) };
     let [.., version_and_command, family, length_high, length_low] = *beginning;
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
     if 16 + length > V2_BYTES_MAX {
-        return Err(ProxyHeaderError("block longer than 4096 bytes"));
+        return Err("block longer than 4096 bytes");
     }
     let is_local = match version_and_command {
         0x20 => true,
         0x21 => false,
-        _ => return Err(ProxyHeaderError("unknown version or command")),
+        _ => return Err("unknown version or command"),
     };
-    let Some(rest) = after.get(..length) else { return Ok(ProxyHeaderProgress::Partial) };
+    let Some(rest) = after.get(..length) else { return Ok(None) };
     // What a balancer says about its own connection is ignored.
-    let header = if is_local { UNKNOWN } else { parse_v2_addresses(family, rest)? };
-    Ok(ProxyHeaderProgress::Complete(header, 16 + length))
+    let client = if is_local { None } else { parse_v2_addresses(family, rest)? };
+    Ok(Some((client, 16 + length)))
 }
 
 /// Parses the addresses and the additions (TLV) behind them.
-fn parse_v2_addresses(family: u8, rest: &[u8]) -> Result<ProxyHeader, ProxyHeaderError> {
-    let short = ProxyHeaderError("block too short for its addresses");
-    let (source, additions) = match family {
+fn parse_v2_addresses(family: u8, rest: &[u8]) -> Result<Option<Client>, &'static str> {
+    let short = "block too short for its addresses";
+    let (peer, additions) = match family {
         // The balancer does not say.
-        0x00 => return Ok(UNKNOWN),
+        0x00 => return Ok(None),
         // source (4), destination (4), source port (2), destination port (2)
         0x11 => {
             let (&[a, b, c, d, _, _, _, _, high, low, _, _], additions) = rest.split_first_chunk::<12>().ok_or(short)?;
-            (ProxySource::Tcp(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low])), additions)
+            (PeerAddr::new(Ipv4Addr::new(a, b, c, d).into(), Some(u16::from_be_bytes([high, low]))), additions)
         }
         // source (16), destination (16), source port (2), destination port (2)
         0x21 => {
             let (addresses, additions) = rest.split_at_checked(36).ok_or(short)?;
             let (source, others) = addresses.split_first_chunk::<16>().ok_or(short)?;
             let &[high, low, _, _] = others.last_chunk::<4>().ok_or(short)?;
-            (ProxySource::Tcp(Ipv6Addr::from(*source).into(), u16::from_be_bytes([high, low])), additions)
+            (PeerAddr::new(Ipv6Addr::from(*source).into(), Some(u16::from_be_bytes([high, low]))), additions)
         }
         // Two paths of 108 bytes.
-        0x31 => (ProxySource::Unix, rest.get(216..).ok_or(short)?),
-        _ => return Err(ProxyHeaderError("block for another protocol than TCP")),
+        0x31 => (PeerAddr::unix(), rest.get(216..).ok_or(short)?),
+        _ => return Err("block for another protocol than TCP"),
     };
-    Ok(ProxyHeader { source, tls: tls_status(additions)? })
+    Ok(Some(Client { peer, scheme: scheme(additions)? }))
 }
 
-/// Returns what the additions say about TLS. Others are ignored.
+/// Returns the scheme, if an addition says whether the client uses TLS. Others are ignored.
 // addition = type (1) length (2) value; the lowest bit of the first byte of type 0x20 is set if the client uses TLS
-fn tls_status(additions: &[u8]) -> Result<TlsStatus, ProxyHeaderError> {
+fn scheme(additions: &[u8]) -> Result<Option<Scheme>, &'static str> {
     const TLS: u8 = 0x20;
-    let mut status = TlsStatus::Unknown;
+    let mut scheme = None;
     let mut rest = additions;
     while !rest.is_empty() {
-        let short = ProxyHeaderError("block with an incomplete addition");
+        let short = "block with an incomplete addition";
         let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(short)?;
         let (value, next) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(short)?;
         if kind == TLS {
-            status = if value.first().is_some_and(|bits| bits & 1 == 1) { TlsStatus::Tls } else { TlsStatus::Clear };
+            scheme = Some(if value.first().is_some_and(|bits| bits & 1 == 1) { Scheme::Https } else { Scheme::Http });
         }
         rest = next;
     }
-    Ok(status)
+    Ok(scheme)
 }
 
 /// Reads the header, if the configuration demands one, and returns the client.
@@ -222,15 +174,15 @@ pub(super) fn read_proxy_header<S: Transport>(
         return Ok(Client::from_peer(peer));
     }
     if !proxies.trusted.is_empty() && !proxies.trusted.contains(peer) {
-        return Err(reject(peer, ProxyHeaderError("--trust-proxy does not include this address")));
+        return Err(reject(peer, "--trust-proxy does not include this address"));
     }
     loop {
         match parse(buffer.bytes()) {
-            Ok(ProxyHeaderProgress::Complete(header, length)) => {
+            Ok(Some((client, length))) => {
                 buffer.consume(length);
-                return Ok(client(header, peer));
+                return Ok(client.unwrap_or(Client::from_peer(peer)));
             }
-            Ok(ProxyHeaderProgress::Partial) => {}
+            Ok(None) => {}
             Err(why) => return Err(reject(peer, why)),
         }
         let is_begun = !buffer.is_empty();
@@ -239,50 +191,33 @@ pub(super) fn read_proxy_header<S: Transport>(
             _ if state.is_evicted() => return Err(CloseReason::Evicted),
             // A health check that only connects.
             Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
-            Ok(_) => return Err(reject(peer, ProxyHeaderError("the connection ended within the header"))),
+            Ok(_) => return Err(reject(peer, "the connection ended within the header")),
             Err(error) if error.kind() == io::ErrorKind::TimedOut && !is_begun => return Err(CloseReason::IdleTimeout),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(reject(peer, ProxyHeaderError("the header did not arrive in time")));
+                return Err(reject(peer, "the header did not arrive in time"));
             }
             Err(error) => return Err(CloseReason::Io(error)),
         }
     }
 }
 
-fn reject(peer: PeerAddr, why: ProxyHeaderError) -> CloseReason {
+fn reject(peer: PeerAddr, why: &'static str) -> CloseReason {
     let reason = CloseReason::ProxyHeader(why);
     warn!("{peer} closed: {reason}");
     reason
-}
-
-fn client(header: ProxyHeader, balancer: PeerAddr) -> Client {
-    let scheme = match header.tls {
-        TlsStatus::Unknown => None,
-        TlsStatus::Clear => Some(Scheme::Http),
-        TlsStatus::Tls => Some(Scheme::Https),
-    };
-    match header.source {
-        ProxySource::Local => Client::from_peer(balancer),
-        ProxySource::Tcp(address, port) => Client { peer: PeerAddr::new(address, Some(port)), scheme },
-        ProxySource::Unix => Client { peer: PeerAddr::unix(), scheme },
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tcp(address: &str, port: u16) -> ProxyHeader {
-        ProxyHeader { source: ProxySource::Tcp(address.parse().unwrap(), port), tls: TlsStatus::Unknown }
+    fn tcp(address: &str, port: u16) -> Client {
+        Client { peer: PeerAddr::new(address.parse().unwrap(), Some(port)), scheme: None }
     }
 
     /// Also checks that every prefix is partial, and that bytes behind the header are not part of it.
-    fn check(header: &[u8], want: Result<ProxyHeader, &str>, why: &str) {
-        let got = |bytes: &[u8]| match parse(bytes) {
-            Ok(ProxyHeaderProgress::Complete(origin, length)) => Ok((origin, length)),
-            Ok(ProxyHeaderProgress::Partial) => Err("partial"),
-            Err(ProxyHeaderError(text)) => Err(text),
-        };
+    fn check(header: &[u8], want: Result<Option<Client>, &'static str>, why: &str) {
+        let got = |bytes: &[u8]| parse(bytes).and_then(|parsed| parsed.ok_or("partial"));
         match want {
             Ok(origin) => {
                 for length in 0..header.len() {
@@ -300,11 +235,11 @@ mod tests {
         let longer = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_BYTES_MAX - 15));
         let (addresses, ports) = ("line without two addresses of its family", "line without two ports");
         for (line, want, why) in [
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", Ok(tcp("192.0.2.1", 56324)), "IPv4"),
-            ("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", Ok(tcp("2001:db8::1", 1)), "IPv6"),
-            ("PROXY UNKNOWN\r\n", Ok(UNKNOWN), "the balancer itself"),
-            ("PROXY UNKNOWN ffff:f::1 what ever\r\n", Ok(UNKNOWN), "the rest is ignored"),
-            (&long, Ok(UNKNOWN), "the longest header"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", Ok(Some(tcp("192.0.2.1", 56324))), "IPv4"),
+            ("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", Ok(Some(tcp("2001:db8::1", 1))), "IPv6"),
+            ("PROXY UNKNOWN\r\n", Ok(None), "the balancer itself"),
+            ("PROXY UNKNOWN ffff:f::1 what ever\r\n", Ok(None), "the rest is ignored"),
+            (&long, Ok(None), "the longest header"),
             (&longer, Err("line longer than 107 bytes"), "one byte more"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 \r\n", Err("line with more than six words"), "a space at the end"),
             ("PROXY TCP4  192.0.2.1 198.51.100.1 56324 443\r\n", Err(addresses), "two spaces"),
@@ -313,7 +248,7 @@ mod tests {
             ("PROXY TCP4 192.0.2.1 198.51.100.1 +1 443\r\n", Err(ports), "a sign"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 01 443\r\n", Err(ports), "a leading zero"),
             ("PROXY TCP4 192.0.2.1 198.51.100.1 1 0443\r\n", Err(ports), "a leading zero in the other"),
-            ("PROXY TCP4 192.0.2.1 198.51.100.1 0 443\r\n", Ok(tcp("192.0.2.1", 0)), "zero is no leading zero"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 0 443\r\n", Ok(Some(tcp("192.0.2.1", 0))), "zero is no leading zero"),
             ("PROXY TCP4 2001:db8::1 198.51.100.1 1 2\r\n", Err(addresses), "of the other family"),
             ("PROXY TCP4 192.0.2.1 2001:db8::1 1 2\r\n", Err(addresses), "the destination too"),
             ("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", Err(addresses), "of the other family"),
@@ -327,10 +262,10 @@ mod tests {
         ] {
             check(line.as_bytes(), want, why);
         }
-        check(b"PROXY UNKNOWN \xff\r\n", Ok(UNKNOWN), "even if it is not UTF-8");
-        assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(ProxyHeaderError(addresses)), "another word");
-        assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(ProxyHeaderProgress::Partial), "a line ends in CRLF");
-        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err(ProxyHeaderError("line is not UTF-8")));
+        check(b"PROXY UNKNOWN \xff\r\n", Ok(None), "even if it is not UTF-8");
+        assert_eq!(parse(b"PROXY UNKNOWNS\r\n"), Err(addresses), "another word");
+        assert_eq!(parse(b"PROXY UNKNOWN\n\n"), Ok(None), "a line ends in CRLF");
+        assert_eq!(parse(b"PROXY TCP4 \xff\r\n"), Err("line is not UTF-8"));
     }
 
     #[test]
@@ -344,22 +279,26 @@ mod tests {
         let with = |additions: &[u8]| block(0x21, 0x11, &[&ipv4[..], additions].concat());
         let (tls, clear) = ([0x20, 0, 5, 0x07, 0, 0, 0, 0], [0x20, 0, 5, 0, 0, 0, 0, 0]);
         let v4 = tcp("192.0.2.1", 56324);
-        let unix = ProxyHeader { source: ProxySource::Unix, tls: TlsStatus::Unknown };
+        let unix = Client { peer: PeerAddr::unix(), scheme: None };
         let (short, cut) = ("block too short for its addresses", "block with an incomplete addition");
         let padding = |length: usize| [&[4], &u16::try_from(length).unwrap().to_be_bytes()[..], &vec![0; length]].concat();
         for (block, want, why) in [
-            (block(0x21, 0x11, &ipv4), Ok(v4), "IPv4"),
-            (block(0x21, 0x21, &ipv6), Ok(tcp("2001:db8::1", 80)), "IPv6"),
-            (block(0x21, 0x31, &[0; 216]), Ok(unix), "a Unix socket"),
-            (block(0x21, 0x00, &[1, 2, 3]), Ok(UNKNOWN), "the balancer does not say"),
-            (block(0x20, 0x00, &[]), Ok(UNKNOWN), "the balancer itself"),
-            (block(0x20, 0x11, &[1, 2, 3]), Ok(UNKNOWN), "the rest is ignored"),
-            (with(&tls), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "with TLS"),
-            (with(&clear), Ok(ProxyHeader { tls: TlsStatus::Clear, ..v4 }), "without"),
-            (with(&[&padding(3)[..], &tls].concat()), Ok(ProxyHeader { tls: TlsStatus::Tls, ..v4 }), "after another addition"),
+            (block(0x21, 0x11, &ipv4), Ok(Some(v4)), "IPv4"),
+            (block(0x21, 0x21, &ipv6), Ok(Some(tcp("2001:db8::1", 80))), "IPv6"),
+            (block(0x21, 0x31, &[0; 216]), Ok(Some(unix)), "a Unix socket"),
+            (block(0x21, 0x00, &[1, 2, 3]), Ok(None), "the balancer does not say"),
+            (block(0x20, 0x00, &[]), Ok(None), "the balancer itself"),
+            (block(0x20, 0x11, &[1, 2, 3]), Ok(None), "the rest is ignored"),
+            (with(&tls), Ok(Some(Client { scheme: Some(Scheme::Https), ..v4 })), "with TLS"),
+            (with(&clear), Ok(Some(Client { scheme: Some(Scheme::Http), ..v4 })), "without"),
+            (
+                with(&[&padding(3)[..], &tls].concat()),
+                Ok(Some(Client { scheme: Some(Scheme::Https), ..v4 })),
+                "after another addition",
+            ),
             (with(&[4, 0, 1]), Err(cut), "no value"),
             (with(&[4, 0]), Err(cut), "no length"),
-            (with(&padding(V2_BYTES_MAX - 16 - 12 - 3)), Ok(v4), "the largest"),
+            (with(&padding(V2_BYTES_MAX - 16 - 12 - 3)), Ok(Some(v4)), "the largest"),
             (with(&padding(V2_BYTES_MAX - 16 - 12 - 2)), Err("block longer than 4096 bytes"), "one byte more"),
             (block(0x21, 0x11, &ipv4[..11]), Err(short), "a byte too few"),
             (block(0x21, 0x21, &ipv6[..35]), Err(short), "a byte too few"),
@@ -370,6 +309,6 @@ mod tests {
         ] {
             check(&block, want, why);
         }
-        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err(ProxyHeaderError("unknown signature")));
+        assert_eq!(parse(b"\r\n\r\n\0\r\nQUIT\r"), Err("unknown signature"));
     }
 }

@@ -40,7 +40,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Creates counters at 0. `close_reasons` are the labels that [`ConnectionMetrics::set_close_reason`] selects by index.
+    /// Creates counters at 0. `close_reasons` are the labels of all reasons for closing a connection.
     pub fn new(close_reasons: &[&'static str], process: ProcessStats, program_log: LogQueue) -> Metrics {
         Metrics {
             accepted: AtomicU64::new(0),
@@ -69,7 +69,7 @@ impl Metrics {
     }
 
     /// Starts counting for a connection. `close_reason` is counted unless another one is set before its end: that of a panic.
-    pub fn connection(&self, close_reason: usize) -> ConnectionMetrics<'_> {
+    pub fn connection(&self, close_reason: &'static str) -> ConnectionMetrics<'_> {
         ConnectionMetrics { metrics: self, counted_bytes: (0, 0), close_reason }
     }
 }
@@ -80,7 +80,7 @@ pub struct ConnectionMetrics<'a> {
     metrics: &'a Metrics,
     /// The bytes counted so far, received and sent.
     counted_bytes: (u64, u64),
-    close_reason: usize,
+    close_reason: &'static str,
 }
 
 impl ConnectionMetrics<'_> {
@@ -105,15 +105,15 @@ impl ConnectionMetrics<'_> {
         }
     }
 
-    /// Sets the reason to count when the connection ends, as an index into the labels.
-    pub fn set_close_reason(&mut self, close_reason: usize) {
+    /// Sets the reason to count when the connection ends.
+    pub fn set_close_reason(&mut self, close_reason: &'static str) {
         self.close_reason = close_reason;
     }
 }
 
 impl Drop for ConnectionMetrics<'_> {
     fn drop(&mut self) {
-        if let Some((_, count)) = self.metrics.closed.get(self.close_reason) {
+        if let Some((_, count)) = self.metrics.closed.iter().find(|(label, _)| *label == self.close_reason) {
             add(count, 1);
         }
     }
@@ -139,7 +139,8 @@ mod tests {
             metrics.accepted();
         }
         metrics.rejected();
-        let (mut first, second, third) = (metrics.connection(2), metrics.connection(2), metrics.connection(2));
+        let begin = || metrics.connection("panicked");
+        let (mut first, second, third) = (begin(), begin(), begin());
         first.exchange(StatusCode::NOT_MODIFIED, false, Duration::from_micros(25));
         second.exchange(StatusCode::OK, false, Duration::from_nanos(25_001));
         second.exchange(StatusCode::OK, false, Duration::from_secs(60));
@@ -147,7 +148,7 @@ mod tests {
         third.exchange(StatusCode::CONTINUE, false, Duration::ZERO);
         first.count_bytes(7, 100);
         first.count_bytes(7, 101);
-        first.set_close_reason(1);
+        first.set_close_reason("evicted");
         drop(first);
         drop(second);
         let text = metrics.write(5);
