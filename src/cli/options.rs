@@ -118,7 +118,7 @@ pub struct Cli {
 
     /// Source of the ETag: mtime (length and time) or content (a hash)
     #[cfg_attr(not(feature = "content-hash"), arg(skip = EtagSource::Mtime))]
-    #[cfg_attr(feature = "content-hash", arg(long, value_name = "SOURCE", default_value = "mtime", value_parser = PossibleValuesParser::new(["mtime", "content"]).try_map(|name| name.parse::<EtagSource>()), env = "THREADBARE_ETAG", help_heading = "Caching"))]
+    #[cfg_attr(feature = "content-hash", arg(long, value_name = "SOURCE", default_value = "mtime", value_parser = one_of([("mtime", EtagSource::Mtime), ("content", EtagSource::Content)]), env = "THREADBARE_ETAG", help_heading = "Caching"))]
     pub etag: EtagSource,
 
     /// Memory for small files, in MiB; 0 = none
@@ -146,7 +146,7 @@ pub struct Cli {
     pub auth_file: Option<PathBuf>,
 
     /// Restrict the process to reading beneath ROOT: as far as the kernel can, fail if it cannot, or not at all
-    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = PossibleValuesParser::new(["auto", "require", "off"]).try_map(|name| name.parse::<Sandbox>()), env = "THREADBARE_SANDBOX", help_heading = "Access")]
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = one_of([("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)]), env = "THREADBARE_SANDBOX", help_heading = "Access")]
     pub sandbox: Sandbox,
 
     /// Believe the Forwarded and X-Forwarded-For fields of this proxy: an address, a network (10.0.0.0/8) or unix; repeatable
@@ -194,7 +194,7 @@ pub struct Cli {
     pub access_log: Option<PathBuf>,
 
     /// Format of the access log
-    #[arg(long, value_name = "FORMAT", default_value = "common", value_parser = PossibleValuesParser::new(["common", "combined", "json"]).try_map(|name| name.parse::<LogFormat>()), env = "THREADBARE_LOG_FORMAT", help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT", default_value = "common", value_parser = one_of([("common", LogFormat::Common), ("combined", LogFormat::Combined), ("json", LogFormat::Json)]), env = "THREADBARE_LOG_FORMAT", help_heading = "Output")]
     pub log_format: LogFormat,
 
     /// Log more; repeatable. RUST_LOG overrides it
@@ -239,6 +239,12 @@ fn root(word: OsString) -> Result<PathBuf, String> {
     } else {
         Ok(PathBuf::from(word))
     }
+}
+
+/// Accepts one of these names, which clap lists in help and errors, and returns its value.
+fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(values: [(&'static str, T); N]) -> impl TypedValueParser<Value = T> {
+    let value = move |name: String| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).ok_or("unknown");
+    PossibleValuesParser::new(values.map(|(name, _)| name)).try_map(value)
 }
 
 fn directory_hint(text: &str) -> Result<String, String> {

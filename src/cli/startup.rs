@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use log::{info, warn};
+use log::{info, log, warn};
 
 use crate::cli::Cli;
 use crate::cli::banner::{self, Banner, printable};
@@ -13,12 +13,11 @@ use crate::files::Site;
 use crate::handlers::AppState;
 use crate::os::limits::{ConnectionLimit, ProcessStats};
 use crate::os::sandbox;
-use crate::os::sandbox::SandboxStatus;
 use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
+use crate::server;
 use crate::server::close_reason::CloseReason;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
-use crate::server::{self, ShutdownResult};
 use crate::telemetry::access_log::{AccessLog, Destination, ReopenHandle};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
@@ -71,18 +70,17 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     }
     let access_log = access_log.start(cli.log_format).map_err(cannot_log)?;
     let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
-    let metrics = process.map(|process| Metrics::new(&CloseReason::LABELS, process, log.clone()));
+    let metrics = process.map(|process| Metrics::new(CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
     if let Some(source) = limit.limited_by {
         info!("connection limit reduced to {}: {source}", limit.connections_max);
     }
-    report_sandbox(&sandbox);
+    let (level, status) = sandbox;
+    log!(level, "sandbox: {status}");
     log_warnings(cli, &app);
-    let on_forced = |result| {
-        if let ShutdownResult::Forced(left) = result {
-            let plural = if left == 1 { "" } else { "s" };
-            warn!("shutdown timeout: closing {left} connection{plural}");
-        }
+    let on_forced = |left| {
+        let plural = if left == 1 { "" } else { "s" };
+        warn!("shutdown timeout: closing {left} connection{plural}");
         flush_logs(&app, &log);
         std::process::exit(0);
     };
@@ -111,7 +109,7 @@ fn check_private_files(cli: &Cli, site: &Site) -> Result<(), String> {
 
 /// Takes the sockets that systemd opened, or opens those that the options name. Inherited sockets decide who can connect.
 fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
-    match Listeners::from_env().map_err(|error| error.to_string())? {
+    match Listeners::from_env()? {
         Some(listeners) => {
             config.bind = Bind::Addresses(listeners.addresses().map(|address| address.ip()).collect());
             config.hosts = cli.allowed_hosts(&config.bind);
@@ -139,15 +137,6 @@ fn flush_logs(app: &AppState, log: &LogQueue) {
         access_log.flush_timeout(LOG_FLUSH_TIMEOUT);
     }
     log.flush_timeout(LOG_FLUSH_TIMEOUT);
-}
-
-/// Shows the sandbox with `-v`, and without if it is not fully active.
-fn report_sandbox(status: &SandboxStatus) {
-    match status {
-        SandboxStatus::Active(text) => log::debug!("sandbox: {text}"),
-        SandboxStatus::Partial(text) => info!("sandbox: {text}"),
-        SandboxStatus::Disabled => log::debug!("sandbox: off"),
-    }
 }
 
 /// Logs what is unsafe or useless about this configuration.

@@ -7,7 +7,6 @@ pub mod headers;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::config::cache_policy::CachePolicy;
@@ -106,19 +105,6 @@ pub enum Sandbox {
     Off,
 }
 
-impl FromStr for Sandbox {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Sandbox, String> {
-        match text {
-            "auto" => Ok(Sandbox::Auto),
-            "require" => Ok(Sandbox::Require),
-            "off" => Ok(Sandbox::Off),
-            _ => Err("expected auto, require or off".to_owned()),
-        }
-    }
-}
-
 /// Cross-origin access (Fetch, CORS protocol).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
@@ -151,18 +137,6 @@ pub enum EtagSource {
     Mtime,
     /// A hash of the content: the same on all replicas, whatever their clocks say. The file must be read once.
     Content,
-}
-
-impl FromStr for EtagSource {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<EtagSource, String> {
-        match text {
-            "mtime" => Ok(EtagSource::Mtime),
-            "content" => Ok(EtagSource::Content),
-            _ => Err("expected mtime or content".to_owned()),
-        }
-    }
 }
 
 /// Proxies and load balancers in front of the server.

@@ -9,21 +9,12 @@
 
 use std::path::{Path, PathBuf};
 
+use log::Level;
+
 use crate::config::Sandbox;
 
-/// What the kernel enforces, in words for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SandboxStatus {
-    /// Everything.
-    Active(String),
-    /// Not everything, or nothing, and why.
-    Partial(String),
-    /// Nothing, by `--sandbox=off`.
-    Disabled,
-}
-
 /// Restricts the process to reading beneath a directory and removing files in `socket_directories`. The directory is `/` if symbolic links
-/// may lead out of the root.
+/// may lead out of the root. Returns what the kernel enforces, for the log: at level info if that is less than asked for.
 ///
 /// # Errors
 /// With [`Sandbox::Require`]: why the sandbox is not complete.
@@ -32,12 +23,12 @@ pub fn confine(
     wanted: Sandbox,
     (handle, directory): (impl std::os::fd::AsFd, PathBuf),
     socket_directories: &[PathBuf],
-) -> Result<SandboxStatus, String> {
+) -> Result<(Level, String), String> {
     use std::os::fd::AsFd;
 
     use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
-        return Ok(SandboxStatus::Disabled);
+        return Ok((Level::Debug, "off".to_owned()));
     }
     let read = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
@@ -48,13 +39,13 @@ pub fn confine(
     let problem = match status {
         Ok(RulesetStatus::FullyEnforced) => {
             let remove = if socket_directories.is_empty() { "" } else { " and removing files in the directory of its socket" };
-            return Ok(SandboxStatus::Active(format!("Landlock allows only reading in '{}'{remove}", directory.display())));
+            return Ok((Level::Debug, format!("Landlock allows only reading in '{}'{remove}", directory.display())));
         }
         Ok(RulesetStatus::PartiallyEnforced) => "this kernel supports only part of Landlock".to_owned(),
         Ok(RulesetStatus::NotEnforced) => "this kernel does not support Landlock".to_owned(),
         Err(error) => format!("Landlock failed: {error}"),
     };
-    if wanted == Sandbox::Require { Err(problem) } else { Ok(SandboxStatus::Partial(format!("incomplete: {problem}"))) }
+    if wanted == Sandbox::Require { Err(problem) } else { Ok((Level::Info, format!("incomplete: {problem}"))) }
 }
 
 /// Restricts this thread to writing and creating files in a directory: it writes the log file.
@@ -101,10 +92,10 @@ fn restrict_to<D: std::os::fd::AsFd>(
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<SandboxStatus, String> {
+pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<(Level, String), String> {
     match wanted {
-        Sandbox::Off => Ok(SandboxStatus::Disabled),
-        Sandbox::Auto => Ok(SandboxStatus::Active("not available: only Linux has Landlock".into())),
+        Sandbox::Off => Ok((Level::Debug, "off".to_owned())),
+        Sandbox::Auto => Ok((Level::Debug, "not available: only Linux has Landlock".to_owned())),
         Sandbox::Require => Err("only Linux has Landlock".into()),
     }
 }

@@ -1,7 +1,6 @@
 //! systemd: readiness notification (`sd_notify(3)`) and socket activation (`sd_listen_fds(3)`).
 
 use std::env;
-use std::fmt;
 
 use listenfd::ListenFd;
 
@@ -105,29 +104,14 @@ fn connect(name: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::UnixDa
     Ok(socket)
 }
 
-/// An inherited descriptor that is not a listening stream socket.
-#[derive(Debug)]
-pub struct SocketActivationError {
-    /// Its position in LISTEN_FDS, from 1.
-    number: usize,
-    reason: &'static str,
-}
-
-impl fmt::Display for SocketActivationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on inherited socket {} (LISTEN_FDS): {}", self.number, self.reason)
-    }
-}
-
 /// Returns the listeners that the supervisor has opened, in order and in non-blocking mode; none without socket activation.
 ///
 /// # Errors
 /// The first descriptor that cannot be used. Ignoring it would leave clients waiting for a server that never accepts.
-pub fn sockets() -> Result<Vec<Listener>, SocketActivationError> {
+pub fn sockets() -> Result<Vec<Listener>, String> {
     let mut from = ListenFd::from_env();
-    (0..from.len())
-        .map(|index| take(&mut from, index).map_err(|reason| SocketActivationError { number: index + 1, reason }))
-        .collect()
+    let message = |number, reason| format!("cannot listen on inherited socket {number} (LISTEN_FDS): {reason}");
+    (0..from.len()).map(|index| take(&mut from, index).map_err(|reason| message(index + 1, reason))).collect()
 }
 
 fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::config::Bind;
 use crate::net::socket::{self, Listener};
 use crate::os::signals::ShutdownSignal;
-use crate::os::systemd::{self, SocketActivationError};
+use crate::os::systemd;
 use crate::os::unix_socket::{self, UnixSocketFile};
 
 /// How often a free port is chosen until it is free on all addresses.
@@ -76,7 +76,7 @@ impl Listeners {
     ///
     /// # Errors
     /// One of them cannot be used.
-    pub fn from_env() -> Result<Option<Listeners>, SocketActivationError> {
+    pub fn from_env() -> Result<Option<Listeners>, String> {
         let sockets = systemd::sockets()?;
         for socket in &sockets {
             // It fails only for a socket that is no TCP socket; the mode is set already.

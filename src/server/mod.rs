@@ -51,25 +51,11 @@ const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
 /// How long a connection that has not sent a whole head is kept when the server shuts down.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 
-/// How the server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShutdownResult {
-    /// Every connection ended before the shutdown timeout expired.
-    Graceful,
-    /// The shutdown timeout expired with this many connections open.
-    Forced(usize),
-}
-
 /// Serves until a signal requests shutdown, then finishes the requests that have begun.
 ///
-/// When the shutdown timeout is over, `exit` is called. It must end the process, since a thread that waits for an unresponsive file system
+/// When the shutdown timeout is over, `exit` is called with the number of open connections. It must end the process, since a thread that waits for an unresponsive file system
 /// cannot be ended.
-pub fn run(
-    listeners: Listeners,
-    app: &AppState,
-    connections_max: usize,
-    exit: &(dyn Fn(ShutdownResult) + Sync),
-) -> ShutdownResult {
+pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
         let entry = &admitted.entry;
@@ -98,23 +84,21 @@ pub fn run(
         while acceptor.accept_from(listeners.sockets(), &app.stop) == AcceptResult::Accepted {}
         drop(listeners);
         acceptor.threads.shutdown();
-        let result = wait_for_connections(&registry, app);
-        if result != ShutdownResult::Graceful {
-            exit(result);
+        let left = wait_for_connections(&registry, app);
+        if left > 0 {
+            exit(left);
         }
-        result
     })
 }
 
-/// Waits for the requests that have begun.
-fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState) -> ShutdownResult {
+/// Waits for the requests that have begun, and returns how many connections are open when the shutdown timeout is over.
+fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState) -> usize {
     let began = Instant::now();
     loop {
         // Repeatedly, since a connection that was active before may be idle now.
         registry.evict_waiting(Instant::now(), SHUTDOWN_IDLE_AGE, SHUTDOWN_HEAD_AGE);
         match registry.wait_for_close(Duration::from_millis(20)) {
-            0 => return ShutdownResult::Graceful,
-            left if began.elapsed() >= app.config.limits.shutdown_timeout => return ShutdownResult::Forced(left),
+            left if left == 0 || began.elapsed() >= app.config.limits.shutdown_timeout => return left,
             _ => {}
         }
     }

@@ -31,19 +31,6 @@ pub enum LogFormat {
     Json,
 }
 
-impl std::str::FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<LogFormat, String> {
-        match text {
-            "common" => Ok(LogFormat::Common),
-            "combined" => Ok(LogFormat::Combined),
-            "json" => Ok(LogFormat::Json),
-            _ => Err("expected common, combined or json".to_owned()),
-        }
-    }
-}
-
 /// One exchange.
 pub struct AccessRecord<'a> {
     /// The client's address.
