@@ -49,9 +49,15 @@ fn a_kept_file_is_sent_without_allocating() {
     let part = "GET /docs/guide.txt HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\n\r\n";
     let known = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: \"a\", \"b\"\r\n\r\n";
     let same = "GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: *\r\n\r\n";
-    for (request, why) in
-        [(plain, "a file"), (index, "an index"), (part, "in a directory"), (known, "another version"), (same, "304")]
-    {
+    let by_content = "GET /types/LICENSE HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (request, why) in [
+        (plain, "a file"),
+        (index, "an index"),
+        (part, "in a directory"),
+        (known, "another version"),
+        (same, "304"),
+        (by_content, "its content decides about its type"),
+    ] {
         // Not before the file has been kept, and all has grown to its size.
         allocations(&app, request, 10);
         let (few, many) = (allocations(&app, request, 100), allocations(&app, request, 1100));

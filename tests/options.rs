@@ -279,11 +279,19 @@ fn cors() {
 fn mime() {
     let (_scratch, process) = serving(&["a.log"], &["--mime", "log=text/x-a", "--mime", "log=text/x-log"]);
     assert_eq!(process.get("/a.log").field("Content-Type"), Some("text/x-log; charset=utf-8"), "the last one typed");
-    for (value, says) in
-        [("log", "EXTENSION=TYPE"), ("log=text", "expected a media type"), ("tar.gz=a/b", "last dot"), ("=a/b", "last dot")]
-    {
+    let (_scratch, process) =
+        serving(&["apple-app-site-association"], &["--mime", "apple-app-site-association=application/json"]);
+    assert_eq!(process.get("/apple-app-site-association").field("Content-Type"), Some("application/json"), "a file name");
+    for (value, says) in [
+        ("log", "EXTENSION=TYPE/SUBTYPE or NAME=TYPE/SUBTYPE"),
+        ("log=text", "expected a media type"),
+        ("a/b=a/b", "expected an extension or the name of a file"),
+        ("=a/b", "expected an extension or the name of a file"),
+        (".=a/b", "expected an extension or the name of a file"),
+    ] {
         let left = run(&["--mime", value]);
-        assert!(left.code == Some(2) && left.stderr.contains(says), "{value}: {left:?}");
+        assert!(left.code == Some(2) && left.stderr.contains(says) && left.stderr.contains("--mime"), "{value}: {left:?}");
+        assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
     }
 }
 

@@ -100,7 +100,7 @@ pub struct Cli {
     #[arg(long, env = "THREADBARE_NO_ROUTES", help_heading = "Files")]
     pub no_routes: bool,
 
-    /// Media type for an extension (log=text/plain); repeatable
+    /// Media type for an extension or a file name (log=text/plain, CNAME=text/plain); repeatable
     #[arg(long, value_name = "EXT=TYPE", value_parser = media_type_override, env = "THREADBARE_MIME", value_delimiter = ',', help_heading = "Files")]
     pub mime: Vec<(String, String)>,
 
@@ -260,13 +260,12 @@ fn listen_target(text: &str) -> Result<ListenTarget, &'static str> {
     }
 }
 
-/// Parses an extension and its media type.
+/// Parses an extension or a file name and its media type.
 // media-type = type "/" subtype parameters (RFC 9110 §8.3.1)
 fn media_type_override(text: &str) -> Result<(String, String), &'static str> {
-    let (extension, media_type) = text.split_once('=').ok_or("expected EXTENSION=TYPE/SUBTYPE")?;
-    let extension = extension.strip_prefix('.').unwrap_or(extension);
-    if extension.is_empty() || extension.contains(['.', '/']) {
-        return Err("expected an extension, the part of a name after its last dot");
+    let (name, media_type) = text.split_once('=').ok_or("expected EXTENSION=TYPE/SUBTYPE or NAME=TYPE/SUBTYPE")?;
+    if matches!(name, "" | ".") || name.contains('/') {
+        return Err("expected an extension or the name of a file, without its directory");
     }
     let media_type = media_type.trim();
     let essence = media_type.split(';').next().unwrap_or(media_type).trim_end();
@@ -275,7 +274,7 @@ fn media_type_override(text: &str) -> Result<(String, String), &'static str> {
     if !is_type || !media_type.is_ascii() || find_control_byte(media_type.as_bytes(), 0).is_some() {
         return Err("expected a media type, such as text/plain");
     }
-    Ok((extension.to_ascii_lowercase(), media_type.to_owned()))
+    Ok((name.to_owned(), media_type.to_owned()))
 }
 
 fn charset(text: &str) -> Result<String, &'static str> {

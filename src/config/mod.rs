@@ -114,10 +114,10 @@ pub struct Cors {
     pub exposed: String,
 }
 
-/// Media types by extension, where they differ from the built-in table.
+/// Media types by extension or file name, where they differ from the built-in table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MimeTypes {
-    /// Extensions in lower case, and their types.
+    /// Extensions or file names, and their types; the first that suits decides.
     pub overrides: Vec<(String, String)>,
     /// The charset parameter of text types; `None` adds none.
     pub charset: Option<String>,

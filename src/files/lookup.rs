@@ -169,7 +169,7 @@ fn file(
     let Some(plain) = file_in_coding(site, root, path, None, now)? else { return Ok(None) };
     let Some(codings) = codings else { return Ok(Some(Resource::File(plain))) };
     for coding in codings.preferred.into_iter().flatten() {
-        if let Ok(Some(coded)) = file_in_coding(site, root, path, Some(coding), now)
+        if let Ok(Some(coded)) = file_in_coding(site, root, path, Some((coding, &plain)), now)
             && is_not_older(coded.version(), plain.version())
         {
             return Ok(Some(Resource::File(coded)));
@@ -178,20 +178,21 @@ fn file(
     Ok(Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::NotAcceptable }))
 }
 
-/// The file at a path in one coding, from memory if it is cached and unchanged; `None` for a directory.
+/// The file at a path, or a coding of that plain file, from memory if it is cached and unchanged; `None` for a directory.
 fn file_in_coding(
     site: &Site,
     root: &Root,
     path: &[u8],
-    coding: Option<ContentCoding>,
+    coded: Option<(ContentCoding, &ServedFile)>,
     now: SystemTime,
 ) -> io::Result<Option<ServedFile>> {
+    let coding = coded.map(|(coding, _)| coding);
     if let Some(cached) = site.cache.get(root, path, coding) {
         return Ok(Some(ServedFile::from_cached(cached)));
     }
     let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
     let open = OpenFile { file, version };
-    let representation = Arc::new(describe(site, path, coding, &open, now));
+    let representation = Arc::new(describe(site, path, coded, &open, now));
     Ok(Some(match site.cache.insert(root, path, &representation, &open, now) {
         Some(cached) => ServedFile::from_cached(cached),
         None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
@@ -204,14 +205,24 @@ fn is_not_older(coded: &FileVersion, plain: &FileVersion) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
 }
 
-fn describe(site: &Site, path: &[u8], coding: Option<ContentCoding>, open: &OpenFile, now: SystemTime) -> Representation {
+fn describe(
+    site: &Site,
+    path: &[u8],
+    coded: Option<(ContentCoding, &ServedFile)>,
+    open: &OpenFile,
+    now: SystemTime,
+) -> Representation {
+    let (coding, plain) = coded.unzip();
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
     let hash = match site.etag_source {
         EtagSource::Mtime => None,
         EtagSource::Content => site.hashes.get(&open.file, &open.version),
     };
     Representation {
-        media_type: media_type::from_name(name, &site.typing),
+        media_type: match plain {
+            Some(plain) => plain.representation.media_type.clone(),
+            None => media_type::of_file(name, &site.typing, open),
+        },
         cache_control: site.caching.header_for(path),
         coding,
         varies_by_encoding: site.varies_by_encoding,

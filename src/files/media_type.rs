@@ -1,82 +1,98 @@
-//! Media types of files by extension (RFC 9110 §8.3).
+//! Media types of files by name, and by content where the name does not tell (RFC 9110 §8.3).
 
 use std::borrow::Cow;
 
 use crate::config::MimeTypes;
+use crate::files::representation::OpenFile;
+use crate::files::version::read_exact_at;
 
-/// Common extensions, and those whose type is wrong or lacks the charset in `mime_guess`. Text is UTF-8 unless `--charset` says otherwise;
-/// XML declares its own encoding.
+/// Extensions whose type is wrong or missing in `mime_guess`.
 const TYPES: &[(&str, &str)] = &[
-    ("html", "text/html; charset=utf-8"),
-    ("htm", "text/html; charset=utf-8"),
-    ("css", "text/css; charset=utf-8"),
-    ("js", "text/javascript; charset=utf-8"),
-    ("mjs", "text/javascript; charset=utf-8"),
-    ("cjs", "text/javascript; charset=utf-8"),
-    ("json", "application/json"),
-    ("map", "application/json"),
-    ("webmanifest", "application/manifest+json"),
-    ("wasm", "application/wasm"),
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("gif", "image/gif"),
-    ("svg", "image/svg+xml"),
-    ("webp", "image/webp"),
-    ("avif", "image/avif"),
-    ("ico", "image/x-icon"),
-    ("woff2", "font/woff2"),
-    ("woff", "font/woff"),
-    ("ttf", "font/ttf"),
-    ("otf", "font/otf"),
-    ("txt", "text/plain; charset=utf-8"),
-    ("md", "text/markdown; charset=utf-8"),
-    ("csv", "text/csv; charset=utf-8"),
-    ("xml", "application/xml"),
-    ("pdf", "application/pdf"),
-    ("zip", "application/zip"),
-    ("mp4", "video/mp4"),
-    ("webm", "video/webm"),
-    ("ts", "video/mp2t"),
-    ("mp3", "audio/mpeg"),
+    ("cjs", "text/javascript"),
     ("m4a", "audio/mp4"),
-    ("wav", "audio/wav"),
-    ("ogg", "audio/ogg"),
+    ("map", "application/json"),
+    ("mjs", "text/javascript"),
+    ("mts", TRANSPORT_STREAM),
+    ("otf", "font/otf"),
+    ("ts", TRANSPORT_STREAM),
+    ("woff", "font/woff"),
+    ("xml", "application/xml"),
 ];
 
-/// The type of unknown extensions: browsers that must not sniff save such a file.
+/// The type of what is neither known nor text: browsers that must not sniff save such a file.
 const UNKNOWN: &str = "application/octet-stream";
+/// Files with an extension of this type may be TypeScript or translations, so their content decides.
+const TRANSPORT_STREAM: &str = "video/mp2t";
+/// How many bytes of a file decide: at least five packets of a transport stream.
+const SAMPLE_BYTES: usize = 1024;
 
-/// The parameter of text types in the table.
-const UTF_8: &str = "; charset=utf-8";
-
-/// The media type of a file by its name.
-pub fn from_name(name: &[u8], typing: &MimeTypes) -> Cow<'static, str> {
-    let Some(extension) = extension(name) else { return UNKNOWN.into() };
-    if let Some((_, media_type)) = typing.overrides.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
-        let lacks_charset = media_type.starts_with("text/") && !media_type.to_ascii_lowercase().contains("charset=");
-        return match &typing.charset {
-            Some(charset) if lacks_charset => format!("{media_type}; charset={charset}").into(),
-            _ => media_type.clone().into(),
-        };
+/// The media type of an open file. Its cursor does not move.
+pub fn of_file(name: &[u8], typing: &MimeTypes, open: &OpenFile) -> Cow<'static, str> {
+    if let Some((_, media_type)) = typing.overrides.iter().find(|(key, _)| is_named(name, key)) {
+        return with_charset(media_type.clone().into(), typing);
     }
-    let known = from_extension(extension);
-    match (known.strip_suffix(UTF_8), &typing.charset) {
-        (Some(media_type), None) => media_type.to_owned().into(),
-        (Some(media_type), Some(charset)) if charset != "utf-8" => format!("{media_type}; charset={charset}").into(),
-        _ => known,
+    match from_extension(extension(name).unwrap_or_default()) {
+        Some(known) if known != TRANSPORT_STREAM => with_charset(known.into(), typing),
+        known => match sample(open).and_then(|start| from_content(&start, open.version.length)) {
+            // It has been found to be UTF-8, whatever the charset of other files.
+            Some("text/plain") if typing.charset.is_some() => "text/plain; charset=utf-8".into(),
+            found => found.or(known).unwrap_or(UNKNOWN).into(),
+        },
     }
 }
 
-/// The type of an extension, with the charset UTF-8 for text.
-fn from_extension(extension: &str) -> Cow<'static, str> {
-    if let Some((_, media_type)) = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension)) {
-        return Cow::Borrowed(media_type);
+/// Whether a key of `--mime` is the name of the file, or what follows a dot in it, ignoring case. A dot at the beginning begins no extension.
+fn is_named(name: &[u8], key: &str) -> bool {
+    let extension = key.strip_prefix('.').unwrap_or(key).as_bytes();
+    let split = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
+    name == key.as_bytes()
+        || split.is_some_and(|(stem, end)| stem.len() > 1 && stem.ends_with(b".") && end.eq_ignore_ascii_case(extension))
+}
+
+/// The type of an extension, without a charset; `None` if it is unknown or says nothing of the content, as `bin`.
+fn from_extension(extension: &str) -> Option<&'static str> {
+    let row = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
+    row.map(|(_, media_type)| *media_type)
+        .or_else(|| mime_guess::from_ext(extension).first_raw())
+        .filter(|known| *known != UNKNOWN)
+}
+
+/// The beginning of a file; `None` if it cannot be read.
+fn sample(open: &OpenFile) -> Option<Vec<u8>> {
+    let length = usize::try_from(open.version.length).unwrap_or(usize::MAX);
+    let mut start = vec![0; length.min(SAMPLE_BYTES)];
+    read_exact_at(&open.file, &mut start, 0).ok().map(|()| start)
+}
+
+/// The type of a file that begins so and has that length in all; `None` if it is neither text nor a transport stream.
+fn from_content(start: &[u8], length: u64) -> Option<&'static str> {
+    // The sample may end within a character, the file may not.
+    let is_cut = u64::try_from(start.len()).is_ok_and(|read| read < length);
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => Some(text),
+        Err(error) if is_cut && error.error_len().is_none() => {
+            start.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok())
+        }
+        Err(_) => None,
+    };
+    if text.is_some_and(|text| !text.contains(|c: char| c.is_control() && !"\t\n\r\x0c".contains(c))) {
+        return Some("text/plain");
     }
-    match mime_guess::from_ext(extension).first_raw() {
-        Some(text) if text.starts_with("text/") => format!("{text}{UTF_8}").into(),
-        Some(media_type) => media_type.into(),
-        None => UNKNOWN.into(),
+    // Each packet of 188 bytes begins with this byte (ISO/IEC 13818-1 §2.4.3.2).
+    let is_stream = start.len() > 188 && start.iter().step_by(188).all(|byte| *byte == 0x47);
+    is_stream.then_some(TRANSPORT_STREAM)
+}
+
+/// The type with the charset of texts, unless it has one. XML declares its own (RFC 7303 §3.2).
+fn with_charset(media_type: Cow<'static, str>, typing: &MimeTypes) -> Cow<'static, str> {
+    let lower = media_type.to_ascii_lowercase();
+    let essence = lower.split(';').next().unwrap_or_default().trim_end();
+    let is_xml = matches!(essence, "text/xml" | "text/x-opml") || essence.ends_with("+xml");
+    match &typing.charset {
+        Some(charset) if essence.starts_with("text/") && !is_xml && !lower.contains("charset=") => {
+            format!("{media_type}; charset={charset}").into()
+        }
+        _ => media_type,
     }
 }
 
@@ -88,7 +104,22 @@ fn extension(name: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
+    use crate::files::scratch::Scratch;
+    use crate::files::version::FileVersion;
+
+    /// The type of a file of that name and content.
+    fn type_of(name: &[u8], content: &[u8], typing: &MimeTypes) -> String {
+        let scratch = Scratch::new();
+        fs::write(scratch.path().join("x"), content).unwrap();
+        let file = File::open(scratch.path().join("x")).unwrap();
+        let version = FileVersion::new(&file.metadata().unwrap());
+        of_file(name, typing, &OpenFile { file, version }).into_owned()
+    }
+
+    const TEXT: &str = "text/plain; charset=utf-8";
 
     #[test]
     fn types_follow_the_extension() {
@@ -115,15 +146,62 @@ mod tests {
             (b"x.\xff", UNKNOWN),
             (b"", UNKNOWN),
         ] {
-            assert_eq!(from_name(name, &MimeTypes::default()), want, "{}", name.escape_ascii());
+            assert_eq!(type_of(name, b"\0", &MimeTypes::default()), want, "{}", name.escape_ascii());
         }
     }
 
     #[test]
-    fn each_row_is_reachable_and_each_text_has_a_charset() {
+    fn content_decides_where_the_name_does_not_tell() {
+        let cut = |length: usize, end: &[u8]| [&vec![b'x'; length][..], end].concat();
+        let packets = |first: u8, count: usize| [&[first][..], &[0xff; 187]].concat().repeat(count);
+        for (name, content, want, why) in [
+            ("LICENSE", b"MIT License\n".to_vec(), TEXT, "no extension"),
+            (".profile", b"umask 022\n".to_vec(), TEXT, "a name that begins with a dot"),
+            ("main.go", b"package main\n\n\tx\r\n\x0c".to_vec(), TEXT, "TAB, LF, CR and FF are in texts"),
+            ("main.java", b"class Main {}".to_vec(), TEXT, "mime_guess has application/octet-stream"),
+            ("page", b"<!doctype html><script>".to_vec(), TEXT, "never HTML: it may be an upload"),
+            ("words", "\u{feff}ein W\u{f6}rtchen \u{1f980}".into(), TEXT, "UTF-8, with a byte order mark"),
+            ("empty", vec![], TEXT, "empty"),
+            ("a", b"a\0b".to_vec(), UNKNOWN, "NUL"),
+            ("a", b"a\x1b[1mb".to_vec(), UNKNOWN, "an escape sequence"),
+            ("a", b"a\x7fb".to_vec(), UNKNOWN, "DEL"),
+            ("a", "a\u{85}".into(), UNKNOWN, "a control character of two bytes"),
+            ("a", b"caf\xe9".to_vec(), UNKNOWN, "Latin-1, not a character that is cut"),
+            ("a", b"caf\xe9 au lait".to_vec(), UNKNOWN, "Latin-1"),
+            ("a", cut(1023, "\u{e9}".as_bytes()), TEXT, "the sample ends within a character"),
+            ("a", cut(1021, "\u{1f980}".as_bytes()), TEXT, "after three bytes of four"),
+            ("a", cut(1023, b"\xe9"), UNKNOWN, "the file ends within it"),
+            ("a", cut(1023, b"\xff\0"), UNKNOWN, "no beginning of a character"),
+            ("a", cut(1023, b"\0"), UNKNOWN, "the last byte that is looked at"),
+            ("a", cut(1024, b"\0"), TEXT, "the first that is not"),
+            ("movie", packets(0x47, 2), TRANSPORT_STREAM, "two packets"),
+            ("movie", packets(0x47, 9), TRANSPORT_STREAM, "more than the sample holds"),
+            ("movie", packets(0x47, 1), UNKNOWN, "a single packet may be anything"),
+            ("movie", packets(0x48, 2), UNKNOWN, "another byte"),
+            ("movie", [packets(0x47, 2), packets(0x48, 1)].concat(), UNKNOWN, "another byte in the third packet"),
+            ("app.ts", b"export const x: number = 1;\n".to_vec(), TEXT, "TypeScript"),
+            ("app.mts", b"export const x: number = 1;\n".to_vec(), TEXT, "a module of it"),
+            ("0.ts", packets(0x47, 2), TRANSPORT_STREAM, "a segment"),
+            ("0.ts", packets(0x9c, 2), TRANSPORT_STREAM, "an encrypted segment (RFC 8216 \u{a7}4.3.2.4)"),
+            ("page.html", b"\0".to_vec(), "text/html; charset=utf-8", "a known extension is enough"),
+        ] {
+            assert_eq!(type_of(name.as_bytes(), &content, &MimeTypes::default()), want, "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn file_that_is_shorter_than_announced_is_unknown() {
+        let file = File::open(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt")).unwrap();
+        let mut version = FileVersion::new(&file.metadata().unwrap());
+        version.length += 1;
+        assert_eq!(of_file(b"ten", &MimeTypes::default(), &OpenFile { file, version }), UNKNOWN);
+    }
+
+    #[test]
+    fn rows_are_sorted_and_differ_from_mime_guess() {
+        assert!(TYPES.is_sorted_by(|(before, _), (after, _)| before < after));
         for (extension, media_type) in TYPES {
-            assert_eq!(from_name(format!("x.{extension}").as_bytes(), &MimeTypes::default()), *media_type);
-            assert_eq!(media_type.starts_with("text/"), media_type.ends_with("; charset=utf-8"), "{extension}");
+            assert_ne!(mime_guess::from_ext(extension).first_raw(), Some(*media_type), "{extension}: the row may go");
         }
     }
 
@@ -134,23 +212,37 @@ mod tests {
             ("csv", "text/csv; charset=iso-8859-1"),
             ("wasm", "application/octet-stream"),
             ("h", "TEXT/X"),
+            (".ts", "video/x-ts"),
+            ("apple-app-site-association", "application/json"),
+            ("d.ts", "text/x-d"),
+            ("tar.gz", "application/x-t"),
         ];
         let own: Vec<_> = own.map(|(extension, media_type)| (extension.to_owned(), media_type.to_owned())).into();
         for (name, charset, want, why) in [
             ("a.log", Some("utf-8"), "text/plain; charset=utf-8", "a new text type gets the charset"),
             ("a.LOG", Some("latin1"), "text/plain; charset=latin1", "case is ignored"),
             ("a.log", None, "text/plain", "no charset"),
+            ("a.h", Some("utf-8"), "TEXT/X; charset=utf-8", "types have no case"),
             ("a.csv", Some("utf-8"), "text/csv; charset=iso-8859-1", "it has a charset"),
             ("a.wasm", Some("utf-8"), "application/octet-stream", "it replaces a type of the table"),
+            ("a.ts", None, "video/x-ts", "it comes before the content, and the dot may be typed"),
+            ("x.d.ts", None, "video/x-ts", "the first that suits"),
+            ("a.tar.gz", None, "application/x-t", "an extension with a dot"),
+            ("tar.gz", None, "application/x-t", "a name with a dot"),
+            ("atar.gz", None, "application/gzip", "another name"),
+            ("apple-app-site-association", None, "application/json", "a name"),
+            ("Apple-App-Site-Association", None, "text/plain", "names have case"),
+            (".log", None, "text/plain", "a dot at the beginning begins no extension"),
             ("a.html", Some("utf-8"), "text/html; charset=utf-8", "not overridden"),
             ("a.html", Some("shift_jis"), "text/html; charset=shift_jis", "another charset"),
             ("a.html", None, "text/html", "no charset"),
             ("a.rs", Some("latin1"), "text/x-rust; charset=latin1", "a type from mime_guess"),
             ("a.json", Some("latin1"), "application/json", "not text"),
-            ("a", Some("latin1"), UNKNOWN, "no extension"),
+            ("a", Some("latin1"), TEXT, "its content is UTF-8"),
+            ("a", None, "text/plain", "no charset"),
         ] {
             let typing = MimeTypes { overrides: own.clone(), charset: charset.map(str::to_owned) };
-            assert_eq!(from_name(name.as_bytes(), &typing), want, "{name}: {why}");
+            assert_eq!(type_of(name.as_bytes(), b"text", &typing), want, "{name}: {why}");
         }
     }
 }

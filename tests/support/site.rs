@@ -27,7 +27,10 @@ impl TestSite {
         let big: Vec<u8> = (0..300_000_u32).map(|index| u8::try_from(index % 251).unwrap()).collect();
         fs::write(root.join("big.bin"), big).unwrap();
         fs::create_dir(root.join("coded/one.txt.br")).unwrap();
+        fs::write(root.join("types/latin1"), b"caf\xe9\n").unwrap();
+        fs::write(root.join("types/movie.ts"), [&[0x47][..], &[0xff; 187]].concat().repeat(2)).unwrap();
         for (name, content) in [
+            ("types/empty", ""),
             ("empty.txt", ""),
             ("a b&c<d>.txt", "awkward\n"),
             ("ümlaut.txt", "umlaut\n"),
