@@ -9,14 +9,18 @@ use crate::files::version::read_exact_at;
 /// Extensions whose type is wrong or missing in `mime_guess`.
 const TYPES: &[(&str, &str)] = &[
     ("cjs", "text/javascript"),
+    ("dtd", "application/xml-dtd"),
     ("m4a", "audio/mp4"),
     ("map", "application/json"),
     ("mjs", "text/javascript"),
+    ("mml", "application/mathml+xml"),
     ("mts", TRANSPORT_STREAM),
     ("otf", "font/otf"),
     ("ts", TRANSPORT_STREAM),
     ("woff", "font/woff"),
     ("xml", "application/xml"),
+    ("xsl", "application/xml"),
+    ("xslt", "application/xslt+xml"),
 ];
 
 /// The type of what is neither known nor text: browsers that must not sniff save such a file.
@@ -87,7 +91,7 @@ fn from_content(start: &[u8], length: u64) -> Option<&'static str> {
 fn with_charset(media_type: Cow<'static, str>, typing: &MimeTypes) -> Cow<'static, str> {
     let lower = media_type.to_ascii_lowercase();
     let essence = lower.split(';').next().unwrap_or_default().trim_end();
-    let is_xml = matches!(essence, "text/xml" | "text/x-opml") || essence.ends_with("+xml");
+    let is_xml = matches!(essence, "text/xml" | "text/xml-external-parsed-entity" | "text/x-opml") || essence.ends_with("+xml");
     match &typing.charset {
         Some(charset) if essence.starts_with("text/") && !is_xml && !lower.contains("charset=") => {
             format!("{media_type}; charset={charset}").into()
@@ -195,6 +199,34 @@ mod tests {
         let mut version = FileVersion::new(&file.metadata().unwrap());
         version.length += 1;
         assert_eq!(of_file(b"ten", &MimeTypes::default(), &OpenFile { file, version }), UNKNOWN);
+    }
+
+    #[test]
+    fn xml_declares_its_own_charset() {
+        let overrides = ["text/xml", "Text/XML; x=y", "text/x+xml", "text/xml-external-parsed-entity"];
+        let overrides = overrides.iter().enumerate().map(|(index, own)| (format!("own{index}"), (*own).to_owned())).collect();
+        let typing = MimeTypes { overrides, charset: Some("latin1".to_owned()) };
+        for (name, want) in [
+            ("a.xml", "application/xml"),
+            ("a.xsl", "application/xml"),
+            ("a.xslt", "application/xslt+xml"),
+            ("a.dtd", "application/xml-dtd"),
+            ("a.xsd", "text/xml"),
+            ("a.wsdl", "text/xml"),
+            ("a.svg", "image/svg+xml"),
+            ("a.rss", "application/rss+xml"),
+            ("a.atom", "application/atom+xml"),
+            ("a.xhtml", "application/xhtml+xml"),
+            ("a.mml", "application/mathml+xml"),
+            ("a.opml", "text/x-opml"),
+            ("a.own0", "text/xml"),
+            ("a.own1", "Text/XML; x=y"),
+            ("a.own2", "text/x+xml"),
+            ("a.own3", "text/xml-external-parsed-entity"),
+            ("a.txt", "text/plain; charset=latin1"),
+        ] {
+            assert_eq!(type_of(name.as_bytes(), b"<?xml version='1.0' encoding='utf-16'?>", &typing), want, "{name}");
+        }
     }
 
     #[test]
