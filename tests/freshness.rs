@@ -5,9 +5,10 @@
 mod process;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use process::{Scratch, served};
@@ -41,13 +42,16 @@ enum Came {
     Status(u16),
 }
 
-/// Asks for a path three seconds from now, when what has just been written counts as settled.
+/// How long after a write a file counts as settled.
+const SETTLED: Duration = Duration::from_secs(63);
+
+/// Asks for a path when what has just been written counts as settled.
 fn ask(app: &AppState, path: &str) -> Came {
-    ask_for(app, path, "").0
+    ask_for(app, path, "", SETTLED).0
 }
 
-/// The same with further field lines, and the coding of the answer.
-fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
+/// Asks with further field lines, `later` after now; returns also the coding of the answer.
+fn ask_for(app: &AppState, path: &str, lines: &str, later: Duration) -> (Came, Option<String>) {
     let head = format!("GET {path} HTTP/1.0\r\n{lines}\r\n");
     let mut parser = RequestParser::new(HeadLimits::default());
     parser.parse(head.as_bytes()).unwrap();
@@ -62,7 +66,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str) -> (Came, Option<String>) {
         content: &mut EmptyBody,
         decisions: None,
     };
-    let response = handlers::dispatch(&mut request, app, SystemTime::now() + Duration::from_secs(3));
+    let response = handlers::dispatch(&mut request, app, SystemTime::now() + later);
     let coding = response.fields.first("Content-Encoding").map(str::to_owned);
     let came = match response.body {
         Body::Slice(FileSource::Memory(cached), _) => Came::FromMemory(String::from_utf8(cached.content.to_vec()).unwrap()),
@@ -88,7 +92,7 @@ fn the_next_request_sees_a_change() {
     let app = app(scratch.path());
     for round in 0..500 {
         // Each is longer than the one before: that a change of the same length within one tick of the clock is seen as well is for the
-        // clock, and `Stamp::is_settled` waits for it.
+        // clock, and `FileVersion::is_stable` waits for it.
         let text = "x".repeat(round);
         fs::write(at("d/file"), &text).unwrap();
         assert_eq!(ask(&app, "/d/file"), kept(&text), "written in place, round {round}");
@@ -142,7 +146,7 @@ fn a_form_is_never_of_an_earlier_version_than_its_file() {
         let file = fs::File::options().append(true).open(scratch.path().join(name)).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
     };
-    let gzip = |path: &str| ask_for(&app, path, "Accept-Encoding: gzip\r\n");
+    let gzip = |path: &str| ask_for(&app, path, "Accept-Encoding: gzip\r\n", SETTLED);
     let coded = |text: &str| (kept(text), Some("gzip".to_owned()));
     for round in 0..200 {
         let (plain, form) = (format!("plain {round}"), format!("form {round}"));
@@ -152,7 +156,7 @@ fn a_form_is_never_of_an_earlier_version_than_its_file() {
         for _ in 0..2 {
             assert_eq!(gzip("/app.js"), coded(&form), "there is a form again");
             assert_eq!(gzip("/app.js.gz"), (kept(&form), None), "the same bytes in memory, as a file of their own");
-            assert_eq!(ask_for(&app, "/app.js", ""), (kept(&plain), None), "nobody asked for a form");
+            assert_eq!(ask_for(&app, "/app.js", "", SETTLED), (kept(&plain), None), "nobody asked for a form");
         }
     }
     fs::remove_file(scratch.path().join("app.js.gz")).unwrap();
@@ -165,6 +169,34 @@ fn a_form_is_never_of_an_earlier_version_than_its_file() {
     symlink("/etc/hostname", scratch.path().join("new")).unwrap();
     fs::rename(scratch.path().join("new"), scratch.path().join("app.js.gz")).unwrap();
     assert_eq!(gzip("/app.js"), (kept("plain"), None), "the form is a link out of the root now");
+}
+
+#[test]
+fn a_file_that_is_written_through_a_shared_mapping_is_never_seen_old() {
+    // Linux sets the times when it is first written, and not again until the page has been written back.
+    const WRITER: &str = "import mmap, sys\nfile = open(sys.argv[1], 'r+b')\nmap = mmap.mmap(file.fileno(), 0)\n\
+                          for line in sys.stdin:\n    map[:8] = line.strip().encode()\n    print(flush=True)";
+    let scratch = Scratch::new();
+    let path = scratch.path().join("mapped");
+    fs::write(&path, "00000000").unwrap();
+    let mut python = Command::new("python3");
+    let Ok(mut writer) = python.args(["-c", WRITER]).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+        eprintln!("SKIPPED: no python3, so no file is written through a mapping");
+        return;
+    };
+    let (mut input, mut written) = (writer.stdin.take().unwrap(), BufReader::new(writer.stdout.take().unwrap()).lines());
+    let app = app(scratch.path());
+    for number in 0..5_u32 {
+        let text = format!("{number:08}");
+        writeln!(input, "{text}").unwrap();
+        written.next().unwrap().unwrap();
+        for _ in 0..2 {
+            let came = ask_for(&app, "/mapped", "", Duration::from_secs(3)).0;
+            assert_eq!(came, Came::FromTheFile(text.clone()), "write {number}, three seconds later");
+        }
+    }
+    drop(input);
+    writer.wait().unwrap();
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The process under attack, seen from outside.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -55,6 +55,8 @@ impl Victim {
         fs::create_dir_all(&site).unwrap();
         fs::write(site.join("small.txt"), SMALL).unwrap();
         fs::write(site.join("large.bin"), vec![b'x'; LARGE_BYTES]).unwrap();
+        // The server keeps no file in memory that was modified within the last minute.
+        File::options().write(true).open(site.join("small.txt")).unwrap().set_modified(UNIX_EPOCH).unwrap();
         command.args(["--port", "0", "--bind", "127.0.0.1"]).arg(&site);
         let mut child = command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut ready = String::new();

@@ -2,8 +2,9 @@
 //!
 //! Opening, reading and closing a small file costs more than sending it. So its bytes and encoded header fields are kept, and each use
 //! checks by `stat` that the path still leads to the same version of the file ([`Root::is_unchanged`]): the first request after a change
-//! sees it. Only writes through a shared memory map escape, since they change the bytes long before the times of the file; the same holds
-//! for entity tags and dates.
+//! sees it. Writes through a shared memory mapping change the bytes before the times, so a file is kept only a minute after its modification
+//! ([`FileVersion::is_stable`](crate::files::version::FileVersion::is_stable)). File systems without write-back, such as tmpfs, may not set
+//! the times of a mapped file at all; entity tags and dates cannot tell such versions apart.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -188,7 +189,7 @@ mod tests {
     use crate::files::root::Opened;
     use crate::files::scratch::Scratch;
 
-    const LATER: Duration = Duration::from_secs(3);
+    const LATER: Duration = Duration::from_secs(63);
 
     /// Opens the file and offers it to the cache, `later` after now.
     fn offer(cache: &Cache, root: &Root, path: &str, later: Duration) -> Option<Arc<CachedFile>> {
@@ -208,6 +209,7 @@ mod tests {
         fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
         fs::write(at("small"), vec![b'x'; limit]).unwrap();
         assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might change again");
+        assert!(offer(&cache, &root, "d/x", Duration::from_secs(3)).is_none(), "it may be written through a memory mapping");
         assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too long");
         assert!(offer(&cache, &root, "small", LATER).is_none(), "not on the first request");
         assert!(offer(&cache, &root, "small", LATER).is_some());

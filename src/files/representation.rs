@@ -6,7 +6,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::files::version::FileVersion;
+use crate::files::version::{FileVersion, TIMESTAMP_STEP_MAX, is_older_than};
 use crate::http::conditional::{ETag, Strength, Validators};
 use crate::http::date::HttpDate;
 use crate::http::negotiation::ContentCoding;
@@ -206,11 +206,9 @@ fn etag_from_hash(hash: &ContentHash, modified: Option<SystemTime>, coding: Opti
     ETag { strength: modified.map_or(Strength::Weak, |modified| strength(modified, now)), opaque }
 }
 
-/// A tag is weak for a second after the last change: file systems count time in steps, and several writes may fall into one (RFC 9110
-/// §8.8.2.2 demands the same of dates). A modification time in the future is from another clock, so its tag stays weak.
+/// A tag is weak for two seconds after the last change, since several writes may fall into one step of the clock (RFC 9110 §8.8.1). A modification time in the future is from another clock, so its tag stays weak.
 fn strength(modified: SystemTime, now: SystemTime) -> Strength {
-    let is_old = now.duration_since(modified).is_ok_and(|age| age >= Duration::from_secs(1));
-    if is_old { Strength::Strong } else { Strength::Weak }
+    if is_older_than(modified, TIMESTAMP_STEP_MAX, now) { Strength::Strong } else { Strength::Weak }
 }
 
 fn push_coding(opaque: &mut String, coding: Option<ContentCoding>) {
@@ -256,8 +254,8 @@ mod tests {
         for (modified, tag, date, why) in [
             (after(784_111_777, 1), "\"ff-ae1b981bc490a01\"", Some(784_111_777), "long ago"),
             (after(0, 0), "\"ff-0\"", Some(0), "the first second"),
-            (after(1_699_999_999, 500), "\"ff-17979cfdfa8f37f4\"", Some(1_699_999_999), "a second ago"),
-            (after(1_699_999_999, 501), "W/\"ff-17979cfdfa8f37f5\"", Some(1_699_999_999), "a nanosecond less"),
+            (after(1_699_999_998, 400), "\"ff-17979cfdbef46d90\"", Some(1_699_999_998), "two seconds and 100 ns ago"),
+            (after(1_699_999_998, 500), "W/\"ff-17979cfdbef46df4\"", Some(1_699_999_998), "two seconds ago"),
             (after(1_700_000_000, 500), "W/\"ff-17979cfe362a01f4\"", Some(1_700_000_000), "just now"),
             (after(1_700_000_001, 0), "W/\"ff-17979cfe71c4ca00\"", Some(1_700_000_000), "in a second"),
             (after(999_999_999_999, 0), "W/\"ff-3635c9adc5a3053600\"", Some(1_700_000_000), "in the year 33658"),
@@ -273,7 +271,7 @@ mod tests {
         let hash = ContentHash("0a1b".into());
         for (modified, coding, tag, why) in [
             (Some(after(784_111_777, 1)), None, "\"0a1b\"", "the time is not part of it"),
-            (Some(after(1_699_999_999, 501)), None, "W/\"0a1b\"", "younger than a second"),
+            (Some(after(1_699_999_998, 500)), None, "W/\"0a1b\"", "two seconds old"),
             (Some(after(784_111_777, 1)), Some(ContentCoding::Brotli), "\"0a1b-br\"", "in another coding"),
             (None, None, "W/\"0a1b\"", "modification time unknown"),
         ] {

@@ -5,12 +5,16 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cap_std::fs::Dir;
 
-/// The coarsest step in which a file system counts time: two seconds on FAT.
-const TIMESTAMP_STEP_NANOS_MAX: i64 = 2_000_000_000;
+/// The coarsest step in which a file system counts time: two seconds on FAT. A file that changed within the current step may change again
+/// and have the same times.
+pub const TIMESTAMP_STEP_MAX: Duration = Duration::from_secs(2);
+/// How long a file may be written through a shared memory mapping without a new modification time. Linux sets the time when a page is
+/// written that was clean, and pages are written back, which makes them clean, after about 35 seconds.
+const MAPPED_WRITE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// One version of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +45,6 @@ impl FileVersion {
     /// The version of a regular file by its `stat`; `None` for anything else.
     #[cfg(unix)]
     pub fn from_stat(stat: &rustix::fs::Stat) -> Option<FileVersion> {
-        use std::time::Duration;
         // The width of these fields differs between systems.
         fn widen(number: impl TryInto<u64>) -> Option<u64> {
             number.try_into().ok()
@@ -49,8 +52,8 @@ impl FileVersion {
         let length = u64::try_from(stat.st_size).ok()?;
         let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
         let modified = match u64::try_from(stat.st_mtime) {
-            Ok(secs) => SystemTime::UNIX_EPOCH.checked_add(Duration::new(secs, nanos)),
-            Err(_) => SystemTime::UNIX_EPOCH
+            Ok(secs) => UNIX_EPOCH.checked_add(Duration::new(secs, nanos)),
+            Err(_) => UNIX_EPOCH
                 .checked_sub(Duration::from_secs(stat.st_mtime.unsigned_abs()))
                 .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
         };
@@ -70,16 +73,26 @@ impl FileVersion {
         later.length > self.length || later.length == self.length && later.modified == self.modified
     }
 
-    /// Whether any change after `now` would be visible in the version. Times advance in steps: a file that changed within the current step
-    /// may change again and look the same. The status change time decides, which no program can set back; where it is unknown, no file is
-    /// stable.
+    /// Whether any change after `now` would be visible in the version. The status change time must be older than a step, since no program
+    /// can set it back, and the modification time older than a write through a memory mapping can go unnoticed. Where one of them is
+    /// unknown, no file is stable.
     pub fn is_stable(&self, now: SystemTime) -> bool {
-        let InodeId { number, changed_secs, changed_nanos, .. } = self.inode;
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_nanos()).ok());
-        let changed = changed_secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(changed_nanos));
-        let age = now.zip(changed).map_or(0, |(now, changed)| now.saturating_sub(changed));
-        number != 0 && age > TIMESTAMP_STEP_NANOS_MAX
+        let modified = self.modified.is_some_and(|modified| is_older_than(modified, MAPPED_WRITE_TIME_MAX, now));
+        modified && self.inode.changed().is_some_and(|changed| is_older_than(changed, TIMESTAMP_STEP_MAX, now))
     }
+}
+
+impl InodeId {
+    /// The status change time; `None` if it is unknown or before 1970.
+    fn changed(&self) -> Option<SystemTime> {
+        let since = Duration::new(u64::try_from(self.changed_secs).ok()?, u32::try_from(self.changed_nanos).ok()?);
+        UNIX_EPOCH.checked_add(since).filter(|_| self.number != 0)
+    }
+}
+
+/// Whether a time was more than `age` ago. One in the future is from another clock, and was not.
+pub fn is_older_than(time: SystemTime, age: Duration, now: SystemTime) -> bool {
+    now.duration_since(time).is_ok_and(|passed| passed > age)
 }
 
 #[cfg(unix)]
@@ -161,15 +174,13 @@ pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io:
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn file_is_the_same_if_announced_bytes_are_still_there() {
         let version = FileVersion {
             length: 1,
-            modified: Some(SystemTime::UNIX_EPOCH),
+            modified: Some(UNIX_EPOCH),
             inode: InodeId { device: 1, number: 2, changed_secs: 3, changed_nanos: 400, links: 1 },
         };
         let with = |change: &dyn Fn(&mut FileVersion)| {
@@ -177,14 +188,6 @@ mod tests {
             change(&mut later);
             version.is_same(&later)
         };
-        for (secs, nanos, want, why) in [
-            (5, 400, false, "exactly one step"),
-            (5, 500, true, "one step and 100 ns, the resolution of Windows"),
-            (2, 0, false, "changed in the future"),
-        ] {
-            let now = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);
-            assert_eq!(version.is_stable(now), want, "{why}");
-        }
         for (later, want, why) in [
             (with(&|_| {}), true, "no change"),
             (with(&|version| version.length = 0), false, "shorter"),
@@ -197,6 +200,26 @@ mod tests {
             (with(&|version| version.inode.links = 2), true, "another hard link"),
         ] {
             assert_eq!(later, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn version_is_stable_when_both_times_are_old() {
+        let second = |secs| Some(UNIX_EPOCH + Duration::from_secs(secs));
+        for (changed_secs, changed_nanos, modified, number, want, why) in [
+            (98, 0, second(0), 2, false, "changed exactly one step ago"),
+            (97, 999_999_900, second(0), 2, true, "changed one step and 100 ns ago, the resolution of Windows"),
+            (101, 0, second(0), 2, false, "changed in the future"),
+            (0, 0, second(40), 2, false, "written exactly a minute ago, perhaps through a memory mapping"),
+            (0, 0, second(39), 2, true, "written more than a minute ago"),
+            (0, 0, second(101), 2, false, "written in the future"),
+            (0, 0, None, 2, false, "no modification time"),
+            (-1, 0, second(0), 2, false, "changed before 1970"),
+            (0, 0, second(0), 0, false, "no inode, and so no time of change"),
+        ] {
+            let inode = InodeId { device: 1, number, changed_secs, changed_nanos, links: 1 };
+            let version = FileVersion { length: 1, modified, inode };
+            assert_eq!(version.is_stable(UNIX_EPOCH + Duration::from_secs(100)), want, "{why}");
         }
     }
 
