@@ -414,3 +414,37 @@ fn a_directory_that_cannot_be_read_to_its_end_is_not_listed_as_if_it_were() {
         assert!(fs::read_to_string(&trace).unwrap().contains("(INJECTED)"), "read {when} was made");
     }
 }
+
+/// The status of the answer to each method.
+fn statuses(process: &Process) -> Vec<(&'static str, String)> {
+    let ask = |method| {
+        let mut client = process.client();
+        client.send(format!("{method} /ten.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
+        (method, client.head().split(' ').nth(1).unwrap().to_owned())
+    };
+    ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"].map(ask).into()
+}
+
+#[test]
+fn methods_are_judged_also_where_the_look_up_fails() {
+    let want = |failure| {
+        let statuses = [failure, failure, "204", "405", "405", "405", "405"].map(str::to_owned);
+        ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"].into_iter().zip(statuses).collect::<Vec<_>>()
+    };
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path().join("root")).unwrap();
+    let process = Process::start(&[scratch.path().join("root")]);
+    fs::remove_dir(scratch.path().join("root")).unwrap();
+    process.wait_until("the directory is missed", |process| process.get("/ten.txt").status == 503);
+    assert_eq!(statuses(&process), want("503"), "the root is missing");
+    if !has_strace() {
+        return;
+    }
+    scratch.file("ten.txt", CONTENT);
+    let fault = Fault { call: "statx", errors: &[], when: "", only_the_file: true, instead: &[], why: "" };
+    for (error, status) in [("EACCES", "403"), ("EIO", "500"), ("ENOMEM", "503")] {
+        let inject = format!("inject=statx:error={error}");
+        let process = traced(&fault, &["-e".into(), inject], &scratch.path().join(".trace"), &scratch);
+        assert_eq!(statuses(&process), want(status), "{error}");
+    }
+}

@@ -267,13 +267,14 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
             let moved = Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash");
             refusal.unwrap_or_else(|| moved.header("Location", location)).outcome(Outcome::MissingSlash)
         }
-        Resource::Error(error) => Response::from_io_error(&error).outcome(Outcome::Failed),
+        Resource::Error(error) => refusal.unwrap_or_else(|| Response::from_io_error(&error)).outcome(Outcome::Failed),
         // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.
         Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
             Some(route) => call_route(route, request, app),
-            None => Response::text(StatusCode::SERVICE_UNAVAILABLE, error.message())
-                .header("Retry-After", "1")
-                .outcome(Outcome::Failed),
+            None => {
+                let unavailable = || Response::text(StatusCode::SERVICE_UNAVAILABLE, error.message()).header("Retry-After", "1");
+                refusal.unwrap_or_else(unavailable).outcome(Outcome::Failed)
+            }
         },
         Resource::NotFound => match find_route(request, app) {
             Some(route) => call_route(route, request, app),
