@@ -129,7 +129,11 @@ fn is_origin_of(origin: &[u8], authority: Option<Authority<'_>>) -> bool {
     origin.port == authority.port && origin.host.eq_ignore_ascii_case(authority.host)
 }
 
-/// Whether a host is `localhost`, a name below it (RFC 6761 §6.3) or an IP address. IPv6 addresses have no brackets, as in [`Authority`].
+/// The names by which containers of Docker and Podman reach the machine that runs them. No public name ends in `.internal`.
+const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+
+/// Whether a host is `localhost`, a name below it (RFC 6761 §6.3), the name of this machine in its containers, or an IP address. IPv6
+/// addresses have no brackets, as in [`Authority`].
 ///
 /// This is the defence of a server on the loopback interface against DNS rebinding: a page of `evil.example` makes its name resolve to
 /// 127.0.0.1 after it was loaded, but the browser still sends `Host: evil.example`. An IP address needs no name resolution.
@@ -137,7 +141,8 @@ pub fn is_local_host(host: &[u8]) -> bool {
     let name = without_dot(host);
     let parent = name.len().checked_sub(b".localhost".len()).and_then(|length| name.split_at_checked(length));
     let is_below_localhost = parent.is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(b".localhost"));
-    name.eq_ignore_ascii_case(b"localhost") || is_below_localhost || host.contains(&b':') || is_ipv4(name)
+    let is_container_host = CONTAINER_HOSTS.iter().any(|known| host_matches(host, known));
+    name.eq_ignore_ascii_case(b"localhost") || is_below_localhost || is_container_host || host.contains(&b':') || is_ipv4(name)
 }
 
 /// Whether a host has this name, ignoring case and a trailing dot.
@@ -311,6 +316,11 @@ mod tests {
             ("xlocalhost", false, "another name with the same end"),
             ("localhost.evil.example", false, "localhost as a subdomain"),
             ("localhost.localdomain", false, "a name that resolvers may resolve"),
+            ("host.docker.internal", true, "this machine, for a container of Docker"),
+            ("Host.Containers.Internal.", true, "the same for Podman, in another case and with a trailing dot"),
+            ("x.host.docker.internal", false, "a name below it"),
+            ("host.docker.internal.evil.example", false, "it as a subdomain"),
+            ("metadata.google.internal", false, "another name in the same domain"),
             ("127.0.0.1", true, "an address"),
             ("127.0.0.1.", true, "an address with a trailing dot"),
             ("192.168.1.7", true, "another address"),
