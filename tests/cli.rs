@@ -69,6 +69,23 @@ fn cannot_start(args: &[&str], says: &[&str]) {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_ends_it_with_1() {
+    for words in [&["--help"][..], &["-h"], &["--version"], &["--port", "0"], &["--port", "0", "--lan", "--qr"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        let output = command.args(words).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
+        assert_eq!(
+            stderr.lines().filter(|line| line.contains("cannot write to standard output: No space left")).count(),
+            1,
+            "{stderr}"
+        );
+    }
+}
+
 #[test]
 fn a_port_in_use() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

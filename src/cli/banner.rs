@@ -85,8 +85,11 @@ impl Banner<'_> {
         })
     }
 
-    /// Prints the lines, and the QR code if it is wanted. Nothing may be reading standard output.
-    pub fn print(&self, with_qr: bool) {
+    /// Prints the lines, and the QR code if it is wanted.
+    ///
+    /// # Errors
+    /// They cannot be written: what waits for the ready line would wait forever.
+    pub fn print(&self, with_qr: bool) -> io::Result<()> {
         let mut text = self.lines();
         if with_qr {
             match self.lan_url().and_then(|url| qr_code(&url, self.color)) {
@@ -95,7 +98,7 @@ impl Banner<'_> {
             }
         }
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 }
 

@@ -20,12 +20,14 @@ use crate::handlers::ROUTES;
 pub use options::Cli;
 
 impl Cli {
-    /// Parses the command line and the environment of this process. On help and on errors it prints, and exits with 0 or 2. Of an error
-    /// only clap's first line is printed.
+    /// Parses the command line and the environment of this process. On help and on errors it prints, and exits with 0 or 2, or with 1 if
+    /// the help cannot be written. Of an error only clap's first line is printed.
     pub fn from_process() -> Cli {
         Cli::try_parse_from(env::args_os()).unwrap_or_else(|error| {
             if !error.use_stderr() {
-                error.exit()
+                let Err(error) = error.print().and_then(|()| io::stdout().flush()) else { exit(0) };
+                let _ = writeln!(io::stderr(), "threadbare: {}", stdout_error(&error));
+                exit(1)
             }
             let text = error.render().to_string();
             let _ = writeln!(io::stderr(), "{}", text.lines().next().unwrap_or_default());
@@ -47,6 +49,11 @@ impl Cli {
             Some(conflict) => Err(command.error(ErrorKind::ArgumentConflict, conflict)),
         }
     }
+}
+
+/// Returns the message for output that cannot be written.
+pub fn stdout_error(error: &io::Error) -> String {
+    format!("cannot write to standard output: {error}; redirect it elsewhere, such as to /dev/null")
 }
 
 /// Returns all options, with help and environment variables. An empty variable counts as unset; PORT, which hosting platforms set, is used

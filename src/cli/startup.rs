@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use log::{info, log, warn};
 
-use crate::cli::Cli;
 use crate::cli::banner::{self, Banner, printable};
+use crate::cli::{Cli, stdout_error};
 use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
 use crate::handlers::AppState;
@@ -64,7 +64,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     // A script that reads the URL may send SIGTERM at once.
     stop.enable_graceful();
-    banner.print(cli.qr);
+    banner.print(cli.qr).map_err(|error| stdout_error(&error))?;
     if let Some(started) = browser {
         banner::reap_browser(started);
     }
