@@ -231,7 +231,7 @@ fn a_client_that_half_closes_gets_its_answers() {
 
 #[test]
 fn a_head_that_is_not_finished_in_time_is_answered_408() {
-    let (_scratch, process) = served(&["--quiet"]);
+    let (_scratch, process) = served(&["--quiet", "--header-timeout", "1"]);
     let mut slow = process.client();
     slow.send(&[GET, b"GET /ten.txt HTTP/1.1\r\nHo"].concat());
     assert_eq!(slow.answer().status, 200);
@@ -240,6 +240,18 @@ fn a_head_that_is_not_finished_in_time_is_answered_408() {
     assert_eq!((answer.status, answer.field("Connection")), (408, Some("close")), "{answer:?}");
     assert_eq!(slow.rest(), b"");
     assert_eq!(silent.rest(), b"", "there is nothing to answer to who has said nothing");
+}
+
+#[test]
+fn a_reader_that_stops_is_cut_after_the_send_timeout() {
+    let (scratch, process) = served(&["--verbose", "--send-timeout", "1"]);
+    scratch.sparse("big", 256 * MIB);
+    let mut client = process.client();
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.head();
+    let read = client.read_up_to(32 * MIB);
+    process.wait_for_log("the connection failed: timed out");
+    assert!(read + client.read_up_to(u64::MAX) < 256 * MIB, "what it read fast does not pay for a pause");
 }
 
 #[test]

@@ -52,6 +52,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("sandbox", In("safety.rs", "the_kernel_holds_us_to_reading_beneath_the_root")),
     ("max_connections", Here(max_connections)),
     ("header_timeout", Here(head_timeout)),
+    ("send_timeout", In("lifecycle.rs", "a_reader_that_stops_is_cut_after_the_send_timeout")),
     ("idle_timeout", Here(idle_timeout)),
     ("cache_memory", Here(cache_memory)),
     ("shutdown_timeout", Here(grace)),

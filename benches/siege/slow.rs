@@ -12,8 +12,8 @@ use crate::victim::Victim;
 
 /// Of the server that is attacked slowly: shorter than what people use, so that each end of a deadline is seen within the siege.
 const HEADER_TIMEOUT_SECONDS: u64 = 5;
-/// What is not a flag: how long a response may go without progress.
-const PROGRESS_SECONDS: f64 = 10.0;
+/// How long a response may go without progress.
+const SEND_TIMEOUT_SECONDS: u64 = 5;
 /// How much later than its deadline a connection may end.
 const LATE_SECONDS: f64 = 0.5;
 
@@ -83,12 +83,10 @@ pub fn contents(scale: &Scale) -> Vec<Promise> {
     let mut promises = guests.promises(25.0);
     drop(crowd);
     promises.extend(victim.back_at_rest());
-    // 20 s and 100,000 bytes at 1 KiB/s: what would be waited for if somebody were in no hurry. Two hundred bytes come in that time.
-    let allowed = 20.0 + 100_000.0 / 1024.0;
-    if scale.of(10) == 10 {
-        let life = longest_life(SLOW_CONTENT, Duration::from_secs_f64(allowed + 5.0));
-        promises.push(Promise::at_most("the longest life of a slow content below it", allowed + LATE_SECONDS, life, "s"));
-    }
+    // 20 s behind 1 KiB/s. The two hundred bytes that come in that time are a fifth of a second more.
+    let allowed = 20.2;
+    let life = longest_life(SLOW_CONTENT, Duration::from_secs_f64(allowed + 5.0));
+    promises.push(Promise::at_most("the longest life of a slow content below it", allowed + LATE_SECONDS, life, "s"));
     promises
 }
 
@@ -105,7 +103,7 @@ fn when_nothing_moves(victim: &Victim) -> Instant {
 
 /// Clients who ask for a large file and read nothing of it.
 pub fn readers(scale: &Scale) -> Vec<Promise> {
-    let victim = Victim::start(&[]);
+    let victim = Victim::start(&["--send-timeout", &SEND_TIMEOUT_SECONDS.to_string()]);
     let rest = victim.figures();
     let slow = scale.of(500);
     let mut crowd = Crowd::new(victim.address, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -122,7 +120,7 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     promises.push(Promise::at_most("descriptors while they wait, two for each", 2 * slow + 2, held, ""));
     promises.push(Promise::at_most(
         "the last one ended, after nothing had moved for",
-        PROGRESS_SECONDS + LATE_SECONDS,
+        SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS,
         longest,
         "s",
     ));

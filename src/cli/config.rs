@@ -69,6 +69,7 @@ impl Cli {
             connections_max: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             header_timeout: Duration::from_secs(self.header_timeout),
             keep_alive_timeout: Duration::from_secs(self.idle_timeout),
+            send_timeout: Duration::from_secs(self.send_timeout),
             cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(usize::MAX).saturating_mul(MEBIBYTE),
             shutdown_timeout: Duration::from_secs(self.shutdown_timeout),
             ..Limits::default()

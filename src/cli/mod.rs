@@ -89,13 +89,14 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Returns the main limits, and what happens beyond them.
-pub fn limits() -> [(&'static str, String); 6] {
+pub fn limits() -> [(&'static str, String); 7] {
     let limits = Limits::default();
     [
         ("request target", format!("{} bytes (414)", limits.head.target_bytes_max)),
         ("request header", format!("{} bytes, {} fields (431)", limits.head.head_bytes_max, limits.head.fields_max)),
         ("header timeout", format!("{} s (408)", limits.header_timeout.as_secs())),
         ("idle timeout", format!("{} s, then the connection closes", limits.keep_alive_timeout.as_secs())),
+        ("send timeout", format!("{} s, then the connection closes", limits.send_timeout.as_secs())),
         ("body of /echo", format!("{} bytes (413)", limits.echo_bytes_max)),
         ("connections", format!("{}, then the longest idle one is closed", limits.connections_max)),
     ]

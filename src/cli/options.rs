@@ -169,6 +169,10 @@ pub struct Cli {
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().header_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_HEADER_TIMEOUT", help_heading = "Limits")]
     pub header_timeout: u64,
 
+    /// Time a client may stop reading a response, or be behind 1 KiB/s
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().send_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_SEND_TIMEOUT", help_heading = "Limits")]
+    pub send_timeout: u64,
+
     /// Time an idle connection may wait for its next request
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().keep_alive_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_IDLE_TIMEOUT", help_heading = "Limits")]
     pub idle_timeout: u64,

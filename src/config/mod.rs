@@ -166,19 +166,16 @@ pub struct Limits {
     pub head: HeadLimits,
     /// Connections. Each costs a thread and about 10 KiB; limits of the machine may lower it.
     pub connections_max: usize,
-    /// Time for a request head in all, from accept or from its first byte. Apache allows 20 to 40 s.
+    /// Time for a request head in all, from accept or from its first byte: enough to type one. Apache allows 20 to 40 s.
     pub header_timeout: Duration,
     /// Time that a connection may wait for its next request: long enough for a reader of a page, short enough for many of them.
     pub keep_alive_timeout: Duration,
-    /// Time for a request body beyond what its length allows.
-    pub content_time_base: Duration,
-    /// Time for a response beyond what its length allows.
-    pub response_time_base: Duration,
-    /// The slowest client that is served. 1 KiB/s is a modem of 1990. Bodies and responses may take their base time and their length
-    /// at this rate.
+    /// How far a request body may be behind the minimum rate.
+    pub body_timeout: Duration,
+    /// How far a client may be behind the minimum rate in reading a response: long enough for a reader that pauses.
+    pub send_timeout: Duration,
+    /// The slowest client that is served, in both directions. 1 KiB/s is a modem of 1990.
     pub min_rate_bytes_per_sec: u64,
-    /// Time that a response may go without progress. A client that slept can resume by a range.
-    pub stall_timeout: Duration,
     /// Time to read and discard what the client still sends before closing, so that it can read the response (RFC 9112 §9.6).
     pub linger_timeout: Duration,
     /// Bytes to discard before closing.
@@ -198,12 +195,11 @@ impl Default for Limits {
         Limits {
             head: HeadLimits::default(),
             connections_max: 4096,
-            header_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(15),
-            content_time_base: Duration::from_secs(20),
-            response_time_base: Duration::from_secs(20),
+            body_timeout: Duration::from_secs(20),
+            send_timeout: Duration::from_secs(60),
             min_rate_bytes_per_sec: 1024,
-            stall_timeout: Duration::from_secs(10),
             linger_timeout: Duration::from_secs(2),
             linger_bytes_max: 64 * 1024 * 1024,
             drain_bytes_max: 64 * 1024,
@@ -211,12 +207,5 @@ impl Default for Limits {
             cache_bytes_max: 64 * 1024 * 1024,
             shutdown_timeout: Duration::from_secs(10),
         }
-    }
-}
-
-impl Limits {
-    /// Returns the time for `bytes` at the minimum rate, and a base time.
-    pub fn timeout_for(&self, base: Duration, bytes: u64) -> Duration {
-        base.saturating_add(Duration::from_secs(bytes / self.min_rate_bytes_per_sec.max(1)))
     }
 }

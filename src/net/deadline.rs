@@ -1,9 +1,12 @@
 //! Deadlines for reading and writing.
 //!
 //! A timeout for each call is no defence: a client that sends one byte a second never exceeds it. So each phase of a connection (waiting for
-//! a request, its head, its body, the response, lingering) has a time limit, and the rest of it is the timeout of each call. Setting it
+//! a request, its head, its body, the response, lingering) has a time limit, and the rest of it is the timeout of each read. Setting it
 //! costs a system call. The first call of a phase uses the whole time of the phase, which usually is set already, so a request that arrives
 //! in one piece changes no timeout.
+//!
+//! Bodies in both directions may be of any length, so their time grows with the bytes that have moved: the client must keep up with a minimum
+//! rate, and may be behind it by the limit. It never gets more than the limit in advance: a fast start does not pay for a slow rest.
 //!
 //! A write returns when the kernel has taken all bytes or the timeout is over, and the kernel wakes the thread only when a third of its
 //! buffer is free, which can take a slow client a minute. So a write waits for one short tick at a time: the next call writes what fits, and
@@ -22,7 +25,7 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Bytes of one write call. Larger ones are not faster, and the deadline is only checked between two of them.
 const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
-/// The longest timeout of one write call, so that progress is checked this often.
+/// The timeout of one write call, so that progress is checked this often.
 const WRITE_TICK: Duration = Duration::from_millis(250);
 
 /// A connection with a deadline for every read and write.
@@ -31,7 +34,6 @@ pub struct DeadlineStream<S> {
     stream: S,
     reading: Phase,
     writing: Phase,
-    stall_timeout: Duration,
     received: u64,
     written: u64,
     busy_poll: BusyPoll,
@@ -40,39 +42,37 @@ pub struct DeadlineStream<S> {
 /// The time for all reads, or all writes, of one phase.
 #[derive(Debug)]
 struct Phase {
-    begun: Instant,
+    deadline: Instant,
+    /// The most time that the client can have left.
     limit: Duration,
-    first_call: bool,
+    /// The rate at which bytes extend the deadline, in bytes per second; `u64::MAX` if they do not.
+    min_rate: u64,
+    /// When the phase began, until its first call.
+    begun: Option<Instant>,
     /// The timeout that is set on the socket.
     applied_timeout: Duration,
 }
 
 impl<S: Transport> DeadlineStream<S> {
-    /// Creates a stream whose first reads may take `read_time_max` in all. A write fails if no byte has moved for `stall_timeout`.
-    pub fn new(stream: S, now: Instant, read_time_max: Duration, stall_timeout: Duration) -> DeadlineStream<S> {
-        let phase = |limit| Phase { begun: now, limit, first_call: true, applied_timeout: Duration::ZERO };
-        let (reading, writing) = (phase(read_time_max), phase(stall_timeout));
-        DeadlineStream { stream, reading, writing, stall_timeout, received: 0, written: 0, busy_poll: BusyPoll::default() }
+    /// Creates a stream whose first reads may take `read_time_max` in all, and its first writes `write_time_max`.
+    pub fn new(stream: S, now: Instant, read_time_max: Duration, write_time_max: Duration) -> DeadlineStream<S> {
+        let (reading, writing) = (Phase::new(now, read_time_max), Phase::new(now, write_time_max));
+        DeadlineStream { stream, reading, writing, received: 0, written: 0, busy_poll: BusyPoll::default() }
     }
 
     /// Starts a phase: from `now` on, all reads together may take `limit`.
     pub fn begin_reading(&mut self, now: Instant, limit: Duration) {
-        self.reading.begin(now, limit);
+        self.reading.begin(now, limit, u64::MAX);
     }
 
-    /// Extends the time for all reads of this phase to `limit` after its start; never shortens it.
-    pub fn extend_reading(&mut self, limit: Duration) {
-        self.reading.limit = self.reading.limit.max(limit);
+    /// Starts a phase: from `now` on, reads may be behind `min_rate`, in bytes per second, by `limit`.
+    pub fn begin_reading_at(&mut self, now: Instant, limit: Duration, min_rate: u64) {
+        self.reading.begin(now, limit, min_rate);
     }
 
-    /// Starts a phase: from `now` on, all writes together may take `limit`.
-    pub fn begin_writing(&mut self, now: Instant, limit: Duration) {
-        self.writing.begin(now, limit);
-    }
-
-    /// Extends the time for the writes of this phase to `limit`, from when it began.
-    pub fn extend_writing(&mut self, limit: Duration) {
-        self.writing.limit = self.writing.limit.max(limit);
+    /// Starts a phase: from `now` on, writes may be behind `min_rate`, in bytes per second, by `limit`.
+    pub fn begin_writing_at(&mut self, now: Instant, limit: Duration, min_rate: u64) {
+        self.writing.begin(now, limit, min_rate);
     }
 
     /// Reads some bytes and returns their number; 0 is the end.
@@ -113,12 +113,13 @@ impl<S: Transport> DeadlineStream<S> {
     fn note_received(&mut self, buffer: &[u8], count: usize) {
         trace!("read {count} bytes: {}", Visible(buffer.split_at(count).0));
         self.received += u64::try_from(count).unwrap_or(0);
+        self.reading.extend(count);
     }
 
     /// Writes all of `bytes`.
     ///
     /// # Errors
-    /// `TimedOut` when the time of the phase is over or no byte has moved for too long, and whatever the connection fails with.
+    /// `TimedOut` when the time of the phase is over, and whatever the connection fails with.
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all_vectored(bytes, &[])
     }
@@ -128,42 +129,41 @@ impl<S: Transport> DeadlineStream<S> {
     /// # Errors
     /// As [`DeadlineStream::write_all`].
     pub fn write_all_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        if self.writing.applied_timeout != WRITE_TICK {
+            self.stream.set_write_timeout(WRITE_TICK)?;
+            self.writing.applied_timeout = WRITE_TICK;
+        }
         let (mut first, mut second) = (first, second);
-        let mut moved = None;
+        let mut is_waiting = false;
         while !first.is_empty() || !second.is_empty() {
-            let now = self.writing.now();
-            let stalled = moved.map_or(Duration::ZERO, |moved| now.saturating_duration_since(moved));
-            let patience = self.stall_timeout.saturating_sub(stalled).max(TIMEOUT_MIN);
-            let timeout = self.writing.remaining(now)?.min(WRITE_TICK).min(patience);
-            if timeout != self.writing.applied_timeout {
-                self.stream.set_write_timeout(timeout)?;
-                self.writing.applied_timeout = timeout;
-            }
+            let piece = first_piece(if first.is_empty() { second } else { first });
             let result = match (first, second) {
-                (one, []) | ([], one) => self.stream.write(first_piece(one)),
+                (_, []) | ([], _) => self.stream.write(piece),
                 (first, second) => self.stream.write_vectored(first, first_piece(second)),
             };
-            match result {
+            let count = match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    let (written, rest) = first.split_at(count.min(first.len()));
-                    trace!("wrote {count} bytes: {}", Visible(written));
-                    first = rest;
-                    second = second.split_at(count - written.len()).1;
-                    self.written += u64::try_from(count).unwrap_or(0);
-                    // The call may have waited after these bytes moved, so they count from its start.
-                    moved = Some(now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if moved.get_or_insert(now).elapsed() >= self.stall_timeout {
-                        return Err(io::ErrorKind::TimedOut.into());
-                    }
-                }
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => 0,
                 Err(error) => return Err(error),
+            };
+            if count > 0 {
+                let (written, rest) = first.split_at(count.min(first.len()));
+                trace!("wrote {count} bytes: {}", Visible(written));
+                first = rest;
+                second = second.split_at(count - written.len()).1;
+                self.written += u64::try_from(count).unwrap_or(0);
+                self.writing.extend(count);
+            }
+            if count < piece.len() {
+                // The client was awaited for a tick. A write that never waits needs no clock.
+                self.writing.remaining(Instant::now())?;
+                self.stream.set_waiting_since(Some(self.writing.late_since()))?;
+                is_waiting = true;
             }
         }
-        Ok(())
+        if is_waiting { self.stream.set_waiting_since(None) } else { Ok(()) }
     }
 
     /// Bytes read since the connection began.
@@ -214,22 +214,40 @@ fn first_piece(bytes: &[u8]) -> &[u8] {
 }
 
 impl Phase {
-    fn begin(&mut self, now: Instant, limit: Duration) {
-        self.begun = now;
-        self.limit = limit;
-        self.first_call = true;
+    fn new(now: Instant, limit: Duration) -> Phase {
+        Phase { deadline: later(now, limit), limit, min_rate: u64::MAX, begun: Some(now), applied_timeout: Duration::ZERO }
+    }
+
+    fn begin(&mut self, now: Instant, limit: Duration, min_rate: u64) {
+        *self = Phase { min_rate, applied_timeout: self.applied_timeout, ..Phase::new(now, limit) };
+    }
+
+    /// Extends the deadline by the time that these bytes take at the minimum rate.
+    fn extend(&mut self, bytes: usize) {
+        let nanos = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000_000_000) / self.min_rate.max(1);
+        self.deadline = later(self.deadline, Duration::from_nanos(nanos));
     }
 
     /// Returns the current time; for the first call of a phase without asking the clock.
     fn now(&mut self) -> Instant {
-        if std::mem::take(&mut self.first_call) { self.begun } else { Instant::now() }
+        self.begun.take().unwrap_or_else(Instant::now)
     }
 
     /// Returns the timeout of a call at `now`.
-    fn remaining(&self, now: Instant) -> io::Result<Duration> {
-        let left = self.limit.saturating_sub(now.saturating_duration_since(self.begun));
+    fn remaining(&mut self, now: Instant) -> io::Result<Duration> {
+        self.deadline = self.deadline.min(later(now, self.limit));
+        let left = self.deadline.saturating_duration_since(now);
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(TIMEOUT_MIN)) }
     }
+
+    /// Returns since when the client would have had to wait, to be as late as it is: since its last byte if it has stopped, or later.
+    fn late_since(&self) -> Instant {
+        self.deadline.checked_sub(self.limit).unwrap_or(self.deadline)
+    }
+}
+
+fn later(time: Instant, by: Duration) -> Instant {
+    time.checked_add(by).unwrap_or(time)
 }
 
 /// At most 512 bytes for the log, with control bytes and bytes above ASCII escaped.
@@ -279,8 +297,8 @@ mod tests {
         fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
-    /// Writes these numbers of bytes; 0 is a timeout.
-    struct Ticks<'a>(&'a [usize]);
+    /// Writes these numbers of bytes; 0 is a timeout. Records whether a write was said to wait.
+    struct Ticks<'a>(&'a [usize], Vec<bool>);
 
     impl Transport for Ticks<'_> {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -306,6 +324,10 @@ mod tests {
         fn shutdown_write(&mut self) {}
         fn reset_on_close(&mut self) {}
         fn set_send_buffer_size(&mut self, _: usize) {}
+        fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {
+            self.1.push(since.is_some());
+            Ok(())
+        }
     }
 
     #[test]
@@ -333,34 +355,70 @@ mod tests {
     }
 
     #[test]
-    fn write_waits_a_tick_at_a_time_and_ends_with_its_phase() {
+    fn write_waits_a_tick_at_a_time_and_says_so() {
         let total = Duration::from_secs(99);
         let mut deadline = DeadlineStream::new(Slow::default(), Instant::now(), total, total);
-        deadline.begin_writing(Instant::now(), total);
         deadline.write_all(&[0; 5000]).unwrap();
         assert_eq!(deadline.stream.timeouts, [WRITE_TICK], "the timeout is set once");
-        let begun = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
-        deadline.begin_writing(begun, total);
-        assert!(deadline.write_all(&[0; 5000]).is_err(), "slow bytes do not extend the time");
+        for (takes, want, why) in [
+            (&[100][..], &[][..], "a client that keeps up"),
+            (&[40, 60], &[true, false], "a short write has waited"),
+            (&[0, 0, 100], &[true, true, false], "and so has one that timed out"),
+        ] {
+            let mut deadline = DeadlineStream::new(Ticks(takes, Vec::new()), Instant::now(), total, total);
+            deadline.write_all(&[0; 100]).unwrap();
+            assert_eq!(deadline.stream.1, want, "{why}");
+        }
     }
 
     #[test]
-    fn write_ends_when_no_byte_has_moved_for_too_long() {
-        let (total, progress) = (Duration::from_secs(1000), Duration::from_secs(10));
+    fn write_ends_when_the_client_is_too_late() {
+        let limit = Duration::from_secs(10);
         // What the kernel takes in each call, 0 for a timeout; how many seconds ago the phase began; whether all bytes are written.
-        let cases: [(&[usize], u64, bool, &str); 5] = [
-            (&[100], 10, true, "all bytes at once"),
+        let cases: [(&[usize], u64, bool, &str); 6] = [
+            (&[100], 11, true, "a client that keeps up is never late, however long the server took"),
             (&[0, 0, 100], 9, true, "time is left"),
             (&[0], 10, false, "no byte moved for ten seconds"),
-            (&[60, 0], 10, false, "no byte moved since the start"),
-            (&[60, 30, 0, 0, 10], 10, true, "some bytes moved just now"),
+            (&[10, 0], 11, false, "ten bytes at ten a second are a second"),
+            (&[20, 0, 80], 11, true, "twenty are two"),
+            (&[20, 0, 20, 0, 60], 11, true, "and so on"),
         ];
         for (takes, seconds, is_whole, why) in cases {
-            let mut deadline = DeadlineStream::new(Ticks(takes), Instant::now(), total, progress);
-            deadline.begin_writing(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), total);
+            let mut deadline = DeadlineStream::new(Ticks(takes, Vec::new()), Instant::now(), limit, limit);
+            deadline.begin_writing_at(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), limit, 10);
             let outcome = deadline.write_all(&[0; 100]);
             assert_eq!(outcome.is_ok(), is_whole, "{why}: {outcome:?}");
-            assert!(deadline.stream.0.is_empty(), "{why}: {} calls were not made", deadline.stream.0.len());
+        }
+    }
+
+    /// Returns after how many seconds a client is cut that moves `bytes` every `every` seconds, if it is within two days.
+    fn life(first: usize, bytes: usize, every: u64) -> Option<u64> {
+        let (start, limit) = (Instant::now(), Duration::from_secs(60));
+        let mut phase = Phase::new(start, limit);
+        phase.begin(start, limit, 1024);
+        phase.extend(first);
+        (1..172_800).find(|second| {
+            let is_over = phase.remaining(start + Duration::from_secs(*second)).is_err();
+            if second % every == 0 {
+                phase.extend(bytes);
+            }
+            is_over
+        })
+    }
+
+    #[test]
+    fn clients_may_pause_but_not_be_slow_for_long() {
+        const GIB: usize = 1024 * 1024 * 1024;
+        for (first, bytes, every, want, why) in [
+            (0, 1024, 1, None, "the minimum rate"),
+            (0, 55 * 1024, 55, None, "the minimum rate, in bursts"),
+            (0, 100 * 1024, 59, None, "a player that reads ahead and pauses"),
+            (0, 293, 1, Some(84), "less than a third of the minimum rate"),
+            (GIB, 293, 1, Some(86), "the same after a fast start: what was saved does not count"),
+            (0, 0, 1, Some(60), "nothing"),
+            (GIB, 0, 1, Some(61), "a pause that is too long"),
+        ] {
+            assert_eq!(life(first, bytes, every), want, "{why}");
         }
     }
 }

@@ -10,7 +10,7 @@ pub mod read_buffer;
 pub mod socket;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Both directions of a connection: a socket, or a client in memory.
 ///
@@ -34,4 +34,11 @@ pub trait Transport {
     fn reset_on_close(&mut self);
     /// Limits the bytes that the kernel buffers for the client, approximately.
     fn set_send_buffer_size(&mut self, bytes: usize);
+    /// Tells whether a write waits for the client, and since when the client would have had to wait to be as late as it is.
+    ///
+    /// # Errors
+    /// The connection was evicted.
+    fn set_waiting_since(&mut self, _: Option<Instant>) -> io::Result<()> {
+        Ok(())
+    }
 }

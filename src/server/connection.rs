@@ -89,7 +89,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     let client = Client::from_peer(peer);
     let mut connection = Connection {
         app,
-        stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.stall_timeout),
+        stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.send_timeout),
         read_buffer: ReadBuffer::new(limits.head.head_bytes_max + 4),
         write_buffer: WriteBuffer::default(),
         parser: RequestParser::new(limits.head),

@@ -114,8 +114,7 @@ impl<S: Transport> Connection<'_, S> {
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
         self.write_head(&response, framing);
         let head_end = self.stream.written() + response_writer::length_of(self.write_buffer.bytes_mut());
-        let limits = &self.app.config.limits;
-        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing, limits);
+        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing);
         if flush && result.is_ok() {
             result = self.write_buffer.flush(&mut self.stream).map_err(SendError::Connection).and(result);
         }
@@ -154,8 +153,7 @@ impl<S: Transport> Connection<'_, S> {
         if let (Some(explain), Some(head)) = (&self.app.explain, out.get(start..)) {
             explain.response(response, head);
         }
-        let time = config.limits.timeout_for(config.limits.response_time_base, response.body.length().unwrap_or(0));
-        self.stream.begin_writing(Instant::now(), time);
+        self.stream.begin_writing_at(Instant::now(), config.limits.send_timeout, config.limits.min_rate_bytes_per_sec);
     }
 
     /// Counts and logs an exchange while its request is still in the read buffer.

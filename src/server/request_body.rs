@@ -35,8 +35,6 @@ pub(super) struct BodyReader<'a, S> {
     /// Whether the reader has waited for the client.
     has_waited: bool,
     limits: &'a Limits,
-    /// Bytes read while chunks are decoded.
-    received: u64,
     /// The error that every further read returns.
     error: Option<BodyError>,
 }
@@ -73,7 +71,6 @@ impl<'a, S: Transport> BodyReader<'a, S> {
             expects_continue,
             has_waited: false,
             limits,
-            received: 0,
             error: None,
         }
     }
@@ -127,14 +124,13 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         }
         self.has_waited = true;
         let now = Instant::now();
-        self.state.set_reading_body(now)?;
-        let length = if let Remaining::Length(left) = self.remaining { left } else { 0 };
-        let time_max = self.limits.timeout_for(self.limits.content_time_base, length);
-        self.stream.begin_reading(now, time_max);
+        let (limit, min_rate) = (self.limits.body_timeout, self.limits.min_rate_bytes_per_sec);
         if self.expects_continue {
-            self.stream.begin_writing(now, time_max);
+            self.stream.begin_writing_at(now, limit, min_rate);
             self.stream.write_all(response::CONTINUE)?;
         }
+        self.state.set_reading_body(now)?;
+        self.stream.begin_reading_at(now, limit, min_rate);
         Ok(())
     }
 
@@ -154,14 +150,12 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         Ok(count)
     }
 
-    /// Refills `buffer`. The length of a chunked body is unknown before its end, so its time grows with what has arrived.
+    /// Refills `buffer`.
     fn fill(&mut self) -> Result<(), BodyError> {
         self.begin_waiting()?;
         self.buffer.resize(CHUNKED_READ_BYTES, 0);
-        self.stream.extend_reading(self.limits.timeout_for(self.limits.content_time_base, self.received));
         let count = self.stream.read(&mut self.buffer)?;
         self.unused = 0..count;
-        self.received += u64::try_from(count).unwrap_or(0);
         if count == 0 { Err(BodyError::Malformed(ParseError::IncompleteBody)) } else { Ok(()) }
     }
 

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::config::Limits;
 use crate::config::headers::DefaultHeaders;
 use crate::files::representation::{FileSource, OpenFile};
 use crate::files::version::{FileVersion, read_at};
@@ -175,7 +174,6 @@ impl WriteBuffer {
         stream: &mut DeadlineStream<S>,
         body: Body,
         framing: ResponseFraming,
-        limits: &Limits,
     ) -> Result<u64, SendError> {
         if !framing.send_body {
             return Ok(0);
@@ -197,7 +195,7 @@ impl WriteBuffer {
                 self.bytes.extend_from_slice(&parts.end);
                 Ok(total)
             }
-            Body::Stream(source) => self.write_stream(stream, source, framing.delimiter, limits),
+            Body::Stream(source) => self.write_stream(stream, source, framing.delimiter),
         }
     }
 
@@ -286,7 +284,6 @@ impl WriteBuffer {
         stream: &mut DeadlineStream<S>,
         mut source: Box<dyn Read + Send>,
         delimiter: Delimiter,
-        limits: &Limits,
     ) -> Result<u64, SendError> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut total = 0;
@@ -305,8 +302,6 @@ impl WriteBuffer {
                 self.bytes.extend_from_slice(bytes);
             }
             total += length_of(bytes);
-            // The length is unknown in advance, so the time grows with what has been sent.
-            stream.extend_writing(limits.timeout_for(limits.response_time_base, total));
             self.flush_if_over(FLUSH_THRESHOLD, stream)?;
         }
         if delimiter == Delimiter::Chunks {
@@ -429,7 +424,7 @@ mod tests {
             let mut client = MemoryTransport::default();
             let mut stream = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut buffer = WriteBuffer::default();
-            buffer.write_body(&mut stream, response.body, framing, &Limits::default()).unwrap();
+            buffer.write_body(&mut stream, response.body, framing).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received, want, "{why}");
         }
