@@ -38,6 +38,8 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         ("--quiet=yes", "--quiet", "a flag that takes none"),
         ("--trust-proxy proxy.example", "'proxy.example' for '--trust-proxy", "a name, not an address"),
         ("--trust-proxy 10.1.2.3/8", "'10.1.2.3/8' for '--trust-proxy", "is it a network or an address?"),
+        ("--auth lovelace", "'--auth': it has no colon; write NAME:PASSWORD", "a password without a name"),
+        ("--auth ada:$6$salt$lovelace", "'--auth': its hash is of an unsupported kind; create one with htpasswd -B", "SHA-512"),
         ("--log-format xml", "'xml' for '--log-format", "no such format"),
         ("--access-log", "--access-log", "a flag without its value"),
         ("--no-listing --no-listing", "--no-listing", "twice the same"),
@@ -49,6 +51,7 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         assert_eq!(left.stdout, "", "{words:?}, {why}");
         assert!(left.stderr.starts_with("error: ") && left.stderr.contains(named), "{words:?}, {why}: {left:?}");
         assert!(left.stderr.is_ascii(), "{words:?}: {left:?}");
+        assert!(!left.stderr.contains("lovelace"), "{words:?}: {left:?}");
         assert_eq!(left.stderr.lines().count(), 1, "{words:?}: {left:?}");
     }
     // An unset variable in a script is no wish for the current directory.

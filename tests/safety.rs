@@ -6,7 +6,11 @@ mod process;
 
 use std::fs;
 use std::process::Command;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use process::{Log, PATIENCE, Process, Scratch, command, run};
 use rustix::process::Signal;
 
@@ -100,17 +104,58 @@ fn passwords_from_a_file_and_from_the_environment_are_seen_nowhere() {
 }
 
 #[test]
+fn wrong_passwords_do_not_keep_other_clients_out() {
+    const USERS: usize = 6;
+    let (scratch, outside) = (Scratch::new(), Scratch::new());
+    scratch.file("ten.txt", "0123456789");
+    let hash = bcrypt::hash("lovelace", 4).unwrap();
+    let file = outside.file("passwords", &(0..USERS).map(|user| format!("ada{user}:{hash}\n")).collect::<String>());
+    let process =
+        Process::of(command(&["--trust-proxy", "127.0.0.1", "--auth-file", file.to_str().unwrap()], &scratch), Log::Unread);
+    let ask = |client: &mut process::Client, address: &str, pair: &str| {
+        let credentials = BASE64_STANDARD.encode(pair);
+        let fields = format!("Host: localhost\r\nX-Forwarded-For: {address}\r\nAuthorization: Basic {credentials}");
+        client.send(format!("GET /ten.txt HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes());
+        client.answer().status
+    };
+    let (running, stop) = (Barrier::new(41), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for number in 0..40 {
+            let (server, running, stop, ask) = (&*process.address, &running, &stop, &ask);
+            scope.spawn(move || {
+                let mut client = process::Client::connect(server);
+                // One address, and one network of IPv6.
+                let address = if number % 2 == 0 { "192.0.2.1".to_owned() } else { format!("2001:db8::{number}") };
+                assert!([401, 503].contains(&ask(&mut client, &address, "ada0:wrong")));
+                running.wait();
+                while !stop.load(Ordering::Relaxed) {
+                    assert!([401, 503].contains(&ask(&mut client, &address, "ada0:wrong")));
+                }
+            });
+        }
+        running.wait();
+        let logins: Vec<u16> =
+            (0..USERS).map(|user| ask(&mut process.client(), "198.51.100.1", &format!("ada{user}:lovelace"))).collect();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(logins, [200; USERS]);
+    });
+}
+
+#[test]
 fn passwords_that_cannot_be_read_are_a_reason_not_to_start() {
     let scratch = Scratch::new();
+    let served = Scratch::new();
     let empty = scratch.file("empty", "# nobody\n");
     let broken = scratch.file("broken", "\nada:good\nno colon here\n");
+    let hashed = scratch.file("hashed", "bob:builder\nada:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     for (file, says) in [
         (path(&scratch.path().join("none")), "cannot read --auth-file"),
         (path(&empty), "--auth-file has no entry"),
         (path(&broken), "line 3: it has no colon"),
+        (path(&hashed), "line 2: its hash is of an unsupported kind; create one with htpasswd -B"),
     ] {
-        let left = run(&["--port", "0", "--auth-file", &file, &path(scratch.path())]);
+        let left = run(&["--port", "0", "--auth-file", &file, &path(served.path())]);
         assert_eq!((left.code, left.stdout.as_str()), (Some(1), ""), "{file}: {left:?}");
         assert!(left.stderr.contains(says) && left.stderr.lines().count() == 1, "{left:?}");
         assert!(!left.stderr.contains("no colon here") && !left.stderr.contains("good"), "{left:?}");

@@ -12,7 +12,7 @@ use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, Verbosity};
-use crate::handlers::access::{self, CredentialSources};
+use crate::handlers::access::{self, Auth, CredentialSources};
 use crate::http::forwarded::TrustedProxies;
 use crate::http::origin::{AllowedOrigins, EXPOSED};
 use crate::telemetry::access_log::Destination;
@@ -159,11 +159,11 @@ impl Cli {
     }
 
     /// Returns what is wrong with a combination of options that clap cannot check.
-    pub fn conflict(&self) -> Option<&'static str> {
+    pub fn conflict(&self) -> Option<String> {
         let is_any = |origin: &String| origin == "*";
         // Inherited sockets may be reachable from anywhere.
         let inherits_sockets = env::var_os("LISTEN_FDS").is_some_and(|count| count != OsStr::new("0"));
-        if self.lan && !self.bind.is_empty() {
+        let conflict = if self.lan && !self.bind.is_empty() {
             Some("'--lan' and '--bind' both choose addresses; use one of them")
         } else if self.qr && self.bind().is_loopback() && !inherits_sockets {
             Some("'--qr' shows a URL for other devices, which cannot reach this server; add '--lan' or '--bind ADDR'")
@@ -175,6 +175,10 @@ impl Cli {
             Some("'--cors' without ORIGIN allows any origin; use it alone, or only with origins")
         } else {
             None
-        }
+        };
+        // Not by clap, whose message would show the password.
+        let wrong_entry =
+            || Auth::new(self.auth.iter().map(String::as_str)).err().map(|(_, reason)| format!("'--auth': {reason}"));
+        conflict.map(str::to_owned).or_else(wrong_entry)
     }
 }

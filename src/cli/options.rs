@@ -12,7 +12,6 @@ use clap::{ArgAction, Parser};
 use crate::config::cache_policy::Glob;
 use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
-use crate::handlers::access::Auth;
 use crate::http::forwarded::IpNet;
 use crate::http::grammar::{find_control_byte, is_token};
 use crate::http::origin;
@@ -138,7 +137,7 @@ pub struct Cli {
     pub allow_host: Vec<String>,
 
     /// Require this name and password (HTTP Basic), visible to other users of the machine; repeatable
-    #[arg(long, value_name = "USER:PASSWORD", value_parser = credentials, help_heading = "Access")]
+    #[arg(long, value_name = "USER:PASSWORD", help_heading = "Access")]
     pub auth: Vec<String>,
 
     /// Require a name and password; FILE has lines USER:PASSWORD or USER:HASH
@@ -293,10 +292,6 @@ fn cors_origin(text: &str) -> Result<String, &'static str> {
 fn host_name(text: &str) -> Result<String, &'static str> {
     let is_name = Authority::parse(text.as_bytes()).is_some_and(|authority| authority.port.is_none()) && !text.ends_with(':');
     if is_name || text == "*" { Ok(text.to_owned()) } else { Err("expected a host name without a port, or *") }
-}
-
-fn credentials(text: &str) -> Result<String, &'static str> {
-    Auth::new([text]).map(|_| text.to_owned()).map_err(|(_, reason)| reason)
 }
 
 /// Accepts a time that can be waited for: one second to a day.

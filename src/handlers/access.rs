@@ -8,7 +8,6 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use base64::Engine;
@@ -16,8 +15,10 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::config::{AllowedHosts, Cors};
 use crate::handlers::AppState;
+use crate::handlers::check_queue::CheckQueue;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
+use crate::http::forwarded::PeerHost;
 use crate::http::grammar::trim_ows;
 use crate::http::headers::name;
 use crate::http::method::Method;
@@ -27,8 +28,6 @@ use crate::http::status::StatusCode;
 
 /// Longest `name:password` in bytes.
 const PAIR_BYTES_MAX: usize = 1024;
-/// Bcrypt checks at the same time. More would take the processors from clients with known credentials.
-const SLOW_CHECKS_MAX: usize = 8;
 /// Verified passwords that are remembered for each bcrypt hash. Different ones can match, since bcrypt ignores bytes after the 72nd.
 const REMEMBERED_MAX: usize = 64;
 /// The environment variable with credentials, one entry per line.
@@ -48,15 +47,15 @@ pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
 
 /// The response to a request without valid credentials (RFC 9110 §15.5.2); `None` if they are valid, or none are required.
 pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
-    let response = match app.auth.as_ref()?.verify(request.head.headers.get_unique(name::AUTHORIZATION)) {
-        AuthResult::Ok => return None,
-        AuthResult::Denied => Response::text(StatusCode::UNAUTHORIZED, "authentication required (RFC 7617)")
-            .header("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
-            .header("Cache-Control", "no-store"),
-        AuthResult::Busy => {
-            Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again").header("Retry-After", "1")
-        }
-    };
+    let response =
+        match app.auth.as_ref()?.verify(request.head.headers.get_unique(name::AUTHORIZATION), request.client.peer.address) {
+            AuthResult::Ok => return None,
+            AuthResult::Denied => Response::text(StatusCode::UNAUTHORIZED, "authentication required (RFC 7617)")
+                .header("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
+                .header("Cache-Control", "no-store"),
+            AuthResult::Busy => Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again")
+                .header("Retry-After", "1"),
+        };
     Some(response.outcome(Outcome::Unauthorized))
 }
 
@@ -108,7 +107,9 @@ pub struct Auth {
     /// Keyed hashes of plaintext credentials, and of those that a bcrypt check has verified. Guarded for a comparison or an insertion.
     verified: RwLock<Vec<u128>>,
     hashed: Vec<HashedPassword>,
-    slow_checks: AtomicUsize,
+    /// The hash that takes longest to check. A wrong password costs this check, so that its time does not show whether the name exists.
+    costliest: Option<String>,
+    queue: CheckQueue,
 }
 
 /// A name, and its password as a bcrypt hash.
@@ -124,7 +125,7 @@ pub enum AuthResult {
     Ok,
     /// They are missing or wrong.
     Denied,
-    /// Too many checks are running.
+    /// Too many checks are waiting.
     Busy,
 }
 
@@ -187,9 +188,10 @@ impl Auth {
             keys: [RandomState::new(), RandomState::new()],
             verified: RwLock::new(Vec::new()),
             hashed: Vec::new(),
-            slow_checks: AtomicUsize::new(0),
+            costliest: None,
+            queue: CheckQueue::default(),
         };
-        let mut verified = Vec::new();
+        let (mut verified, mut cost_max) = (Vec::new(), 0);
         for (index, entry) in entries.into_iter().enumerate() {
             let wrong = |reason| (index + 1, reason);
             let (name, secret) = entry.split_once(':').ok_or(wrong("it has no colon; write NAME:PASSWORD"))?;
@@ -200,12 +202,16 @@ impl Auth {
                 return Err(wrong("it contains a control character"));
             }
             if is_bcrypt(secret) {
-                secret
-                    .parse::<bcrypt::HashParts>()
-                    .map_err(|_| wrong("its hash is damaged; create it again with htpasswd -B"))?;
+                let parts = secret.parse::<bcrypt::HashParts>();
+                let cost = parts.map_err(|_| wrong("its hash is damaged; create it again with htpasswd -B"))?.get_cost();
+                if cost > cost_max {
+                    (cost_max, auth.costliest) = (cost, Some(secret.to_owned()));
+                }
                 auth.hashed.push(HashedPassword { name: name.as_bytes().to_vec(), hash: secret.to_owned() });
             } else if secret.is_empty() {
                 return Err(wrong("its password is empty"));
+            } else if is_other_hash(secret) {
+                return Err(wrong("its hash is of an unsupported kind; create one with htpasswd -B"));
             } else {
                 verified.push(auth.digest(entry.as_bytes()));
             }
@@ -219,8 +225,8 @@ impl Auth {
         !self.verified.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Verifies the value of an Authorization field.
-    pub fn verify(&self, value: Option<&[u8]>) -> AuthResult {
+    /// Verifies the value of an Authorization field that this client has sent. It may wait for checks of other requests.
+    pub fn verify(&self, value: Option<&[u8]>, client: PeerHost) -> AuthResult {
         let Some(pair) = value.and_then(parse_basic) else { return AuthResult::Denied };
         let digest = self.digest(&pair);
         let verified = self.verified.read().unwrap_or_else(PoisonError::into_inner);
@@ -232,28 +238,22 @@ impl Auth {
         } else if self.hashed.is_empty() {
             AuthResult::Denied
         } else {
-            self.verify_slowly(&pair, digest)
+            self.verify_bcrypt(&pair, digest, client)
         }
     }
 
-    fn verify_slowly(&self, pair: &[u8], digest: u128) -> AuthResult {
-        let result = if self.slow_checks.fetch_add(1, Ordering::AcqRel) < SLOW_CHECKS_MAX {
-            self.verify_bcrypt(pair, digest)
-        } else {
-            AuthResult::Busy
-        };
-        self.slow_checks.fetch_sub(1, Ordering::AcqRel);
-        result
-    }
-
-    fn verify_bcrypt(&self, pair: &[u8], digest: u128) -> AuthResult {
+    fn verify_bcrypt(&self, pair: &[u8], digest: u128, client: PeerHost) -> AuthResult {
         let mut parts = pair.splitn(2, |&b| b == b':');
-        let (Some(name), Some(password)) = (parts.next(), parts.next()) else { return AuthResult::Denied };
-        let known = self.hashed.iter().find(|hashed| hashed.name == name);
-        // An unknown name costs as much time as a wrong password: it is checked against the first hash.
-        let Some(hashed) = known.or(self.hashed.first()) else { return AuthResult::Denied };
-        let is_right = bcrypt::verify(password, &hashed.hash).unwrap_or(false);
-        if !(is_right && known.is_some()) {
+        // An empty password matches no hash, not even its own.
+        let (Some(name), Some(password @ [_, ..])) = (parts.next(), parts.next()) else { return AuthResult::Denied };
+        let Some(_permit) = self.queue.enter(client) else { return AuthResult::Busy };
+        let is_right = |hash: &String| bcrypt::verify(password, hash).unwrap_or(false);
+        let mut hashes = self.hashed.iter().filter(|hashed| hashed.name == name).map(|hashed| &hashed.hash);
+        if !hashes.clone().any(is_right) {
+            // The result does not matter: this is not a hash of the name, or it has been checked.
+            if let Some(costliest) = self.costliest.as_ref().filter(|costliest| !hashes.any(|hash| same_cost(hash, costliest))) {
+                black_box(is_right(costliest));
+            }
             return AuthResult::Denied;
         }
         let mut verified = self.verified.write().unwrap_or_else(PoisonError::into_inner);
@@ -281,6 +281,20 @@ fn is_bcrypt(secret: &str) -> bool {
     ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| secret.starts_with(prefix))
 }
 
+/// Whether two bcrypt hashes take the same time to check: the cost is the two digits after `$2y$`.
+fn same_cost(hash: &str, other: &str) -> bool {
+    hash.get(4..6) == other.get(4..6)
+}
+
+/// Whether a text looks like a hash that is not supported: `$id$…` as in crypt(5), or `{scheme}…` (RFC 2307 §5.3). Taken for a password,
+/// such an entry would admit those who know the hash, and not the user. A hash of DES looks like any other password.
+fn is_other_hash(secret: &str) -> bool {
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=,".contains(&byte));
+    let crypt = secret.strip_prefix('$').and_then(|rest| rest.split_once('$'));
+    let scheme = secret.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    crypt.or(scheme).is_some_and(|(id, _)| is_id(id))
+}
+
 /// The `name:password` of an Authorization field.
 // credentials = auth-scheme 1*SP token68; user-pass = user-id ":" password (RFC 7617 §2)
 fn parse_basic(value: &[u8]) -> Option<Vec<u8>> {
@@ -299,6 +313,8 @@ mod tests {
     /// A hash with the lowest cost.
     const HASH: &str = "$2y$04$abcdefghijklmnopqrstuu";
 
+    const CLIENT: PeerHost = PeerHost::Unix;
+
     fn basic(pair: &str) -> Vec<u8> {
         format!("Basic {}", BASE64_STANDARD.encode(pair)).into_bytes()
     }
@@ -314,6 +330,17 @@ mod tests {
             (vec!["a:b\u{7}"], Some(1), "a control character"),
             (vec![HASH], Some(1), "a hash without a name"),
             (vec!["a:$2y$04$short"], Some(1), "a damaged hash"),
+            (vec!["a:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00"], Some(1), "MD5 of Apache, which htpasswd writes without -B"),
+            (vec!["a:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0"], Some(1), "MD5"),
+            (vec!["a:$5$rounds=1000$salt$hash"], Some(1), "SHA-256"),
+            (vec!["a:$6$salt$hash"], Some(1), "SHA-512"),
+            (vec!["a:$y$j9T$salt$hash"], Some(1), "yescrypt"),
+            (vec!["a:$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA"], Some(1), "Argon2"),
+            (vec!["a:$2$05$abcdefghijklmnopqrstuu"], Some(1), "the oldest bcrypt"),
+            (vec!["a:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="], Some(1), "SHA-1"),
+            (vec!["a:{SSHA}c2FsdA"], Some(1), "SHA-1 with salt"),
+            (vec!["a:{BLF-CRYPT}$2y$05$abc"], Some(1), "bcrypt as Dovecot writes it"),
+            (vec!["a:$ecret", "a:pa$$word", "a:{brace", "a:$$", "a:{}", "a:$ a$b"], None, "passwords with such characters"),
         ] {
             assert_eq!(Auth::new(entries.clone()).err().map(|(place, _)| place), error, "{entries:?}: {why}");
         }
@@ -338,9 +365,9 @@ mod tests {
             (b"Basic YWRhOmxvdmU6bGFjZQ== x".to_vec(), AuthResult::Denied, "trailing data"),
             (basic(&format!("ada:{}", "x".repeat(9000))), AuthResult::Denied, "far too long"),
         ] {
-            assert_eq!(auth.verify(Some(&value)), want, "{why}");
+            assert_eq!(auth.verify(Some(&value), CLIENT), want, "{why}");
         }
-        assert_eq!(auth.verify(None), AuthResult::Denied);
+        assert_eq!(auth.verify(None, CLIENT), AuthResult::Denied);
     }
 
     #[test]
@@ -349,13 +376,32 @@ mod tests {
         let entry = format!("ada:{hash}");
         let auth = Auth::new([entry.as_str(), "bob:plain"]).unwrap();
         for round in 0..3 {
-            assert_eq!(auth.verify(Some(&basic("ada:secret"))), AuthResult::Ok, "round {round}");
-            assert_eq!(auth.verify(Some(&basic("ada:Secret"))), AuthResult::Denied);
-            assert_eq!(auth.verify(Some(&basic(&entry))), AuthResult::Denied, "the hash is not the password");
-            assert_eq!(auth.verify(Some(&basic("eve:secret"))), AuthResult::Denied, "the password of another name");
-            assert_eq!(auth.verify(Some(&basic("bob:plain"))), AuthResult::Ok);
+            assert_eq!(auth.verify(Some(&basic("ada:secret")), CLIENT), AuthResult::Ok, "round {round}");
+            assert_eq!(auth.verify(Some(&basic("ada:Secret")), CLIENT), AuthResult::Denied);
+            assert_eq!(auth.verify(Some(&basic(&entry)), CLIENT), AuthResult::Denied, "the hash is not the password");
+            assert_eq!(auth.verify(Some(&basic("eve:secret")), CLIENT), AuthResult::Denied, "the password of another name");
+            assert_eq!(auth.verify(Some(&basic("bob:plain")), CLIENT), AuthResult::Ok);
         }
         assert_eq!(auth.verified.read().unwrap().len(), 2, "remembered once");
-        assert_eq!(auth.slow_checks.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn all_lines_of_a_name_count_and_an_empty_password_never() {
+        let hash = |password: &str, cost| bcrypt::hash(password, cost).unwrap();
+        let lines = [("ada", "first", 4), ("ada", "second", 5), ("eve", "", 4)];
+        let entries: Vec<String> =
+            lines.iter().map(|(name, password, cost)| format!("{name}:{}", hash(password, *cost))).collect();
+        let auth = Auth::new(entries.iter().map(String::as_str)).unwrap();
+        assert!(auth.costliest.as_ref().is_some_and(|hash| entries[1].ends_with(hash)), "the one of cost 5");
+        for (pair, want, why) in [
+            ("ada:first", AuthResult::Ok, "the first line"),
+            ("ada:second", AuthResult::Ok, "the second line"),
+            ("ada:third", AuthResult::Denied, "none"),
+            ("eve:", AuthResult::Denied, "the password is empty, and so is that of the hash"),
+            ("bob:second", AuthResult::Denied, "the costliest hash is checked for an unknown name"),
+            ("eve:second", AuthResult::Denied, "and for a name whose hash costs less"),
+        ] {
+            assert_eq!(auth.verify(Some(&basic(pair)), CLIENT), want, "{pair}: {why}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod builtin;
+pub mod check_queue;
 pub mod echo;
 pub mod listing;
 pub mod listing_html;
