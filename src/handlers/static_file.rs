@@ -97,18 +97,18 @@ fn select(representation: &Representation, request: &Request<'_>) -> Selection {
 }
 
 /// Several parts in one body (RFC 9110 §14.6).
-// multipart-body := dash-boundary CRLF body-part *( delimiter CRLF body-part ) close-delimiter (RFC 2046 §5.1.1)
+// multipart-body := [preamble CRLF] dash-boundary CRLF body-part *( delimiter CRLF body-part ) close-delimiter (RFC 2046 §5.1.1)
+//
+// The preamble is empty, as that of Apache and nginx: zsync takes the first line for the end of the line before, and skips it.
 fn multipart(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
-    let mut before = "";
     let mut parts = Vec::with_capacity(ranges.len());
     for &range in ranges {
         let content_range = content_range(range, length);
         let head =
-            format!("{before}--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n").into_bytes();
+            format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n").into_bytes();
         parts.push(Part { head, range });
-        before = "\r\n";
     }
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
     let mut response =
@@ -283,7 +283,7 @@ mod tests {
             let content = content(response);
             assert_eq!(length, u64::try_from(content.len()).unwrap());
             let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Range: bytes";
-            let want = format!("--B\r\n{head} 8-9/10\r\n\r\n89\r\n--B\r\n{head} 0-1/10\r\n\r\n01\r\n--B--\r\n");
+            let want = format!("\r\n--B\r\n{head} 8-9/10\r\n\r\n89\r\n--B\r\n{head} 0-1/10\r\n\r\n01\r\n--B--\r\n");
             assert_eq!(content.replace(&boundary, "B"), want);
         }
         assert_ne!(super::boundary(), super::boundary());
