@@ -64,6 +64,8 @@ fn the_page_of_the_site_for_what_it_does_not_have() {
     assert_eq!(get(&process, "GET", "/none", BROWSER).text(), "<p>back soon", "the next answer has the new one");
     fs::remove_file(scratch.path().join("404.html")).unwrap();
     assert!(get(&process, "GET", "/none", BROWSER).text().contains("<h1>Not Found</h1>"), "and none when it is gone");
+    scratch.file("404.html", "<p>back again");
+    process.wait_until("the server notices the new page", |process| get(process, "GET", "/none", BROWSER).text() == "<p>back again");
 }
 
 #[test]
@@ -95,7 +97,8 @@ fn a_page_for_what_is_missing_obeys_the_rules_of_files() {
     fs::remove_file(root.join("404.html")).unwrap();
     fs::write(root.join("page.html"), "<p>inside").unwrap();
     symlink("page.html", root.join("404.html")).unwrap();
-    assert_eq!(get(&process, "GET", "/none", BROWSER).text(), "<p>inside", "a link within is a file like others");
+    let inside = |process: &Process| get(process, "GET", "/none", BROWSER).text() == "<p>inside";
+    process.wait_until("a link within is a file like others", inside);
 }
 
 #[test]

@@ -121,3 +121,32 @@ fn ended_or_serving(command: &mut Command) -> String {
     assert!(child.wait().unwrap().success());
     line
 }
+
+/// The scheduling policy of each thread of a process.
+fn policies(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap());
+    // Field 41 of proc_pid_stat(5); the name of the program, which may contain spaces, is field 2.
+    stats.map(|stat| stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn all_threads_are_scheduled_as_batch_unless_a_nice_value_was_chosen() {
+    const OTHER: &str = "0";
+    const BATCH: &str = "3";
+    if policies(std::process::id())[0] != OTHER || rustix::process::getpriority_process(None).unwrap() != 0 {
+        eprintln!("SKIPPED: these tests run with a scheduling policy or nice value of their own");
+        return;
+    }
+    for (nice, expected) in [("0", BATCH), ("5", OTHER)] {
+        let scratch = Scratch::new();
+        scratch.file("ten.txt", "0123456789");
+        let server = command(&[], &scratch);
+        let mut niced = Command::new("nice");
+        niced.args(["-n", nice]).arg(server.get_program()).args(server.get_args());
+        let process = Process::of(niced, Log::Read);
+        assert_eq!(process.get("/ten.txt").text(), "0123456789");
+        let all = policies(process.pid());
+        assert!(all.len() > 1 && all.iter().all(|policy| policy == expected), "nice {nice}: {all:?}");
+    }
+}

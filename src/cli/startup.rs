@@ -57,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
     let sandbox = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
         .map_err(|reason| format!("cannot enforce --sandbox=require: {reason}; use --sandbox=auto to start without"))?;
+    let scheduling = crate::os::use_batch_scheduling();
     let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogQueue::start("log", || Ok(io::stderr())).map_err(cannot_log)?;
     telemetry::init(cli.verbosity(), log.clone());
@@ -77,6 +78,10 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     }
     let (level, status) = sandbox;
     log!(level, "sandbox: {status}");
+    match scheduling {
+        Ok(()) => log::debug!("scheduling policy: SCHED_BATCH"),
+        Err(reason) => log::debug!("scheduling policy unchanged: {reason}"),
+    }
     log_warnings(cli, &app);
     let on_forced = |left| {
         let plural = if left == 1 { "" } else { "s" };

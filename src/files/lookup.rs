@@ -4,8 +4,8 @@
 //! are decided on that one path.
 
 use std::io;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::EtagSource;
 use crate::files::cache::coded_path;
@@ -20,6 +20,8 @@ use crate::http::target::RequestTarget;
 
 /// The page of a site for missing files, relative to the root.
 const ERROR_DOCUMENT_404: &[u8] = b"404.html";
+/// How long a missing [`ERROR_DOCUMENT_404`] is not looked for again, since that costs as much as the lookup before it.
+const ABSENCE_MAX_AGE: Duration = Duration::from_millis(500);
 
 /// What a path means.
 #[derive(Debug)]
@@ -82,11 +84,19 @@ fn lookup_beneath(
     }
 }
 
-/// Looks up the site's own page for missing files.
+/// Looks up the site's own page for missing files. That there is none is remembered for [`ABSENCE_MAX_AGE`].
 pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
+    let absent_since = || site.no_error_document_since.lock().unwrap_or_else(PoisonError::into_inner);
+    if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {
+        return Resource::NotFound;
+    }
     match site.current.get() {
         Ok(root) if root.single_file().is_none() => match file(site, &root, ERROR_DOCUMENT_404, None, now) {
-            Ok(found) => found.unwrap_or(Resource::NotFound),
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                *absent_since() = Some(Instant::now());
+                Resource::NotFound
+            }
             Err(error) => open_error(error),
         },
         Ok(_) | Err(_) => Resource::NotFound,

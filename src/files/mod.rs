@@ -14,7 +14,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime};
 
 use crate::config::cache_policy::CachePolicy;
 use crate::config::{Config, EtagSource, MimeTypes, Sandbox};
@@ -37,6 +38,8 @@ pub struct Site {
     etag_source: EtagSource,
     hashes: ContentHashes,
     cache: Cache,
+    /// When the site was found to have no `404.html`.
+    no_error_document_since: Mutex<Option<Instant>>,
 }
 
 impl Site {
@@ -58,6 +61,7 @@ impl Site {
             etag_source: config.etag_source,
             hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
+            no_error_document_since: Mutex::default(),
         })
     }
 

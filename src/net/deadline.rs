@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use log::trace;
 
 use crate::net::Transport;
-use crate::net::busy_poll::BusyPoll;
 
 /// No timeout is below this: zero would mean none, and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -36,7 +35,6 @@ pub struct DeadlineStream<S> {
     writing: Phase,
     received: u64,
     written: u64,
-    busy_poll: BusyPoll,
 }
 
 /// The time for all reads, or all writes, of one phase.
@@ -57,7 +55,7 @@ impl<S: Transport> DeadlineStream<S> {
     /// Creates a stream whose first reads may take `read_time_max` in all, and its first writes `write_time_max`.
     pub fn new(stream: S, now: Instant, read_time_max: Duration, write_time_max: Duration) -> DeadlineStream<S> {
         let (reading, writing) = (Phase::new(now, read_time_max), Phase::new(now, write_time_max));
-        DeadlineStream { stream, reading, writing, received: 0, written: 0, busy_poll: BusyPoll::default() }
+        DeadlineStream { stream, reading, writing, received: 0, written: 0 }
     }
 
     /// Starts a phase: from `now` on, all reads together may take `limit`.
@@ -96,18 +94,6 @@ impl<S: Transport> DeadlineStream<S> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Polls for bytes for a moment, if that is likely to pay; see `busy_poll.rs`. `None` if none have arrived.
-    ///
-    /// # Errors
-    /// Whatever the connection fails with.
-    pub fn poll_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let count = self.busy_poll.read(&mut self.stream, buffer)?;
-        if let Some(count) = count {
-            self.note_received(buffer, count);
-        }
-        Ok(count)
     }
 
     fn note_received(&mut self, buffer: &[u8], count: usize) {
@@ -182,12 +168,6 @@ impl<S: Transport> DeadlineStream<S> {
     pub fn linger(&mut self, now: Instant, limit: Duration, bytes_max: u64) {
         self.stream.shutdown_write();
         self.begin_reading(now, limit);
-        // Most clients close at once.
-        match BusyPoll::default().read(&mut self.stream, &mut [0]) {
-            Ok(Some(0)) | Err(_) => return,
-            Ok(Some(_)) => self.received += 1,
-            Ok(None) => {}
-        }
         let mut scratch = vec![0; 16 * 1024];
         let mut left = bytes_max;
         while left > 0 {
@@ -196,6 +176,11 @@ impl<S: Transport> DeadlineStream<S> {
                 Ok(count) => left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)),
             }
         }
+    }
+
+    /// Whether the client has sent bytes that were not read. Reads one of them.
+    pub fn has_unread(&mut self) -> bool {
+        matches!(self.stream.try_read(&mut [0]), Ok(Some(1..)))
     }
 
     /// Limits the bytes that the kernel buffers for the client. See [`Transport::set_send_buffer_size`].

@@ -50,19 +50,6 @@ impl ReadBuffer {
         Ok(count)
     }
 
-    /// Polls for more bytes for a moment, see [`DeadlineStream::poll_read`]; `None` if none have arrived.
-    ///
-    /// # Errors
-    /// As [`ReadBuffer::fill`].
-    pub fn try_fill<S: Transport>(&mut self, stream: &mut DeadlineStream<S>) -> io::Result<Option<usize>> {
-        if self.end == self.buffer.len() {
-            self.make_room()?;
-        }
-        let count = stream.poll_read(self.buffer.split_at_mut(self.end).1)?;
-        self.end += count.unwrap_or(0);
-        Ok(count)
-    }
-
     /// Removes the oldest `count` bytes.
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);

@@ -64,6 +64,31 @@ pub(crate) fn open_command(url: &str) -> Command {
     command
 }
 
+/// Schedules the calling thread, and those that it starts later, by `SCHED_BATCH`: a thread that is woken waits its turn instead of
+/// preempting the one that woke it, which would interrupt the client while it sends. `benches/RESULTS.md` has the gain. A policy or nice
+/// value that was chosen for this process is kept.
+///
+/// # Errors
+/// Why the policy is unchanged.
+pub(crate) fn use_batch_scheduling() -> Result<(), String> {
+    #[cfg(not(target_os = "linux"))]
+    return Err("this system has no SCHED_BATCH".to_owned());
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::NormalThreadSchedulePolicy::{Batch, Other};
+        use thread_priority::{ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy};
+        let policy = thread_priority::thread_schedule_policy().map_err(|error| error.to_string())?;
+        let nice = rustix::process::getpriority_process(None).map_err(|error| error.to_string())?;
+        if policy != ThreadSchedulePolicy::Normal(Other) || nice != 0 {
+            return Err(format!("the process was started with {policy:?} and nice value {nice}"));
+        }
+        // The crate sets the nice value too; 48 of 99 stands for 0.
+        let priority = ThreadPriorityValue::try_from(48).map(ThreadPriority::Crossplatform)?;
+        let (thread, batch) = (thread_priority::thread_native_id(), ThreadSchedulePolicy::Normal(Batch));
+        thread_priority::set_thread_priority_and_policy(thread, priority, batch).map_err(|error| error.to_string())
+    }
+}
+
 /// Opens a log file for appending, and creates it if it does not exist. Only the owner and the group may read it, since it tells which
 /// client requested what.
 ///

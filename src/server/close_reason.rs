@@ -53,10 +53,10 @@ close_reasons! {
 }
 
 impl CloseReason {
-    /// Whether the client may still be sending, so that closing at once would reset the connection and could destroy the last response
-    /// (RFC 9112 §9.6).
+    /// Whether the client must be expected to send more, so that closing at once would reset the connection and could destroy the last
+    /// response (RFC 9112 §9.6).
     pub fn needs_lingering_close(&self) -> bool {
-        !self.is_abrupt() && !matches!(self, CloseReason::IdleTimeout)
+        !self.is_abrupt() && !matches!(self, CloseReason::IdleTimeout | CloseReason::ConnectionClose)
     }
 
     /// Whether the connection closes at once, without writing what is buffered: the client is gone, or must see that the response is

@@ -174,9 +174,6 @@ impl<S: Transport> Connection<'_, S> {
     /// Waits until the first bytes of the next request have arrived.
     fn wait_for_request(&mut self) -> Result<(), RequestError> {
         self.write_buffer.flush(&mut self.stream)?;
-        if let Some(count) = self.read_buffer.try_fill(&mut self.stream)? {
-            return self.check_read(Ok(count));
-        }
         self.read_buffer.shrink();
         self.write_buffer.shrink();
         let now = Instant::now();
@@ -250,7 +247,8 @@ impl<S: Transport> Connection<'_, S> {
             return;
         }
         let now = Instant::now();
-        if (reason.needs_lingering_close() || !self.read_buffer.is_empty()) && self.state.set_idle(now).is_ok() {
+        let has_unread = !self.read_buffer.is_empty() || self.stream.has_unread();
+        if (reason.needs_lingering_close() || has_unread) && self.state.set_idle(now).is_ok() {
             self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }
     }

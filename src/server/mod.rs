@@ -25,7 +25,6 @@ use log::{info, warn};
 
 use crate::handlers::AppState;
 use crate::http::forwarded::PeerAddr;
-use crate::net::busy_poll;
 use crate::net::socket::{AcceptError, Listener, Socket};
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::State;
@@ -129,22 +128,12 @@ enum AcceptResult {
 impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     /// Accepts connections until `stop` is requested or `until` is reached.
     fn run(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
-        let mut is_busy = false;
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
-            let mut accept = || self.accept_from(listeners.sockets(), stop);
-            let result = if is_busy {
-                // Under load the next connection follows soon; polling for it is cheaper than a sleep and a wake-up.
-                let accepted =
-                    busy_poll::poll_before_sleep(|| Some(accept()).filter(|result| *result != AcceptResult::WouldBlock));
-                accepted.unwrap_or(AcceptResult::WouldBlock)
-            } else {
-                accept()
-            };
-            is_busy = result == AcceptResult::Accepted;
+            let result = self.accept_from(listeners.sockets(), stop);
             self.drain_rejected();
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {

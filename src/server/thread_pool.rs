@@ -12,8 +12,6 @@ use std::time::Duration;
 
 use log::error;
 
-use crate::net::busy_poll;
-
 /// How long a thread waits for another job before it ends: longer than the pause between two bursts.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection needs at most 48 KiB (a panic with a backtrace); pages that are never touched cost nothing.
@@ -96,10 +94,6 @@ impl<J: Send> Shared<J> {
 
     /// Waits for a job. The thread is counted as idle before and no longer counted afterwards.
     fn next_job(&self) -> Option<J> {
-        let taken = busy_poll::poll_before_sleep(|| self.queue.try_lock().ok()?.take_job());
-        if taken.is_some() {
-            return taken;
-        }
         let mut queue = self.lock();
         if queue.jobs.is_empty() && !queue.shutdown {
             queue.asleep += 1;
