@@ -65,7 +65,8 @@ fn the_page_of_the_site_for_what_it_does_not_have() {
     fs::remove_file(scratch.path().join("404.html")).unwrap();
     assert!(get(&process, "GET", "/none", BROWSER).text().contains("<h1>Not Found</h1>"), "and none when it is gone");
     scratch.file("404.html", "<p>back again");
-    process.wait_until("the server notices the new page", |process| get(process, "GET", "/none", BROWSER).text() == "<p>back again");
+    process
+        .wait_until("the server notices the new page", |process| get(process, "GET", "/none", BROWSER).text() == "<p>back again");
 }
 
 #[test]
