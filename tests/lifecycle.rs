@@ -25,7 +25,8 @@ fn both_signals_end_it_with_0() {
         process.signal(signal);
         assert_eq!(process.wait(PATIENCE).code(), Some(0), "{signal:?}");
         let log = process.log_lines();
-        assert_eq!(log.last().map(String::as_str), Some("info: stopped"), "{log:?}");
+        // Not always the last line: the access log has a queue of its own.
+        assert!(log.iter().any(|line| line == "info: stopped"), "{log:?}");
         assert!(TcpStream::connect(&process.address).is_err(), "nobody listens any more");
     }
 }

@@ -94,8 +94,9 @@ fn what_it_calls_is_allowed() {
     }
     let (scratch, root) = site();
     let (trace, access_log) = (scratch.path().join("trace"), scratch.path().join("access.log"));
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_threadbare"));
+    // As CPUSchedulingPolicy= does.
+    let mut command = Command::new("chrt");
+    command.args(["--batch", "0", "strace", "-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_threadbare"));
     command.args(["--port", "0", "--bind", "127.0.0.1", "--access-log"]).arg(&access_log).arg(&root);
     command.env("NOTIFY_SOCKET", scratch.path().join("nobody"));
     let mut process = Process::of(command, Log::Read);
