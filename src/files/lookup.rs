@@ -177,7 +177,9 @@ fn file(
     now: SystemTime,
 ) -> io::Result<Option<Resource>> {
     let Some(plain) = file_in_coding(site, root, path, None, now)? else { return Ok(None) };
-    let Some(codings) = codings else { return Ok(Some(Resource::File(plain))) };
+    // A file that is compressed by definition has no other forms, and is sent to every client.
+    let is_plain = plain.representation.content_encoding.is_none();
+    let Some(codings) = codings.filter(|_| is_plain) else { return Ok(Some(Resource::File(plain))) };
     for coding in codings.preferred.into_iter().flatten() {
         if let Ok(Some(coded)) = file_in_coding(site, root, path, Some((coding, &plain)), now)
             && is_not_older(coded.version(), plain.version())
@@ -228,14 +230,17 @@ fn describe(
         EtagSource::Mtime => None,
         EtagSource::Content => site.hashes.get(&open.file, &open.version),
     };
+    let media_type = match plain {
+        Some(plain) => plain.representation.media_type.clone(),
+        None => media_type::of_file(name, &site.typing, open),
+    };
+    let builtin_coding = media_type::builtin_coding(name, &media_type);
     Representation {
-        media_type: match plain {
-            Some(plain) => plain.representation.media_type.clone(),
-            None => media_type::of_file(name, &site.typing, open),
-        },
+        media_type,
         cache_control: site.caching.header_for(path),
         coding,
-        varies_by_encoding: site.varies_by_encoding,
+        content_encoding: coding.or(builtin_coding),
+        varies_by_encoding: site.varies_by_encoding && builtin_coding.is_none(),
         length: open.version.length,
         validators: validators(&open.version, hash.as_ref(), coding, now),
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::config::MimeTypes;
 use crate::files::representation::OpenFile;
 use crate::files::version::read_exact_at;
+use crate::http::negotiation::ContentCoding;
 
 /// Extensions whose type is wrong or missing in `mime_guess`.
 const TYPES: &[(&str, &str)] = &[
@@ -74,6 +75,12 @@ pub fn of_file(name: &[u8], typing: &MimeTypes, open: &OpenFile) -> Cow<'static,
             found => found.or(known).unwrap_or(UNKNOWN).into(),
         },
     }
+}
+
+/// The coding of a file that is compressed by definition, as SVG in `.svgz`. An archive such as `.tgz` is to arrive as it is.
+pub fn builtin_coding(name: &[u8], media_type: &str) -> Option<ContentCoding> {
+    let is_svgz = extension(name).is_some_and(|extension| extension.eq_ignore_ascii_case("svgz"));
+    (is_svgz && media_type == "image/svg+xml").then_some(ContentCoding::Gzip)
 }
 
 /// Whether a key of `--mime` is the name of the file, or what follows a dot in it, ignoring case. A dot at the beginning begins no extension.
@@ -360,6 +367,21 @@ mod tests {
             let name = format!("x.{extension}");
             let typing = MimeTypes { overrides: Vec::new(), charset: None };
             assert_eq!(type_of(name.as_bytes(), b"\0", &typing), *want, "{extension}: {why}");
+        }
+    }
+
+    #[test]
+    fn only_svgz_is_compressed_by_definition() {
+        for (name, media_type, want, why) in [
+            ("a.svgz", "image/svg+xml", Some(ContentCoding::Gzip), "compressed SVG"),
+            ("a.SVGZ", "image/svg+xml", Some(ContentCoding::Gzip), "extensions have no case"),
+            ("a.svgz", "application/gzip", None, "--mime says that it is an archive"),
+            ("a.svg", "image/svg+xml", None, "not compressed"),
+            ("a.tgz", "application/gzip", None, "an archive is to be saved as it is"),
+            ("a.svg.gz", "application/gzip", None, "a compressed file"),
+            ("svgz", "image/svg+xml", None, "no extension"),
+        ] {
+            assert_eq!(builtin_coding(name.as_bytes(), media_type), want, "{name}: {why}");
         }
     }
 

@@ -67,8 +67,10 @@ pub struct Representation {
     pub media_type: Cow<'static, str>,
     /// The value of Cache-Control.
     pub cache_control: Cow<'static, str>,
-    /// The value of Content-Encoding; `None` for a file that is sent as it is.
+    /// The coding whose suffix the file has beside the plain one, as `app.js.br`; `None` for the plain file.
     pub coding: Option<ContentCoding>,
+    /// The value of Content-Encoding: that coding, or the one that the format of the plain file includes.
+    pub content_encoding: Option<ContentCoding>,
     /// Whether Accept-Encoding decided which coding is sent.
     pub varies_by_encoding: bool,
     /// Length in bytes.
@@ -144,7 +146,7 @@ impl Representation {
 
     /// Appends the fields of every response with content or a part of it, except Content-Type.
     pub fn push_common(&self, headers: &mut ResponseHeaders) {
-        if let Some(coding) = self.coding {
+        if let Some(coding) = self.content_encoding {
             headers.push("Content-Encoding", coding.name());
         }
         self.push_validators(headers);
@@ -233,6 +235,7 @@ impl Representation {
             media_type: media_type.into(),
             cache_control: "no-cache".into(),
             coding: None,
+            content_encoding: None,
             varies_by_encoding: false,
             length: version.length,
             validators: validators(version, None, None, now),
