@@ -108,7 +108,7 @@ fn a_listing_names_all_entries_in_each_form() {
     let (scratch, process) = served(&[]);
     add_files(scratch.path(), COUNT);
     for (media_type, mark, end) in [
-        ("text/html", "<bdi>file-", "12,001 files, "),
+        ("text/html", ">file-", "12,001 files, "),
         ("application/json", "\"name\":\"file-", "\"complete\":true}\n"),
         ("text/plain", "  file-", "ten.txt\n"),
     ] {
@@ -121,7 +121,7 @@ fn a_listing_names_all_entries_in_each_form() {
     let mut client = process.client();
     client.send(b"GET /?sort=time&order=desc HTTP/1.0\r\n\r\n");
     let page = String::from_utf8(client.rest()).unwrap();
-    assert_eq!(page.matches("<bdi>file-").count(), COUNT, "by time");
+    assert_eq!(page.matches(">file-").count(), COUNT, "by time");
 }
 
 #[test]

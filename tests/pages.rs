@@ -3,6 +3,8 @@
 #[path = "support/process.rs"]
 mod process;
 
+#[cfg(target_os = "linux")]
+use std::ffi::OsStr;
 use std::fs;
 
 use process::{Answer, Process, Scratch};
@@ -117,13 +119,72 @@ fn an_empty_directory_says_that_it_is_empty() {
     fs::create_dir(scratch.path().join("below")).unwrap();
     let process = Process::start(&[scratch.path()]);
     let below = get(&process, "GET", "/below/", BROWSER);
-    assert!(below.text().contains("This directory is empty."), "{}", below.text());
+    assert!(below.text().contains("this directory is empty"), "{}", below.text());
     fs::remove_dir(scratch.path().join("below")).unwrap();
 
     let page = get(&process, "GET", "/", BROWSER);
-    assert!(page.text().contains("This directory is empty.</p>\n</main>"), "and nothing else:\n{}", page.text());
+    assert!(page.text().contains("this directory is empty</p>\n</main>"), "and nothing else:\n{}", page.text());
     assert_eq!(get(&process, "GET", "/", TEXT).text(), "this directory is empty\n");
     assert_eq!(get(&process, "GET", "/", PROGRAM).text(), "{\"path\":\"/\",\"entries\":[\n],\"complete\":true}\n");
+}
+
+#[test]
+fn a_directory_with_hidden_entries_is_not_empty() {
+    let scratch = Scratch::new();
+    let process = Process::start(&[scratch.path()]);
+    for (name, want) in [(".a", "1 hidden entry"), (".b", "2 hidden entries")] {
+        scratch.file(name, "");
+        assert!(get(&process, "GET", "/", BROWSER).text().contains(&format!("{want}</p>\n</main>")), "{want}");
+        assert_eq!(get(&process, "GET", "/", TEXT).text(), format!("{want}\n"));
+    }
+    scratch.file("c", "");
+    assert!(!get(&process, "GET", "/", BROWSER).text().contains("hidden entr"), "there is something to see");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_deceptive_name_is_escaped_wherever_it_is_shown() {
+    let scratch = Scratch::new();
+    let root = scratch.path().join("root\u{202e}x");
+    let below = root.join("zero\u{200b}\n");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join(" a\u{202e}gpj.exe"), "").unwrap();
+    let process = Process::start(&[OsStr::new("-v"), root.as_os_str()]);
+    let (shown_root, shown, shown_file) = (r"root\u{202e}x", r"zero\u{200b}\x0a", r"\x20a\u{202e}gpj.exe");
+    assert!(process.ready.contains(shown_root), "{}", process.ready);
+
+    let target = "/zero%E2%80%8B%0A/";
+    let page = get(&process, "GET", target, BROWSER);
+    for part in [
+        format!("<title>{shown}</title>"),
+        format!("<li><a href=\"../\">{shown_root}</a></li>"),
+        format!("<li><span aria-current=\"page\">{shown}</span></li>"),
+        format!("<a href=\"%20a%E2%80%AEgpj.exe\">{shown_file}</a>"),
+    ] {
+        assert!(page.text().contains(&part), "{part} is not in {}", page.text());
+    }
+    assert!(get(&process, "GET", "/", BROWSER).text().contains(&format!("<title>{shown_root}</title>")), "the name of the root");
+    let lines = get(&process, "GET", target, TEXT);
+    assert!(lines.text().ends_with(&format!("  {shown_file}\n")), "{}", lines.text());
+    let json = get(&process, "GET", target, PROGRAM);
+    assert!(json.text().contains("\"name\":\" a\u{202e}gpj.exe\""), "programs get the name as it is: {}", json.text());
+
+    fs::rename(&root, scratch.path().join("old")).unwrap();
+    fs::create_dir(&root).unwrap();
+    process.wait_until("the new directory is served", |process| process.get("/").text().contains("this directory is empty"));
+    assert!(process.wait_for_log("was replaced").contains(shown_root));
+}
+
+#[test]
+fn the_name_of_the_root_is_shown_without_its_path() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path().join("site/below")).unwrap();
+    for root in ["site", "site/", "site/.", "site/below/.."] {
+        let process = Process::start(&[scratch.path().join(root)]);
+        let page = get(&process, "GET", "/below/", BROWSER);
+        assert!(page.text().contains("<li><a href=\"../\">site</a></li>"), "{root}: {}", page.text());
+        assert!(!page.text().contains(scratch.path().to_str().unwrap()), "{root}");
+    }
 }
 
 #[test]
@@ -134,7 +195,7 @@ fn a_long_listing_leaves_in_pieces_and_whole() {
     }
     let process = Process::start(&[scratch.path()]);
     for (line, beginning, row, end) in [
-        (BROWSER, "<!DOCTYPE html>", "<bdi>file 1999</bdi>", "</html>\n"),
+        (BROWSER, "<!DOCTYPE html>", ">file 1999</a>", "</html>\n"),
         (PROGRAM, "{\"path\"", "\"file 1999\"", "],\"complete\":true}\n"),
         (TEXT, "20", "  file 1999\n", "  file 1999\n"),
     ] {

@@ -180,7 +180,7 @@ check_content() {
     row "and without for who does not ask: our ETag" "$(field etag "$page/page.html")$(field content-encoding "$page/page.html")" "$tag"
     tag=$(direct --head "$direct_url/plain.html" | tr -d '\r' | sed -n 's/^etag: //Ip')
     row "nothing is compressed on the way: our ETag" "$(field etag --header 'Accept-Encoding: gzip' "$page/plain.html")" "$tag"
-    row "our redirect to the slash has no scheme" "$(field location "$page/docs")" /docs/
+    row "our redirect to the slash has no scheme" "$(field location "$page/docs")" docs/
     row "no Age from us" "$(grep -ci '^age:' "$work/heads" || true)" 0
 }
 

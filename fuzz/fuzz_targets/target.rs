@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use threadbare::http::target::{RequestTarget, TargetForm};
+use threadbare::http::target::{RequestTarget, TargetForm, encode_path};
 use threadbare_fuzz::with_head;
 
 fuzz_target!(|data: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!segment.contains(&b'/') && !segment.contains(&0));
         }
         assert!(!path.windows(2).any(|two| two == b"//"), "no empty segment, which browsers could take for a host");
-        let encoded = target.encoded_path();
+        let encoded = encode_path(&path);
         assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>'&?#\\".contains(&byte)));
         target.query_pairs().for_each(drop);
         Some((path, encoded))

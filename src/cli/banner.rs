@@ -12,7 +12,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::config::Bind;
 use crate::os;
-use crate::telemetry::Color;
+use crate::telemetry::{Color, printable_path};
 
 /// Bold cyan (ECMA-48 §8.3.117).
 const URL_STYLE: &str = "1;36";
@@ -44,7 +44,7 @@ impl Banner<'_> {
     /// Returns all lines but the QR code: one for this machine, or one for each address that was chosen, then those for other devices.
     pub fn lines(&self) -> String {
         let mut out = String::new();
-        let served = printable(self.served);
+        let served = printable_path(self.served);
         let mut add = |start: &str, url: &str| out.push_str(&format!("{start} {}\n", self.color.style(URL_STYLE, url)));
         let serving = format!("serving {served} at");
         match self.bind {
@@ -54,7 +54,7 @@ impl Banner<'_> {
             Bind::Addresses(_) => self.listening.iter().for_each(|address| add(&serving, &url(*address))),
         }
         for path in self.sockets {
-            add(&serving, &format!("unix:{}", printable(path)));
+            add(&serving, &format!("unix:{}", printable_path(path)));
         }
         for address in self.lan() {
             add("  on the network:", &url(address));
@@ -109,12 +109,6 @@ fn localhost(port: u16) -> String {
 /// Returns a URL. A wildcard address can be connected to as `localhost`.
 fn url(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { localhost(address.port()) } else { format!("http://{address}/") }
-}
-
-/// Returns a path on one line, whatever characters it has.
-pub fn printable(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
 }
 
 /// Returns the addresses of this machine that other devices can use: for IPv4 and IPv6, the one that a UDP socket would send from.

@@ -10,6 +10,7 @@ use crate::config::{Bind, Config};
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::Socket;
 use crate::server::listener::ListenAddr;
+use crate::telemetry::printable_path;
 
 /// Time to wait for a connection, and for the response. Container managers give up after a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,7 +64,7 @@ fn places(config: &Config) -> Vec<ListenAddr> {
 fn show(place: &ListenAddr) -> String {
     match place {
         ListenAddr::Address(address) => address.to_string(),
-        ListenAddr::Path(path) => format!("unix:{}", path.display()),
+        ListenAddr::Path(path) => format!("unix:{}", printable_path(path)),
     }
 }
 

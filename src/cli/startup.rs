@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::{info, log, warn};
 
-use crate::cli::banner::{self, Banner, printable};
+use crate::cli::banner::{self, Banner};
 use crate::cli::{Cli, stdout_error};
 use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
@@ -21,7 +21,7 @@ use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::telemetry::access_log::{AccessLog, Destination, ReopenHandle};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::{self, Color, Explain};
+use crate::telemetry::{self, Color, Explain, printable_path};
 
 /// Time for the last log lines to be written.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -105,7 +105,7 @@ fn check_private_files(cli: &Cli, site: &Site) -> Result<(), String> {
     };
     for (option, path) in [("--auth-file", cli.auth_file.as_ref()), ("--access-log", log.as_ref())] {
         if let Some(path) = path.filter(|path| site.would_serve(path)) {
-            let path = printable(path);
+            let path = printable_path(path);
             return Err(format!("{option} '{path}' is beneath ROOT, so clients could read it; move it to another directory"));
         }
     }
@@ -193,13 +193,13 @@ fn cannot_serve(root: &Path, error: &io::Error) -> String {
         io::ErrorKind::InvalidInput => "not a directory or a regular file".to_owned(),
         _ => error.to_string(),
     };
-    format!("cannot serve '{}': {reason}", printable(root))
+    format!("cannot serve '{}': {reason}", printable_path(root))
 }
 
 fn cannot_listen(error: &BindError) -> String {
     let (place, is_path) = match &error.place {
         ListenAddr::Address(address) => (address.to_string(), false),
-        ListenAddr::Path(path) => (format!("unix:{}", printable(path)), true),
+        ListenAddr::Path(path) => (format!("unix:{}", printable_path(path)), true),
     };
     let reason = match error.error.kind() {
         io::ErrorKind::AddrInUse if is_path => "another server listens there; choose another path with --bind".to_owned(),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 
 use crate::files::root::{Readable, Root, sanitize_error};
+use crate::telemetry::printable_path;
 
 /// How long a resolution of ROOT is reused: a new directory is served within a second.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -109,8 +110,8 @@ impl CurrentRoot {
             },
         };
         match (&held, &now) {
-            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new directory", self.path.display()),
-            (Err(_), Ok(_)) => info!("'{}' can be served again", self.path.display()),
+            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new directory", printable_path(&self.path)),
+            (Err(_), Ok(_)) => info!("'{}' can be served again", printable_path(&self.path)),
             (_, Err(_)) => {}
         }
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
@@ -118,7 +119,7 @@ impl CurrentRoot {
 
     /// Why nothing can be served; logged when the reason changes.
     fn root_error(&self, error: &io::Error, held: Option<&RootError>) -> RootError {
-        let path = self.path.display();
+        let path = printable_path(&self.path);
         let why = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => RootError::Missing,
             _ => RootError::Replaced,

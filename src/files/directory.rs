@@ -72,13 +72,13 @@ impl Directory {
         Directory { root, handle, serve_hidden }
     }
 
-    /// The visible names, in no particular order.
+    /// The names, in no particular order; `None` for those that are hidden or not served.
     ///
     /// # Errors
     /// The directory cannot be read completely.
-    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Name>> + '_> {
+    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Option<Name>>> + '_> {
         let is_shown = |name: &Name| self.serve_hidden || !name.bytes.starts_with(b".");
-        Ok(self.root.names(&self.handle)?.filter(move |name| name.as_ref().map_or(true, is_shown)))
+        Ok(self.root.names(&self.handle)?.map(move |name| Ok(name?.filter(is_shown))))
     }
 
     /// What exists under a name; `None` if it is gone.
@@ -108,6 +108,8 @@ pub struct DirectoryListing {
     pub order: SortOrder,
     /// Its names.
     pub names: Vec<Name>,
+    /// Number of entries that are hidden or not served.
+    pub hidden: u64,
     /// Totals of the entries that were listed so far.
     pub totals: ListingTotals,
     /// Its README, if the form of the listing shows it.
@@ -149,13 +151,18 @@ impl DirectoryListing {
     pub fn read(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
         let mut names = Vec::new();
         let mut permit = None;
+        let mut hidden = 0;
         for name in directory.names()? {
+            let Some(name) = name? else {
+                hidden += 1;
+                continue;
+            };
             match names.len() {
                 count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
                 LONG_NAMES_MIN => permit = Some(ReadPermit::acquire(WAIT_TIME_MAX)?),
                 _ => {}
             }
-            names.push(name?);
+            names.push(name);
         }
         let names = order.sort(names, |name| directory.entry(&name.bytes))?;
         Ok(DirectoryListing {
@@ -163,10 +170,21 @@ impl DirectoryListing {
             order,
             _held: permit.map(|_| HeldBytes::new(&names)),
             names,
+            hidden,
             totals: ListingTotals::default(),
             readme: None,
             directory,
         })
+    }
+
+    /// The name of the root.
+    pub fn root_name(&self) -> &[u8] {
+        self.directory.root.name()
+    }
+
+    /// The name of the directory.
+    pub fn name(&self) -> &[u8] {
+        self.path.rsplit(|&b| b == b'/').find(|segment| !segment.is_empty()).unwrap_or(self.root_name())
     }
 
     /// Reads the README of the directory.

@@ -16,7 +16,7 @@ use crate::files::root::{Opened, Root, join};
 use crate::files::version::FileVersion;
 use crate::files::{Site, media_type};
 use crate::http::negotiation::{AcceptedCodings, ContentCoding};
-use crate::http::target::RequestTarget;
+use crate::http::target::{RequestTarget, encode_path};
 
 /// The page of a site for missing files, relative to the root.
 const ERROR_DOCUMENT_404: &[u8] = b"404.html";
@@ -119,11 +119,11 @@ pub fn is_hidden<'a>(site: &Site, segments: impl Iterator<Item = &'a [u8]>) -> b
     !site.serve_hidden && segments.enumerate().any(is_hidden)
 }
 
-/// The path of a directory with the slash that relative links in its pages need. It begins with one slash only, so that it cannot name
-/// another host.
+/// The last segment of a path with the slash that relative links in the pages of a directory need. It is relative to the path (RFC 9110
+/// §10.2.2), so that it names no other host, and is right where a proxy serves this below a prefix.
 fn with_slash(target: &RequestTarget<'_>) -> String {
     let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
-    format!("{}/{query}", target.encoded_path())
+    format!("{}/{query}", encode_path(target.segments().last().unwrap_or_default()))
 }
 
 /// A directory, by its path without the slash at its end.
@@ -306,11 +306,11 @@ mod tests {
             ("/d/../d/./x", "d/x", "resolved"),
             ("/%25", "%", "percent-decoded once"),
             ("/%2525", "-", "percent-decoded only once"),
-            ("/d", "to /d/", "a directory without its slash"),
-            ("/d?a=%20&b", "to /d/?a=%20&b", "the query is kept unchanged"),
-            ("/d?", "to /d/?", "an empty query is kept"),
-            ("/%C3%BC", "to /%C3%BC/", "the path is encoded again"),
-            ("//d", "to /d/", "never to another host"),
+            ("/d", "to d/", "a directory without its slash"),
+            ("/d?a=%20&b", "to d/?a=%20&b", "the query is kept unchanged"),
+            ("/d?", "to d/?", "an empty query is kept"),
+            ("/%C3%BC", "to %C3%BC/", "the path is encoded again"),
+            ("//d", "to d/", "never to another host"),
             ("/d/", "list", "no index"),
             ("/i/", "i/index.html", "the first index"),
             ("/odd/", "odd/index.htm", "a directory cannot be an index"),
@@ -324,7 +324,7 @@ mod tests {
             ("/.git/config", "-", "beneath a hidden directory"),
             ("/.git", "-", "no redirect reveals it"),
             ("/.well-known/x", ".well-known/x", "well known"),
-            ("/.well-known", "to /.well-known/", "well known"),
+            ("/.well-known", "to .well-known/", "well known"),
             ("/.well-known/.x", "-", "hidden below it"),
             ("/d/.well-known/x", "-", "well known at the root only"),
         ] {

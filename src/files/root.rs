@@ -202,6 +202,11 @@ impl Root {
         self.single_file.as_ref().map(|only| &*only.target)
     }
 
+    /// The name of the open directory: the last segment of its canonical path, or `/`.
+    pub fn name(&self) -> &[u8] {
+        self.path.file_name().map_or(b"/", OsStr::as_encoded_bytes)
+    }
+
     /// The name of the single file that is served; `None` if a directory is.
     pub fn single_file(&self) -> Option<&[u8]> {
         self.single_file.as_ref().map(|only| &*only.shown)
@@ -242,23 +247,22 @@ impl Root {
         }
     }
 
-    /// The names in a directory, in no particular order, without those that are not served: links that lead out of the root or nowhere,
+    /// The names in a directory, in no particular order; `None` for those that are not served: links that lead out of the root or nowhere,
     /// FIFOs, devices. Any other failure is an error, since a listing must be complete.
     ///
     /// # Errors
     /// The directory cannot be read completely.
-    pub fn names<'a>(&'a self, directory: &'a RootDirectory) -> io::Result<impl Iterator<Item = io::Result<Name>> + 'a> {
+    pub fn names<'a>(&'a self, directory: &'a RootDirectory) -> io::Result<impl Iterator<Item = io::Result<Option<Name>>> + 'a> {
         // Names can be read without the right to search the directory; each entry would then look removed.
         directory.handle.metadata(".").map_err(sanitize_error)?;
         let entries = directory.handle.entries().map_err(sanitize_error)?;
-        let names =
-            entries.filter_map(|entry| entry.map_err(sanitize_error).and_then(|entry| self.name(directory, &entry)).transpose());
+        let names = entries.map(|entry| self.entry_name(directory, &entry.map_err(sanitize_error)?));
         // A directory that is removed while it is read ends early.
-        let end = std::iter::once_with(|| if directory.is_removed() { Err(io::ErrorKind::NotFound.into()) } else { Ok(None) });
-        Ok(names.chain(end.filter_map(Result::transpose)))
+        let end = std::iter::once_with(|| directory.is_removed().then(|| Err(io::ErrorKind::NotFound.into())));
+        Ok(names.chain(end.flatten()))
     }
 
-    fn name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
+    fn entry_name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
         let bytes: Box<[u8]> = entry.file_name().as_encoded_bytes().into();
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: EntryKind::Directory, is_link: false })),
@@ -544,8 +548,12 @@ mod tests {
             assert_eq!(kind.map_err(|error| error.kind()), want.map_err(|()| io::ErrorKind::NotFound), "{path:?}: {why}");
         }
         let Ok(Opened::Directory(top)) = root.open_beneath(b"") else { panic!("no directory") };
-        let mut names: Vec<_> =
-            root.names(&top).unwrap().map(|name| String::from_utf8(name.unwrap().bytes.into()).unwrap()).collect();
+        let mut names: Vec<_> = root
+            .names(&top)
+            .unwrap()
+            .filter_map(Result::unwrap)
+            .map(|name| String::from_utf8(name.bytes.into()).unwrap())
+            .collect();
         names.sort();
         assert_eq!(names, ["a", "d", "directory"], "names that are not served are omitted");
     }

@@ -25,6 +25,7 @@ use crate::http::method::Method;
 use crate::http::origin;
 use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS, Preflight};
 use crate::http::status::StatusCode;
+use crate::telemetry::printable_path;
 
 /// Longest `name:password` in bytes.
 const PAIR_BYTES_MAX: usize = 1024;
@@ -148,7 +149,7 @@ impl CredentialSources<'_> {
     pub fn read(&self) -> Result<Option<Auth>, String> {
         let mut entries: Vec<(String, String)> = self.given.iter().map(|entry| ("--auth".to_owned(), entry.clone())).collect();
         if let Some(path) = self.file {
-            let shown = path.display();
+            let shown = printable_path(path);
             let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read --auth-file '{shown}': {error}"))?;
             entries.extend(lines(&text, &format!("--auth-file '{shown}'")));
         }

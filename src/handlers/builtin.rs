@@ -2,8 +2,9 @@
 
 use crate::handlers::AppState;
 use crate::handlers::message::{Body, Request, Response};
-use crate::handlers::page::{self, escape_html, printable};
+use crate::handlers::page::{self, escape_html};
 use crate::http::status::StatusCode;
+use crate::telemetry::printable;
 use crate::telemetry::prometheus::MEDIA_TYPE;
 
 /// An HTML page that greets the name in the query, or the world.
@@ -11,11 +12,11 @@ pub fn hello(request: &mut Request<'_>, _: &AppState) -> Response {
     let name = request.target.query_pairs().find(|(name, _)| name == b"name").map(|(_, value)| value);
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| b"world".to_vec());
     let mut out = String::new();
-    page::begin(&mut out, b"Hello");
+    page::begin(&mut out, "Hello");
     out.push_str(&format!("<main>\n<h1>Hello, {}!</h1>\n", escape_html(&printable(&name))));
     out.push_str(
         "<p>No file has this path: a route, which is a function of the server, made this page. The query parameter <code>name</code> \
-         sets the name: <a href=\"/hello?name=Ada\">/hello?name=Ada</a></p>\n</main>\n",
+         sets the name: <a href=\"?name=Ada\">?name=Ada</a></p>\n</main>\n",
     );
     page::end(&mut out);
     page::response(StatusCode::OK, Body::Bytes(out.into_bytes().into())).header("Cache-Control", "no-cache")

@@ -7,13 +7,14 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
-use crate::handlers::page::{escape_control, escape_json};
+use crate::handlers::page::escape_json;
 use crate::http::forwarded::{Client, Scheme};
 use crate::http::framing::BodyLength;
 use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
+use crate::telemetry::printable;
 
 /// Responds with everything about the request.
 pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
@@ -22,21 +23,21 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         Err(response) => return response,
     };
     let mut trailers = Vec::new();
-    request.content.trailers(&mut |name, value| trailers.push((escape_control(name), escape_value(name, value))));
+    request.content.trailers(&mut |name, value| trailers.push((shown(name), escape_value(name, value))));
     let client = request.client;
     let seen = RequestDump {
         peer: request.peer.to_string(),
         client: (client.peer != request.peer).then(|| client.peer.to_string()),
         scheme: client.scheme.map(Scheme::name).filter(|_| *client != Client::from_peer(client.peer)),
         method: request.head.method.as_str(),
-        target: escape_control(request.head.target),
-        path: escape_control(request.target.path()),
-        query: request.target.query_pairs().map(|(name, value)| (escape_control(&name), escape_control(&value))).collect(),
+        target: shown(request.head.target),
+        path: shown(request.target.path()),
+        query: request.target.query_pairs().map(|(name, value)| (shown(&name), shown(&value))).collect(),
         version: match request.head.version {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
         },
-        fields: request.head.headers.iter().map(|(name, value)| (escape_control(name), escape_value(name, value))).collect(),
+        fields: request.head.headers.iter().map(|(name, value)| (shown(name), escape_value(name, value))).collect(),
         body_length: request.body_length,
         trailers,
         content,
@@ -129,9 +130,13 @@ impl RequestDump {
     }
 }
 
+fn shown(bytes: &[u8]) -> String {
+    printable(bytes).into_owned()
+}
+
 fn escape_value(name: &[u8], value: &[u8]) -> String {
     let is_masked = SENSITIVE_HEADERS.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
-    if is_masked { "(masked)".to_owned() } else { escape_control(value) }
+    if is_masked { "(masked)".to_owned() } else { shown(value) }
 }
 
 /// Names and values as a JSON array of pairs: an object would lose the order and repeated names.

@@ -12,11 +12,12 @@ use crate::files::directory::{
 };
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
-use crate::handlers::page::{self, escape_control, escape_json};
+use crate::handlers::page::{self, escape_json};
 use crate::http::date::CivilTime;
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
 use crate::http::target::encode_path;
+use crate::telemetry::printable;
 
 /// A listing up to this length is made at once.
 const WHOLE_BYTES_MAX: usize = 32 * 1024;
@@ -143,7 +144,7 @@ const TEXT: ListingFormat = ListingFormat {
     media_type: "text/plain; charset=utf-8",
     begin: |out, listing| {
         if listing.names.is_empty() {
-            out.push_str("this directory is empty\n");
+            let _ = writeln!(out, "{}", nothing_shown(listing));
         }
     },
     row: text_row,
@@ -158,7 +159,20 @@ fn text_row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &Directo
     };
     let link = if entry.is_link { "  (symlink)" } else { "" };
     // Writing to a String cannot fail, here and below.
-    let _ = writeln!(out, "{:<16}  {size:>8}  {}{slash}{link}", time.as_deref().unwrap_or("-"), escape_control(&name.bytes));
+    let _ = writeln!(out, "{:<16}  {size:>8}  {}{slash}{link}", time.as_deref().unwrap_or("-"), printable(&name.bytes));
+}
+
+/// What a listing without names says.
+pub fn nothing_shown(listing: &DirectoryListing) -> String {
+    match listing.hidden {
+        0 => "this directory is empty".to_owned(),
+        number => counted(number, "hidden entry", "hidden entries"),
+    }
+}
+
+/// A number and what it counts.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many })
 }
 
 /// JSON: one object, whose members README documents, with a line per entry.
@@ -180,7 +194,7 @@ fn json_row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &D
     let modified = modified.map(|time| format!("\"{}T{}Z\"", time.date(), time.clock_with_seconds()));
     let _ = write!(
         out,
-        "{}\n{{\"name\":{},\"href\":\"./{}{slash}\",\"type\":\"{kind}\",\"size\":{size},\"modified\":{},\"symlink\":{}}}",
+        "{}\n{{\"name\":{},\"href\":\"{}{slash}\",\"type\":\"{kind}\",\"size\":{size},\"modified\":{},\"symlink\":{}}}",
         if listing.totals == ListingTotals::default() { "" } else { "," },
         escape_json(&String::from_utf8_lossy(&name.bytes)),
         encode_path(&name.bytes),

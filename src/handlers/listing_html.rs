@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::iter;
 
 use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
-use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated};
-use crate::handlers::page::{self, escape_html, printable};
+use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated, counted, nothing_shown};
+use crate::handlers::page::{self, escape_html};
 use crate::http::date::CivilTime;
 use crate::http::target::encode_path;
+use crate::telemetry::printable;
 
 /// Listings with at least so many names get a filter.
 const FILTERED_MIN: usize = 10;
@@ -19,19 +21,20 @@ const FILTERED_MIN: usize = 10;
 pub const HTML: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end };
 
 fn begin(out: &mut String, listing: &DirectoryListing) {
-    page::begin(out, &listing.path);
+    let name = printable(listing.name());
+    page::begin(out, &name);
     breadcrumb(out, listing);
     // Writing to a String cannot fail, here and below.
-    let _ = writeln!(out, "<main>\n<h1 class=\"unseen\" id=\"path\">{}</h1>", escape_html(&printable(&listing.path)));
+    let _ = writeln!(out, "<main>\n<h1 class=\"unseen\" id=\"name\">{}</h1>", escape_html(&name));
     if listing.names.is_empty() {
-        out.push_str("<p class=\"quiet\">This directory is empty.</p>\n");
+        let _ = writeln!(out, "<p class=\"quiet why\">{}</p>", nothing_shown(listing));
     } else if listing.names.len() >= FILTERED_MIN {
         out.push_str("<div class=\"bar\"></div>\n");
     }
     if !has_table(listing) {
         return;
     }
-    out.push_str("<table aria-labelledby=\"path\">\n<thead>\n<tr>");
+    out.push_str("<table aria-labelledby=\"name\">\n<thead>\n<tr>");
     for (key, title) in [(SortKey::Name, "Name"), (SortKey::Size, "Size"), (SortKey::Time, "Changed<span> (UTC)</span>")] {
         column_head(out, listing, key, title);
     }
@@ -55,17 +58,13 @@ fn breadcrumb(out: &mut String, listing: &DirectoryListing) {
     let query = query(listing);
     let segments: Vec<&[u8]> = listing.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
-    let mut link = "/".to_owned();
-    for (depth, name) in [&b"Home"[..]].iter().chain(&segments).enumerate() {
-        if depth > 0 {
-            let _ = write!(link, "{}/", encode_path(name));
-        }
-        // Isolated, so that right-to-left text does not rearrange the path.
-        let name = format!("<bdi>{}</bdi>", escape_html(&printable(name)));
-        let _ = if depth == segments.len() {
-            writeln!(out, "<li><span aria-current=\"page\">{name}</span></li>")
-        } else {
-            writeln!(out, "<li><a href=\"{link}{query}\">{name}</a></li>")
+    for (depth, name) in iter::once(&listing.root_name()).chain(&segments).enumerate() {
+        let text = printable(name);
+        let name = escape_html(&text);
+        let _ = match segments.len() - depth {
+            0 => writeln!(out, "<li><span aria-current=\"page\">{name}</span></li>"),
+            // Relative, since a proxy may serve this below a prefix.
+            up => writeln!(out, "<li><a href=\"{}{query}\">{name}</a></li>", "../".repeat(up)),
         };
     }
     out.push_str("</ol>\n</nav>\n");
@@ -79,11 +78,9 @@ fn has_table(listing: &DirectoryListing) -> bool {
 /// Writes the totals.
 fn totals(out: &mut String, listing: &DirectoryListing) {
     let ListingTotals { directories, files, bytes } = listing.totals;
-    let count =
-        |number: u64, one: &str, many: &str| format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many });
     let parts = [
-        (directories > 0).then(|| count(directories, "directory", "directories")),
-        (files > 0).then(|| format!("{}, {}", count(files, "file", "files"), HumanSize(bytes))),
+        (directories > 0).then(|| counted(directories, "directory", "directories")),
+        (files > 0).then(|| format!("{}, {}", counted(files, "file", "files"), HumanSize(bytes))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
@@ -102,7 +99,7 @@ fn column_head(out: &mut String, listing: &DirectoryListing, key: SortKey, title
     let query = order.toggled(key).query();
     // An empty reference would keep the query of this page.
     let href = if query.is_empty() { "./".into() } else { escape_html(query) };
-    let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\">{title}</a></th>");
+    let _ = write!(out, "<th scope=\"col\"{state}><a href=\"{href}\" rel=\"nofollow\">{title}</a></th>");
 }
 
 fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
@@ -111,12 +108,8 @@ fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &Direct
         EntryKind::File => ("", "", "".into()),
     };
     let (link, text) = (encode_path(&name.bytes), printable(&name.bytes));
-    // `./` keeps a name with a colon from being read as a scheme (RFC 3986 §4.2).
-    let _ = write!(
-        out,
-        "<tr{class}><th scope=\"row\"><a href=\"./{link}{slash}{query}\"><bdi>{}</bdi>{slash}</a>",
-        escape_html(&text)
-    );
+    // Clients find names by this form: the link as it is, and nothing but the name in it.
+    let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"{link}{slash}{query}\">{}{slash}</a>", escape_html(&text));
     if entry.is_link {
         out.push_str("<span class=\"link\">symlink</span>");
     }
@@ -153,8 +146,8 @@ fn end(out: &mut String, listing: &DirectoryListing) {
         out.push_str("</section>\n");
     }
     out.push_str("</main>\n");
-    if listing.names.len() >= FILTERED_MIN {
-        page::push_filter(out);
+    if !listing.names.is_empty() {
+        page::push_script(out);
     }
     page::end(out);
 }
@@ -192,49 +185,62 @@ mod tests {
         let files = ["b", "A", "x10", "x9", "x09", "d/y", "E/y", ".hidden", "d/.hidden", "d/index.htm"];
         let scratch = Scratch::with(&files);
         let page = listed(&scratch, "/", false);
-        let want = ["./d/", "./E/", "./A", "./b", "./x09", "./x9", "./x10"];
+        let want = ["d/", "E/", "A", "b", "x09", "x9", "x10"];
         assert_eq!(links(&page), want.map(|link| link.as_bytes().to_vec()));
-        let row = "<tr><th scope=\"row\"><a href=\"./b\"><bdi>b</bdi></a></th><td><data value=\"1\" title=\"1 byte\">1 B</data></td>\
+        let row = "<tr><th scope=\"row\"><a href=\"b\">b</a></th><td><data value=\"1\" title=\"1 byte\">1 B</data></td>\
                    <td><time datetime=\"20";
         assert!(page.contains(row) && page.contains("</table>\n<p class=\"quiet\">2 directories, 5 files, 10 B</p>"), "{page}");
         let page = listed(&scratch, "/d/", true);
-        assert_eq!(links(&page), ["../", "./.hidden", "./index.htm", "./y"].map(|link| link.as_bytes().to_vec()));
-        assert!(page.contains("<title>/d/</title>"));
+        assert_eq!(links(&page), ["../", ".hidden", "index.htm", "y"].map(|link| link.as_bytes().to_vec()));
+        assert!(page.contains("<title>d</title>"));
     }
 
     #[test]
     fn links_keep_the_order() {
         let scratch = Scratch::with(&["a/b/c/", "a/b/f"]);
+        let root = scratch.path().file_name().unwrap().to_str().unwrap();
         let page = listed(&scratch, "/a/b/?order=desc&sort=size", false);
+        assert!(listed(&scratch, "/", false).contains(&format!("<title>{root}</title>")));
         for (part, why) in [
-            ("<li><a href=\"/?sort=size&amp;order=desc\"><bdi>Home</bdi></a></li>", "to the top"),
-            ("<li><a href=\"/a/?sort=size&amp;order=desc\"><bdi>a</bdi></a></li>", "up"),
-            ("<li><span aria-current=\"page\"><bdi>b</bdi></span></li>", "this directory"),
+            (&*format!("<li><a href=\"../../?sort=size&amp;order=desc\">{root}</a></li>"), "to the top"),
+            ("<li><a href=\"../?sort=size&amp;order=desc\">a</a></li>", "up"),
+            ("<li><span aria-current=\"page\">b</span></li>", "this directory"),
             ("<a href=\"../?sort=size&amp;order=desc\">", "the parent directory"),
-            ("<a href=\"./c/?sort=size&amp;order=desc\">", "down"),
-            ("<a href=\"./f\">", "the link of a file has no query"),
-            ("<th scope=\"col\"><a href=\"./\">Name</a></th>", "the default order has no query"),
-            ("<th scope=\"col\" aria-sort=\"descending\"><a href=\"?sort=size&amp;order=asc\">Size</a></th>", "reversed"),
-            ("<th scope=\"col\"><a href=\"?sort=time&amp;order=desc\">Changed<span> (UTC)</span></a></th>", "the newest first"),
+            ("<a href=\"c/?sort=size&amp;order=desc\">", "down"),
+            ("<a href=\"f\">", "the link of a file has no query"),
+            ("<th scope=\"col\"><a href=\"./\" rel=\"nofollow\">Name</a></th>", "the default order has no query"),
+            (
+                "<th scope=\"col\" aria-sort=\"descending\"><a href=\"?sort=size&amp;order=asc\" rel=\"nofollow\">Size</a></th>",
+                "reversed",
+            ),
+            (
+                "<th scope=\"col\"><a href=\"?sort=time&amp;order=desc\" rel=\"nofollow\">Changed<span> (UTC)</span></a></th>",
+                "the newest first",
+            ),
         ] {
             assert!(page.contains(part), "{part} is missing, {why}:\n{page}");
         }
     }
 
     #[test]
-    fn readme_filter_and_empty_directory() {
+    fn readme_script_and_empty_directory() {
         let names: Vec<String> = (0..FILTERED_MIN).map(|n| format!("many/{n}")).collect();
         let mut files: Vec<&str> = names.iter().map(|name| &**name).collect();
-        files.extend(["few/README.md", "few/a", "empty/"]);
+        files.extend(["few/README.md", "few/a", "empty/", "one/.a", "three/.a", "three/.b/", "three/.c"]);
         let scratch = Scratch::with(&files);
         std::fs::write(scratch.path().join("few/README.md"), "\n<b>&").unwrap();
-        for (path, readme, script, empty) in
-            [("/many/", false, true, false), ("/few/", true, false, false), ("/empty/", false, false, true)]
-        {
+        for (path, readme, script, bar, text) in [
+            ("/many/", false, true, true, "10 files, "),
+            ("/few/", true, true, false, "2 files, "),
+            ("/empty/", false, false, false, "this directory is empty<"),
+            ("/one/", false, false, false, "1 hidden entry<"),
+            ("/three/", false, false, false, "3 hidden entries<"),
+        ] {
             let page = listed(&scratch, path, false);
             assert_eq!(page.contains("<pre>\n\n&lt;b&gt;&amp;</pre>"), readme, "{path}");
             assert_eq!(page.matches("<script>").count(), usize::from(script), "{path}");
-            assert_eq!(page.contains("This directory is empty."), empty, "{path}");
+            assert_eq!(page.contains("<div class=\"bar\">"), bar, "{path}");
+            assert!(page.contains(&format!("\">{text}")), "{path}");
             assert_eq!(page.matches("<main>").count() + page.matches("</main>").count(), 2, "{path}");
         }
     }
@@ -246,8 +252,8 @@ mod tests {
         std::os::unix::fs::symlink("d", scratch.path().join("to-d")).unwrap();
         std::os::unix::fs::symlink("f", scratch.path().join("to-f")).unwrap();
         let page = listed(&scratch, "/", false);
-        assert!(page.contains("<bdi>to-d</bdi>/</a><span class=\"link\">symlink</span></th>"), "{page}");
-        assert!(page.contains("<bdi>to-f</bdi></a><span class=\"link\">symlink</span></th>"), "{page}");
+        assert!(page.contains(">to-d/</a><span class=\"link\">symlink</span></th>"), "{page}");
+        assert!(page.contains(">to-f</a><span class=\"link\">symlink</span></th>"), "{page}");
         assert_eq!(page.matches("class=\"link\"").count(), 2);
     }
 
@@ -275,13 +281,13 @@ mod tests {
             std::fs::write(scratch.path().join("<d>\"&'").join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
         }
         let page = listed(&scratch, "/%3Cd%3E%22&'/", true);
-        let mut want: Vec<Vec<u8>> = names.iter().map(|name| [b"./", &**name].concat()).collect();
+        let mut want: Vec<Vec<u8>> = names.clone();
         want.push(b"../".to_vec());
         let mut got = links(&page);
         want.sort();
         got.sort();
         assert_eq!(got, want);
-        assert!(page.contains("<title>/&lt;d&gt;&quot;&amp;&#39;/</title>") && !page.contains("<d>"));
+        assert!(page.contains("<title>&lt;d&gt;&quot;&amp;&#39;</title>") && !page.contains("<d>"));
         assert_eq!(page.matches("<script").count(), 1, "the filter alone");
         assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "control characters are replaced");
         assert_eq!(

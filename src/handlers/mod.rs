@@ -215,7 +215,7 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
 
 /// Gives error responses the form that the client accepts, and adds CORS fields.
 fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
-    let response = page::render_error(response, &request.head.headers);
+    let response = page::render_error(response, &request.head.headers, request.target.path());
     match &app.config.cors {
         None => response,
         Some(cors) => access::add_cors_headers(response, request, cors),
@@ -266,7 +266,9 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         }
         Resource::MovedPermanently(location) => {
             let moved = Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash");
-            refusal.unwrap_or_else(|| moved.header("Location", location)).outcome(Outcome::MissingSlash)
+            refusal
+                .unwrap_or_else(|| moved.header("Location", location).header("Cache-Control", "no-cache"))
+                .outcome(Outcome::MissingSlash)
         }
         Resource::Error(error) => refusal.unwrap_or_else(|| Response::from_io_error(&error)).outcome(Outcome::Failed),
         // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.

@@ -20,12 +20,12 @@ use crate::http::status::StatusCode;
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("style.css");
 
-/// The script of a listing, which filters its names.
-const FILTER: &str = include_str!("filter.js");
+/// The script of a listing: local times, and a filter of its names.
+const SCRIPT: &str = include_str!("listing.js");
 
 /// The Content-Security-Policy of all pages: that style sheet, that script, and an icon.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-rJeHxeScJuiywuuITn4FnVDR3cMOiNk7K+43EHzrhtQ='; \
-    script-src 'sha256-8q3OdknYRqCBwXGbjUfF1obD73xlRh9mslTaJhEbYDY='; img-src 'self'; base-uri 'none'; form-action 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'sha256-zHfws/CB1olSmbJ8sJl34hPTSP7S8vtBhXeAS/yhCRc='; \
+    script-src 'sha256-WQl6n6EmVryYVhNq7/fWDaZYBcyuyQFPBNonHVJ2hxo='; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
 /// A response with a page.
@@ -37,22 +37,22 @@ pub fn response(status: StatusCode, page: Body) -> Response {
         .with_body(page)
 }
 
-/// Begins a page, up to its content. `title` is any text.
-pub fn begin(out: &mut String, title: &[u8]) {
+/// Begins a page, up to its content. `title` is any printable text.
+pub fn begin(out: &mut String, title: &str) {
     out.push_str(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
     );
-    out.push_str(&escape_html(&printable(title)));
+    out.push_str(&escape_html(title));
     out.push_str("</title>\n<style>");
     out.push_str(STYLE);
     out.push_str("</style>\n</head>\n<body>\n");
 }
 
 /// Appends the script of a listing.
-pub fn push_filter(out: &mut String) {
+pub fn push_script(out: &mut String) {
     out.push_str("<script>");
-    out.push_str(FILTER);
+    out.push_str(SCRIPT);
     out.push_str("</script>\n");
 }
 
@@ -83,18 +83,19 @@ pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Resp
 pub fn malformed(error: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(error);
     match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
-        Format::Html => render_error(response, headers),
+        Format::Html => render_error(response, headers, b"/"),
         Format::Text | Format::Json => response,
     }
 }
 
-/// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged.
-pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
+/// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged. `path` is that of the
+/// request.
+pub fn render_error(response: Response, headers: &Headers<'_>, path: &[u8]) -> Response {
     let Some(reason) = response.reason.filter(|_| response.status.as_u16() >= 400) else { return response };
     match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
         Format::Text | Format::Json => response.header("Vary", "Accept"),
         Format::Html => {
-            let body = Body::Bytes(error_page(response.status, reason).into_bytes().into());
+            let body = Body::Bytes(error_page(response.status, reason, path).into_bytes().into());
             let mut page = self::response(response.status, body);
             for (name, value) in response.fields.iter() {
                 // Fields of this error alone, such as Allow, WWW-Authenticate and Retry-After.
@@ -107,14 +108,16 @@ pub fn render_error(response: Response, headers: &Headers<'_>) -> Response {
     }
 }
 
-fn error_page(status: StatusCode, reason: &str) -> String {
+fn error_page(status: StatusCode, reason: &str, path: &[u8]) -> String {
     let (code, phrase) = (status.as_u16(), status.canonical_reason());
     let mut out = String::new();
-    begin(&mut out, format!("{code} {phrase}").as_bytes());
+    begin(&mut out, &format!("{code} {phrase}"));
     let reason = escape_html(reason);
     out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{reason}</p>\n"));
     if status == StatusCode::NOT_FOUND {
-        out.push_str("<p><a href=\"/\">Home</a></p>\n");
+        // Relative, since a proxy may serve this below a prefix.
+        let up = path.iter().filter(|&&byte| byte == b'/').count().saturating_sub(1);
+        out.push_str(&format!("<p><a href=\"./{}\">Home</a></p>\n", "../".repeat(up)));
     }
     out.push_str("</main>\n");
     end(&mut out);
@@ -142,33 +145,6 @@ pub fn escape_html(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// Bytes as text, with U+FFFD in place of control characters and of what is not UTF-8.
-pub fn printable(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
-    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}").into() } else { text }
-}
-
-/// Escapes for plain text everything that could move the cursor of a terminal, color it or reverse a line, and what is not UTF-8.
-pub fn escape_control(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    // Writing to a String cannot fail, here and below.
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if char.is_ascii_control() {
-                let _ = write!(out, "\\x{:02x}", u32::from(char));
-            } else if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-                let _ = write!(out, "{}", char.escape_unicode());
-            } else {
-                out.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
 }
 
 /// Text as a JSON string, with its quotes (RFC 8259 §7).
@@ -218,14 +194,14 @@ mod tests {
 
     #[test]
     fn the_policy_names_what_is_in_the_page() {
-        for (directive, text) in [("style-src", STYLE), ("script-src", FILTER)] {
+        for (directive, text) in [("style-src", STYLE), ("script-src", SCRIPT)] {
             let Some(hash) = hash(text) else {
                 eprintln!("SKIPPED: sha256sum is missing, so the hashes of the policy are not compared");
                 return;
             };
             assert!(POLICY.contains(&format!("{directive} {hash};")), "the policy should say {directive} {hash}");
         }
-        assert!(!STYLE.contains("</style") && !FILTER.contains("</script"), "each would end early");
+        assert!(!STYLE.contains("</style") && !SCRIPT.contains("</script"), "each would end early");
     }
 
     /// The share of light of a colour, `#rrggbb` (WCAG 2.2, relative luminance).
@@ -263,33 +239,6 @@ mod tests {
         }
         assert_eq!(themes, 2, "light and dark");
         assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.001, "the measure itself is right");
-    }
-
-    #[test]
-    fn names_are_escaped_for_html() {
-        for (bytes, want, why) in [
-            (&b"plain"[..], "plain", "ordinary names"),
-            (b"", "", "nothing"),
-            (b"<a href='x'>&\"", "&lt;a href=&#39;x&#39;&gt;&amp;&quot;", "markup"),
-            (b"a\nb\x1b[0m\x7f", "a\u{fffd}b\u{fffd}[0m\u{fffd}", "controls"),
-            (b"a\xc2\x85b", "a\u{fffd}b", "a control beyond ASCII"),
-            (b"\xffa\xe2\x82", "\u{fffd}a\u{fffd}", "not UTF-8, and truncated"),
-            ("\u{fc}\u{1f9f5}".as_bytes(), "\u{fc}\u{1f9f5}", "beyond ASCII"),
-        ] {
-            assert_eq!(escape_html(&printable(bytes)), want, "{why}");
-        }
-    }
-
-    #[test]
-    fn text_is_escaped_for_terminals() {
-        for (bytes, want) in [
-            (&b"a b\\"[..], "a b\\"),
-            (b"\x1b[31mred\n\t", "\\x1b[31mred\\x0a\\x09"),
-            (b"\xff\xc3\xbc\xc2\x9b", "\\xff\u{fc}\\u{9b}"),
-            ("\u{202e}txt".as_bytes(), "\\u{202e}txt"),
-        ] {
-            assert_eq!(escape_control(bytes), want);
-        }
     }
 
     #[test]

@@ -102,11 +102,6 @@ impl<'a> RequestTarget<'a> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
-    /// Returns the normalized path, percent-encoded for a Location field or a link. It begins with exactly one slash.
-    pub fn encoded_path(&self) -> String {
-        encode_path(&self.path)
-    }
-
     /// Returns the names and values of the query, decoded as `application/x-www-form-urlencoded` (WHATWG URL §5.1). A percent sign without
     /// two hexadecimal digits is kept.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
@@ -118,7 +113,8 @@ impl<'a> RequestTarget<'a> {
     }
 }
 
-/// Percent-encodes a path; slashes and unreserved characters are kept.
+/// Percent-encodes a path; slashes and unreserved characters are kept. A colon is encoded, so that no name is read as a scheme (RFC 3986
+/// §4.2).
 pub fn encode_path(path: &[u8]) -> String {
     percent_encode(path, PATH).to_string()
 }

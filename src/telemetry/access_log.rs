@@ -14,9 +14,9 @@ use log::{Level, info, log_enabled, warn};
 
 use crate::config::Sandbox;
 use crate::os::{self, sandbox};
-use crate::telemetry::ACCESS;
 use crate::telemetry::log_format::{AccessRecord, LogFormat};
 use crate::telemetry::log_queue::LogQueue;
+use crate::telemetry::{ACCESS, printable_path};
 
 /// The name of the access log in messages.
 const NAME: &str = "access log";
@@ -76,7 +76,7 @@ impl Destination {
             Destination::Stdout => return Ok(OpenedLog::Stdout),
             Destination::File(path) => path,
         };
-        let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", path.display());
+        let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", printable_path(&path));
         let writer = ReopenableFile::append_to(&path).map_err(error)?;
         let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested) };
         let directory = writer.directory();
@@ -175,7 +175,7 @@ impl ReopenableFile {
                     }
                     _ => "",
                 };
-                warn!("cannot reopen {}: {error}{hint}; still writing to the old file", self.path.display());
+                warn!("cannot reopen {}: {error}{hint}; still writing to the old file", printable_path(&self.path));
             }
         }
     }

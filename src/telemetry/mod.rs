@@ -6,8 +6,11 @@ pub mod log_queue;
 pub mod metrics;
 pub mod prometheus;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use env_logger::{Builder, Target};
 use log::Level;
@@ -26,12 +29,16 @@ pub fn init(verbosity: Verbosity, queue: LogQueue) {
         .filter_module(ACCESS, verbosity.access)
         .parse_default_env()
         .target(Target::Pipe(Box::new(queue)))
-        .format(|out, record| match (record.target(), record.level()) {
-            (_, Level::Error) => writeln!(out, "error: {}", record.args()),
-            (_, Level::Warn) => writeln!(out, "warn: {}", record.args()),
-            (_, Level::Info) => writeln!(out, "info: {}", record.args()),
-            (module, Level::Debug) => writeln!(out, "debug {module}: {}", record.args()),
-            (module, Level::Trace) => writeln!(out, "trace {module}: {}", record.args()),
+        .format(|out, record| {
+            let text = record.args().to_string();
+            let text = printable(text.as_bytes());
+            match (record.target(), record.level()) {
+                (_, Level::Error) => writeln!(out, "error: {text}"),
+                (_, Level::Warn) => writeln!(out, "warn: {text}"),
+                (_, Level::Info) => writeln!(out, "info: {text}"),
+                (module, Level::Debug) => writeln!(out, "debug {module}: {text}"),
+                (module, Level::Trace) => writeln!(out, "trace {module}: {text}"),
+            }
         })
         .try_init();
     if result.is_err() {
@@ -63,6 +70,53 @@ pub(crate) fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, by
     if shown.len() < bytes.len() {
         out.extend_from_slice(b"...");
     }
+}
+
+/// Returns bytes as text in which nothing is invisible and nothing reorders a line, for pages, terminals and logs: what is not UTF-8 becomes
+/// `\xff`, and what [`is_deceptive`], and white space at either end, `\x1b` or `\u{202e}`. A backslash stays as it is.
+pub(crate) fn printable(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains(is_deceptive) && text.trim() == text => return Cow::Borrowed(text),
+        _ => {}
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        escape_chars(&mut text, chunk.valid(), is_deceptive);
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail, here and below.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    let (start, rest) = text.split_at(text.len() - text.trim_start().len());
+    let (middle, end) = rest.split_at(rest.trim_end().len());
+    let mut out = String::with_capacity(text.len() + 16);
+    escape_chars(&mut out, start, |_| true);
+    out.push_str(middle);
+    escape_chars(&mut out, end, |_| true);
+    Cow::Owned(out)
+}
+
+/// Returns a path as [`printable`] text.
+pub(crate) fn printable_path(path: &Path) -> Cow<'_, str> {
+    printable(path.as_os_str().as_encoded_bytes())
+}
+
+fn escape_chars(out: &mut String, text: &str, is_escaped: impl Fn(char) -> bool) {
+    for char in text.chars() {
+        let _ = match char {
+            _ if !is_escaped(char) => out.write_char(char),
+            '\0'..='\x7f' => write!(out, "\\x{:02x}", u32::from(char)),
+            _ => write!(out, "{}", char.escape_unicode()),
+        };
+    }
+}
+
+/// Whether a character is a control, is invisible, or reorders or breaks the line (Unicode categories Cc, Zl, Zp, and Cf as far as it is not
+/// drawn): it could make one name look like another.
+fn is_deceptive(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Where `--explain` writes. What it writes is decided in `server::explain`.
@@ -137,6 +191,30 @@ mod tests {
             let mut out = Vec::new();
             escape_ascii(&mut out, bytes, bytes_max, prefix);
             assert_eq!(String::from_utf8(out).unwrap(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn deceptive_text_is_escaped() {
+        for (bytes, want, why) in [
+            (&b""[..], "", "nothing"),
+            (b"a  b\\", "a  b\\", "ordinary names"),
+            ("\u{fc}\u{1f9f5}\u{5d0}".as_bytes(), "\u{fc}\u{1f9f5}\u{5d0}", "letters of any script"),
+            (b"a\nb\x1b[0m\x7f\0", r"a\x0ab\x1b[0m\x7f\x00", "controls"),
+            (b"\xc2\x9b", r"\u{9b}", "a control beyond ASCII"),
+            (b"\xffa\xe2\x82", r"\xffa\xe2\x82", "not UTF-8, and truncated"),
+            ("\u{202e}txt.exe".as_bytes(), r"\u{202e}txt.exe", "reversed"),
+            ("\u{2029}\u{202a}\u{2066}\u{2069}\u{61c}".as_bytes(), r"\u{2029}\u{202a}\u{2066}\u{2069}\u{61c}", "order and lines"),
+            ("\u{2027}\u{202f}x\u{2070}".as_bytes(), "\u{2027}\u{202f}x\u{2070}", "their neighbours are drawn"),
+            ("a\u{200b}\u{200f}\u{2060}\u{feff}\u{ad}".as_bytes(), r"a\u{200b}\u{200f}\u{2060}\u{feff}\u{ad}", "invisible"),
+            ("a\u{200a}b\u{2010}".as_bytes(), "a\u{200a}b\u{2010}", "their neighbours are drawn"),
+            (b"  a b ", r"\x20\x20a b\x20", "spaces at both ends"),
+            (b"  ", r"\x20\x20", "spaces alone"),
+            ("a\u{3000}".as_bytes(), r"a\u{3000}", "another space at the end"),
+            (b" \xff ", r"\x20\xff\x20", "both"),
+        ] {
+            assert_eq!(printable(bytes), want, "{why}");
+            assert_eq!(printable(printable(bytes).as_bytes()), want, "printed twice: {why}");
         }
     }
 }

@@ -1,8 +1,17 @@
-// A box that filters the names. Without this the page lacks the box, and nothing else.
+// Times in the time zone of the reader, and a box that filters the names. Without this the page has times in UTC and lacks the box.
 (() => {
+  for (const time of document.querySelectorAll("time")) {
+    const date = new Date(time.dateTime);
+    const local = new Date(date - date.getTimezoneOffset() * 60_000).toISOString();
+    time.firstChild.data = local.slice(0, 10);
+    time.lastChild.textContent = ` ${local.slice(11, 16)}`;
+  }
+  document.querySelector("thead span").remove();
+  const bar = document.querySelector(".bar");
+  if (!bar) return;
   const rows = [...document.querySelectorAll("tbody tr:not(.up)")];
   const plain = (text) => text.normalize("NFKC").toLowerCase();
-  const names = rows.map((row) => plain(row.querySelector("bdi").textContent));
+  const names = rows.map((row) => plain(row.querySelector("a").textContent));
   const label = document.createElement("label");
   const box = document.createElement("input");
   const count = document.createElement("output");
@@ -28,5 +37,5 @@
     filter();
   });
   label.append("Filter", box);
-  document.querySelector(".bar").append(count, label);
+  bar.append(count, label);
 })();
