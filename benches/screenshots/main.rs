@@ -62,7 +62,8 @@ fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
     fs::create_dir_all(&folder).expect("a folder for the pictures");
     let shelf = shelf();
-    let process = Process::start(&[shelf.path()]);
+    // Its pages show the name of the directory.
+    let process = Process::start(&[shelf.path().join("shelf")]);
     for Picture { name, path, scheme, width, height } in PICTURES {
         browser.resize(*width, *height, PIXEL_RATIO, *width < 500);
         browser.prefer(scheme);
@@ -84,19 +85,20 @@ fn shelf() -> Scratch {
     let scratch = Scratch::new();
     // The first of October 2026, at a quarter past nine.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_846_100);
+    let root = scratch.path().join("shelf");
     let changed = |days: u64| now - Duration::from_secs(days * 86_400 + days * 977);
     for folder in ["drawings", "recipes", "recordings"] {
-        fs::create_dir(scratch.path().join(folder)).expect("a folder");
+        fs::create_dir_all(root.join(folder)).expect("a folder");
     }
     for (name, bytes, days) in FILES {
-        let file = scratch.sparse(name, *bytes);
+        let file = scratch.sparse(&format!("shelf/{name}"), *bytes);
         file.set_modified(changed(*days)).expect("its time is set");
     }
-    scratch.file("README.md", README);
+    scratch.file("shelf/README.md", README);
     #[cfg(unix)]
-    std::os::unix::fs::symlink("site.tar.zst", scratch.path().join("latest.tar.zst")).expect("a link");
+    std::os::unix::fs::symlink("site.tar.zst", root.join("latest.tar.zst")).expect("a link");
     for (name, days) in [("drawings", 19), ("recipes", 300), ("recordings", 9), ("README.md", 30)] {
-        let file = fs::File::open(scratch.path().join(name)).expect("it is there");
+        let file = fs::File::open(root.join(name)).expect("it is there");
         file.set_modified(changed(days)).expect("its time is set");
     }
     scratch
