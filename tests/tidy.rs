@@ -75,7 +75,7 @@ const BANS: &[Ban] = &[
         words: "set_read_timeout|set_write_timeout",
         within: "",
         // The trait, its implementations that forward, and the transport in memory.
-        except: &["net/deadline.rs", "net/mod.rs", "net/socket.rs", "net/memory.rs"],
+        except: &["net/deadline.rs", "net/mod.rs", "net/socket.rs"],
     },
     Ban {
         rule: "telemetry/ takes labels, not CloseReason or Outcome",

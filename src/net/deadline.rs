@@ -277,9 +277,6 @@ mod tests {
             self.timeouts.push(limit);
             Ok(())
         }
-        fn shutdown_write(&mut self) {}
-        fn reset_on_close(&mut self) {}
-        fn set_send_buffer_size(&mut self, _: usize) {}
     }
 
     /// Writes these numbers of bytes; 0 is a timeout. Records whether a write was said to wait.
@@ -300,15 +297,6 @@ mod tests {
         fn write_vectored(&mut self, first: &[u8], _: &[u8]) -> io::Result<usize> {
             self.write(first)
         }
-        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
-            Ok(())
-        }
-        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
-            Ok(())
-        }
-        fn shutdown_write(&mut self) {}
-        fn reset_on_close(&mut self) {}
-        fn set_send_buffer_size(&mut self, _: usize) {}
         fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {
             self.1.push(since.is_some());
             Ok(())

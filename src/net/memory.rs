@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::time::Duration;
 
 use crate::net::Transport;
 
@@ -58,18 +57,4 @@ impl Transport for &mut MemoryTransport {
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
         Ok(self.write(first)? + self.write(second)?)
     }
-
-    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn shutdown_write(&mut self) {}
-
-    fn reset_on_close(&mut self) {}
-
-    fn set_send_buffer_size(&mut self, _: usize) {}
 }

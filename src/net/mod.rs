@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Both directions of a connection: a socket, or a client in memory.
 ///
-/// A read or write that takes longer than its timeout fails with [`io::ErrorKind::TimedOut`], on every platform.
+/// A read or write that takes longer than its timeout fails with [`io::ErrorKind::TimedOut`], on every platform. The methods that do
+/// nothing by default are for sockets: a client in memory does not wait, and its owner sees all bytes.
 pub trait Transport {
     /// Reads some bytes and returns their number; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -24,15 +25,19 @@ pub trait Transport {
     /// Writes some bytes of `first`, and then of `second` if all of `first` were written, in one call; returns the total.
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize>;
     /// Sets how long a read may wait.
-    fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()>;
+    fn set_read_timeout(&mut self, _limit: Duration) -> io::Result<()> {
+        Ok(())
+    }
     /// Sets how long a write may wait.
-    fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()>;
+    fn set_write_timeout(&mut self, _limit: Duration) -> io::Result<()> {
+        Ok(())
+    }
     /// Ends the direction to the client. Bytes on their way still arrive.
-    fn shutdown_write(&mut self);
+    fn shutdown_write(&mut self) {}
     /// Makes the close a reset, where an orderly close would look like the end of the body.
-    fn reset_on_close(&mut self);
+    fn reset_on_close(&mut self) {}
     /// Limits the bytes that the kernel buffers for the client, approximately.
-    fn set_send_buffer_size(&mut self, bytes: usize);
+    fn set_send_buffer_size(&mut self, _bytes: usize) {}
     /// Tells whether a write waits for the client, and since when the client would have had to wait to be as late as it is.
     ///
     /// # Errors
