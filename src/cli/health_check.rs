@@ -3,12 +3,12 @@
 //! The health check of a container without a shell is the program itself, with the same variables, so that port and address cannot differ.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::config::{Bind, Config};
 use crate::net::deadline::DeadlineStream;
-use crate::net::socket::Socket;
+use crate::net::socket::connect_unix;
 use crate::server::listener::ListenAddr;
 use crate::telemetry::printable_path;
 
@@ -71,8 +71,8 @@ fn show(place: &ListenAddr) -> String {
 /// Returns the status line.
 fn ask(place: &ListenAddr, preface: bool) -> io::Result<String> {
     let socket = match place {
-        ListenAddr::Address(address) => Socket::connect(address, TIMEOUT)?,
-        ListenAddr::Path(path) => Socket::connect_unix(path)?,
+        ListenAddr::Address(address) => TcpStream::connect_timeout(address, TIMEOUT)?,
+        ListenAddr::Path(path) => connect_unix(path)?,
     };
     let mut stream = DeadlineStream::new(&socket, Instant::now(), TIMEOUT, TIMEOUT);
     if preface {

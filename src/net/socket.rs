@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -32,59 +32,16 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-/// A connection.
-#[derive(Debug)]
-pub enum Socket {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A Unix socket.
-    #[cfg(unix)]
-    Unix(UnixStream),
-}
-
-/// Evaluates an expression for the stream of a [`Socket`], whichever it is.
-macro_rules! with_stream {
-    ($socket:expr, $stream:ident => $result:expr) => {
-        match $socket {
-            Socket::Tcp($stream) => $result,
-            #[cfg(unix)]
-            Socket::Unix($stream) => $result,
-        }
-    };
-}
+/// A connection: TCP, or a Unix socket, for which [`TcpStream`] makes the same system calls.
+pub type Socket = TcpStream;
 
 impl Listener {
     /// Listens on an address. The socket does not block, and its connections send without Nagle's delay.
     ///
     /// # Errors
     /// Whatever the system reports.
-    #[cfg(unix)]
     pub fn bind(address: SocketAddr) -> io::Result<Listener> {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
-        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-        // macOS has no flag for CLOEXEC; no other thread is running yet that could start a program in between.
-        let socket = socket_with(family, SocketType::STREAM, SocketFlags::empty(), Some(ipproto::TCP))?;
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-        // A restarted server must not wait until the kernel has forgotten the connections of its predecessor.
-        sockopt::set_socket_reuseaddr(&socket, true)?;
-        if address.is_ipv6() {
-            // So that 0.0.0.0 and [::] can both be bound, and peers have addresses of their own family.
-            sockopt::set_ipv6_v6only(&socket, true)?;
-        }
-        bind(&socket, &address)?;
-        listen(&socket, BACKLOG)?;
-        let listener = Listener::Tcp(TcpListener::from(socket));
-        listener.prepare()?;
-        Ok(listener)
-    }
-
-    /// Listens on an address. The socket does not block.
-    ///
-    /// # Errors
-    /// Whatever the system reports.
-    #[cfg(not(unix))]
-    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
-        let listener = Listener::Tcp(TcpListener::bind(address)?);
+        let listener = Listener::Tcp(bind(address)?);
         listener.prepare()?;
         Ok(listener)
     }
@@ -97,8 +54,9 @@ impl Listener {
     pub fn prepare(&self) -> io::Result<()> {
         match self {
             Listener::Tcp(listener) => {
+                // It fails only for an inherited socket that is no TCP socket.
                 #[cfg(unix)]
-                rustix::net::sockopt::set_tcp_nodelay(listener, true)?;
+                let _ = rustix::net::sockopt::set_tcp_nodelay(listener, true);
                 listener.set_nonblocking(true)
             }
             #[cfg(unix)]
@@ -112,19 +70,15 @@ impl Listener {
     /// `WouldBlock` if there is none; see [`AcceptError`] for the others.
     pub fn accept(&self) -> io::Result<(Socket, PeerAddr)> {
         let (socket, peer) = match self {
-            Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (Socket::Tcp(socket), peer.into()))?,
+            Listener::Tcp(listener) => listener.accept().map(|(socket, peer)| (socket, peer.into()))?,
             #[cfg(unix)]
-            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (Socket::Unix(socket), PeerAddr::unix()))?,
+            Listener::Unix(listener) => listener.accept().map(|(socket, _)| (OwnedFd::from(socket).into(), PeerAddr::unix()))?,
         };
         if cfg!(not(any(target_os = "linux", target_os = "android"))) {
             // Elsewhere a connection inherits that the listener does not block, and not its options.
             socket.set_nonblocking(false)?;
-            match &socket {
-                // It fails if the client has closed already; then the first read reports it.
-                Socket::Tcp(stream) => drop(stream.set_nodelay(true)),
-                #[cfg(unix)]
-                Socket::Unix(_) => {}
-            }
+            // It fails for a Unix socket, and if the client has closed already; then the first read reports it.
+            let _ = socket.set_nodelay(true);
         }
         Ok((socket, peer))
     }
@@ -146,6 +100,30 @@ impl Listener {
             Listener::Unix(listener) => Some(listener.local_addr().ok()?.as_pathname()?.to_path_buf()),
         }
     }
+}
+
+/// Binds a TCP socket and listens.
+#[cfg(unix)]
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    // macOS has no flag for CLOEXEC; no other thread is running yet that could start a program in between.
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::empty(), Some(ipproto::TCP))?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    // A restarted server must not wait until the kernel has forgotten the connections of its predecessor.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0 and [::] can both be bound, and peers have addresses of their own family.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    bind(&socket, &address)?;
+    listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+#[cfg(not(unix))]
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address)
 }
 
 /// Whether binding failed because the machine has no such address or address family.
@@ -237,73 +215,15 @@ impl AcceptError {
     }
 }
 
-impl Socket {
-    /// Connects to an address, as a client.
-    ///
-    /// # Errors
-    /// The connection was not accepted within `limit`, or whatever the system reports.
-    pub fn connect(address: &SocketAddr, limit: Duration) -> io::Result<Socket> {
-        TcpStream::connect_timeout(address, limit).map(Socket::Tcp)
-    }
-
-    /// Connects to a Unix socket, as a client, without waiting.
-    ///
-    /// # Errors
-    /// Whatever the system reports; `Unsupported` if it has no such sockets.
-    pub fn connect_unix(path: &Path) -> io::Result<Socket> {
-        #[cfg(unix)]
-        return UnixStream::connect(path).map(Socket::Unix);
-        #[cfg(not(unix))]
-        return Err(io::Error::new(io::ErrorKind::Unsupported, path.display().to_string()));
-    }
-
-    /// Shuts down one direction, or both.
-    ///
-    /// # Errors
-    /// The peer has closed already.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        with_stream!(self, stream => stream.shutdown(how))
-    }
-
-    /// Sets whether reads and writes return `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    /// Whatever the system reports.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        with_stream!(self, stream => stream.set_nonblocking(nonblocking))
-    }
-
-    /// Creates another descriptor for the same connection.
-    ///
-    /// # Errors
-    /// The limit of descriptors is reached.
-    pub fn try_clone(&self) -> io::Result<Socket> {
-        match self {
-            Socket::Tcp(stream) => stream.try_clone().map(Socket::Tcp),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.try_clone().map(Socket::Unix),
-        }
-    }
-}
-
-impl Read for &Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        with_stream!(self, stream => (&*stream).read(buffer))
-    }
-}
-
-impl Write for &Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        with_stream!(self, stream => (&*stream).write(bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        with_stream!(self, stream => (&*stream).write_vectored(slices))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Connects to a Unix socket, as a client, without waiting.
+///
+/// # Errors
+/// Whatever the system reports; `Unsupported` if it has no such sockets.
+pub fn connect_unix(path: &Path) -> io::Result<Socket> {
+    #[cfg(unix)]
+    return UnixStream::connect(path).map(|socket| OwnedFd::from(socket).into());
+    #[cfg(not(unix))]
+    return Err(io::Error::new(io::ErrorKind::Unsupported, path.display().to_string()));
 }
 
 #[cfg(unix)]
@@ -313,20 +233,6 @@ impl AsFd for Listener {
             Listener::Tcp(listener) => listener.as_fd(),
             Listener::Unix(listener) => listener.as_fd(),
         }
-    }
-}
-
-#[cfg(unix)]
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        with_stream!(self, stream => stream.as_fd())
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsSocket for Socket {
-    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        with_stream!(self, stream => stream.as_socket())
     }
 }
 
@@ -361,11 +267,11 @@ impl Transport for &Socket {
     }
 
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        with_stream!(self, stream => stream.set_read_timeout(Some(limit)))
+        TcpStream::set_read_timeout(self, Some(limit))
     }
 
     fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        with_stream!(self, stream => stream.set_write_timeout(Some(limit)))
+        TcpStream::set_write_timeout(self, Some(limit))
     }
 
     fn shutdown_write(&mut self) {

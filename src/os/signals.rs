@@ -49,7 +49,7 @@ impl ShutdownSignal {
             requested,
             forced,
             #[cfg(unix)]
-            wake_fd: Some(Arc::new(Socket::Unix(wake))),
+            wake_fd: Some(Arc::new(std::os::fd::OwnedFd::from(wake).into())),
             #[cfg(not(unix))]
             wake_fd: None,
         })

@@ -116,16 +116,13 @@ pub fn sockets() -> Result<Vec<Listener>, String> {
 
 fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {
     const OTHER: &str = "not a stream socket; use ListenStream= in the socket unit";
-    if let Ok(Some(socket)) = from.take_tcp_listener(index) {
-        check_listening(&socket)?;
-        return socket.set_nonblocking(true).map(|()| Listener::Tcp(socket)).map_err(|_| OTHER);
-    }
+    let listener = from.take_tcp_listener(index).ok().flatten().map(Listener::Tcp);
     #[cfg(unix)]
-    if let Ok(Some(socket)) = from.take_unix_listener(index) {
-        check_listening(&socket)?;
-        return socket.set_nonblocking(true).map(|()| Listener::Unix(socket)).map_err(|_| OTHER);
-    }
-    Err(OTHER)
+    let listener = listener.or_else(|| from.take_unix_listener(index).ok().flatten().map(Listener::Unix));
+    let listener = listener.ok_or(OTHER)?;
+    check_listening(&listener)?;
+    listener.prepare().map_err(|_| OTHER)?;
+    Ok(listener)
 }
 
 /// Rejects a stream socket that does not listen: with `Accept=yes` systemd passes on connections.

@@ -78,10 +78,6 @@ impl Listeners {
     /// One of them cannot be used.
     pub fn from_env() -> Result<Option<Listeners>, String> {
         let sockets = systemd::sockets()?;
-        for socket in &sockets {
-            // It fails only for a socket that is no TCP socket; the mode is set already.
-            let _ = socket.prepare();
-        }
         Ok((!sockets.is_empty()).then_some(Listeners { files: Vec::new(), sockets }))
     }
 

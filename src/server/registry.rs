@@ -321,7 +321,7 @@ mod tests {
     impl Pairs {
         fn next(&self) -> (Socket, TcpStream) {
             let client = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
-            (Socket::Tcp(self.0.accept().unwrap().0), client)
+            (self.0.accept().unwrap().0, client)
         }
     }
 
