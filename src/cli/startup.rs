@@ -18,7 +18,7 @@ use crate::os::systemd::{SdNotify, State};
 use crate::server;
 use crate::server::close_reason::CloseReason;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
-use crate::telemetry::access_log::{AccessLog, Destination, ReopenHandle};
+use crate::telemetry::access_log::{AccessLog, Destination};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Color, Explain, printable_path};
@@ -50,7 +50,8 @@ pub fn run(cli: &Cli) -> Result<(), String> {
         color: Color::of(&io::stdout()),
     };
     let browser = banner.local_url().filter(|_| cli.open).map(|url| banner::open_browser(&url));
-    let access_log = cli.access_log_destination().open(config.sandbox)?;
+    let destination = cli.access_log_destination();
+    let log_file = destination.open_file(config.sandbox)?;
     let notify = SdNotify::from_environment();
     let process = cli.metrics.then(ProcessStats::open);
     // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
@@ -69,7 +70,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     if let Some(started) = browser {
         banner::reap_browser(started);
     }
-    let access_log = access_log.start(cli.log_format).map_err(cannot_log)?;
+    let access_log = AccessLog::start(&destination, log_file, cli.log_format).map_err(cannot_log)?;
     let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
     let metrics = process.map(|process| Metrics::new(CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
@@ -126,13 +127,13 @@ fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
 
 /// Lets SIGHUP reopen the log file, and tells systemd about it.
 fn reopen_on_sighup(app: &AppState) -> io::Result<()> {
-    let (reopen, notify) = (app.access_log.as_ref().and_then(AccessLog::reopen_handle), app.notify.clone());
-    if reopen.is_none() && !notify.is_connected() {
+    let (log_file, notify) = (app.access_log.clone().filter(AccessLog::is_file), app.notify.clone());
+    if log_file.is_none() && !notify.is_connected() {
         return Ok(());
     }
     on_sighup(move || {
         notify.notify(State::Reloading);
-        reopen.iter().for_each(ReopenHandle::reopen);
+        log_file.iter().for_each(AccessLog::reopen);
         notify.notify(State::Ready);
     })
 }

@@ -32,36 +32,16 @@ pub enum Destination {
     File(PathBuf),
 }
 
-/// A destination that is open.
-#[derive(Debug)]
-pub enum OpenedLog {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-    /// A file.
-    File(LogQueue, LogFile),
-}
-
-/// What others need to know of the file of the access log.
-#[derive(Clone, Debug)]
-pub struct LogFile {
-    reopen_requested: Arc<AtomicBool>,
-}
+/// The queue of a log file, and the flag that makes its thread reopen the file.
+type OpenedFile = (LogQueue, Arc<AtomicBool>);
 
 /// The access log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AccessLog {
     format: LogFormat,
     queue: LogQueue,
-    file: Option<LogFile>,
-}
-
-/// Reopens the file of an access log.
-#[derive(Debug)]
-pub struct ReopenHandle {
-    reopen_requested: Arc<AtomicBool>,
-    queue: LogQueue,
+    /// Makes the thread of a log file reopen it; `None` if the log is not a file.
+    reopen_requested: Option<Arc<AtomicBool>>,
 }
 
 impl Destination {
@@ -70,46 +50,40 @@ impl Destination {
     ///
     /// # Errors
     /// Why the file cannot be opened.
-    pub fn open(self, sandbox: Sandbox) -> Result<OpenedLog, String> {
-        let path = match self {
-            Destination::Stderr => return Ok(OpenedLog::Stderr),
-            Destination::Stdout => return Ok(OpenedLog::Stdout),
-            Destination::File(path) => path,
-        };
-        let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", printable_path(&path));
-        let writer = ReopenableFile::append_to(&path).map_err(error)?;
-        let file = LogFile { reopen_requested: Arc::clone(&writer.reopen_requested) };
+    pub fn open_file(&self, sandbox: Sandbox) -> Result<Option<OpenedFile>, String> {
+        let Destination::File(path) = self else { return Ok(None) };
+        let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", printable_path(path));
+        let writer = ReopenableFile::append_to(path).map_err(error)?;
+        let reopen_requested = Arc::clone(&writer.reopen_requested);
         let directory = writer.directory();
         let confined = move || {
             sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
             Ok(writer)
         };
-        Ok(OpenedLog::File(LogQueue::start(NAME, confined).map_err(error)?, file))
-    }
-}
-
-impl OpenedLog {
-    /// Starts the access log; returns `None` if `RUST_LOG` switches it off.
-    ///
-    /// # Errors
-    /// If its thread cannot be started.
-    pub fn start(self, format: LogFormat) -> io::Result<Option<AccessLog>> {
-        if !log_enabled!(target: ACCESS, Level::Info) {
-            return Ok(None);
-        }
-        let (queue, file) = match self {
-            OpenedLog::Stderr => (LogQueue::start(NAME, || Ok(io::stderr()))?, None),
-            OpenedLog::Stdout => (LogQueue::start(NAME, || Ok(io::stdout()))?, None),
-            OpenedLog::File(queue, file) => (queue, Some(file)),
-        };
-        Ok(Some(AccessLog { file, ..AccessLog::new(format, queue) }))
+        Ok(Some((LogQueue::start(NAME, confined).map_err(error)?, reopen_requested)))
     }
 }
 
 impl AccessLog {
+    /// Starts the access log, after [`Destination::open_file`]; returns `None` if `RUST_LOG` switches it off.
+    ///
+    /// # Errors
+    /// If its thread cannot be started.
+    pub fn start(destination: &Destination, file: Option<OpenedFile>, format: LogFormat) -> io::Result<Option<AccessLog>> {
+        if !log_enabled!(target: ACCESS, Level::Info) {
+            return Ok(None);
+        }
+        let queue = match (file, destination) {
+            (Some((queue, flag)), _) => return Ok(Some(AccessLog { format, queue, reopen_requested: Some(flag) })),
+            (None, Destination::Stdout) => LogQueue::start(NAME, || Ok(io::stdout()))?,
+            (None, _) => LogQueue::start(NAME, || Ok(io::stderr()))?,
+        };
+        Ok(Some(AccessLog::new(format, queue)))
+    }
+
     /// Creates an access log that writes to a queue.
     pub fn new(format: LogFormat, queue: LogQueue) -> AccessLog {
-        AccessLog { format, queue, file: None }
+        AccessLog { format, queue, reopen_requested: None }
     }
 
     /// Appends the line of an exchange.
@@ -122,23 +96,22 @@ impl AccessLog {
         self.queue.lost_lines()
     }
 
-    /// Returns a handle that reopens the file; `None` if the log is not a file.
-    pub fn reopen_handle(&self) -> Option<ReopenHandle> {
-        let reopen_requested = Arc::clone(&self.file.as_ref()?.reopen_requested);
-        Some(ReopenHandle { reopen_requested, queue: self.queue.clone() })
+    /// Whether the log is a file, which can be reopened.
+    pub fn is_file(&self) -> bool {
+        self.reopen_requested.is_some()
+    }
+
+    /// Makes the thread that writes the file reopen it now; does nothing if the log is not a file.
+    pub fn reopen(&self) {
+        if let Some(flag) = &self.reopen_requested {
+            flag.store(true, Ordering::Release);
+            self.queue.wake();
+        }
     }
 
     /// Waits until all lines are written, for at most `limit`.
     pub fn flush_timeout(&self, limit: Duration) {
         self.queue.flush_timeout(limit);
-    }
-}
-
-impl ReopenHandle {
-    /// Makes the thread that writes the file reopen it now.
-    pub fn reopen(&self) {
-        self.reopen_requested.store(true, Ordering::Release);
-        self.queue.wake();
     }
 }
 
