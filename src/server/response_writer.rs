@@ -20,7 +20,7 @@ use crate::http::date::HttpDate;
 use crate::http::method::Method;
 use crate::http::range::ByteRange;
 use crate::http::request::Version;
-use crate::http::response::{write_crlf, write_header, write_header_u64, write_status_line};
+use crate::http::response::{write_header, write_header_u64, write_status_line};
 use crate::http::status::StatusCode;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
@@ -97,7 +97,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
         (true, Version::Http10) => write_header(out, "Connection", b"keep-alive"),
         (true, Version::Http11) => {}
     }
-    write_crlf(out);
+    out.extend_from_slice(CRLF);
 }
 
 /// Returns the whole response to a connection that cannot be served.
@@ -227,52 +227,28 @@ impl WriteBuffer {
         file: &OpenFile,
         slice: ByteRange,
     ) -> Result<(), SendError> {
-        let mut reader = FileReader { file, offset: slice.start, left: slice.length };
-        let mut buffer = FileBuffer::new(slice.length);
-        if buffer.is_throttled {
+        let mut pooled = FileBuffer::new(slice.length);
+        if pooled.is_throttled {
             stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
         }
-        match &mut buffer.large {
-            Some(large) => self.copy_through(large, stream, &mut reader),
-            None => self.copy_in_place(stream, &mut reader),
-        }
-    }
-
-    /// Reads the file into the write buffer, behind what is there, and flushes whenever it is full.
-    fn copy_in_place<S: Transport>(
-        &mut self,
-        stream: &mut DeadlineStream<S>,
-        reader: &mut FileReader<'_>,
-    ) -> Result<(), SendError> {
-        while reader.left > 0 {
-            // Earlier responses, or the head of this one, may have filled it.
-            self.flush_if_over(SMALL_BUFFER_BYTES, stream)?;
-            let start = self.bytes.len();
-            let wanted = usize::try_from(reader.left).unwrap_or(usize::MAX).min(SMALL_BUFFER_BYTES - start);
-            self.bytes.resize(start + wanted, 0);
-            let result = reader.read(self.bytes.split_at_mut(start).1);
-            self.bytes.truncate(start + *result.as_ref().unwrap_or(&0));
-            result.map_err(SendError::File)?;
-            self.flush_if_over(SMALL_BUFFER_BYTES, stream)?;
-        }
-        Ok(())
-    }
-
-    /// Sends the file through a large buffer. The first write begins with the contents of the write buffer, such as the head.
-    fn copy_through<S: Transport>(
-        &mut self,
-        buffer: &mut [u8],
-        stream: &mut DeadlineStream<S>,
-        reader: &mut FileReader<'_>,
-    ) -> Result<(), SendError> {
-        self.flush_if_over(buffer.len() / 2, stream)?;
+        let buffer = &mut *pooled.bytes;
+        // What is in the write buffer, such as the head, leaves with the first bytes of the file.
+        self.flush_if_over(buffer.len(), stream)?;
         let mut filled = self.bytes.len();
         buffer.split_at_mut(filled).0.copy_from_slice(&self.bytes);
-        while reader.left > 0 {
-            filled += reader.read(buffer.split_at_mut(filled).1).map_err(SendError::File)?;
+        let mut rest = slice;
+        while rest.length > 0 {
+            let count = read_part(file, rest, buffer.split_at_mut(filled).1).map_err(SendError::File)?;
+            rest = ByteRange { start: rest.start + count, length: rest.length - count };
+            filled += usize::try_from(count).unwrap_or(0);
             // Not before the first read: if it fails, earlier responses must still be in the write buffer.
             self.bytes.clear();
-            stream.write_all(buffer.split_at(filled).0)?;
+            let bytes = buffer.split_at(filled).0;
+            if rest.length == 0 && filled < SMALL_BUFFER_BYTES {
+                self.bytes.extend_from_slice(bytes);
+            } else {
+                stream.write_all(bytes)?;
+            }
             filled = 0;
         }
         Ok(())
@@ -311,37 +287,22 @@ impl WriteBuffer {
     }
 }
 
-/// Reads a part of a file.
-struct FileReader<'a> {
-    file: &'a OpenFile,
-    offset: u64,
-    left: u64,
-}
-
-impl FileReader<'_> {
-    /// Reads the next bytes, usually with one system call. Before the last bytes are sent, checks that the file is still the version that
-    /// was opened; otherwise the client could get a mixture of two versions.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let (buffer, _) = buffer.split_at_mut(most);
-        let count = loop {
-            match read_at(&self.file.file, buffer, self.offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) => return Err(io::Error::other("the file became shorter while it was sent")),
-                result => break result?,
-            }
-        };
-        let bytes = u64::try_from(count).map_err(io::Error::other)?;
-        if bytes >= self.left {
-            let now = FileVersion::new(&self.file.file.metadata()?);
-            if !self.file.version.is_same(&now) {
-                return Err(io::Error::other("the file changed while it was sent"));
-            }
+/// Reads bytes from the start of a part of a file, usually with one system call, and returns their number. Before the last bytes are sent,
+/// checks that the file is still the version that was opened; otherwise the client could get a mixture of two versions.
+fn read_part(file: &OpenFile, part: ByteRange, buffer: &mut [u8]) -> io::Result<u64> {
+    let most = usize::try_from(part.length).unwrap_or(usize::MAX).min(buffer.len());
+    let (buffer, _) = buffer.split_at_mut(most);
+    let count = loop {
+        match read_at(&file.file, buffer, part.start) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) => return Err(io::Error::other("the file became shorter while it was sent")),
+            result => break u64::try_from(result?).map_err(io::Error::other)?,
         }
-        self.offset += bytes;
-        self.left = self.left.saturating_sub(bytes);
-        Ok(count)
+    };
+    if count == part.length && !file.version.is_same(&FileVersion::new(&file.file.metadata()?)) {
+        return Err(io::Error::other("the file changed while it was sent"));
     }
+    Ok(count)
 }
 
 /// The size of a large file buffer. Over loopback this was faster than any other size, and twice as fast as `sendfile`.
@@ -360,9 +321,9 @@ static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 /// each page. Guards the list, for a push or a pop.
 static FREE_BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
-/// What a file is read into: a large buffer for a large file while there are few such transfers, else the write buffer.
+/// What a file is read into: a large buffer for a large file while there are few such transfers, else a small one.
 struct FileBuffer {
-    large: Option<Box<[u8]>>,
+    bytes: Box<[u8]>,
     /// Whether a large file gets no large buffer because there are too many.
     is_throttled: bool,
 }
@@ -370,22 +331,24 @@ struct FileBuffer {
 impl FileBuffer {
     /// Returns a buffer for a file, or a part, of `length` bytes.
     fn new(length: u64) -> FileBuffer {
-        if usize::try_from(length).is_ok_and(|length| length <= SMALL_BUFFER_BYTES) {
-            return FileBuffer { large: None, is_throttled: false };
-        }
+        let is_large = usize::try_from(length).map_or(true, |length| length > SMALL_BUFFER_BYTES);
         let one_more = |count| (count < LARGE_BUFFERS_MAX).then_some(count + 1);
-        if LARGE_BUFFERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
-            return FileBuffer { large: None, is_throttled: true };
+        if !is_large || LARGE_BUFFERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            return FileBuffer { bytes: vec![0; SMALL_BUFFER_BYTES].into(), is_throttled: is_large };
         }
         let free = free_buffers().pop();
-        FileBuffer { large: Some(free.unwrap_or_else(|| vec![0; LARGE_BUFFER_BYTES].into())), is_throttled: false }
+        FileBuffer { bytes: free.unwrap_or_else(|| vec![0; LARGE_BUFFER_BYTES].into()), is_throttled: false }
+    }
+
+    fn is_large(&self) -> bool {
+        self.bytes.len() == LARGE_BUFFER_BYTES
     }
 }
 
 impl Drop for FileBuffer {
     fn drop(&mut self) {
-        if let Some(buffer) = self.large.take() {
-            free_buffers().push(buffer);
+        if self.is_large() {
+            free_buffers().push(std::mem::take(&mut self.bytes));
             LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -488,7 +451,7 @@ mod tests {
 
     #[test]
     fn large_buffers_are_limited_and_returned() {
-        let large = |buffers: &[FileBuffer]| buffers.iter().filter(|buffer| buffer.large.is_some()).count();
+        let large = |buffers: &[FileBuffer]| buffers.iter().filter(|buffer| buffer.is_large()).count();
         let small_length = u64::try_from(SMALL_BUFFER_BYTES).unwrap();
         for round in 0..2 {
             let small: Vec<FileBuffer> = (0..200).map(|_| FileBuffer::new(small_length)).collect();
