@@ -2,7 +2,7 @@
 //!
 //! They are encoded once, and the bytes are copied into each response head.
 
-use crate::http::grammar::{is_control, is_token, trim_ows};
+use crate::http::grammar::{is_control, is_token};
 use crate::http::response::write_header;
 
 /// A header field for every response.
@@ -48,7 +48,7 @@ impl DefaultHeader {
     // field-line = field-name ":" OWS field-value OWS
     pub fn parse(text: &str) -> Result<DefaultHeader, String> {
         let (name, value) = text.split_once(':').ok_or("expected 'Name: value'")?;
-        let value = std::str::from_utf8(trim_ows(value.as_bytes())).unwrap_or_default();
+        let value = value.trim_matches([' ', '\t']);
         if !is_token(name.as_bytes()) {
             return Err("expected a name of letters, digits and hyphens, followed by a colon".to_owned());
         }

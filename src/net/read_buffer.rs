@@ -29,7 +29,7 @@ impl ReadBuffer {
 
     /// The bytes, oldest first.
     pub fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.buffer.split_at(self.end).0.split_at(self.start).1
     }
 
     /// Whether there are no bytes.

@@ -24,9 +24,9 @@ const CHUNKED_READ_BYTES: usize = 16 * 1024;
 pub(super) struct BodyReader<'a, S> {
     stream: &'a mut DeadlineStream<S>,
     state: &'a ConnState,
-    /// Bytes that arrived together with the head and are not used yet.
+    /// Bytes of a body of known length, or of the next request, that arrived together with the head and are not used yet.
     prefetched: &'a [u8],
-    /// Bytes read while chunks are decoded; those beyond the last chunk belong to the next request.
+    /// Bytes of a chunked body, from its beginning; those beyond the last chunk belong to the next request.
     buffer: Vec<u8>,
     /// Where in `buffer` the bytes are that are not used yet.
     unused: Range<usize>,
@@ -56,17 +56,17 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         expects_continue: bool,
         limits: &'a Limits,
     ) -> BodyReader<'a, S> {
-        let remaining = match length {
-            BodyLength::None => Remaining::Length(0),
-            BodyLength::Length(length) => Remaining::Length(length),
-            BodyLength::Chunked => Remaining::Chunked(Box::default()),
+        let (remaining, prefetched, buffer) = match length {
+            BodyLength::None => (Remaining::Length(0), prefetched, Vec::new()),
+            BodyLength::Length(length) => (Remaining::Length(length), prefetched, Vec::new()),
+            BodyLength::Chunked => (Remaining::Chunked(Box::default()), &[][..], prefetched.to_vec()),
         };
         BodyReader {
             stream,
             state,
             prefetched,
-            buffer: Vec::new(),
-            unused: 0..0,
+            unused: 0..buffer.len(),
+            buffer,
             remaining,
             expects_continue,
             has_waited: false,
@@ -103,7 +103,8 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         self.error
     }
 
-    /// Returns how many of the prefetched bytes are unused, and the bytes read since that belong to the next request.
+    /// Returns how many bytes at the end of the read buffer are unused, and what follows them: bytes read here that belong to the next
+    /// request.
     pub(super) fn into_unread(mut self) -> (usize, Vec<u8>) {
         self.buffer.truncate(self.unused.end);
         self.buffer.drain(..self.unused.start);
@@ -161,18 +162,13 @@ impl<'a, S: Transport> BodyReader<'a, S> {
 
     fn read_chunked(&mut self, buffer: &mut [u8]) -> Result<usize, BodyError> {
         loop {
-            if self.prefetched.is_empty() && self.unused.is_empty() {
+            if self.unused.is_empty() {
                 self.fill()?;
             }
             let Remaining::Chunked(decoder) = &mut self.remaining else { return Ok(0) };
-            let is_prefetched = !self.prefetched.is_empty();
-            let input = if is_prefetched { Some(self.prefetched) } else { self.buffer.get(self.unused.clone()) };
-            let step = decoder.decode(input.unwrap_or_default(), buffer).map_err(BodyError::Malformed)?;
-            if is_prefetched {
-                self.prefetched = self.prefetched.split_at(step.consumed).1;
-            } else {
-                self.unused.start += step.consumed;
-            }
+            let input = self.buffer.split_at(self.unused.end).0.split_at(self.unused.start).1;
+            let step = decoder.decode(input, buffer).map_err(BodyError::Malformed)?;
+            self.unused.start += step.consumed;
             if step.produced > 0 || decoder.is_done() {
                 return Ok(step.produced);
             }

@@ -178,9 +178,8 @@ impl<D: Write> Writer<D> {
     fn write(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
         let result = self.try_write(&mut rest);
-        let written = lines.len() - rest.len();
-        if let Some(last) = written.checked_sub(1) {
-            self.is_within_line = lines.get(last) != Some(&b'\n');
+        if let Some(last) = lines.split_at(lines.len() - rest.len()).0.last() {
+            self.is_within_line = *last != b'\n';
         }
         let lost = rest.iter().filter(|byte| **byte == b'\n').map(|_| 1).sum();
         match (result, self.failing) {
@@ -209,7 +208,7 @@ impl<D: Write> Writer<D> {
         while !rest.is_empty() {
             match self.destination.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => *rest = rest.get(count..).unwrap_or_default(),
+                Ok(count) => *rest = rest.split_at(count).1,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
