@@ -3,10 +3,11 @@
 //! A [`Response`] is data until `server::response_writer` writes it. A handler never sees the connection.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 use crate::files::representation::FileSource;
-use crate::handlers::outcome::{Decision, DecisionTrace, Outcome};
+use crate::handlers::outcome::{Decision, Outcome};
 use crate::http::error::ParseError;
 use crate::http::forwarded::{Client, PeerAddr};
 use crate::http::framing::BodyLength;
@@ -74,15 +75,15 @@ pub struct Request<'a> {
     pub body_length: BodyLength,
     /// The body. Reading it may send 100 Continue.
     pub content: &'a mut dyn RequestBody,
-    /// Where decisions are recorded for `--explain`.
-    pub decisions: Option<&'a DecisionTrace>,
+    /// Decisions about how much of a file is sent, in order; `None` without `--explain`.
+    pub decisions: Option<&'a RefCell<Vec<Decision>>>,
 }
 
 impl Request<'_> {
     /// Records a decision, which is built only with `--explain`.
     pub fn record(&self, decision: impl FnOnce() -> Decision) {
         if let Some(decisions) = self.decisions {
-            decisions.add(decision());
+            decisions.borrow_mut().push(decision());
         }
     }
 

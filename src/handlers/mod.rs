@@ -64,7 +64,7 @@ impl AppState {
 /// The route that CONTRIBUTING.md adds as an example:
 ///
 /// ```
-/// # use threadbare::handlers::{Answers, Access, Route};
+/// # use threadbare::handlers::{Access, Route};
 /// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
@@ -72,7 +72,6 @@ impl AppState {
 ///     path: "/time",
 ///     methods: READ,
 ///     access: Access::Authenticated,
-///     answers: Answers::Always,
 ///     handler: builtin::time,
 ///     help: "the current time",
 /// },
@@ -99,8 +98,6 @@ pub struct Route {
     pub methods: &'static [Method],
     /// Which clients may request it.
     pub access: Access,
-    /// When it is enabled.
-    pub answers: Answers,
     /// The handler.
     pub handler: fn(&mut Request<'_>, &AppState) -> Response,
     /// Its line in `--help`.
@@ -118,20 +115,14 @@ pub enum Access {
     SameOrigin,
 }
 
-/// When a route is enabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// Unless `--no-routes` is given.
-    Always,
-    /// With `--metrics`.
-    WithMetrics,
-}
-
 /// The methods of files and listings.
 const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 
 /// The methods of `/echo`.
 const ANY: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete, Method::Patch, Method::Options];
+
+/// The route of `--metrics`.
+const METRICS_PATH: &str = "/metrics";
 
 /// The built-in routes.
 pub const ROUTES: &[Route] = &[
@@ -139,7 +130,6 @@ pub const ROUTES: &[Route] = &[
         path: "/hello",
         methods: READ,
         access: Access::Authenticated,
-        answers: Answers::Always,
         handler: builtin::hello,
         help: "an example page; /hello?name=Ada greets Ada",
     },
@@ -147,7 +137,6 @@ pub const ROUTES: &[Route] = &[
         path: "/health",
         methods: READ,
         access: Access::Public,
-        answers: Answers::Always,
         handler: builtin::health,
         help: "ok while the server runs; 503 while it shuts down",
     },
@@ -155,15 +144,13 @@ pub const ROUTES: &[Route] = &[
         path: "/echo",
         methods: ANY,
         access: Access::SameOrigin,
-        answers: Answers::Always,
         handler: echo::echo,
         help: "your request as the server parsed it; JSON if you accept it",
     },
     Route {
-        path: "/metrics",
+        path: METRICS_PATH,
         methods: READ,
         access: Access::SameOrigin,
-        answers: Answers::WithMetrics,
         handler: builtin::metrics,
         help: "with --metrics: counters in the text format of Prometheus",
     },
@@ -171,7 +158,6 @@ pub const ROUTES: &[Route] = &[
         path: "/favicon.ico",
         methods: READ,
         access: Access::Authenticated,
-        answers: Answers::Always,
         handler: builtin::favicon,
         help: "an icon for sites that have none",
     },
@@ -179,7 +165,6 @@ pub const ROUTES: &[Route] = &[
         path: "/favicon.svg",
         methods: READ,
         access: Access::Authenticated,
-        answers: Answers::Always,
         handler: builtin::favicon,
         help: "the same icon",
     },
@@ -188,7 +173,6 @@ pub const ROUTES: &[Route] = &[
         path: "/panic",
         methods: READ,
         access: Access::Authenticated,
-        answers: Answers::Always,
         handler: test_routes::panic,
         help: "panics, for tests",
     },
@@ -197,24 +181,19 @@ pub const ROUTES: &[Route] = &[
         path: "/escape",
         methods: READ,
         access: Access::Authenticated,
-        answers: Answers::Always,
         handler: test_routes::sandbox_probe,
         help: "tries to get out, for tests",
     },
 ];
 
-/// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there.
+/// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there. Error
+/// responses then get the form that the client accepts, and all get the CORS fields.
 pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let response = access::check_host(request, app)
         .or_else(|| preflight(request, app))
         .or_else(|| check_credentials(request, app, now))
         .or_else(|| server_options(request))
         .unwrap_or_else(|| route(request, app, now));
-    finalize(response, request, app)
-}
-
-/// Gives error responses the form that the client accepts, and adds CORS fields.
-fn finalize(response: Response, request: &Request<'_>, app: &AppState) -> Response {
     let response = page::render_error(response, &request.head.headers, request.target.path());
     match &app.config.cors {
         None => response,
@@ -245,7 +224,7 @@ fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime)
 /// The response to `OPTIONS *`; `None` for other requests.
 fn server_options(request: &Request<'_>) -> Option<Response> {
     let is_asterisk = request.target.form == TargetForm::Asterisk;
-    is_asterisk.then(|| allow(StatusCode::NO_CONTENT, READ).outcome(Outcome::ServerOptions))
+    is_asterisk.then(|| options(READ).outcome(Outcome::ServerOptions))
 }
 
 /// Responds with the file or directory at the path, else by the built-in route of that path.
@@ -281,19 +260,17 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         },
         Resource::NotFound => match find_route(request, app) {
             Some(route) => call_route(route, request, app),
-            None => spa_fallback(request, app, now).unwrap_or_else(|| page::not_found(request, app, now)),
+            None => spa_fallback(request, app, codings.as_ref(), now).unwrap_or_else(|| page::not_found(request, app, now)),
         },
     }
 }
 
 /// With `--spa`, the first page of the application in response to a navigation; `None` otherwise.
-fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
-    let headers = &request.head.headers;
-    if !app.config.spa || !is_navigation_request(request.head.method, headers, request.target.path()) {
+fn spa_fallback(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Response> {
+    if !app.config.spa || !is_navigation_request(request.head.method, &request.head.headers, request.target.path()) {
         return None;
     }
-    let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(headers));
-    let response = match fallback_index(&app.site, codings.as_ref(), now) {
+    let response = match fallback_index(&app.site, codings, now) {
         Resource::File(file) => static_file::serve(file, request),
         Resource::NotAcceptable => static_file::not_acceptable(),
         Resource::Error(error) => Response::from_io_error(&error),
@@ -305,10 +282,8 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, now: SystemTime) -> Optio
 
 fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
-    let is_enabled = match route.answers {
-        Answers::Always => app.config.builtin_routes,
-        Answers::WithMetrics => app.metrics.is_some(),
-    };
+    // `--metrics` enables its route, also with `--no-routes`.
+    let is_enabled = if route.path == METRICS_PATH { app.metrics.is_some() } else { app.config.builtin_routes };
     is_enabled.then_some(route)
 }
 
@@ -324,24 +299,18 @@ fn call_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Respo
 
 /// The response to OPTIONS, and to methods that a resource does not support (RFC 9110 §9.3.7, §15.5.6); `None` for the others.
 fn check_method(request: &Request<'_>, methods: &'static [Method]) -> Option<Response> {
-    let method = request.head.method;
-    if method == Method::Options {
-        Some(allow(StatusCode::NO_CONTENT, methods))
-    } else if methods.contains(&method) {
-        None
-    } else {
-        Some(allow(StatusCode::METHOD_NOT_ALLOWED, methods))
+    if request.head.method == Method::Options {
+        return Some(options(methods));
     }
+    (!methods.contains(&request.head.method)).then(|| {
+        Response::text(StatusCode::METHOD_NOT_ALLOWED, "this resource does not support that method (RFC 9110 §15.5.6)")
+            .header("Allow", names(methods))
+    })
 }
 
-/// A response with the allowed methods.
-fn allow(status: StatusCode, methods: &[Method]) -> Response {
-    let response = if status.forbids_body() {
-        Response::new(status)
-    } else {
-        Response::text(status, "this resource does not support that method (RFC 9110 §15.5.6)")
-    };
-    response.header("Allow", names(methods))
+/// The response to OPTIONS.
+fn options(methods: &[Method]) -> Response {
+    Response::new(StatusCode::NO_CONTENT).header("Allow", names(methods))
 }
 
 fn names(methods: &[Method]) -> String {

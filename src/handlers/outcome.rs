@@ -1,7 +1,5 @@
 //! Outcomes: why a handler produced its response. They do not affect the response itself.
 
-use std::cell::RefCell;
-
 use crate::http::conditional::{Precondition, Validators};
 use crate::http::error::ParseError;
 use crate::http::range::RangeSet;
@@ -105,22 +103,4 @@ pub enum Decision {
         /// The length of the file in bytes.
         length: u64,
     },
-}
-
-/// The decisions about one request, in order. They are recorded only with `--explain`.
-#[derive(Debug, Default)]
-pub struct DecisionTrace {
-    list: RefCell<Vec<Decision>>,
-}
-
-impl DecisionTrace {
-    /// Appends a decision.
-    pub fn add(&self, decision: Decision) {
-        self.list.borrow_mut().push(decision);
-    }
-
-    /// Returns all decisions.
-    pub fn into_list(self) -> Vec<Decision> {
-        self.list.into_inner()
-    }
 }

@@ -1,5 +1,6 @@
 //! One request and its response: the second half of [`Connection`].
 
+use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,7 @@ use log::{error, warn};
 
 use crate::handlers::AppState;
 use crate::handlers::message::{BodyError, Request, Response};
-use crate::handlers::outcome::{DecisionTrace, Outcome};
+use crate::handlers::outcome::Outcome;
 use crate::handlers::{self, page};
 use crate::http::error::ParseError;
 use crate::http::framing::BodyLength;
@@ -54,7 +55,7 @@ impl<S: Transport> Connection<'_, S> {
         if let Some(explain) = &app.explain {
             explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
         }
-        let decisions = app.explain.as_ref().map(|_| DecisionTrace::default());
+        let decisions = app.explain.as_ref().map(|_| RefCell::default());
         if info.body_length != BodyLength::None {
             // The client may wait for earlier responses before it sends this body.
             self.write_buffer.flush(&mut self.stream)?;
@@ -81,7 +82,7 @@ impl<S: Transport> Connection<'_, S> {
             close_reason = close_reason.or(Some(CloseReason::UnreadBody));
         }
         if let (Some(explain), Some(decisions)) = (&app.explain, decisions) {
-            explain.decisions(decisions);
+            explain.decisions(&decisions.into_inner());
         }
         self.read_buffer.unread(&read_ahead);
         Ok(Handled { response, request_bytes, close_reason })

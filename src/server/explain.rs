@@ -6,8 +6,8 @@ use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 
 use crate::handlers::message::Response;
+use crate::handlers::outcome::Decision;
 use crate::handlers::outcome::Outcome;
-use crate::handlers::outcome::{Decision, DecisionTrace};
 use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
@@ -90,13 +90,12 @@ impl Explain {
     }
 
     /// Explains how the conditions and ranges of a request were evaluated, if it has any.
-    pub(super) fn decisions(&self, decisions: DecisionTrace) {
-        let decisions = decisions.into_list();
+    pub(super) fn decisions(&self, decisions: &[Decision]) {
         if decisions.is_empty() {
             return;
         }
         let mut text = self.section("conditions and ranges");
-        for decision in &decisions {
+        for decision in decisions {
             text.item("result", decision_text(decision));
         }
         self.write(text);
