@@ -1,9 +1,7 @@
 //! Contents of a directory: its names, their order and its README, as every form of a listing shows them.
 
-use std::cmp::Ordering;
-use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::files::root::{Opened, Root, RootDirectory, join};
@@ -22,7 +20,7 @@ const NAME_BYTES: usize = 48;
 const WAIT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes of a README that are shown.
-const README_BYTES_MAX: usize = 64 * 1024;
+const README_BYTES_MAX: u64 = 64 * 1024;
 /// File names of a README without case, the best first.
 const README_NAMES: [&str; 3] = ["readme.md", "readme.txt", "readme"];
 
@@ -62,40 +60,9 @@ pub enum EntryKind {
 /// A directory that may be listed.
 #[derive(Debug)]
 pub struct Directory {
-    root: Arc<Root>,
-    handle: RootDirectory,
-    serve_hidden: bool,
-}
-
-impl Directory {
-    pub(super) fn new(root: Arc<Root>, handle: RootDirectory, serve_hidden: bool) -> Directory {
-        Directory { root, handle, serve_hidden }
-    }
-
-    /// The names, in no particular order; `None` for those that are hidden or not served.
-    ///
-    /// # Errors
-    /// The directory cannot be read completely.
-    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<Option<Name>>> + '_> {
-        let is_shown = |name: &Name| self.serve_hidden || !name.bytes.starts_with(b".");
-        Ok(self.root.names(&self.handle)?.map(move |name| Ok(name?.filter(is_shown))))
-    }
-
-    /// What exists under a name; `None` if it is gone.
-    ///
-    /// # Errors
-    /// It exists, but its metadata cannot be read.
-    fn entry(&self, name: &[u8]) -> io::Result<Option<DirectoryEntry>> {
-        self.root.entry(&self.handle, name)
-    }
-
-    /// A file in it; `None` if it does not exist or cannot be opened.
-    fn open_file(&self, name: &[u8]) -> Option<File> {
-        match self.root.open_beneath(&join(self.handle.path(), name)) {
-            Ok(Opened::File(file, _)) => Some(file),
-            Ok(Opened::Directory(_)) | Err(_) => None,
-        }
-    }
+    pub(super) root: Arc<Root>,
+    pub(super) handle: RootDirectory,
+    pub(super) serve_hidden: bool,
 }
 
 /// A directory that is listed: all its names, in order. Their metadata is read while the listing is sent, so that a long one starts at once
@@ -115,7 +82,7 @@ pub struct DirectoryListing {
     /// Its README, if the form of the listing shows it.
     pub readme: Option<Readme>,
     directory: Directory,
-    _held: Option<HeldBytes>,
+    _memory: Option<HeldMemory>,
 }
 
 /// Totals of a listing.
@@ -149,26 +116,29 @@ impl DirectoryListing {
     /// The directory cannot be read; `FileTooLarge` if it has more than `names_max` names; `ResourceBusy` if other long listings take too
     /// much memory for too long.
     pub fn read(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
+        let Directory { root, handle, serve_hidden } = &directory;
         let mut names = Vec::new();
-        let mut permit = None;
-        let mut hidden = 0;
-        for name in directory.names()? {
-            let Some(name) = name? else {
+        let (mut memory, mut hidden) = (None, 0);
+        for name in root.names(handle)? {
+            let Some(name) = name?.filter(|name| *serve_hidden || !name.bytes.starts_with(b".")) else {
                 hidden += 1;
                 continue;
             };
             match names.len() {
                 count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
-                LONG_NAMES_MIN => permit = Some(ReadPermit::acquire(WAIT_TIME_MAX)?),
+                LONG_NAMES_MIN => memory = Some(HeldMemory::acquire_all(WAIT_TIME_MAX)?),
                 _ => {}
             }
             names.push(name);
         }
-        let names = order.sort(names, |name| directory.entry(&name.bytes))?;
+        let names = order.sort(names, |name| root.entry(handle, &name.bytes))?;
+        if let Some(memory) = &mut memory {
+            memory.shrink(names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum());
+        }
         Ok(DirectoryListing {
             path: path.to_vec(),
             order,
-            _held: permit.map(|_| HeldBytes::new(&names)),
+            _memory: memory,
             names,
             hidden,
             totals: ListingTotals::default(),
@@ -198,7 +168,7 @@ impl DirectoryListing {
     /// # Errors
     /// It exists, but its metadata cannot be read.
     pub fn entry(&self, name: &Name) -> io::Result<Option<DirectoryEntry>> {
-        self.directory.entry(&name.bytes)
+        self.directory.root.entry(&self.directory.handle, &name.bytes)
     }
 
     /// Whether the directory was removed since the names were read.
@@ -207,61 +177,40 @@ impl DirectoryListing {
     }
 }
 
-/// Guards the state of all long listings; held for lines, never while a directory is read.
-static LONG_LISTINGS: Mutex<LongListings> = Mutex::new(LongListings { held_bytes: 0, is_one_read: false });
-/// Signals that a long listing has been read, or sent.
-static LONG_LISTINGS_CHANGED: Condvar = Condvar::new();
+/// Bytes that long listings take. Guarded for lines, never while a directory is read.
+static LONG_LISTINGS_BYTES: Mutex<usize> = Mutex::new(0);
+/// Signals that there are fewer.
+static MEMORY_RELEASED: Condvar = Condvar::new();
 
+/// Memory that a long listing takes: all that is allowed while it is read, so that one at a time is, and then that of its names.
 #[derive(Debug)]
-struct LongListings {
-    held_bytes: usize,
-    is_one_read: bool,
-}
+struct HeldMemory(usize);
 
-fn long_listings() -> MutexGuard<'static, LongListings> {
-    LONG_LISTINGS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Permission to read a long listing, which one holds at a time.
-#[derive(Debug)]
-struct ReadPermit;
-
-impl ReadPermit {
-    fn acquire(timeout: Duration) -> io::Result<ReadPermit> {
-        let must_wait = |all: &mut LongListings| all.is_one_read || all.held_bytes >= LONG_LISTINGS_BYTES_MAX;
-        let (mut all, waited) =
-            LONG_LISTINGS_CHANGED.wait_timeout_while(long_listings(), timeout, must_wait).unwrap_or_else(PoisonError::into_inner);
+impl HeldMemory {
+    fn acquire_all(timeout: Duration) -> io::Result<HeldMemory> {
+        let bytes = LONG_LISTINGS_BYTES.lock().unwrap_or_else(PoisonError::into_inner);
+        let must_wait = |bytes: &mut usize| *bytes >= LONG_LISTINGS_BYTES_MAX;
+        let (mut bytes, waited) =
+            MEMORY_RELEASED.wait_timeout_while(bytes, timeout, must_wait).unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
-        all.is_one_read = true;
-        Ok(ReadPermit)
+        *bytes += LONG_LISTINGS_BYTES_MAX;
+        Ok(HeldMemory(LONG_LISTINGS_BYTES_MAX))
+    }
+
+    /// Releases all but this many bytes.
+    fn shrink(&mut self, held: usize) {
+        let mut bytes = LONG_LISTINGS_BYTES.lock().unwrap_or_else(PoisonError::into_inner);
+        *bytes = *bytes - self.0 + held;
+        self.0 = held;
+        MEMORY_RELEASED.notify_all();
     }
 }
 
-impl Drop for ReadPermit {
+impl Drop for HeldMemory {
     fn drop(&mut self) {
-        long_listings().is_one_read = false;
-        LONG_LISTINGS_CHANGED.notify_all();
-    }
-}
-
-/// Memory that a long listing takes while it is sent.
-#[derive(Debug)]
-struct HeldBytes(usize);
-
-impl HeldBytes {
-    fn new(names: &[Name]) -> HeldBytes {
-        let bytes = names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum();
-        long_listings().held_bytes += bytes;
-        HeldBytes(bytes)
-    }
-}
-
-impl Drop for HeldBytes {
-    fn drop(&mut self) {
-        long_listings().held_bytes -= self.0;
-        LONG_LISTINGS_CHANGED.notify_all();
+        self.shrink(0);
     }
 }
 
@@ -281,23 +230,18 @@ impl Readme {
     fn read(directory: &Directory, names: &[Name]) -> Option<Readme> {
         let named = |name: &&str| names.iter().find(|entry| entry.bytes.eq_ignore_ascii_case(name.as_bytes()));
         let entry = README_NAMES.iter().find_map(named).filter(|entry| entry.kind == EntryKind::File)?;
+        let Opened::File(mut file, _) = directory.root.open_beneath(&join(directory.handle.path(), &entry.bytes)).ok()? else {
+            return None;
+        };
         let mut bytes = Vec::new();
-        let limit = u64::try_from(README_BYTES_MAX).ok()? + 1;
-        directory.open_file(&entry.bytes)?.take(limit).read_to_end(&mut bytes).ok()?;
-        let truncated = bytes.len() > README_BYTES_MAX;
-        bytes.truncate(end_of_text(&bytes, README_BYTES_MAX));
+        (&file).take(README_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let truncated = file.read(&mut [0]).ok()? > 0;
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).replace("\r\n", "\n");
+        // A character that is cut in two is omitted.
+        let text = text.strip_suffix(char::REPLACEMENT_CHARACTER).filter(|_| truncated).unwrap_or(&text);
         let is_control = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
         Some(Readme { name: entry.bytes.to_vec(), text: text.replace(is_control, "\u{fffd}"), truncated })
     }
-}
-
-/// The end of the last whole character within the first `length_max` bytes.
-fn end_of_text(bytes: &[u8], length_max: usize) -> usize {
-    let is_boundary = |end: &usize| bytes.get(*end).is_none_or(|&next| next & 0xc0 != 0x80);
-    // A character has at most three continuation bytes; with more, this is no UTF-8.
-    let length = length_max.min(bytes.len());
-    (length.saturating_sub(3)..=length).rev().find(is_boundary).unwrap_or(length)
 }
 
 /// What a listing is sorted by.
@@ -375,7 +319,7 @@ impl SortOrder {
     /// Those of `entry`.
     fn sort(self, names: Vec<Name>, entry: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
         struct Keyed {
-            folded: Box<[u8]>,
+            key: Vec<u8>,
             length: u64,
             modified: Option<SystemTime>,
             name: Name,
@@ -389,10 +333,10 @@ impl SortOrder {
                     None => continue,
                 },
             };
-            keyed.push(Keyed { folded: fold_case(&name.bytes), length, modified, name });
+            keyed.push(Keyed { key: name_sort_key(&name.bytes), length, modified, name });
         }
         keyed.sort_unstable_by(|a, b| {
-            let by_name = natural_order(&a.folded, &b.folded).then_with(|| a.name.bytes.cmp(&b.name.bytes));
+            let by_name = a.key.cmp(&b.key).then_with(|| a.name.bytes.cmp(&b.name.bytes));
             let by_key = match self.key {
                 SortKey::Name => by_name,
                 SortKey::Size => a.length.cmp(&b.length),
@@ -408,40 +352,23 @@ impl SortOrder {
     }
 }
 
-fn fold_case(name: &[u8]) -> Box<[u8]> {
-    match std::str::from_utf8(name) {
-        Ok(name) => name.to_lowercase().into_bytes().into(),
-        Err(_) => name.to_ascii_lowercase().into(),
-    }
-}
-
-/// Compares bytes, but runs of digits as numbers, so that `2` comes before `10`.
-fn natural_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
-    loop {
-        let order = match (a, b) {
-            ([first, ..], [second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
-                let ((number, a_rest), (other, b_rest)) = (split_number(a), split_number(b));
-                (a, b) = (a_rest, b_rest);
-                number.len().cmp(&other.len()).then_with(|| number.cmp(other))
-            }
-            ([first, a_rest @ ..], [second, b_rest @ ..]) => {
-                (a, b) = (a_rest, b_rest);
-                first.cmp(second)
-            }
-            _ => return a.len().cmp(&b.len()),
-        };
-        if order != Ordering::Equal {
-            return order;
+/// Bytes that compare as names without case, and with runs of digits as numbers, so that `2` comes before `10`.
+fn name_sort_key(name: &[u8]) -> Vec<u8> {
+    let folded = match std::str::from_utf8(name) {
+        Ok(name) => name.to_lowercase().into_bytes(),
+        Err(_) => name.to_ascii_lowercase(),
+    };
+    let mut key = Vec::with_capacity(folded.len());
+    for run in folded.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+        if run.iter().all(u8::is_ascii_digit) {
+            let number = || run.iter().skip_while(|&&digit| digit == b'0');
+            // More digits make a larger number: their count in unary, then the digits themselves.
+            key.extend(number().map(|_| b'1').chain([b'0']).chain(number().copied()));
+        } else {
+            key.extend_from_slice(run);
         }
     }
-}
-
-/// The digits at the start without leading zeros, and the rest.
-fn split_number(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
-    let (digits, rest) = bytes.split_at(end);
-    let zeros = digits.iter().take_while(|&&b| b == b'0').count();
-    (digits.split_at(zeros).1, rest)
+    key
 }
 
 #[cfg(test)]
@@ -471,14 +398,15 @@ pub(crate) mod tests {
     #[test]
     fn long_listings_are_read_one_at_a_time_within_a_memory_limit() {
         let soon = Duration::from_millis(1);
-        let permit = ReadPermit::acquire(WAIT_TIME_MAX).unwrap();
-        assert_eq!(ReadPermit::acquire(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "another one is being read");
-        drop(permit);
-        let name = |length| Name { bytes: vec![b'x'; length].into(), kind: EntryKind::File, is_link: false };
-        let held = HeldBytes::new(&[name(LONG_LISTINGS_BYTES_MAX)]);
-        assert_eq!(ReadPermit::acquire(soon).unwrap_err().kind(), io::ErrorKind::ResourceBusy, "others take all memory");
-        drop(held);
-        assert!(ReadPermit::acquire(WAIT_TIME_MAX).is_ok(), "and have released it");
+        let refused = || HeldMemory::acquire_all(soon).unwrap_err().kind();
+        let mut first = HeldMemory::acquire_all(WAIT_TIME_MAX).unwrap();
+        assert_eq!(refused(), io::ErrorKind::ResourceBusy, "another one is being read");
+        first.shrink(LONG_LISTINGS_BYTES_MAX - 1);
+        let mut second = HeldMemory::acquire_all(WAIT_TIME_MAX).unwrap();
+        second.shrink(1);
+        assert_eq!(refused(), io::ErrorKind::ResourceBusy, "others take all memory");
+        drop(second);
+        assert!(HeldMemory::acquire_all(WAIT_TIME_MAX).is_ok(), "one was sent");
     }
 
     #[test]
@@ -525,27 +453,41 @@ pub(crate) mod tests {
 
     #[test]
     fn readme_is_truncated_between_characters() {
-        let most = README_BYTES_MAX;
+        let most = usize::try_from(README_BYTES_MAX).unwrap();
+        let scratch = Scratch::with(&["readme"]);
         for (text, want, why) in [
             ("a".repeat(most + 1), most, "one byte each"),
             (format!("{}\u{fc}", "a".repeat(most - 1)), most - 1, "two bytes, one of them within"),
             (format!("{}\u{1f9f5}", "a".repeat(most - 3)), most - 3, "four bytes, three within"),
             (format!("{}\u{1f9f5}a", "a".repeat(most - 4)), most, "four bytes, all within"),
         ] {
-            assert_eq!(end_of_text(text.as_bytes(), most), want, "{why}");
+            std::fs::write(scratch.path().join("readme"), &text).unwrap();
+            let readme = listing(&scratch, "/", false).readme.unwrap();
+            assert!(readme.truncated && readme.text == text[..want], "{why}");
         }
-        assert_eq!(end_of_text(&vec![0x80; most + 1], most), most, "not UTF-8");
     }
 
     #[test]
     fn names_are_in_natural_order() {
-        for (smaller, larger) in
-            [("a", "b"), ("a", "aa"), ("2", "10"), ("a2b", "a10"), ("a01", "a2"), ("1a", "1b"), ("", "a"), ("9", "a")]
-        {
-            assert_eq!(natural_order(smaller.as_bytes(), larger.as_bytes()), Ordering::Less, "{smaller} {larger}");
-            assert_eq!(natural_order(larger.as_bytes(), smaller.as_bytes()), Ordering::Greater, "{larger} {smaller}");
+        for (smaller, larger) in [
+            ("a", "b"),
+            ("a", "aa"),
+            ("2", "10"),
+            ("a2b", "a10"),
+            ("a01", "a2"),
+            ("1a", "1b"),
+            ("", "a"),
+            ("9", "a"),
+            ("a", "a0"),
+            ("a/", "a1"),
+            ("a1", "a:"),
+            ("a1", "a1-"),
+            ("19", "20"),
+            ("a9", "a00010b"),
+        ] {
+            assert!(name_sort_key(smaller.as_bytes()) < name_sort_key(larger.as_bytes()), "{smaller} {larger}");
         }
-        assert_eq!(natural_order(b"a01", b"a1"), Ordering::Equal);
+        assert_eq!(name_sort_key(b"a01"), name_sort_key(b"A1"));
     }
 
     #[test]

@@ -154,7 +154,9 @@ fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
         return Resource::NotFound;
     }
     match root.open_beneath(path) {
-        Ok(Opened::Directory(handle)) => Resource::Directory(Directory::new(Arc::clone(root), handle, site.serve_hidden)),
+        Ok(Opened::Directory(handle)) => {
+            Resource::Directory(Directory { root: Arc::clone(root), handle, serve_hidden: site.serve_hidden })
+        }
         // A file with a slash at its end: relative links in it would lead to paths beneath the file.
         Ok(Opened::File(..)) => Resource::NotFound,
         Err(error) => open_error(error),
