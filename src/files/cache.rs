@@ -22,7 +22,7 @@ use crate::http::negotiation::ContentCoding;
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Larger files are cached on their second request: a crawler that reads each file once would otherwise evict everything.
 const FIRST_REQUEST_BYTES_MAX: u64 = 64 * 1024;
-/// Hashes of paths of large files that were requested once.
+/// Hashes of paths of large files that were requested once: one for each value of their first byte.
 const FIRST_REQUESTS: usize = 256;
 /// Estimated size of an entry beside its bytes: table slot, validators and allocator overhead.
 const ENTRY_BYTES: usize = 512;
@@ -123,8 +123,8 @@ impl Cache {
     /// Whether the file was not requested before, as far as is remembered; records that it is now.
     fn is_first_request(&self, path: &[u8], coding: Option<ContentCoding>) -> bool {
         let hash = self.hasher.hash_one((path, table_index(coding)));
-        let index = usize::try_from(hash).unwrap_or_default() % FIRST_REQUESTS;
-        self.first_requests.get(index).is_none_or(|known| known.swap(hash, Ordering::Relaxed) != hash)
+        let [byte, ..] = hash.to_ne_bytes();
+        self.first_requests.get(usize::from(byte)).is_none_or(|known| known.swap(hash, Ordering::Relaxed) != hash)
     }
 }
 

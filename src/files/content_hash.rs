@@ -21,11 +21,7 @@ const VERSIONS_MAX: usize = 65_536;
 const READERS_MAX: usize = 16;
 
 /// Whether this build can hash files.
-#[cfg(feature = "content-hash")]
-pub const CAN_HASH: bool = true;
-/// Whether this build can hash files.
-#[cfg(not(feature = "content-hash"))]
-pub const CAN_HASH: bool = false;
+pub const CAN_HASH: bool = cfg!(feature = "content-hash");
 
 /// Hashes of file versions.
 #[derive(Debug, Default)]
@@ -51,15 +47,15 @@ impl ContentHashes {
     }
 
     fn read(&self, file: &File, version: &FileVersion) -> Option<ContentHash> {
-        let index = usize::try_from(self.hasher.hash_one(version)).unwrap_or_default() % READERS_MAX;
-        let _reading = self.reading.get(index)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let [byte, ..] = self.hasher.hash_one(version).to_ne_bytes();
+        let _reading = self.reading.get(usize::from(byte) % READERS_MAX)?.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(version) {
             return Some(known);
         }
         let began = SystemTime::now();
         let digest = hash(file, version.length)?;
         // A file that changed meanwhile, or may still change unnoticed, is read again the next time.
-        let later = FileVersion::new(&file.metadata().ok()?);
+        let later = FileVersion::from_file(file).ok()?;
         if version.is_stable(began) && version.is_same(&later) {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= VERSIONS_MAX {
@@ -112,11 +108,6 @@ mod tests {
     use super::*;
     use crate::files::scratch::Scratch;
 
-    fn version_of(file: &File) -> FileVersion {
-        let Ok(metadata) = file.metadata() else { panic!("an open file has metadata") };
-        FileVersion::new(&metadata)
-    }
-
     #[test]
     fn hash_is_of_the_whole_content() {
         let scratch = Scratch::new();
@@ -130,7 +121,7 @@ mod tests {
         ] {
             fs::write(&path, content).unwrap();
             let file = File::open(&path).unwrap();
-            assert_eq!(&*ContentHashes::default().get(&file, &version_of(&file)).unwrap().0, want, "{why}");
+            assert_eq!(&*ContentHashes::default().get(&file, &FileVersion::from_file(&file).unwrap()).unwrap().0, want, "{why}");
         }
     }
 
@@ -140,13 +131,13 @@ mod tests {
         let hashes = ContentHashes::default();
         let remembered = |version: &FileVersion| hashes.known(version).is_some();
         let young = File::open(scratch.path().join("young")).unwrap();
-        let version = version_of(&young);
+        let version = FileVersion::from_file(&young).unwrap();
         hashes.get(&young, &version).unwrap();
         assert!(!remembered(&version), "it might change again unnoticed");
 
         // A file that is certainly older than a minute.
         let file = File::open("/bin/sh").unwrap();
-        let version = version_of(&file);
+        let version = FileVersion::from_file(&file).unwrap();
         let digest = hashes.get(&file, &version).unwrap();
         assert!(remembered(&version));
         let other = File::open(scratch.path().join("old")).unwrap();
@@ -157,6 +148,6 @@ mod tests {
         assert_eq!(hashes.get(&file, &longer), None, "the file is shorter than that");
         let sparse = File::create(scratch.path().join("sparse")).unwrap();
         sparse.set_len(FILE_BYTES_MAX + 1).unwrap();
-        assert_eq!(hashes.get(&sparse, &version_of(&sparse)), None, "one byte too long");
+        assert_eq!(hashes.get(&sparse, &FileVersion::from_file(&sparse).unwrap()), None, "one byte too long");
     }
 }

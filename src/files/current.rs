@@ -4,6 +4,7 @@
 //! handle from the start would show the old release forever, or an empty directory. So ROOT is resolved again at most twice a second, and
 //! reopened if it names another directory than before.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 
-use crate::files::root::{Readable, Root, sanitize_error};
+use crate::files::root::{Root, sanitize_error};
 use crate::telemetry::printable_path;
 
 /// How long a resolution of ROOT is reused: a new directory is served within a second.
@@ -136,7 +137,7 @@ impl CurrentRoot {
     ///
     /// # Errors
     /// It cannot be opened, or nothing is served.
-    pub fn readable(&self, with_successors: bool) -> io::Result<(Readable, PathBuf)> {
+    pub fn readable(&self, with_successors: bool) -> io::Result<(File, PathBuf)> {
         let root = self.held().map_err(|why| io::Error::other(why.message()))?;
         if with_successors { root.readable_with_successors(&self.path) } else { root.readable() }
     }

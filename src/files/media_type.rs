@@ -157,7 +157,7 @@ mod tests {
         let scratch = Scratch::new();
         fs::write(scratch.path().join("x"), content).unwrap();
         let file = File::open(scratch.path().join("x")).unwrap();
-        let version = FileVersion::new(&file.metadata().unwrap());
+        let version = FileVersion::from_file(&file).unwrap();
         of_file(name, typing, &OpenFile { file, version }).into_owned()
     }
 
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn file_that_is_shorter_than_announced_is_unknown() {
         let file = File::open(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt")).unwrap();
-        let mut version = FileVersion::new(&file.metadata().unwrap());
+        let mut version = FileVersion::from_file(&file).unwrap();
         version.length += 1;
         assert_eq!(of_file(b"ten", &MimeTypes::default(), &OpenFile { file, version }), UNKNOWN);
     }

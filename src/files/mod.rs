@@ -11,7 +11,7 @@ pub mod root;
 pub mod version;
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -69,7 +69,7 @@ impl Site {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn readable(&self, sandbox: Sandbox) -> io::Result<(root::Readable, PathBuf)> {
+    pub fn readable(&self, sandbox: Sandbox) -> io::Result<(File, PathBuf)> {
         self.current.readable(sandbox == Sandbox::Auto)
     }
 

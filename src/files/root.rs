@@ -13,7 +13,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
 
 use crate::files::directory::{DirectoryEntry, EntryKind, Name};
-use crate::files::version::{FileVersion, is_unchanged};
+use crate::files::version::FileVersion;
 
 /// Attempts at a call that may succeed the next time; without a limit, renaming directories could keep a thread busy.
 const ATTEMPTS_MAX: u32 = 8;
@@ -22,9 +22,6 @@ const ATTEMPTS_MAX: u32 = 8;
 #[derive(Debug)]
 pub struct Root {
     handle: Dir,
-    /// `/`, if links may lead anywhere.
-    #[cfg(unix)]
-    fs_root: Option<File>,
     /// The canonical path of the directory.
     path: PathBuf,
     follow_symlinks: bool,
@@ -46,14 +43,6 @@ struct ResolvedRoot {
     directory: PathBuf,
     file_name: Option<PathBuf>,
 }
-
-/// The handle that the sandbox needs of a directory; nothing on systems without a sandbox.
-#[cfg(unix)]
-pub type Readable = File;
-
-/// The handle that the sandbox needs of a directory; nothing on systems without a sandbox.
-#[cfg(not(unix))]
-pub type Readable = ();
 
 /// What an open path is.
 #[derive(Debug)]
@@ -97,8 +86,6 @@ impl Root {
         };
         let root = Root {
             handle: Dir::open_ambient_dir(&directory, ambient_authority())?,
-            #[cfg(unix)]
-            fs_root: if follow_symlinks { Some(File::open("/")?) } else { None },
             path: directory,
             follow_symlinks,
             single_file,
@@ -138,13 +125,12 @@ impl Root {
     /// The directory that the sandbox must allow reading beneath, and its path.
     ///
     /// # Errors
-    /// There are too many open files.
-    #[cfg(unix)]
-    pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
-        match &self.fs_root {
-            Some(fs_root) => Ok((fs_root.try_clone()?, "/".into())),
-            None => Ok((self.handle.try_clone().map(Dir::into_std_file)?, self.path.clone())),
+    /// It cannot be opened, or there are too many open files.
+    pub fn readable(&self) -> io::Result<(File, PathBuf)> {
+        if self.follow_symlinks && cfg!(unix) {
+            return Ok((File::open("/")?, "/".into()));
         }
+        Ok((self.handle.try_clone()?.into_std_file(), self.path.clone()))
     }
 
     /// The directory that the sandbox must allow reading beneath, so that a directory that replaces the root can be read as well: its
@@ -156,7 +142,7 @@ impl Root {
     /// # Errors
     /// It cannot be opened.
     #[cfg(target_os = "linux")]
-    pub fn readable_with_successors(&self, path: &Path) -> io::Result<(Readable, PathBuf)> {
+    pub fn readable_with_successors(&self, path: &Path) -> io::Result<(File, PathBuf)> {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
         use std::path::Component;
@@ -182,18 +168,9 @@ impl Root {
     /// The directory that a sandbox would need; there is none on this system.
     ///
     /// # Errors
-    /// None.
-    #[cfg(not(unix))]
-    pub fn readable(&self) -> io::Result<(Readable, PathBuf)> {
-        Ok(((), self.path.clone()))
-    }
-
-    /// The directory that a sandbox would need; there is none on this system.
-    ///
-    /// # Errors
     /// As [`Root::readable`].
     #[cfg(not(target_os = "linux"))]
-    pub fn readable_with_successors(&self, _: &Path) -> io::Result<(Readable, PathBuf)> {
+    pub fn readable_with_successors(&self, _: &Path) -> io::Result<(File, PathBuf)> {
         self.readable()
     }
 
@@ -219,16 +196,10 @@ impl Root {
     /// `NotFound` for what does not exist, leads out of the root, or is neither a file nor a directory; `PermissionDenied` for what may
     /// not be read; `ResourceBusy` if there are too many open files; or any other error of the system.
     pub fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
-        let os_path = match &self.single_file {
-            Some(only) if only.shown == path => &*only.target,
-            Some(_) => return Err(io::ErrorKind::NotFound.into()),
-            None => os_path(path)?,
-        };
-        let file = self.open_readable(os_path).map_err(sanitize_error)?;
-        let metadata = file.metadata()?;
+        let file = self.open_readable(self.os_path(path)?).map_err(sanitize_error)?;
+        let metadata = Metadata::from_just_metadata(file.metadata()?);
         if metadata.is_file() {
-            let version = FileVersion::new(&metadata);
-            Ok(Opened::File(file, version))
+            Ok(Opened::File(file, FileVersion::from_metadata(&metadata)))
         } else if metadata.is_dir() {
             Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
         } else {
@@ -236,14 +207,21 @@ impl Root {
         }
     }
 
-    /// Whether `path` leads to this version of a file, through no link that is not followed. It opens nothing, and is `false` if unknown.
+    /// Whether `path` leads to this version of a file and is no link, unless links may lead anywhere. It opens nothing for reading, and is
+    /// `false` if unknown.
     pub fn is_unchanged(&self, path: &[u8], version: &FileVersion) -> bool {
+        // Beneath the root, a file in it needs only one call if it may not be a link.
+        let stat = |path| if self.follow_symlinks { self.metadata(path) } else { self.handle.symlink_metadata(path) };
+        let metadata = self.os_path(path).and_then(stat);
+        metadata.is_ok_and(|metadata| metadata.is_file() && FileVersion::from_metadata(&metadata) == *version)
+    }
+
+    /// The path beneath the handle for a path that a client names.
+    fn os_path<'p>(&'p self, path: &'p [u8]) -> io::Result<&'p Path> {
         match &self.single_file {
-            Some(only) if only.shown == path => {
-                is_unchanged(&self.handle, only.target.as_os_str().as_encoded_bytes(), self.follow_symlinks, version)
-            }
-            Some(_) => false,
-            None => is_unchanged(&self.handle, path, self.follow_symlinks, version),
+            Some(only) if only.shown == path => Ok(&only.target),
+            Some(_) => Err(io::ErrorKind::NotFound.into()),
+            None => os_path(path),
         }
     }
 
@@ -443,31 +421,24 @@ fn os_name(name: &[u8]) -> io::Result<&OsStr> {
 /// Maps an error of opening or reading to what a client may learn: `NotFound` also for paths that lead out of the root.
 pub fn sanitize_error(error: io::Error) -> io::Error {
     use io::ErrorKind as K;
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        match Errno::from_io_error(&error) {
+            // A cycle of links, a socket, a device that is missing.
+            Some(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return K::NotFound.into(),
+            // Too many open files, in this process or in the system.
+            Some(Errno::MFILE | Errno::NFILE) => return io::Error::new(K::ResourceBusy, error),
+            _ => {}
+        }
+    }
     match error.kind() {
         // Without an error number it is from cap-std, which reports an attempt to leave the root so.
         K::PermissionDenied if error.raw_os_error().is_none() => K::NotFound.into(),
         // Leaving the root by openat2, a file in place of a directory, a long name, a NUL.
         K::CrossesDevices | K::NotADirectory | K::InvalidFilename | K::InvalidInput => K::NotFound.into(),
-        _ => map_errno(error),
-    }
-}
-
-/// Maps errors that have a number but no kind.
-#[cfg(unix)]
-fn map_errno(error: io::Error) -> io::Error {
-    use rustix::io::Errno;
-    match Errno::from_io_error(&error) {
-        // A cycle of links, a socket, a device that is missing.
-        Some(Errno::LOOP | Errno::NXIO | Errno::NODEV) => io::ErrorKind::NotFound.into(),
-        // Too many open files, in this process or in the system.
-        Some(Errno::MFILE | Errno::NFILE) => io::Error::new(io::ErrorKind::ResourceBusy, error),
         _ => error,
     }
-}
-
-#[cfg(not(unix))]
-fn map_errno(error: io::Error) -> io::Error {
-    error
 }
 
 /// Whether Windows would take a segment for something else than a file of that name: a device, a stream, a path of its own, or another name
@@ -556,6 +527,62 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["a", "d", "directory"], "names that are not served are omitted");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn changed_or_linked_file_is_not_unchanged() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+
+        type Change = fn(&std::path::Path);
+        let cases: [(&str, Change, bool, &str); 9] = [
+            ("d/x", |_| {}, true, "nothing happened"),
+            ("d/x", |at| fs::write(at.join("root/d/y"), "y").unwrap(), true, "another file was written"),
+            ("d/x", |at| fs::write(at.join("root/d/x"), "d/X").unwrap(), false, "written"),
+            ("d/x", |at| fs::remove_file(at.join("root/d/x")).unwrap(), false, "removed"),
+            ("d/x", |at| fs::rename(at.join("root/a"), at.join("root/d/x")).unwrap(), false, "replaced"),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("d")).unwrap();
+                    symlink(at.join("d"), at.join("root/d")).unwrap();
+                },
+                false,
+                "the same file, but its directory became a link out of the root",
+            ),
+            (
+                "d/x",
+                |at| {
+                    fs::rename(at.join("root/d"), at.join("root/e")).unwrap();
+                    symlink("e", at.join("root/d")).unwrap();
+                },
+                true,
+                "the same file, through a link within the root",
+            ),
+            (
+                "d/x",
+                |at| fs::hard_link(at.join("root/d/x"), at.join("root/d/z")).unwrap(),
+                false,
+                "one more hard link changes the status",
+            ),
+            (
+                "a",
+                |at| {
+                    fs::rename(at.join("root/a"), at.join("a")).unwrap();
+                    symlink("../a", at.join("root/a")).unwrap();
+                },
+                false,
+                "the file became a link",
+            ),
+        ];
+        for (path, change, want, why) in cases {
+            let scratch = Scratch::with(&["root/d/x", "root/a"]);
+            let root = Root::open(&scratch.path().join("root"), false).unwrap();
+            let Ok(Opened::File(_, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
+            change(scratch.path());
+            assert_eq!(root.is_unchanged(path.as_bytes(), &version), want, "{why}");
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! A file that is truncated or overwritten in place while it is sent would reach the client as a mixture of two versions. Its version is
 //! taken from the open handle before the first byte is sent, and compared before the last.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cap_std::fs::Dir;
+use cap_std::fs::Metadata;
 
 /// The coarsest step in which a file system counts time: two seconds on FAT. A file that changed within the current step may change again
 /// and have the same times.
@@ -38,33 +38,17 @@ struct InodeId {
 
 impl FileVersion {
     /// The version of an open file.
-    pub fn new(metadata: &Metadata) -> FileVersion {
-        FileVersion { length: metadata.len(), modified: metadata.modified().ok(), inode: inode_id(metadata) }
+    ///
+    /// # Errors
+    /// Its metadata cannot be read.
+    pub fn from_file(file: &File) -> io::Result<FileVersion> {
+        Ok(FileVersion::from_metadata(&Metadata::from_just_metadata(file.metadata()?)))
     }
 
-    /// The version of a regular file by its `stat`; `None` for anything else.
-    #[cfg(unix)]
-    pub fn from_stat(stat: &rustix::fs::Stat) -> Option<FileVersion> {
-        // The width of these fields differs between systems.
-        fn widen(number: impl TryInto<u64>) -> Option<u64> {
-            number.try_into().ok()
-        }
-        let length = u64::try_from(stat.st_size).ok()?;
-        let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
-        let modified = match u64::try_from(stat.st_mtime) {
-            Ok(secs) => UNIX_EPOCH.checked_add(Duration::new(secs, nanos)),
-            Err(_) => UNIX_EPOCH
-                .checked_sub(Duration::from_secs(stat.st_mtime.unsigned_abs()))
-                .and_then(|second| second.checked_add(Duration::from_nanos(nanos.into()))),
-        };
-        let inode = InodeId {
-            device: widen(stat.st_dev)?,
-            number: stat.st_ino,
-            changed_secs: stat.st_ctime,
-            changed_nanos: i64::try_from(stat.st_ctime_nsec).ok()?,
-            links: widen(stat.st_nlink)?,
-        };
-        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file().then_some(FileVersion { length, modified, inode })
+    /// The version of a file with these metadata.
+    pub fn from_metadata(metadata: &Metadata) -> FileVersion {
+        let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
+        FileVersion { length: metadata.len(), modified, inode: inode_id(metadata) }
     }
 
     /// Whether the bytes announced of an open file can still be sent, by a version taken later from the same handle: the file must not be
@@ -97,7 +81,7 @@ pub fn is_older_than(time: SystemTime, age: Duration, now: SystemTime) -> bool {
 
 #[cfg(unix)]
 fn inode_id(metadata: &Metadata) -> InodeId {
-    use std::os::unix::fs::MetadataExt;
+    use cap_std::fs::MetadataExt;
     InodeId {
         device: metadata.dev(),
         number: metadata.ino(),
@@ -110,29 +94,6 @@ fn inode_id(metadata: &Metadata) -> InodeId {
 #[cfg(not(unix))]
 fn inode_id(_: &Metadata) -> InodeId {
     InodeId::default()
-}
-
-/// Whether `path` leads from `root` to this version of a regular file, without opening it. Where links may not leave the root, the path
-/// must hold none: `stat` would follow those in its directories anywhere, and only opening shows where they lead.
-#[cfg(unix)]
-pub fn is_unchanged(root: &Dir, path: &[u8], follow_symlinks: bool, version: &FileVersion) -> bool {
-    use rustix::fs::{AtFlags, FileType, statat};
-    let flags = if follow_symlinks { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-    if !follow_symlinks {
-        for slash in path.iter().enumerate().filter_map(|(index, byte)| (*byte == b'/').then_some(index)) {
-            let (directory, _) = path.split_at(slash);
-            if !statat(root, directory, flags).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) {
-                return false;
-            }
-        }
-    }
-    statat(root, path, flags).is_ok_and(|stat| FileVersion::from_stat(&stat).as_ref() == Some(version))
-}
-
-/// Always `false`: without inodes a replaced file may look the same.
-#[cfg(not(unix))]
-pub fn is_unchanged(_: &Dir, _: &[u8], _: bool, _: &FileVersion) -> bool {
-    false
 }
 
 /// Reads bytes at an offset without moving the cursor, by one system call. 0 is the end of the file.
@@ -238,65 +199,6 @@ mod tests {
             let mut buffer = vec![0; length];
             let read = read_exact_at(&file, &mut buffer, at);
             assert_eq!(read.is_ok().then_some(&*buffer), want, "{why}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn changed_or_linked_file_is_not_unchanged() {
-        use std::fs;
-        use std::os::unix::fs::symlink;
-
-        use crate::files::root::{Opened, Root};
-        use crate::files::scratch::Scratch;
-
-        type Change = fn(&std::path::Path);
-        let cases: [(&str, Change, bool, &str); 9] = [
-            ("d/x", |_| {}, true, "nothing happened"),
-            ("d/x", |at| fs::write(at.join("root/d/y"), "y").unwrap(), true, "another file was written"),
-            ("d/x", |at| fs::write(at.join("root/d/x"), "d/X").unwrap(), false, "written"),
-            ("d/x", |at| fs::remove_file(at.join("root/d/x")).unwrap(), false, "removed"),
-            ("d/x", |at| fs::rename(at.join("root/a"), at.join("root/d/x")).unwrap(), false, "replaced"),
-            (
-                "d/x",
-                |at| {
-                    fs::rename(at.join("root/d"), at.join("d")).unwrap();
-                    symlink(at.join("d"), at.join("root/d")).unwrap();
-                },
-                false,
-                "the same file, but its directory became a link out of the root",
-            ),
-            (
-                "d/x",
-                |at| {
-                    fs::rename(at.join("root/d"), at.join("root/e")).unwrap();
-                    symlink("e", at.join("root/d")).unwrap();
-                },
-                false,
-                "a link within the root: only opening shows where it leads",
-            ),
-            (
-                "d/x",
-                |at| fs::hard_link(at.join("root/d/x"), at.join("root/d/z")).unwrap(),
-                false,
-                "one more hard link changes the status",
-            ),
-            (
-                "a",
-                |at| {
-                    fs::rename(at.join("root/a"), at.join("a")).unwrap();
-                    symlink("../a", at.join("root/a")).unwrap();
-                },
-                false,
-                "the file became a link",
-            ),
-        ];
-        for (path, change, want, why) in cases {
-            let scratch = Scratch::with(&["root/d/x", "root/a"]);
-            let root = Root::open(&scratch.path().join("root"), false).unwrap();
-            let Ok(Opened::File(_, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file") };
-            change(scratch.path());
-            assert_eq!(root.is_unchanged(path.as_bytes(), &version), want, "{why}");
         }
     }
 }

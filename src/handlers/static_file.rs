@@ -153,7 +153,7 @@ mod tests {
         fs::write(&path, "0123456789").unwrap();
         let file = File::options().append(true).read(true).open(path).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
-        let version = FileVersion::new(&file.metadata().unwrap());
+        let version = FileVersion::from_file(&file).unwrap();
         let head = format!("{method} /ten.txt HTTP/1.0\r\n{}\r\n", lines.iter().map(|l| format!("{l}\r\n")).collect::<String>());
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();

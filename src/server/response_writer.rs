@@ -299,7 +299,7 @@ fn read_part(file: &OpenFile, part: ByteRange, buffer: &mut [u8]) -> io::Result<
             result => break u64::try_from(result?).map_err(io::Error::other)?,
         }
     };
-    if count == part.length && !file.version.is_same(&FileVersion::new(&file.file.metadata()?)) {
+    if count == part.length && !file.version.is_same(&FileVersion::from_file(&file.file)?) {
         return Err(io::Error::other("the file changed while it was sent"));
     }
     Ok(count)
@@ -403,7 +403,7 @@ mod tests {
             let mut stream = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut buffer = WriteBuffer { bytes: vec![b'-'; waiting] };
             let file = File::open(&path).unwrap();
-            let version = FileVersion::new(&file.metadata().unwrap());
+            let version = FileVersion::from_file(&file).unwrap();
             let slice = ByteRange { start: 1, length: 999 };
             buffer.write_file(&mut stream, &OpenFile { file, version }, slice).unwrap();
             buffer.flush(&mut stream).unwrap();
