@@ -93,7 +93,7 @@ pub fn error_offset(head: &RequestHead<'_>, error: ParseError) -> usize {
         ParseError::UnsupportedExpectation => name::EXPECT,
         _ => name::TRANSFER_ENCODING,
     };
-    head.headers.value_offset(name).unwrap_or(head.target_at)
+    head.headers.value_offset(name).unwrap_or(head.target_offset)
 }
 
 /// Whether the client permits the connection to persist after this request (RFC 9112 §9.3).

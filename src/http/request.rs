@@ -51,7 +51,7 @@ pub struct RequestHead<'a> {
     /// The request target as received: visible ASCII without `#`. [`RequestTarget::parse`] decodes it.
     pub target: &'a [u8],
     /// The index of the target's first byte in the message.
-    pub target_at: usize,
+    pub target_offset: usize,
     /// The protocol version.
     pub version: Version,
     /// The header fields.
@@ -194,7 +194,7 @@ impl RequestParser {
     pub fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<RequestHead<'a>> {
         let RequestLine { method, target: (start, end), version } = self.request_line?;
         let target = bytes.get(start..end)?;
-        Some(RequestHead { method, target, target_at: start, version, headers: Headers::new(bytes, &self.fields) })
+        Some(RequestHead { method, target, target_offset: start, version, headers: Headers::new(bytes, &self.fields) })
     }
 
     /// Returns method and version once the request line has been parsed.
@@ -247,16 +247,16 @@ impl RequestParser {
         if token_end < method.len() {
             return ParseError::InvalidMethod.with_offset(start + token_end);
         }
-        let target_at = start + method.len() + 1;
+        let target_offset = start + method.len() + 1;
         if let Err(error) = parse_version(version) {
-            return error.with_offset(target_at + target.len() + 1);
+            return error.with_offset(target_offset + target.len() + 1);
         }
         if let Err(error) = parse_method(method) {
             return error.with_offset(start);
         }
         let end = skip_target(target, 0);
         let error = if target.get(end) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
-        error.with_offset(target_at + end)
+        error.with_offset(target_offset + end)
     }
 
     /// Checks the lengths of method and target in a complete or incomplete request line, so that the error does not depend on how the line is
@@ -270,9 +270,9 @@ impl RequestParser {
         if method_end > line.start + self.limits.method_bytes_max {
             return Err(ParseError::MethodNotImplemented.with_offset(line.start));
         }
-        let target_at = method_end + 1;
-        if word_end(target_at.max(line.target_end)) > target_at + self.limits.target_bytes_max {
-            return Err(ParseError::TargetTooLong.with_offset(target_at + self.limits.target_bytes_max));
+        let target_offset = method_end + 1;
+        if word_end(target_offset.max(line.target_end)) > target_offset + self.limits.target_bytes_max {
+            return Err(ParseError::TargetTooLong.with_offset(target_offset + self.limits.target_bytes_max));
         }
         Ok(())
     }

@@ -56,12 +56,12 @@ impl<'a> RequestTarget<'a> {
     /// The violated rule and its position.
     pub fn parse(head: &RequestHead<'a>) -> Result<RequestTarget<'a>, LocatedError> {
         let host = host(head)?;
-        let located = |error: ParseError| error.with_offset(head.target_at);
+        let located = |error: ParseError| error.with_offset(head.target_offset);
         match head.target {
             b"*" if head.method == Method::Options => {
                 Ok(RequestTarget { form: TargetForm::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
             }
-            target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_at),
+            target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_offset),
             target => {
                 let (scheme, rest) = split_once(target, b"://").ok_or(located(ParseError::UnsupportedTargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
@@ -71,7 +71,7 @@ impl<'a> RequestTarget<'a> {
                 let (authority, path) = rest.split_at(end);
                 // The authority of the target takes precedence over Host (RFC 9112 §3.2.2).
                 let authority = Authority::parse(authority).ok_or(located(ParseError::InvalidAuthority))?;
-                let path_at = head.target_at + target.len() - path.len();
+                let path_at = head.target_offset + target.len() - path.len();
                 Self::with_path(TargetForm::Absolute, Some(authority), path, path_at)
             }
         }
@@ -152,7 +152,7 @@ fn is_name_byte(byte: u8) -> bool {
 
 /// Returns the value of Host. HTTP/1.1 requires exactly one field (RFC 9112 §3.2).
 fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, LocatedError> {
-    let located = |error: ParseError| error.with_offset(head.headers.value_offset(name::HOST).unwrap_or(head.target_at));
+    let located = |error: ParseError| error.with_offset(head.headers.value_offset(name::HOST).unwrap_or(head.target_offset));
     let mut hosts = head.headers.get_all(name::HOST);
     match (hosts.next(), hosts.next()) {
         (None, _) if head.version == Version::Http10 => Ok(None),
