@@ -1,14 +1,12 @@
 //! `/echo`: the request as the server parsed it, as text or JSON.
 
-use std::fmt::{self, Display, Write};
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::handlers::AppState;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::page::escape_json;
-use crate::http::forwarded::{Client, Scheme};
+use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
 use crate::http::headers::SENSITIVE_HEADERS;
 use crate::http::negotiation::{self, Format};
@@ -22,132 +20,96 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         Ok(content) => content,
         Err(response) => return response,
     };
-    let mut trailers = Vec::new();
-    request.content.trailers(&mut |name, value| trailers.push((shown(name), escape_value(name, value))));
-    let client = request.client;
-    let seen = RequestDump {
-        peer: request.peer.to_string(),
-        client: (client.peer != request.peer).then(|| client.peer.to_string()),
-        scheme: client.scheme.map(Scheme::name).filter(|_| *client != Client::from_peer(client.peer)),
-        method: request.head.method.as_str(),
-        target: shown(request.head.target),
-        path: shown(request.target.path()),
-        query: request.target.query_pairs().map(|(name, value)| (shown(&name), shown(&value))).collect(),
-        version: match request.head.version {
-            Version::Http10 => "HTTP/1.0",
-            Version::Http11 => "HTTP/1.1",
-        },
-        fields: request.head.headers.iter().map(|(name, value)| (shown(name), escape_value(name, value))).collect(),
-        body_length: request.body_length,
-        trailers,
-        content,
+    let (head, client) = (request.head, request.client);
+    let mut dump = Dump::default();
+    dump.value("peer", &request.peer.to_string());
+    // The client, and the scheme of its request, if the peer is a trusted proxy that reports them.
+    if client.peer != request.peer {
+        dump.value("client", &client.peer.to_string());
+    }
+    if let Some(scheme) = client.scheme.filter(|_| *client != Client::from_peer(client.peer)) {
+        dump.value("scheme", scheme.name());
+    }
+    dump.value("method", head.method.as_str());
+    dump.value("target", &printable(head.target));
+    dump.value("path", &printable(request.target.path()));
+    let query = request.target.query_pairs().map(|(name, value)| (shown(&name), shown(&value)));
+    dump.pairs("query", "query", " = ", query);
+    let version = match head.version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
     };
-    let response = match negotiation::negotiate(&request.head.headers, &[Format::Text, Format::Json]) {
-        Format::Json => Response::with_content(StatusCode::OK, "application/json", seen.json().into_bytes()),
+    dump.value("version", version);
+    dump.pairs("fields", "field", ": ", head.headers.iter().map(escape_field));
+    let (text, json) = match request.body_length {
+        BodyLength::None => ("none".to_owned(), "\"none\"".to_owned()),
+        BodyLength::Length(length) => (format!("length {length}"), format!("{{\"length\":{length}}}")),
+        BodyLength::Chunked => ("chunked".to_owned(), "\"chunked\"".to_owned()),
+    };
+    dump.member("framing", &text, &json);
+    let mut trailers = Vec::new();
+    request.content.trailers(&mut |name, value| trailers.push(escape_field((name, value))));
+    dump.pairs("trailers", "trailer", ": ", trailers);
+    let response = match negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]) {
+        Format::Json => Response::with_content(StatusCode::OK, "application/json", dump.into_json(&content).into_bytes()),
         Format::Text | Format::Html => {
-            Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", seen.text().into_bytes())
+            Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", dump.into_text(&content).into_bytes())
         }
     };
     response.header("Cache-Control", "no-store").header("Vary", "Accept")
-}
-
-/// A request with its bytes escaped.
-struct RequestDump {
-    peer: String,
-    /// The client, and the scheme of its request, if the peer is a trusted proxy that reports them.
-    client: Option<String>,
-    scheme: Option<&'static str>,
-    method: &'static str,
-    target: String,
-    path: String,
-    query: Vec<(String, String)>,
-    version: &'static str,
-    fields: Vec<(String, String)>,
-    body_length: BodyLength,
-    trailers: Vec<(String, String)>,
-    content: Vec<u8>,
-}
-
-impl RequestDump {
-    /// Everything but the content, as name and value.
-    fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines = vec![("peer", self.peer.clone())];
-        lines.extend(self.client.iter().map(|client| ("client", client.clone())));
-        lines.extend(self.scheme.iter().map(|scheme| ("scheme", (*scheme).to_owned())));
-        lines.push(("method", self.method.to_owned()));
-        lines.push(("target", self.target.clone()));
-        lines.push(("path", self.path.clone()));
-        lines.extend(self.query.iter().map(|(name, value)| ("query", format!("{name} = {value}"))));
-        lines.push(("version", self.version.to_owned()));
-        lines.extend(self.fields.iter().map(|(name, value)| ("field", format!("{name}: {value}"))));
-        let framing = match self.body_length {
-            BodyLength::None => "none".to_owned(),
-            BodyLength::Length(length) => format!("length {length}"),
-            BodyLength::Chunked => "chunked".to_owned(),
-        };
-        lines.push(("framing", framing));
-        lines.extend(self.trailers.iter().map(|(name, value)| ("trailer", format!("{name}: {value}"))));
-        lines
-    }
-
-    fn text(&self) -> String {
-        let mut out: String = self.lines().iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let bytes = self.content.len();
-        // Writing to a String cannot fail.
-        let _ = match std::str::from_utf8(&self.content) {
-            Ok("") => writeln!(out, "content: 0 bytes"),
-            Ok(text) => write!(out, "content: {bytes} bytes, text\n\n{text}"),
-            Err(_) => writeln!(out, "content: {bytes} bytes, base64\n\n{}", BASE64_STANDARD.encode(&self.content)),
-        };
-        out
-    }
-
-    fn json(&self) -> String {
-        let framing = match self.body_length {
-            BodyLength::None => "\"none\"".to_owned(),
-            BodyLength::Length(length) => format!("{{\"length\":{length}}}"),
-            BodyLength::Chunked => "\"chunked\"".to_owned(),
-        };
-        let content = match std::str::from_utf8(&self.content) {
-            Ok(text) => format!("\"text\":{}", escape_json(text)),
-            Err(_) => format!("\"base64\":{}", escape_json(&BASE64_STANDARD.encode(&self.content))),
-        };
-        let client = self.client.iter().map(|client| format!("\"client\":{},", escape_json(client))).collect::<String>();
-        let scheme = self.scheme.iter().map(|scheme| format!("\"scheme\":{},", escape_json(scheme))).collect::<String>();
-        format!(
-            "{{\"peer\":{},{client}{scheme}\"method\":{},\"target\":{},\"path\":{},\"query\":{},\"version\":{},\"fields\":{},\"framing\":{framing},\
-             \"trailers\":{},\"content\":{{\"bytes\":{},{content}}}}}\n",
-            escape_json(&self.peer),
-            escape_json(self.method),
-            escape_json(&self.target),
-            escape_json(&self.path),
-            Pairs(&self.query),
-            escape_json(self.version),
-            Pairs(&self.fields),
-            Pairs(&self.trailers),
-            self.content.len(),
-        )
-    }
 }
 
 fn shown(bytes: &[u8]) -> String {
     printable(bytes).into_owned()
 }
 
-fn escape_value(name: &[u8], value: &[u8]) -> String {
+/// The name and value of a field with their bytes escaped; the value is masked if it is secret.
+fn escape_field((name, value): (&[u8], &[u8])) -> (String, String) {
     let is_masked = SENSITIVE_HEADERS.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
-    if is_masked { "(masked)".to_owned() } else { shown(value) }
+    (shown(name), if is_masked { "(masked)".to_owned() } else { shown(value) })
 }
 
-/// Names and values as a JSON array of pairs: an object would lose the order and repeated names.
-struct Pairs<'a>(&'a [(String, String)]);
+/// A request, in both forms: lines of text, and members of a JSON object.
+#[derive(Default)]
+struct Dump {
+    text: String,
+    json: String,
+}
 
-impl Display for Pairs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('[')?;
-        for (index, (name, value)) in self.0.iter().enumerate() {
-            write!(f, "{}[{},{}]", if index == 0 { "" } else { "," }, escape_json(name), escape_json(value))?;
+impl Dump {
+    fn value(&mut self, name: &str, value: &str) {
+        self.member(name, value, &escape_json(value));
+    }
+
+    fn member(&mut self, name: &str, text: &str, json: &str) {
+        self.text.push_str(&format!("{name}: {text}\n"));
+        self.json.push_str(&format!("\"{name}\":{json},"));
+    }
+
+    /// Names and values: a line for each, and a JSON array of pairs, since an object would lose the order and repeated names.
+    fn pairs(&mut self, name: &str, line: &str, separator: &str, pairs: impl IntoIterator<Item = (String, String)>) {
+        let mut json = Vec::new();
+        for (key, value) in pairs {
+            self.text.push_str(&format!("{line}: {key}{separator}{value}\n"));
+            json.push(format!("[{},{}]", escape_json(&key), escape_json(&value)));
         }
-        f.write_char(']')
+        self.json.push_str(&format!("\"{name}\":[{}],", json.join(",")));
+    }
+
+    fn into_text(self, content: &[u8]) -> String {
+        let (text, bytes) = (self.text, content.len());
+        match std::str::from_utf8(content) {
+            Ok("") => format!("{text}content: 0 bytes\n"),
+            Ok(content) => format!("{text}content: {bytes} bytes, text\n\n{content}"),
+            Err(_) => format!("{text}content: {bytes} bytes, base64\n\n{}\n", BASE64_STANDARD.encode(content)),
+        }
+    }
+
+    fn into_json(self, content: &[u8]) -> String {
+        let (form, text) = match std::str::from_utf8(content) {
+            Ok(text) => ("text", escape_json(text)),
+            Err(_) => ("base64", escape_json(&BASE64_STANDARD.encode(content))),
+        };
+        format!("{{{}\"content\":{{\"bytes\":{},\"{form}\":{text}}}}}\n", self.json, content.len())
     }
 }
