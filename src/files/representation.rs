@@ -1,7 +1,6 @@
 //! Representations of files: validators, header fields and content (RFC 9110 §8).
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -181,42 +180,36 @@ pub fn validators(
     now: SystemTime,
 ) -> Validators {
     match (hash, version.modified) {
-        (Some(hash), modified) => Validators { etag: Some(etag_from_hash(hash, modified, coding, now)), last_modified: None },
+        (Some(hash), modified) => Validators { etag: Some(etag(hash.0.to_string(), modified, coding, now)), last_modified: None },
         (None, Some(modified)) => {
-            Validators { etag: Some(etag(version.length, modified, coding, now)), last_modified: last_modified(modified, now) }
+            let opaque = length_and_time(version.length, modified);
+            let last_modified = last_modified(modified, now);
+            Validators { etag: Some(etag(opaque, Some(modified), coding, now)), last_modified }
         }
         // The length alone would not tell two versions apart.
         (None, None) => Validators { etag: None, last_modified: None },
     }
 }
 
-/// The tag of a file: its length, and its modification time in nanoseconds. Two codings of one file never share a tag (RFC 9110
-/// §8.8.3.3), so the coding is a part of it.
-fn etag(length: u64, modified: SystemTime, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
-    let mut opaque = match modified.duration_since(UNIX_EPOCH) {
+/// The length of a file, and its modification time in nanoseconds.
+fn length_and_time(length: u64, modified: SystemTime) -> String {
+    match modified.duration_since(UNIX_EPOCH) {
         Ok(after) => format!("{length:x}-{:x}", after.as_nanos()),
         Err(before) => format!("{length:x}--{:x}", before.duration().as_nanos()),
-    };
-    push_coding(&mut opaque, coding);
-    ETag { strength: strength(modified, now), opaque }
+    }
 }
 
-/// The tag of a file by the hash of its content. A file that has just changed may change again before it is sent, so its tag is weak too.
-fn etag_from_hash(hash: &ContentHash, modified: Option<SystemTime>, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
-    let mut opaque = hash.0.to_string();
-    push_coding(&mut opaque, coding);
-    ETag { strength: modified.map_or(Strength::Weak, |modified| strength(modified, now)), opaque }
-}
-
-/// A tag is weak for two seconds after the last change, since several writes may fall into one step of the clock (RFC 9110 §8.8.1). A modification time in the future is from another clock, so its tag stays weak.
-fn strength(modified: SystemTime, now: SystemTime) -> Strength {
-    if is_older_than(modified, TIMESTAMP_STEP_MAX, now) { Strength::Strong } else { Strength::Weak }
-}
-
-fn push_coding(opaque: &mut String, coding: Option<ContentCoding>) {
-    if let Some(coding) = coding {
-        // Writing to a String cannot fail.
-        let _ = write!(opaque, "-{}", coding.name());
+/// The tag of a file. The coding is a part of it, since two codings of one file never share a tag (RFC 9110
+/// §8.8.3.3). It is weak for two seconds after the last change, since several writes may fall into one step of the clock (RFC 9110 §8.8.1).
+/// A modification time in the future is from another clock, so its tag stays weak.
+fn etag(opaque: String, modified: Option<SystemTime>, coding: Option<ContentCoding>, now: SystemTime) -> ETag {
+    let is_old = modified.is_some_and(|modified| is_older_than(modified, TIMESTAMP_STEP_MAX, now));
+    ETag {
+        strength: if is_old { Strength::Strong } else { Strength::Weak },
+        opaque: match coding {
+            None => opaque,
+            Some(coding) => format!("{opaque}-{}", coding.name()),
+        },
     }
 }
 
@@ -266,19 +259,18 @@ mod tests {
             (before(2_177_452_800, 0), "\"ff--1e37ddc8f32e0000\"", None, "1901"),
         ] {
             let now = UNIX_EPOCH + NOW;
-            assert_eq!(etag(255, modified, None, now).to_string(), tag, "{why}");
+            assert_eq!(etag(length_and_time(255, modified), Some(modified), None, now).to_string(), tag, "{why}");
             assert_eq!(last_modified(modified, now), date.map(|secs| after(secs, 0)), "{why}");
         }
-        let coded = etag(255, after(784_111_777, 1), Some(ContentCoding::Brotli), UNIX_EPOCH + NOW);
-        assert_eq!(coded.to_string(), "\"ff-ae1b981bc490a01-br\"", "the same in another coding");
-        let hash = ContentHash("0a1b".into());
+        let coded = etag("ff-1".into(), Some(after(784_111_777, 1)), Some(ContentCoding::Brotli), UNIX_EPOCH + NOW);
+        assert_eq!(coded.to_string(), "\"ff-1-br\"", "the same in another coding");
         for (modified, coding, tag, why) in [
             (Some(after(784_111_777, 1)), None, "\"0a1b\"", "the time is not part of it"),
             (Some(after(1_699_999_998, 500)), None, "W/\"0a1b\"", "two seconds old"),
             (Some(after(784_111_777, 1)), Some(ContentCoding::Brotli), "\"0a1b-br\"", "in another coding"),
             (None, None, "W/\"0a1b\"", "modification time unknown"),
         ] {
-            assert_eq!(etag_from_hash(&hash, modified, coding, UNIX_EPOCH + NOW).to_string(), tag, "{why}");
+            assert_eq!(etag("0a1b".into(), modified, coding, UNIX_EPOCH + NOW).to_string(), tag, "{why}");
         }
         let year_33658 = after(999_999_999_999, 0);
         assert_eq!(last_modified(year_33658, year_33658), None, "a year that no HTTP date can express");

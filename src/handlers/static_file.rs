@@ -11,40 +11,38 @@ use crate::http::method::Method;
 use crate::http::range::{self, ByteRange, RangeSet};
 use crate::http::status::StatusCode;
 
-/// What the response contains: the file, parts of it, or none of it.
-enum Selection {
-    Full,
-    NotModified,
-    PreconditionFailed,
-    Part(ByteRange),
-    Parts(Vec<ByteRange>),
-    Unsatisfiable,
-}
-
-/// Responds to GET or HEAD of a file.
+/// Responds to GET or HEAD of a file: evaluates preconditions, then ranges, in the order of RFC 9110 §13.2.2.
 pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     let representation = &*file.representation;
-    match select(representation, request) {
-        Selection::Full => {
-            let range = ByteRange { start: 0, length: representation.length };
-            Response { fields: file.headers_200(), ..Response::new(StatusCode::OK) }.with_body(Body::Slice(file.source, range))
-        }
-        Selection::NotModified => Response { fields: file.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
-        Selection::PreconditionFailed => {
+    let (precondition, decided_by) =
+        conditional::evaluate_preconditions(&request.head.headers, &representation.validators, request.head.method);
+    if let Some(field) = decided_by {
+        request.record(|| Decision::Condition { field, precondition, validators: representation.validators.clone() });
+    }
+    match precondition {
+        Precondition::Passed => {}
+        Precondition::NotModified => return Response { fields: file.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
+        Precondition::Failed => {
             let reason = "a precondition of the request is false (RFC 9110 §15.5.13)";
             let mut response = Response::text(StatusCode::PRECONDITION_FAILED, reason);
             representation.push_vary(&mut response.fields);
-            response
+            return response;
         }
-        Selection::Part(range) => {
+    }
+    match requested_ranges(representation, request) {
+        RangeSet::Full => {
+            let range = ByteRange { start: 0, length: representation.length };
+            Response { fields: file.headers_200(), ..Response::new(StatusCode::OK) }.with_body(Body::Slice(file.source, range))
+        }
+        RangeSet::Single(range) => {
             let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
                 .header("Content-Type", representation.media_type.clone())
                 .header("Content-Range", content_range(range, representation.length));
             representation.push_common(&mut response.fields);
             response.with_body(Body::Slice(file.source, range))
         }
-        Selection::Parts(ranges) => multipart(representation, file.source, &ranges),
-        Selection::Unsatisfiable => {
+        RangeSet::Multiple(ranges) => multipart(representation, file.source, &ranges),
+        RangeSet::Unsatisfiable => {
             let reason = "no requested range overlaps the file (RFC 9110 §15.5.17)";
             let mut response = Response::text(StatusCode::RANGE_NOT_SATISFIABLE, reason)
                 .header("Content-Range", format!("bytes */{}", representation.length));
@@ -60,40 +58,26 @@ pub fn not_acceptable() -> Response {
         .header("Vary", "Accept-Encoding")
 }
 
-/// Evaluates preconditions, then ranges, in the order of RFC 9110 §13.2.2.
-fn select(representation: &Representation, request: &Request<'_>) -> Selection {
-    let (headers, method) = (&request.head.headers, request.head.method);
-    let (precondition, decided_by) = conditional::evaluate_preconditions(headers, &representation.validators, method);
-    if let Some(field) = decided_by {
-        request.record(|| Decision::Condition { field, precondition, validators: representation.validators.clone() });
-    }
-    match precondition {
-        Precondition::Passed => {}
-        Precondition::NotModified => return Selection::NotModified,
-        Precondition::Failed => return Selection::PreconditionFailed,
-    }
+/// The ranges of the file to send, by Range and If-Range.
+fn requested_ranges(representation: &Representation, request: &Request<'_>) -> RangeSet {
+    let headers = &request.head.headers;
     // Ranges are defined for GET only (RFC 9110 §14.2), and a second Range field has no meaning.
-    let Some(value) = headers.get_unique(name::RANGE).filter(|_| method == Method::Get) else {
+    let Some(value) = headers.get_unique(name::RANGE).filter(|_| request.head.method == Method::Get) else {
         if headers.get(name::RANGE).is_some() {
             request.record(|| Decision::RangeIgnored);
         }
-        return Selection::Full;
+        return RangeSet::Full;
     };
     let is_same_version = conditional::if_range_matches(headers, &representation.validators);
     if headers.get(name::IF_RANGE).is_some() {
         request.record(|| Decision::IfRange(is_same_version));
     }
     if !is_same_version {
-        return Selection::Full;
+        return RangeSet::Full;
     }
     let ranges = range::parse_range(Some(value), representation.length);
     request.record(|| Decision::Ranges { ranges: ranges.clone(), length: representation.length });
-    match ranges {
-        RangeSet::Full => Selection::Full,
-        RangeSet::Single(range) => Selection::Part(range),
-        RangeSet::Multiple(ranges) => Selection::Parts(ranges),
-        RangeSet::Unsatisfiable => Selection::Unsatisfiable,
-    }
+    ranges
 }
 
 /// Several parts in one body (RFC 9110 §14.6).
