@@ -26,8 +26,6 @@ const FIRST_REQUEST_BYTES_MAX: u64 = 64 * 1024;
 const FIRST_REQUESTS: usize = 256;
 /// Estimated size of an entry beside its bytes: table slot, validators and allocator overhead.
 const ENTRY_BYTES: usize = 512;
-/// One table for files as they are, and one for each content coding.
-const TABLES: usize = 4;
 
 /// Cache of files, which evicts the least recently used.
 #[derive(Debug)]
@@ -41,8 +39,8 @@ pub struct Cache {
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// By path, and by coding as in [`table_index`]: a file has other header fields when it is requested under its own name.
-    tables: [HashMap<Box<[u8]>, Entry>; TABLES],
+    /// By coding, and then by path: a file has other header fields when it is requested under its own name.
+    tables: HashMap<Option<ContentCoding>, HashMap<Box<[u8]>, Entry>>,
     bytes: usize,
     /// Number of insertions, the clock of [`Entry::used_at`]. It does not advance on hits, so that these write nothing.
     clock: u64,
@@ -52,15 +50,6 @@ struct Entries {
 struct Entry {
     file: Arc<CachedFile>,
     used_at: AtomicU64,
-}
-
-fn table_index(coding: Option<ContentCoding>) -> usize {
-    match coding {
-        None => 0,
-        Some(ContentCoding::Brotli) => 1,
-        Some(ContentCoding::Zstandard) => 2,
-        Some(ContentCoding::Gzip) => 3,
-    }
 }
 
 /// The path of the file that holds `path` in a coding, such as `app.js.br`.
@@ -122,7 +111,7 @@ impl Cache {
 
     /// Whether the file was not requested before, as far as is remembered; records that it is now.
     fn is_first_request(&self, path: &[u8], coding: Option<ContentCoding>) -> bool {
-        let hash = self.hasher.hash_one((path, table_index(coding)));
+        let hash = self.hasher.hash_one((path, coding));
         let [byte, ..] = hash.to_ne_bytes();
         self.first_requests.get(usize::from(byte)).is_none_or(|known| known.swap(hash, Ordering::Relaxed) != hash)
     }
@@ -130,7 +119,7 @@ impl Cache {
 
 impl Entries {
     fn get(&self, path: &[u8], coding: Option<ContentCoding>) -> Option<Arc<CachedFile>> {
-        let entry = self.tables.get(table_index(coding))?.get(path)?;
+        let entry = self.tables.get(&coding)?.get(path)?;
         if entry.used_at.load(Ordering::Relaxed) != self.clock {
             entry.used_at.store(self.clock, Ordering::Relaxed);
         }
@@ -144,13 +133,11 @@ impl Entries {
         self.clock += 1;
         self.bytes += bytes;
         let entry = Entry { file: Arc::clone(file), used_at: AtomicU64::new(self.clock) };
-        if let Some(table) = self.tables.get_mut(table_index(coding)) {
-            table.insert(path.into(), entry);
-        }
+        self.tables.entry(coding).or_default().insert(path.into(), entry);
     }
 
     fn remove(&mut self, path: &[u8], coding: Option<ContentCoding>) {
-        if let Some(entry) = self.tables.get_mut(table_index(coding)).and_then(|table| table.remove(path)) {
+        if let Some(entry) = self.tables.get_mut(&coding).and_then(|table| table.remove(path)) {
             self.bytes -= cost(path, &entry.file);
         }
     }
@@ -161,7 +148,7 @@ impl Entries {
         if self.bytes <= bytes_max {
             return;
         }
-        let entries = self.tables.iter().flatten();
+        let entries = self.tables.values().flatten();
         let mut by_use: Vec<_> = entries
             .map(|(path, entry)| (entry.used_at.load(Ordering::Relaxed), path.clone(), entry.file.representation.coding))
             .collect();
@@ -221,7 +208,7 @@ mod tests {
         fs::write(at("d/x"), "new").unwrap();
         assert!(cache.get(&root, b"d/x", None).is_none(), "it changed");
         let entries = cache.entries.read().unwrap();
-        assert!(entries.tables.iter().all(HashMap::is_empty) && entries.bytes == 0, "a changed file is removed");
+        assert!(entries.tables.values().all(HashMap::is_empty) && entries.bytes == 0, "a changed file is removed");
         assert!(offer(&Cache::new(0), &root, "d/x", LATER).is_none(), "the cache is disabled");
         let cache = Cache::new(2 * limit);
         assert!(offer(&cache, &root, "small", LATER).is_none() && offer(&cache, &root, "small", LATER).is_some());
@@ -242,8 +229,8 @@ mod tests {
             assert!(cache.get(&root, b"0", None).is_some(), "used after each insertion, cached after {name}");
             let entries = cache.entries.read().unwrap();
             assert!(entries.bytes <= cache.bytes_max, "never more than allowed");
-            assert!(entries.tables[0].contains_key(name.as_bytes()), "the newest is cached");
-            assert!(count < 10 || entries.tables[0].len() >= 8, "no more are evicted than needed");
+            assert!(entries.tables[&None].contains_key(name.as_bytes()), "the newest is cached");
+            assert!(count < 10 || entries.tables[&None].len() >= 8, "no more are evicted than needed");
         }
         assert!(cache.get(&root, b"1", None).is_none(), "used once, before all others");
     }

@@ -70,8 +70,6 @@ impl ContentHashes {
 /// The first 160 bits of the SHA-256 of the first `length` bytes.
 #[cfg(feature = "content-hash")]
 fn hash(file: &File, length: u64) -> Option<ContentHash> {
-    use std::fmt::Write;
-
     use sha2::{Digest as _, Sha256};
 
     use crate::files::version::read_exact_at;
@@ -86,12 +84,8 @@ fn hash(file: &File, length: u64) -> Option<ContentHash> {
         sha256.update(&*part);
         offset += BUFFER_BYTES;
     }
-    let mut text = String::with_capacity(2 * HASH_BYTES);
-    for byte in sha256.finalize().iter().take(HASH_BYTES) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Some(ContentHash(text.into()))
+    let digits: String = sha256.finalize().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    Some(ContentHash(digits.into()))
 }
 
 /// `None`: a build without the feature refuses `--etag content` at the start.

@@ -37,13 +37,6 @@ struct SingleFile {
     target: PathBuf,
 }
 
-/// Where ROOT leads: a directory, and the name of the file in it if ROOT is a file.
-#[derive(Debug)]
-struct ResolvedRoot {
-    directory: PathBuf,
-    file_name: Option<PathBuf>,
-}
-
 /// What an open path is.
 #[derive(Debug)]
 pub enum Opened {
@@ -78,7 +71,7 @@ impl Root {
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<Root> {
-        let ResolvedRoot { directory, file_name } = resolve(path)?;
+        let (directory, file_name) = resolve(path)?;
         let single_file = match (file_name, path.file_name()) {
             (None, _) => None,
             (Some(target), Some(shown)) => Some(SingleFile { shown: shown.as_encoded_bytes().to_vec(), target }),
@@ -99,9 +92,8 @@ impl Root {
     pub fn is_at(&self, path: &Path) -> bool {
         match &self.single_file {
             None => self.is_directory_at(path),
-            Some(file) => resolve(path).is_ok_and(|resolved| {
-                resolved.file_name.as_ref() == Some(&file.target) && self.is_directory_at(&resolved.directory)
-            }),
+            Some(file) => resolve(path)
+                .is_ok_and(|(directory, name)| name.as_ref() == Some(&file.target) && self.is_directory_at(&directory)),
         }
     }
 
@@ -344,16 +336,14 @@ impl Root {
     }
 }
 
-/// Resolves ROOT.
-fn resolve(path: &Path) -> io::Result<ResolvedRoot> {
+/// Where ROOT leads: a directory, and the name of the file in it if ROOT is a file.
+fn resolve(path: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
     let metadata = std::fs::metadata(path)?;
     let canonical = std::fs::canonicalize(path)?;
     match (canonical.parent(), canonical.file_name()) {
-        _ if metadata.is_dir() => Ok(ResolvedRoot { directory: canonical, file_name: None }),
+        _ if metadata.is_dir() => Ok((canonical, None)),
         // The directory is held open, since a file is replaced by renaming another one over it.
-        (Some(parent), Some(name)) if metadata.is_file() => {
-            Ok(ResolvedRoot { directory: parent.to_owned(), file_name: Some(name.into()) })
-        }
+        (Some(parent), Some(name)) if metadata.is_file() => Ok((parent.to_owned(), Some(name.into()))),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a directory nor a regular file")),
     }
 }
@@ -370,15 +360,9 @@ pub fn join<'n>(path: &[u8], name: &'n [u8]) -> Cow<'n, [u8]> {
 
 /// Repeats a call that a signal interrupted, or during which a directory on the path was renamed.
 fn retry<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    let mut attempts_left = ATTEMPTS_MAX;
-    loop {
-        attempts_left -= 1;
-        match call() {
-            Err(error) if attempts_left > 0 && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
-            }
-            result => return result,
-        }
-    }
+    use io::ErrorKind::{Interrupted, WouldBlock};
+    let is_final = |result: &io::Result<T>| !matches!(result, Err(error) if matches!(error.kind(), Interrupted | WouldBlock));
+    (1..ATTEMPTS_MAX).map(|_| call()).find(is_final).unwrap_or_else(&call)
 }
 
 #[cfg(unix)]
