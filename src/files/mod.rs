@@ -50,7 +50,7 @@ impl Site {
     pub fn open(config: &Config) -> io::Result<Site> {
         Ok(Site {
             current: CurrentRoot::open(&config.root, config.follow_symlinks)?,
-            display_path: root::absolute(&config.root),
+            display_path: fs::canonicalize(&config.root)?,
             index: config.index.clone(),
             listing: config.listing,
             serve_hidden: config.serve_hidden,

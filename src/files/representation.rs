@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -120,10 +121,14 @@ impl CachedFile {
         CachedFile { representation, path, version, headers_200, headers_304, content: content.into() }
     }
 
-    /// The bytes of a range of the content, which must lie within it.
-    pub fn part(&self, range: ByteRange) -> &[u8] {
+    /// The bytes of a range of the content.
+    ///
+    /// # Errors
+    /// The range does not lie within it.
+    pub fn part(&self, range: ByteRange) -> io::Result<&[u8]> {
         let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.start + range.length).ok());
-        bounds.and_then(|(start, end)| self.content.get(start..end)).unwrap_or_default()
+        let bytes = bounds.and_then(|(start, end)| self.content.get(start..end));
+        bytes.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 

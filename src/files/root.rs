@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirEntry, Metadata, OpenOptions};
+use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
 
 use crate::files::directory::{DirectoryEntry, EntryKind, Name};
 use crate::files::version::FileVersion;
@@ -234,11 +234,10 @@ impl Root {
 
     fn entry_name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
         let bytes: Box<[u8]> = entry.file_name().as_encoded_bytes().into();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => Ok(Some(Name { bytes, kind: EntryKind::Directory, is_link: false })),
-            Ok(kind) if kind.is_file() => Ok(Some(Name { bytes, kind: EntryKind::File, is_link: false })),
+        match entry.file_type().ok().and_then(entry_kind) {
+            Some(kind) => Ok(Some(Name { bytes, kind, is_link: false })),
             // A link, something that is not served, or a file system that does not report types.
-            _ => {
+            None => {
                 let entry = self.entry(directory, &bytes)?;
                 Ok(entry.map(|DirectoryEntry { kind, is_link, .. }| Name { bytes, kind, is_link }))
             }
@@ -263,13 +262,7 @@ impl Root {
             Err(error) if is_link && error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
             Err(error) => return Err(error),
         };
-        let kind = if metadata.is_dir() {
-            EntryKind::Directory
-        } else if metadata.is_file() {
-            EntryKind::File
-        } else {
-            return Ok(None);
-        };
+        let Some(kind) = entry_kind(metadata.file_type()) else { return Ok(None) };
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
         Ok(Some(DirectoryEntry { kind, is_link, length: metadata.len(), modified }))
     }
@@ -348,11 +341,6 @@ fn resolve(path: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
     }
 }
 
-/// The absolute path of ROOT, or ROOT itself if it cannot be resolved.
-pub fn absolute(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
 /// A name beneath a path.
 pub fn join<'n>(path: &[u8], name: &'n [u8]) -> Cow<'n, [u8]> {
     if path.is_empty() { Cow::Borrowed(name) } else { Cow::Owned([path, b"/", name].concat()) }
@@ -376,8 +364,14 @@ fn is_removed(_: &Dir) -> bool {
     false
 }
 
+/// What is served of a type; `None` for a link, a FIFO or a device.
+fn entry_kind(file_type: FileType) -> Option<EntryKind> {
+    let file = file_type.is_file().then_some(EntryKind::File);
+    file.or(file_type.is_dir().then_some(EntryKind::Directory))
+}
+
 fn require_readable_type(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_file() || metadata.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    entry_kind(metadata.file_type()).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
 }
 
 /// A path beneath the root as the system takes it.

@@ -4,7 +4,6 @@
 //! checked slowly, as intended; once a password was right, its keyed hash is kept as well.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 use std::path::Path;
@@ -268,13 +267,6 @@ impl Auth {
     fn digest(&self, pair: &[u8]) -> u128 {
         let [high, low] = &self.keys;
         u128::from(high.hash_one(pair)) << 64 | u128::from(low.hash_one(pair))
-    }
-}
-
-/// Omits secrets.
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Auth({} hashed)", self.hashed.len())
     }
 }
 

@@ -151,17 +151,21 @@ pub enum Body {
 impl Body {
     /// Its length in bytes; `None` for a stream.
     pub fn length(&self) -> Option<u64> {
-        let of = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         match self {
             Body::Empty => Some(0),
-            Body::Bytes(bytes) => Some(of(bytes)),
+            Body::Bytes(bytes) => Some(length_of(bytes)),
             Body::Slice(_, range) => Some(range.length),
-            Body::Parts(parts) => {
-                Some(parts.parts.iter().map(|part| of(&part.head) + part.range.length).sum::<u64>() + of(&parts.end))
-            }
+            Body::Parts(parts) => Some(
+                parts.parts.iter().map(|part| length_of(&part.head) + part.range.length).sum::<u64>() + length_of(&parts.end),
+            ),
             Body::Stream(_) => None,
         }
     }
+}
+
+/// The number of bytes. It is exact, since no system has a `usize` of more than 64 bits.
+pub fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// A response.

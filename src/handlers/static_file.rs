@@ -167,7 +167,7 @@ mod tests {
                 file.seek(SeekFrom::Start(range.start)).unwrap();
                 file.take(range.length).read_to_end(out).unwrap();
             }
-            FileSource::Memory(cached) => out.extend_from_slice(cached.part(range)),
+            FileSource::Memory(cached) => out.extend_from_slice(cached.part(range).unwrap()),
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Empty => {}

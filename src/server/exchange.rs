@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{error, warn};
 
 use crate::handlers::AppState;
-use crate::handlers::message::{BodyError, Request, Response};
+use crate::handlers::message::{BodyError, Request, Response, length_of};
 use crate::handlers::outcome::Outcome;
 use crate::handlers::{self, page};
 use crate::http::error::ParseError;
@@ -114,7 +114,7 @@ impl<S: Transport> Connection<'_, S> {
         let status = response.status;
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
         self.write_head(&response, framing);
-        let head_end = self.stream.written() + response_writer::length_of(self.write_buffer.bytes_mut());
+        let head_end = self.stream.written() + length_of(self.write_buffer.bytes_mut());
         let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing);
         if flush && result.is_ok() {
             result = self.write_buffer.flush(&mut self.stream).map_err(SendError::Connection).and(result);

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use crate::config::headers::DefaultHeaders;
 use crate::files::representation::{FileSource, OpenFile};
 use crate::files::version::{FileVersion, read_at};
-use crate::handlers::message::{Body, Response};
+use crate::handlers::message::{Body, Response, length_of};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::http::date::HttpDate;
 use crate::http::method::Method;
@@ -208,7 +208,7 @@ impl WriteBuffer {
         match source {
             FileSource::Disk(file) => self.write_file(stream, file, slice)?,
             FileSource::Memory(file) => {
-                let bytes = file.part(slice);
+                let bytes = file.part(slice).map_err(SendError::File)?;
                 if bytes.len() < COPIED_BYTES_MAX {
                     self.bytes.extend_from_slice(bytes);
                     self.flush_if_over(FLUSH_THRESHOLD, stream)?;
@@ -356,10 +356,6 @@ impl Drop for FileBuffer {
 
 fn free_buffers() -> MutexGuard<'static, Vec<Box<[u8]>>> {
     FREE_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(super) fn length_of(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
