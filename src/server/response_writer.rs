@@ -40,7 +40,7 @@ const CAPACITY_MAX: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
     /// The status forbids a body: 204, 304.
-    NoBody,
+    WithoutBody,
     /// Content-Length, in bytes.
     Length(u64),
     /// Chunked transfer coding.
@@ -67,12 +67,12 @@ impl ResponseFraming {
     /// parsed. Whether the connection persists is decided later, by the caller.
     pub fn new(response: &Response, method: Option<Method>, version: Version) -> ResponseFraming {
         let delimiter = match response.body.length() {
-            _ if response.status.forbids_body() => Delimiter::NoBody,
+            _ if response.status.forbids_body() => Delimiter::WithoutBody,
             Some(length) => Delimiter::Length(length),
             None if version == Version::Http10 => Delimiter::Close,
             None => Delimiter::Chunks,
         };
-        let send_body = method != Some(Method::Head) && delimiter != Delimiter::NoBody;
+        let send_body = method != Some(Method::Head) && delimiter != Delimiter::WithoutBody;
         ResponseFraming { delimiter, send_body, keep_alive: true, version }
     }
 }
@@ -90,7 +90,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
     match framing.delimiter {
         Delimiter::Length(length) => write_header_u64(out, "Content-Length", length),
         Delimiter::Chunks => write_header(out, "Transfer-Encoding", b"chunked"),
-        Delimiter::NoBody | Delimiter::Close => {}
+        Delimiter::WithoutBody | Delimiter::Close => {}
     }
     match (framing.keep_alive, framing.version) {
         (false, _) => write_header(out, "Connection", b"close"),
@@ -418,8 +418,8 @@ mod tests {
             (text(), Method::Get, http11, (length, true), "a text"),
             (text(), Method::Head, http11, (length, false), "HEAD"),
             (Response::new(StatusCode::OK), Method::Get, http11, (Delimiter::Length(0), true), "an empty body"),
-            (Response::new(StatusCode::NO_CONTENT), Method::Options, http11, (Delimiter::NoBody, false), "204"),
-            (Response::new(StatusCode::NOT_MODIFIED), Method::Get, http11, (Delimiter::NoBody, false), "304"),
+            (Response::new(StatusCode::NO_CONTENT), Method::Options, http11, (Delimiter::WithoutBody, false), "204"),
+            (Response::new(StatusCode::NOT_MODIFIED), Method::Get, http11, (Delimiter::WithoutBody, false), "304"),
             (stream(), Method::Get, http11, (Delimiter::Chunks, true), "a stream"),
             (stream(), Method::Get, http10, (Delimiter::Close, true), "a stream in HTTP/1.0"),
         ] {
