@@ -5,7 +5,7 @@
 #
 # The program with `--etag content`, which needs one crate more than the default build, with its manual page, completions for bash, zsh and
 # fish, the units of systemd, and what [package.metadata.deb] in Cargo.toml names besides. The same source and compiler give the same bytes,
-# wherever the source lies and whenever it is built (docs/releasing.md). DEBFULLNAME and DEBEMAIL name the maintainer, as for all
+# wherever the source lies and whenever it is built (docs/guide/releasing.md). DEBFULLNAME and DEBEMAIL name the maintainer, as for all
 # Debian tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."

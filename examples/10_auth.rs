@@ -6,7 +6,7 @@
 //!
 //! Try: `curl -i http://127.0.0.1:8000/diary`, then with `-u ada:engine`, then open it in a browser
 //!
-//! Still wrong: everyone on the way can read the password, so this needs TLS before it (SECURITY.md). It stands in the source, and a
+//! Still wrong: everyone on the way can read the password, so this needs TLS before it (docs/SECURITY.md). It stands in the source, and a
 //! thief would have it; `src/handlers/access.rs` keeps hashes. And the guesses are not counted.
 
 use std::io::{self, BufRead, BufReader, Read, Write};

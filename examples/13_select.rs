@@ -5,7 +5,7 @@
 //!
 //! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
 //!
-//! Measured against step 05: 21,400 answers a second to 13,400; 900 to 10,900 if each waits 1 ms (`docs/10-threads-and-event-loops.md`).
+//! Measured against step 05: 21,400 answers a second to 13,400; 900 to 10,900 if each waits 1 ms (`docs/book/10-threads-and-event-loops.md`).
 //!
 //! Still wrong: a handler that waits or computes stops all clients (`src/server/thread_pool.rs` has a thread for each). Each call of `poll` hands
 //! over all sockets, also those that sleep, which `epoll` does not. An `accept` that fails is tried again at once (`src/server/mod.rs`).

@@ -26,9 +26,9 @@ fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The file names of `docs/` that begin with the number of a chapter, in order.
+/// The file names of `docs/book/` that begin with the number of a chapter, in order.
 fn chapters() -> Vec<String> {
-    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap();
+    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/book")).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> =
         names.filter(|name| name.ends_with(".md") && name.starts_with(|c: char| c.is_ascii_digit())).collect();
@@ -72,13 +72,13 @@ fn the_crate_docs_name_every_room_and_the_request_path() {
 
 #[test]
 fn the_chapters_are_numbered_listed_and_end_with_three_exercises() {
-    let contents = text("docs/README.md");
+    let contents = text("docs/book/README.md");
     let listed: Vec<&str> = contents.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
     let chapters = chapters();
     assert_eq!(listed.len(), chapters.len(), "{listed:#?}");
     for (index, (name, line)) in chapters.iter().zip(listed).enumerate() {
         let number = index + 1;
-        let chapter = text(&format!("docs/{name}"));
+        let chapter = text(&format!("docs/book/{name}"));
         let title = chapter.lines().next().unwrap().strip_prefix(&format!("# {number}. "));
         let title = title.unwrap_or_else(|| panic!("{name} should begin with its number, {number}"));
         assert!(name.starts_with(&format!("{number:02}-")), "{name} is chapter {number}");
@@ -95,7 +95,7 @@ fn the_route_from_beginning_to_end_is_the_one_that_is_compiled() {
     // The doc comment of `Route` is run as a test, so what stands there compiles.
     let source = text("src/handlers/mod.rs");
     let compiled: Vec<&str> = source.lines().filter_map(|line| line.strip_prefix("///")).map(str::trim).collect();
-    let shown = text("CONTRIBUTING.md");
+    let shown = text("docs/CONTRIBUTING.md");
     let blocks = rust_blocks(&shown);
     assert_eq!(blocks.len(), 2, "a function and a row: {blocks:#?}");
     for block in blocks {

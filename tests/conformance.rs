@@ -1,4 +1,4 @@
-//! Does CONFORMANCE.md say what the code does?
+//! Does docs/CONFORMANCE.md say what the code does?
 //!
 //! It is prose, and prose rots. So each file that it names must exist, each case must stand under that heading in that chapter, and each section
 //! that the source cites must have a row.
@@ -45,12 +45,14 @@ fn code_spans(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// `[01](tests/wire/01-request-line.md) “Four words”` is a chapter and a heading.
+/// `[01](../tests/wire/01-request-line.md) “Four words”` is a chapter, from the root of the repository, and a heading.
 fn cases(proof: &str) -> Vec<(String, String)> {
     let parts = proof.split("](").skip(1);
     let parts =
         parts.filter_map(|part| part.split_once(')').and_then(|(chapter, rest)| Some((chapter, rest.split_once('“')?.1))));
-    parts.map(|(chapter, rest)| (chapter.to_owned(), rest.split('”').next().unwrap().to_owned())).collect()
+    parts
+        .map(|(chapter, rest)| (chapter.trim_start_matches("../").to_owned(), rest.split('”').next().unwrap().to_owned()))
+        .collect()
 }
 
 /// The rows of both tables.
@@ -71,7 +73,7 @@ fn root() -> &'static Path {
 }
 
 fn conformance() -> Vec<Row> {
-    let rows = rows(&fs::read_to_string(root().join("CONFORMANCE.md")).unwrap());
+    let rows = rows(&fs::read_to_string(root().join("docs/CONFORMANCE.md")).unwrap());
     assert!(rows.len() > 50, "these are not all: {}", rows.len());
     rows
 }
@@ -137,9 +139,10 @@ fn chapters_have_a_number_each() {
     for (index, name) in chapters.iter().enumerate() {
         assert!(name.starts_with(&format!("{:02}-", index + 1)), "chapter {} is {name}", index + 1);
     }
-    // And they are named by it: `[01](tests/wire/01-request-line.md)`.
-    let text = fs::read_to_string(root().join("CONFORMANCE.md")).unwrap();
-    for (at, link) in text.match_indices("](tests/wire/").filter(|(at, _)| text[..*at].ends_with(|c: char| c.is_ascii_digit())) {
+    // And they are named by it: `[01](../tests/wire/01-request-line.md)`.
+    let text = fs::read_to_string(root().join("docs/CONFORMANCE.md")).unwrap();
+    for (at, link) in text.match_indices("](../tests/wire/").filter(|(at, _)| text[..*at].ends_with(|c: char| c.is_ascii_digit()))
+    {
         assert_eq!(text[at - 2..at], text[at + link.len()..][..2], "{}", &text[at - 3..at + 40]);
     }
 }
@@ -147,7 +150,7 @@ fn chapters_have_a_number_each() {
 #[test]
 fn what_is_a_row() {
     let text = "## RFC 9112\n| section | what | where | cases |\n| --- | --- | --- | --- |\n\
-        | §1, §2.3 | x | `src/a.rs` | [01](tests/wire/01.md) “A `b`: c”; `tests/d.rs` |\n| §7.4 | y | nowhere |  |\n## Else\n| §9 | z | `q` | r |\n";
+        | §1, §2.3 | x | `src/a.rs` | [01](../tests/wire/01.md) “A `b`: c”; `tests/d.rs` |\n| §7.4 | y | nowhere |  |\n## Else\n| §9 | z | `q` | r |\n";
     let section = |number: &str| ("9112".to_owned(), number.to_owned());
     let want = [
         Row {

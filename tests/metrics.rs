@@ -259,13 +259,13 @@ fn metrics_in(text: &str) -> Vec<&str> {
 fn the_page_about_them_names_each_and_no_other() {
     let (_scratch, process) = served(&["--metrics"]);
     let families = scrape(&process);
-    let page = include_str!("../docs/watching.md");
+    let page = include_str!("../docs/guide/monitoring.md");
     let (described, names) = (metrics_in(page), exposition::names(&families));
     for family in &families {
-        assert!(described.contains(&&*family.name), "docs/watching.md does not say what {} is", family.name);
+        assert!(described.contains(&&*family.name), "docs/guide/monitoring.md does not say what {} is", family.name);
     }
     for name in described {
-        assert!(names.iter().any(|known| known == name), "docs/watching.md has {name}, which is not there");
+        assert!(names.iter().any(|known| known == name), "docs/guide/monitoring.md has {name}, which is not there");
     }
 }
 

@@ -60,11 +60,12 @@ fn the_crate_has_what_is_built_tried_and_read() {
             assert!(listed.contains(&name), "{name} is not in the crate: `include` of Cargo.toml");
         }
     }
-    for file in ["Cargo.lock", "LICENSE", "README.md", "CHANGELOG.md", "CONFORMANCE.md", "docs/README.md"] {
+    for file in ["Cargo.lock", "LICENSE", "README.md", "CHANGELOG.md", "docs/CONFORMANCE.md", "docs/book/README.md"] {
         assert!(listed.contains(file), "{file}");
     }
-    let stray =
-        listed.iter().find(|name| name.starts_with("target/") || name.starts_with("fuzz/") || name.starts_with("docs/pictures/"));
+    let stray = listed
+        .iter()
+        .find(|name| name.starts_with("target/") || name.starts_with("fuzz/") || name.starts_with("docs/book/pictures/"));
     assert_eq!(stray, None);
 }
 

@@ -1,4 +1,4 @@
-//! Are the configurations of `deploy/tls` what the proxies understand, and what `docs/tls.md` says of them?
+//! Are the configurations of `deploy/tls` what the proxies understand, and what `docs/guide/tls.md` says of them?
 //!
 //! Whether they do what they should is shown by `deploy/tls/check.sh`, which runs them. Here each proxy only reads its file.
 #![cfg(unix)]
@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Scratch;
 
 const PLACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/tls");
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tls.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/tls.md");
 
 /// The files, in the order of the columns of the page.
 const FILES: [&str; 3] = ["haproxy.cfg", "nginx.conf", "Caddyfile"];

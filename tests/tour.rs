@@ -69,9 +69,11 @@ fn masked(output: &str) -> String {
 
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let chapters = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let mut all: Vec<PathBuf> = chapters.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
-    all.push(root.join("README.md"));
+    let mut all = vec![root.join("README.md")];
+    for folder in ["docs", "docs/book", "docs/guide", "docs/reference"] {
+        let files = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        all.extend(files.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+    }
     all.sort();
     all
 }

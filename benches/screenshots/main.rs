@@ -1,4 +1,4 @@
-//! The pictures of README: `cargo bench --bench screenshots` writes them to `docs/pictures`.
+//! The pictures of README: `cargo bench --bench screenshots` writes them to `docs/book/pictures`.
 //!
 //! The browser is that of the tests. Names, sizes and times are made up, so that a picture changes only when a page does.
 
@@ -59,7 +59,7 @@ fn main() {
         return;
     }
     let Some(browser) = Browser::start() else { std::process::exit(1) };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/book/pictures");
     fs::create_dir_all(&folder).expect("a folder for the pictures");
     let shelf = shelf();
     // Its pages show the name of the directory.

@@ -61,7 +61,7 @@ impl AppState {
 
 /// A built-in route. Dispatch, 405 with `Allow`, OPTIONS and the list in `--help` all come from its row.
 ///
-/// The route that CONTRIBUTING.md adds as an example:
+/// The route that docs/CONTRIBUTING.md adds as an example:
 ///
 /// ```
 /// # use threadbare::handlers::{Access, Route};
