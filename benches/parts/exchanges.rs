@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use std::{env, process};
+use std::{env, process, thread};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -62,6 +62,8 @@ impl Folder {
         fs::write(folder.0.join("1k.bin"), [b'x'; 1024]).unwrap();
         let file = File::options().write(true).open(folder.0.join("1k.bin")).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
+        // The server keeps no file in memory whose status changed within the last two seconds.
+        thread::sleep(Duration::from_millis(2_500));
         folder
     }
 
