@@ -13,7 +13,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::debug;
 
@@ -36,6 +36,9 @@ use crate::server::proxy_protocol;
 use crate::server::registry::{ConnState, Evicted};
 use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::ConnectionMetrics;
+
+/// How long an idle connection keeps its buffers: a busy client sends its next request sooner, and would need them again.
+const KEEP_BUFFERS_TIME: Duration = Duration::from_secs(1);
 
 /// A connection and all that it needs. The methods that handle one request are in `exchange.rs`.
 pub(super) struct Connection<'a, S> {
@@ -174,12 +177,16 @@ impl<S: Transport> Connection<'_, S> {
     /// Waits until the first bytes of the next request have arrived.
     fn wait_for_request(&mut self) -> Result<(), RequestError> {
         self.write_buffer.flush(&mut self.stream)?;
-        self.read_buffer.shrink();
-        self.write_buffer.shrink();
-        let now = Instant::now();
+        let (now, timeout) = (Instant::now(), self.app.config.limits.keep_alive_timeout);
         self.state.set_idle(now)?;
-        self.stream.begin_reading(now, self.app.config.limits.keep_alive_timeout);
-        let read = self.read_buffer.fill(&mut self.stream);
+        self.stream.begin_reading(now, timeout.min(KEEP_BUFFERS_TIME));
+        let mut read = self.read_buffer.fill(&mut self.stream);
+        if timeout > KEEP_BUFFERS_TIME && read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            self.read_buffer.shrink();
+            self.write_buffer.shrink();
+            self.stream.begin_reading(Instant::now(), timeout.saturating_sub(KEEP_BUFFERS_TIME));
+            read = self.read_buffer.fill(&mut self.stream);
+        }
         self.check_read(read)
     }
 
