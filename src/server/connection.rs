@@ -110,7 +110,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
         metrics.set_close_reason(reason.label());
     }
-    debug!("{peer} closed after {} requests: {reason}", connection.exchanges);
+    debug!("{peer} closed, requests served: {}; {reason}", connection.exchanges);
     reason
 }
 
