@@ -165,7 +165,7 @@ fn the_client_of_a_trusted_proxy_is_noted_and_nobody_elses() {
         let mut browser = process.client();
         for (target, fields) in [
             ("/ten.txt?older", "X-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"),
-            ("/ten.txt?newer", "Forwarded: for=1.1.1.1;proto=http, for=192.0.2.7;proto=https\r\n"),
+            ("/ten.txt?both", "Forwarded: x\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"),
         ] {
             browser.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
             browser.answer();

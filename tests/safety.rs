@@ -246,6 +246,28 @@ fn what_is_not_safe_is_said_at_the_start() {
 }
 
 #[test]
+fn with_lan_only_names_of_local_networks_are_accepted() {
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    let own = rustix::system::uname().nodename().to_str().unwrap().to_owned();
+    let names = [("evil.example", 421), ("192.168.1.5", 200), ("localhost", 200), ("nas", 200), ("nas.local", 200), (&own, 200)];
+    for (options, names) in [
+        (&["--lan"][..], &names[..]),
+        (&["--lan", "--allow-host", "files.test"], &[("files.test", 200), ("nas.local", 200), ("evil.example", 421)]),
+        (&["--bind", "0.0.0.0,::"], &[("evil.example", 200)]),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+        command.args(["--port", "0"]).args(options).arg(scratch.path());
+        let process = Process::of(command, Log::Unread);
+        for (name, status) in names {
+            let mut client = process.client();
+            client.send(format!("GET /ten.txt HTTP/1.1\r\nHost: {name}:8000\r\n\r\n").as_bytes());
+            assert_eq!(client.answer().status, *status, "{options:?}: {name}");
+        }
+    }
+}
+
+#[test]
 fn running_as_root_is_warned_of() {
     let scratch = Scratch::new();
     let log = stopped(Process::of(command(&[], &scratch), Log::Read)).join("\n");

@@ -13,8 +13,9 @@ use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, Verbosity};
 use crate::handlers::access::{self, Auth, CredentialSources};
-use crate::http::forwarded::TrustedProxies;
+use crate::http::forwarded::{ForwardedField, TrustedProxies};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
+use crate::os;
 use crate::telemetry::access_log::Destination;
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -56,7 +57,7 @@ impl Cli {
             default_headers: DefaultHeaders::new(&self.plain_headers(), cors_headers),
             cors: self.cors(),
             proxies: ProxyConfig {
-                trusted: TrustedProxies::new(self.trust_proxy.clone()),
+                trusted: TrustedProxies::new(&self.trust_proxy, (!self.proxy_protocol).then_some(ForwardedField::XForwardedFor)),
                 proxy_protocol: self.proxy_protocol,
                 drain: Duration::from_secs(self.drain),
             },
@@ -97,14 +98,19 @@ impl Cli {
         self.bind.iter().filter_map(path).collect()
     }
 
-    /// Returns the names to accept in Host. A server that other machines can reach is reached by names that it cannot know.
+    /// Returns the names to accept in Host. An address that was chosen, and is no loopback address, is reached by names that the server cannot
+    /// know; so is a Unix socket, through a proxy. A browser in the network of `--lan` could be tricked by DNS rebinding as one on this machine.
     pub fn allowed_hosts(&self, bind: &Bind) -> AllowedHosts {
-        let any = self.allow_host.iter().any(|name| name == "*");
-        if any || (!bind.is_loopback() && self.allow_host.is_empty()) {
-            AllowedHosts::Any
-        } else {
-            AllowedHosts::Local { extra: self.allow_host.clone() }
+        let (lan, is_any) = match bind {
+            Bind::Loopback => (false, false),
+            Bind::Everywhere => (true, false),
+            Bind::Addresses(addresses) => (false, addresses.is_empty() || !bind.is_loopback()),
+        };
+        if self.allow_host.iter().any(|name| name == "*") || (is_any && self.allow_host.is_empty()) {
+            return AllowedHosts::Any;
         }
+        let own = os::host_name().filter(|_| lan);
+        AllowedHosts::Local { lan, extra: self.allow_host.iter().cloned().chain(own).collect() }
     }
 
     /// Returns where names and passwords come from.

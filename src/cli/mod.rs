@@ -181,16 +181,24 @@ mod tests {
         assert_eq!(config("threadbare --lan").unwrap().bind, Bind::Everywhere);
         assert_eq!(config("threadbare -b ::1").unwrap().bind, Bind::Addresses(vec!["::1".parse().unwrap()]));
         assert_eq!(config("threadbare --index a --index b").unwrap().index, ["a", "b"]);
-        let local = |extra: &[&str]| AllowedHosts::Local { extra: extra.iter().map(ToString::to_string).collect() };
-        for (words, hosts, why) in [
-            ("threadbare", local(&[]), "only this machine can connect"),
-            ("threadbare -b 127.0.0.2 -b ::1", local(&[]), "both are loopback addresses"),
+        let hosts = |lan: bool, extra: &[&str]| {
+            let own = crate::os::host_name().filter(|_| lan);
+            AllowedHosts::Local { lan, extra: extra.iter().map(ToString::to_string).chain(own).collect() }
+        };
+        for (words, want, why) in [
+            ("threadbare", hosts(false, &[]), "only this machine can connect"),
+            ("threadbare -b 127.0.0.2 -b ::1", hosts(false, &[]), "both are loopback addresses"),
             ("threadbare -b ::1 -b 192.0.2.1", AllowedHosts::Any, "one of them is not"),
-            ("threadbare --lan", AllowedHosts::Any, "other machines use names that are not known here"),
-            ("threadbare --lan --allow-host a.test", local(&["a.test"]), "the names are known"),
+            ("threadbare -b ::1 -b 192.0.2.1 --allow-host a.test", hosts(false, &["a.test"]), "the names are known"),
+            ("threadbare --lan", hosts(true, &[]), "names of the local network"),
+            ("threadbare --lan --allow-host a.test", hosts(true, &["a.test"]), "and another one"),
+            ("threadbare --lan --allow-host *", AllowedHosts::Any, "* is any"),
             ("threadbare --allow-host a.test --allow-host *", AllowedHosts::Any, "* is any"),
+            ("threadbare -b unix:/run/socket", AllowedHosts::Any, "only a proxy connects"),
+            ("threadbare -b unix:/run/socket --allow-host a.test", hosts(false, &["a.test"]), "the name is known"),
+            ("threadbare -b unix:/run/socket -b ::1", hosts(false, &[]), "browsers connect too"),
         ] {
-            assert_eq!(config(words).unwrap().hosts, hosts, "{words}: {why}");
+            assert_eq!(config(words).unwrap().hosts, want, "{words}: {why}");
         }
         for (words, message, why) in [
             ("threadbare --lan -b ::1", "use one of them", "all interfaces or one"),

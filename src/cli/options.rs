@@ -12,7 +12,7 @@ use clap::{ArgAction, Parser};
 use crate::config::cache_policy::Glob;
 use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
-use crate::http::forwarded::IpNet;
+use crate::http::forwarded::TrustedProxy;
 use crate::http::grammar::{find_control_byte, is_token};
 use crate::http::origin;
 use crate::http::target::Authority;
@@ -148,11 +148,11 @@ pub struct Cli {
     #[arg(long, value_name = "MODE", default_value = "auto", value_parser = one_of([("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)]), env = "THREADBARE_SANDBOX", help_heading = "Access")]
     pub sandbox: Sandbox,
 
-    /// Believe the Forwarded and X-Forwarded-For fields of this proxy: an address, a network (10.0.0.0/8) or unix; repeatable
+    /// Believe X-Forwarded-For (ADDR=forwarded: Forwarded) of this proxy: an address, a network (10.0.0.0/8) or unix; repeatable
     #[arg(long, value_name = "ADDR", env = "THREADBARE_TRUST_PROXY", value_delimiter = ',', help_heading = "Proxies")]
-    pub trust_proxy: Vec<IpNet>,
+    pub trust_proxy: Vec<TrustedProxy>,
 
-    /// Require a PROXY protocol header (version 1 or 2) on every connection; with --trust-proxy, only from there
+    /// Require a PROXY protocol header (version 1 or 2) on every connection; with --trust-proxy, only from there, and X-Forwarded-For only with ADDR=x-forwarded-for
     #[arg(long, env = "THREADBARE_PROXY_PROTOCOL", help_heading = "Proxies")]
     pub proxy_protocol: bool,
 

@@ -89,6 +89,8 @@ pub enum AllowedHosts {
     Any,
     /// `localhost`, IP addresses, and `extra`.
     Local {
+        /// Whether names that only a local network can resolve are accepted as well.
+        lan: bool,
         /// Names from `--allow-host`.
         extra: Vec<String>,
     },
@@ -142,7 +144,7 @@ pub enum EtagSource {
 /// Proxies and load balancers in front of the server.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyConfig {
-    /// The proxies whose Forwarded and X-Forwarded-For fields are believed.
+    /// The proxies that are trusted, each with the field that is believed.
     pub trusted: TrustedProxies,
     /// What every connection begins with.
     pub proxy_protocol: bool,

@@ -35,10 +35,11 @@ pub const VARIABLE: &str = "THREADBARE_AUTH";
 
 /// The response to a request for a host that is not allowed (RFC 9110 §15.5.20); `None` if it is allowed.
 pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {
-    let AllowedHosts::Local { extra } = &app.config.hosts else { return None };
+    let AllowedHosts::Local { lan, extra } = &app.config.hosts else { return None };
     // A request without Host is HTTP/1.0, and not from a browser.
     let host = request.target.authority?.host;
-    let is_allowed = origin::is_local_host(host) || extra.iter().any(|name| origin::host_matches(host, name));
+    let is_local = origin::is_local_host(host) || *lan && origin::is_lan_host(host);
+    let is_allowed = is_local || extra.iter().any(|name| origin::host_matches(host, name));
     (!is_allowed).then(|| {
         Response::text(StatusCode::MISDIRECTED_REQUEST, "unknown host; use --allow-host NAME to accept it")
             .outcome(Outcome::WrongHost)

@@ -8,7 +8,7 @@ use crate::handlers::message::{Request, Response};
 use crate::handlers::page::escape_json;
 use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
-use crate::http::headers::SENSITIVE_HEADERS;
+use crate::http::headers::is_sensitive;
 use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
@@ -43,10 +43,10 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     dump.pairs("fields", "field", ": ", head.headers.iter().map(escape_field));
     let (text, json) = match request.body_length {
         BodyLength::None => ("none".to_owned(), "\"none\"".to_owned()),
-        BodyLength::Length(length) => (format!("length {length}"), format!("{{\"length\":{length}}}")),
+        BodyLength::Length(length) => (format!("{length} bytes"), format!("{{\"length\":{length}}}")),
         BodyLength::Chunked => ("chunked".to_owned(), "\"chunked\"".to_owned()),
     };
-    dump.member("framing", &text, &json);
+    dump.member("body length", &text, &json);
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push(escape_field((name, value))));
     dump.pairs("trailers", "trailer", ": ", trailers);
@@ -65,8 +65,7 @@ fn shown(bytes: &[u8]) -> String {
 
 /// The name and value of a field with their bytes escaped; the value is masked if it is secret.
 fn escape_field((name, value): (&[u8], &[u8])) -> (String, String) {
-    let is_masked = SENSITIVE_HEADERS.iter().any(|masked| name.eq_ignore_ascii_case(masked.as_bytes()));
-    (shown(name), if is_masked { "(masked)".to_owned() } else { shown(value) })
+    (shown(name), if is_sensitive(name) { "(masked)".to_owned() } else { shown(value) })
 }
 
 /// A request, in both forms: lines of text, and members of a JSON object.
@@ -83,7 +82,7 @@ impl Dump {
 
     fn member(&mut self, name: &str, text: &str, json: &str) {
         self.text.push_str(&format!("{name}: {text}\n"));
-        self.json.push_str(&format!("\"{name}\":{json},"));
+        self.json.push_str(&format!("\"{}\":{json},", name.replace(' ', "_")));
     }
 
     /// Names and values: a line for each, and a JSON array of pairs, since an object would lose the order and repeated names.

@@ -1,7 +1,7 @@
 //! Client addresses behind trusted proxies: Forwarded (RFC 7239) and X-Forwarded-For.
 //!
-//! Each proxy appends the address of its own client to one of these fields, but any client can send them too. Therefore a field is read from its
-//! end: the last member is from the peer, the one before it from the peer's peer. The client is the last member that is no trusted proxy.
+//! Each proxy appends the address of its own client to one of these fields, but any client can send them too. Therefore only the field that the
+//! proxy is known to write is read, and from its end: the last member is from the peer, the one before it from the peer's peer. The client is the last member that is no trusted proxy.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -65,14 +65,46 @@ impl fmt::Display for PeerAddr {
     }
 }
 
-/// The networks whose peers are trusted to name their clients.
+/// The field in which a proxy names its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedField {
+    /// Forwarded (RFC 7239 §4).
+    Forwarded,
+    /// X-Forwarded-For, and X-Forwarded-Proto with it.
+    XForwardedFor,
+}
+
+/// A network of trusted proxies, and the field that they write; `None` if no field was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustedProxy {
+    network: IpNet,
+    field: Option<ForwardedField>,
+}
+
+impl FromStr for TrustedProxy {
+    type Err = &'static str;
+
+    /// Parses a network, and the name of the field after `=`.
+    fn from_str(text: &str) -> Result<TrustedProxy, &'static str> {
+        let (network, field) = text.split_once('=').map_or((text, None), |(network, field)| (network, Some(field)));
+        let field = match field {
+            None => None,
+            Some(field) if field.eq_ignore_ascii_case(name::FORWARDED) => Some(ForwardedField::Forwarded),
+            Some(field) if field.eq_ignore_ascii_case(name::X_FORWARDED_FOR) => Some(ForwardedField::XForwardedFor),
+            Some(_) => return Err("unknown field; write =x-forwarded-for or =forwarded after the address"),
+        };
+        Ok(TrustedProxy { network: network.parse()?, field })
+    }
+}
+
+/// The proxies that are trusted to name their clients. If several networks contain a proxy, the first counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<TrustedProxy>);
 
 impl TrustedProxies {
-    /// Trusts the peers in these networks.
-    pub fn new(networks: Vec<IpNet>) -> TrustedProxies {
-        TrustedProxies(networks)
+    /// Trusts these proxies. Those without a field write the one of `default`; with `None` they only send PROXY headers.
+    pub fn new(proxies: &[TrustedProxy], default: Option<ForwardedField>) -> TrustedProxies {
+        TrustedProxies(proxies.iter().map(|proxy| TrustedProxy { field: proxy.field.or(default), ..*proxy }).collect())
     }
 
     /// Whether no peer is trusted.
@@ -82,7 +114,16 @@ impl TrustedProxies {
 
     /// Whether a peer is trusted.
     pub fn contains(&self, peer: PeerAddr) -> bool {
-        self.0.iter().any(|network| network.contains(peer.address))
+        self.get(peer).is_some()
+    }
+
+    /// The field in which a peer is trusted to name its client.
+    fn field(&self, peer: PeerAddr) -> Option<ForwardedField> {
+        self.get(peer)?.field
+    }
+
+    fn get(&self, peer: PeerAddr) -> Option<&TrustedProxy> {
+        self.0.iter().find(|proxy| proxy.network.contains(peer.address))
     }
 }
 
@@ -109,6 +150,11 @@ impl FromStr for IpNet {
         let bits = bits.map_or(Some(u64::from(bits_max)), |bits| parse_decimal(bits.as_bytes()));
         let bits = bits.and_then(|bits| u8::try_from(bits).ok()).filter(|bits| *bits <= bits_max);
         let bits = bits.ok_or("invalid prefix length; write 0 to 32 for IPv4, 0 to 128 for IPv6")?;
+        // An IPv4-mapped network is one of IPv4, as the addresses of peers are.
+        let (address, bits) = match (address.to_canonical(), bits.checked_sub(96)) {
+            (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => (mapped, bits),
+            _ => (address, bits),
+        };
         // 10.1.2.3/8 may mean 10.0.0.0/8 or 10.1.2.3, which is too ambiguous for a setting of trust.
         if host_bits(address, bits) != 0 {
             return Err("address has bits after its prefix; set them to zero, or omit /BITS");
@@ -183,37 +229,36 @@ impl Client {
     }
 }
 
-/// Returns the client of a request: `own`, which is the peer or what its PROXY header says, unless that is trusted and a field names another.
-///
-/// A proxy that writes one of the two fields forwards the other as its client sent it. If both are present and differ, neither is used.
+/// Returns the client of a request: `own`, which is the peer or what its PROXY header says, unless that is trusted and its field names
+/// another. The other field is ignored: a proxy that writes one of them forwards the other as its client sent it.
 pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &TrustedProxies) -> Client {
-    if !trusted.contains(own.peer) {
-        return own;
-    }
-    let unknown = Client { scheme: None, ..own };
-    let is_present = |name| headers.get(name).is_some();
-    match (is_present(name::FORWARDED), is_present(name::X_FORWARDED_FOR)) {
-        (false, false) => own,
-        (true, false) => from_forwarded(headers, trusted).unwrap_or(unknown),
-        (false, true) => from_x_forwarded_for(headers, trusted).unwrap_or(unknown),
-        (true, true) => match (from_forwarded(headers, trusted), from_x_forwarded_for(headers, trusted)) {
-            (Some(client), Some(other)) if client.peer.address == other.peer.address => client,
-            _ => unknown,
-        },
-    }
+    let resolved = match trusted.field(own.peer) {
+        Some(ForwardedField::Forwarded) if headers.get(name::FORWARDED).is_some() => from_forwarded(headers, trusted),
+        Some(ForwardedField::XForwardedFor) if headers.get(name::X_FORWARDED_FOR).is_some() => {
+            from_x_forwarded_for(headers, trusted)
+        }
+        _ => return own,
+    };
+    resolved.unwrap_or(Client { scheme: None, ..own })
 }
 
 // Forwarded = 1#forwarded-element
 fn from_forwarded(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Client> {
-    last_untrusted(headers.list(name::FORWARDED).map(parse_forwarded_element), trusted).map(|(_, client)| client)
+    let members = headers.list(name::FORWARDED).map(parse_forwarded_element);
+    last_untrusted(members, trusted, ForwardedField::Forwarded).map(|(_, client)| client)
 }
 
-/// Returns the last member that is not trusted, else the first member, and its index. A member without an address (`unknown`, an obfuscated
-/// name, or a malformed member) hides the members before it; the client is then the proxy that wrote it.
-fn last_untrusted(members: impl Iterator<Item = Option<Client>>, trusted: &TrustedProxies) -> Option<(usize, Client)> {
+/// Returns the last member that is no trusted proxy, else the first member, and its index. Only a proxy that writes this field has named the
+/// member before its own. A member without an address (`unknown`, an obfuscated name, or a malformed member) hides the members before it; the
+/// client is then the proxy that wrote it.
+fn last_untrusted(
+    members: impl Iterator<Item = Option<Client>>,
+    trusted: &TrustedProxies,
+    field: ForwardedField,
+) -> Option<(usize, Client)> {
     members.enumerate().fold(None, |client, (index, member)| {
         let member = (index, member?);
-        if trusted.contains(member.1.peer) { client.or(Some(member)) } else { Some(member) }
+        if trusted.field(member.1.peer) == Some(field) { client.or(Some(member)) } else { Some(member) }
     })
 }
 
@@ -277,7 +322,8 @@ fn from_x_forwarded_for(headers: &Headers<'_>, trusted: &TrustedProxies) -> Opti
     let members = || headers.list(name::X_FORWARDED_FOR);
     let bare_ipv6 = |member| std::str::from_utf8(member).ok()?.parse::<Ipv6Addr>().ok();
     let peers = members().map(|member| bare_ipv6(member).map(|ip| PeerAddr::new(ip.into(), None)).or_else(|| parse_node(member)));
-    let (index, client) = last_untrusted(peers.map(|peer| peer.map(|peer| Client { peer, scheme: None })), trusted)?;
+    let clients = peers.map(|peer| peer.map(|peer| Client { peer, scheme: None }));
+    let (index, client) = last_untrusted(clients, trusted, ForwardedField::XForwardedFor)?;
     // Either one proxy sets the scheme, or each appends its own.
     let mut schemes = headers.list(name::X_FORWARDED_PROTO);
     let scheme = match headers.list(name::X_FORWARDED_PROTO).count() {
@@ -294,7 +340,8 @@ mod tests {
     use crate::http::request::{HeadLimits, RequestParser};
 
     fn trusted(words: &[&str]) -> TrustedProxies {
-        TrustedProxies::new(words.iter().map(|word| word.parse().unwrap()).collect())
+        let proxies: Vec<TrustedProxy> = words.iter().map(|word| word.parse().unwrap()).collect();
+        TrustedProxies::new(&proxies, Some(ForwardedField::XForwardedFor))
     }
 
     /// Formats the client of a request from `peer` with these field lines as `scheme address`.
@@ -308,8 +355,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn client_is_the_last_untrusted_member() {
-        let proxies = trusted(&["10.0.0.0/8", "2001:db8::/32"]);
+        let x_forwarded_for = trusted(&["10.0.0.0/8", "2001:db8::/32"]);
+        let forwarded = trusted(&["10.0.0.0/8=forwarded", "2001:db8::/32=Forwarded"]);
         let proxy = PeerAddr::new("10.0.0.1".parse().unwrap(), Some(7));
         let unknown = "- 10.0.0.1:7";
         for (lines, want, why) in [
@@ -365,18 +414,44 @@ mod tests {
                 "the number of schemes does not match",
             ),
             (&["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: gopher"], "- 192.0.2.1", "an unknown scheme"),
-            (&["Forwarded: for=192.0.2.1;proto=https", "X-Forwarded-For: 192.0.2.1"], "https 192.0.2.1", "both fields, equal"),
-            (&["Forwarded: for=1.1.1.1", "X-Forwarded-For: 192.0.2.1"], unknown, "both fields, different"),
-            (&["Forwarded: for=unknown", "X-Forwarded-For: 192.0.2.1"], unknown, "both fields, one without an address"),
         ] {
-            assert_eq!(resolve(proxy, lines, &proxies), want, "{lines:?}: {why}");
+            let is_forwarded = lines.iter().any(|line| line.starts_with("Forwarded"));
+            let (proxies, other) = if is_forwarded { (&forwarded, &x_forwarded_for) } else { (&x_forwarded_for, &forwarded) };
+            assert_eq!(resolve(proxy, lines, proxies), want, "{lines:?}: {why}");
+            assert_eq!(resolve(proxy, lines, other), "http 10.0.0.1:7", "{lines:?}: the field of the other option");
             let untrusted = PeerAddr::new("198.51.100.1".parse().unwrap(), Some(9));
-            assert_eq!(resolve(untrusted, lines, &proxies), "http 198.51.100.1:9", "{lines:?}: from an untrusted peer");
+            assert_eq!(resolve(untrusted, lines, proxies), "http 198.51.100.1:9", "{lines:?}: from an untrusted peer");
+            let other_field =
+                ["Forwarded: x", "X-Forwarded-For: x", "X-Forwarded-For: 198.51.100.7", "Forwarded: for=198.51.100.7"];
+            for line in other_field.into_iter().filter(|line| line.starts_with("Forwarded") != is_forwarded && !lines.is_empty())
+            {
+                assert_eq!(resolve(proxy, &[lines, &[line]].concat(), proxies), want, "{lines:?}: {line} is ignored");
+            }
         }
         let line = ["X-Forwarded-For: 192.0.2.1"];
-        assert_eq!(resolve(PeerAddr::unix(), &line, &proxies), "http unix:");
+        assert_eq!(resolve(PeerAddr::unix(), &line, &x_forwarded_for), "http unix:");
         assert_eq!(resolve(PeerAddr::unix(), &line, &trusted(&["unix"])), "- 192.0.2.1");
         assert_eq!(resolve(proxy, &line, &TrustedProxies::default()), "http 10.0.0.1:7");
+    }
+
+    #[test]
+    fn proxies_with_different_fields_do_not_vouch_for_each_other() {
+        let proxy = PeerAddr::new("10.0.0.1".parse().unwrap(), None);
+        let lines = ["X-Forwarded-For: 1.1.1.1, 10.9.9.9", "Forwarded: for=1.1.1.2"];
+        for (words, want, why) in [
+            (&["10.0.0.1", "10.9.9.9"][..], "- 1.1.1.1", "both write X-Forwarded-For"),
+            (&["10.0.0.1", "10.9.9.9=forwarded"], "- 10.9.9.9", "its client wrote the member before it"),
+            (&["10.0.0.1=forwarded", "10.9.9.9"], "- 1.1.1.2", "the peer writes Forwarded"),
+            (&["10.0.0.1=forwarded", "10.0.0.0/8"], "- 1.1.1.2", "the first network counts"),
+            (&["10.0.0.0/8", "10.0.0.1=forwarded"], "- 1.1.1.1", "the first network counts"),
+        ] {
+            assert_eq!(resolve(proxy, &lines, &trusted(words)), want, "{words:?}: {why}");
+        }
+        let balancers: [TrustedProxy; 2] = ["10.0.0.1", "10.0.0.2=x-forwarded-for"].map(|word| word.parse().unwrap());
+        let balancers = TrustedProxies::new(&balancers, None);
+        assert_eq!(resolve(proxy, &lines, &balancers), "http 10.0.0.1", "no field without one by default");
+        let other = PeerAddr::new("10.0.0.2".parse().unwrap(), None);
+        assert_eq!(resolve(other, &lines, &balancers), "- 10.9.9.9", "a field that was named");
     }
 
     #[test]
@@ -393,6 +468,12 @@ mod tests {
             ("2001:db8::/33", "2001:db8:7fff::1", true, "an address at the end"),
             ("2001:db8::/33", "2001:db8:8000::", false, "an address after the end"),
             ("192.0.2.1", "::ffff:192.0.2.1", true, "an IPv4-mapped address"),
+            ("::ffff:192.0.2.1", "192.0.2.1", true, "the option is IPv4-mapped"),
+            ("::ffff:192.0.2.1", "192.0.2.2", false, "the next address"),
+            ("::ffff:192.0.0.0/112", "192.0.2.1", true, "an IPv4-mapped network"),
+            ("::ffff:192.0.0.0/112", "192.1.2.1", false, "an address after its end"),
+            ("::ffff:0:0/96", "203.0.113.7", true, "all IPv4 addresses"),
+            ("::/0", "192.0.2.1", false, "IPv6 addresses only"),
         ] {
             assert_eq!(
                 trusted(&[network]).contains(PeerAddr::new(address.parse().unwrap(), None)),
@@ -411,8 +492,12 @@ mod tests {
             ("192.0.2.1/24", "bits after the prefix"),
             ("2001:db8::1/64", "bits after the prefix"),
             ("unix:", "with a colon"),
+            ("::ffff:192.0.2.1/112", "bits after the prefix"),
+            ("192.0.2.1=", "no field"),
+            ("192.0.2.1=x-real-ip", "another field"),
+            ("=forwarded", "no network"),
         ] {
-            assert!(text.parse::<IpNet>().is_err(), "{text}: {why}");
+            assert!(text.parse::<TrustedProxy>().is_err(), "{text}: {why}");
         }
     }
 

@@ -16,7 +16,6 @@ pub mod name {
     pub const AUTHORIZATION: &str = "authorization"; // §11.6.2
     pub const CONNECTION: &str = "connection"; // §7.6.1
     pub const CONTENT_LENGTH: &str = "content-length"; // §8.6
-    pub const COOKIE: &str = "cookie"; // RFC 6265 §4.2
     pub const EXPECT: &str = "expect"; // §10.1.1
     pub const FORWARDED: &str = "forwarded"; // RFC 7239 §4
     pub const HOST: &str = "host"; // §7.2
@@ -26,7 +25,6 @@ pub mod name {
     pub const IF_RANGE: &str = "if-range"; // §13.1.5
     pub const IF_UNMODIFIED_SINCE: &str = "if-unmodified-since"; // §13.1.4
     pub const ORIGIN: &str = "origin"; // RFC 6454 §7
-    pub const PROXY_AUTHORIZATION: &str = "proxy-authorization"; // §11.7.2
     pub const RANGE: &str = "range"; // §14.2
     pub const REFERER: &str = "referer"; // §10.1.3
     pub const SEC_FETCH_SITE: &str = "sec-fetch-site"; // Fetch Metadata Request Headers §2.3
@@ -36,9 +34,23 @@ pub mod name {
     pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto"; // predecessor of Forwarded, without a standard
 }
 
-/// The header fields of one message, in the order received. Nothing is copied: names and values are slices of the message.
-/// Fields that hold secrets, which no log or page shows.
-pub const SENSITIVE_HEADERS: [&str; 3] = [name::AUTHORIZATION, name::COOKIE, name::PROXY_AUTHORIZATION];
+/// Words in the names of fields that hold credentials, also those that proxies and applications have invented.
+pub const SENSITIVE_WORDS: [&str; 10] =
+    ["auth", "token", "key", "jwt", "secret", "assertion", "oidc", "cookie", "password", "session"];
+/// Fields with such a word that are no secret: a nonce (RFC 6455 §11.3.1), and what a server asks for (RFC 9110 §11.6.1).
+const HARMLESS_HEADERS: [&str; 3] = ["sec-websocket-key", "www-authenticate", "proxy-authenticate"];
+
+/// Whether no page and no log shows the value of a field with this name.
+pub fn is_sensitive(name: &[u8]) -> bool {
+    let is_harmless = HARMLESS_HEADERS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless.as_bytes()));
+    !is_harmless && contains_sensitive_word(name)
+}
+
+/// Whether a text contains one of the [`SENSITIVE_WORDS`], whatever their case.
+pub fn contains_sensitive_word(text: &[u8]) -> bool {
+    let contains = |word: &str| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    SENSITIVE_WORDS.into_iter().any(contains)
+}
 
 /// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +161,28 @@ pub fn field_line_error(message: &[u8], line: Range<usize>, index: usize) -> Loc
 mod tests {
     use super::*;
     use crate::http::request::{HeadLimits, RequestParser};
+
+    #[test]
+    fn fields_with_secrets_are_known_by_words_in_their_names() {
+        for (names, want) in [
+            ("Authorization Cookie Set-Cookie Proxy-Authorization AUTHORIZATION X-Auth X-Forwarded-Access-Token", true),
+            ("Cf-Access-Jwt-Assertion X-Api-Key X-API-KEY X-Amz-Security-Token X-Amzn-Oidc-Data X-Goog-IAP-JWT-Assertion", true),
+            (
+                "X-CSRF-Token X-Vault-Token X-Client-Secret X-Session-Id X-User-Password Sec-Token-Binding Apikey Idempotency-Key",
+                true,
+            ),
+            (
+                "Host Accept User-Agent Origin Referer Range If-None-Match Keep-Alive Connection X-Forwarded-For Forwarded Via",
+                false,
+            ),
+            ("Sec-WebSocket-Key SEC-WEBSOCKET-KEY Sec-WebSocket-Version WWW-Authenticate Proxy-Authenticate X-Request-Id", false),
+            ("Sec-Fetch-Site Content-Length Transfer-Encoding Traceparent DNT Priority Upgrade-Insecure-Requests Ke-y", false),
+        ] {
+            for name in names.split(' ') {
+                assert_eq!(is_sensitive(name.as_bytes()), want, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn fields_are_found_by_name_without_case() {

@@ -23,6 +23,9 @@ pub const EXPOSED: &str = "Accept-Ranges, Content-Encoding, Content-Range, ETag"
 /// How long a browser may cache the result of a preflight, in seconds. Two hours: Chromium caches no longer.
 pub const PREFLIGHT_AGE_SECS: &str = "7200";
 
+/// Domains that exist in local networks only.
+const LAN_DOMAINS: [&str; 4] = [".local", ".lan", ".home.arpa", ".internal"];
+
 /// The value of Access-Control-Allow-Origin in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllowOrigin<'a> {
@@ -139,10 +142,28 @@ const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.int
 /// 127.0.0.1 after it was loaded, but the browser still sends `Host: evil.example`. An IP address needs no name resolution.
 pub fn is_local_host(host: &[u8]) -> bool {
     let name = without_dot(host);
-    let parent = name.len().checked_sub(b".localhost".len()).and_then(|length| name.split_at_checked(length));
-    let is_below_localhost = parent.is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(b".localhost"));
     let is_container_host = CONTAINER_HOSTS.iter().any(|known| host_matches(host, known));
-    name.eq_ignore_ascii_case(b"localhost") || is_below_localhost || is_container_host || host.contains(&b':') || is_ipv4(name)
+    name.eq_ignore_ascii_case(b"localhost")
+        || is_container_host
+        || is_beneath(name, ".localhost")
+        || host.contains(&b':')
+        || is_ipv4(name)
+}
+
+/// Whether a host is a name that no public name server resolves: a single label, or a name in a domain for local networks.
+///
+/// This is the defence of a server in a local network against DNS rebinding: an attacker cannot make such a name resolve to another machine.
+// RFC 6762 §3, RFC 8375 §4; `internal` is reserved by ICANN, and `lan` is in no public zone
+pub fn is_lan_host(host: &[u8]) -> bool {
+    let name = without_dot(host);
+    let is_label = !name.is_empty() && !name.contains(&b'.');
+    is_label || LAN_DOMAINS.iter().any(|domain| is_beneath(name, domain))
+}
+
+/// Whether a name ends in a domain, which begins with a dot, and has more before it.
+fn is_beneath(name: &[u8], domain: &str) -> bool {
+    let parent = name.len().checked_sub(domain.len()).and_then(|length| name.split_at_checked(length));
+    parent.is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain.as_bytes()))
 }
 
 /// Whether a host has this name, ignoring case and a trailing dot.
@@ -342,6 +363,31 @@ mod tests {
             ("local", false, "a prefix of localhost"),
         ] {
             assert_eq!(is_local_host(host.as_bytes()), is_local, "{host:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn names_of_local_networks() {
+        for (host, is_lan, why) in [
+            ("nas", true, "a single label"),
+            ("NAS.", true, "upper case and a trailing dot"),
+            ("my-laptop.local", true, "multicast DNS"),
+            ("a.b.LOCAL.", true, "two labels, upper case, a trailing dot"),
+            ("nas.lan", true, "the domain of many routers"),
+            ("nas.home.arpa", true, "the domain of home networks"),
+            ("db.internal", true, "the domain of private networks"),
+            ("evil.example", false, "a public name"),
+            ("local.evil.example", false, "a domain in front"),
+            ("nas.evil-local", false, "a suffix without a dot"),
+            ("nas.arpa", false, "a part of a domain"),
+            ("home.arpa", false, "the domain itself"),
+            (".local", false, "an empty label"),
+            ("nas.local..", false, "two trailing dots"),
+            ("nas.fritz.box", false, "box is a public domain"),
+            ("", false, "an empty host"),
+            (".", false, "the root of all names"),
+        ] {
+            assert_eq!(is_lan_host(host.as_bytes()), is_lan, "{host:?}: {why}");
         }
     }
 

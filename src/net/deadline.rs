@@ -88,7 +88,7 @@ impl<S: Transport> DeadlineStream<S> {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(count) => {
-                    self.note_received(buffer, count);
+                    self.note_received(count);
                     return Ok(count);
                 }
                 Err(error) => return Err(error),
@@ -96,8 +96,9 @@ impl<S: Transport> DeadlineStream<S> {
         }
     }
 
-    fn note_received(&mut self, buffer: &[u8], count: usize) {
-        trace!("read {count} bytes: {}", Visible(buffer.split_at(count).0));
+    fn note_received(&mut self, count: usize) {
+        // Not the bytes, which may hold credentials.
+        trace!("read {count} bytes");
         self.received += u64::try_from(count).unwrap_or(0);
         self.reading.extend(count);
     }
@@ -136,7 +137,7 @@ impl<S: Transport> DeadlineStream<S> {
             };
             if count > 0 {
                 let (written, rest) = first.split_at(count.min(first.len()));
-                trace!("wrote {count} bytes: {}", Visible(written));
+                trace!("wrote {count} bytes");
                 first = rest;
                 second = second.split_at(count - written.len()).1;
                 self.written += u64::try_from(count).unwrap_or(0);
@@ -233,16 +234,6 @@ impl Phase {
 
 fn later(time: Instant, by: Duration) -> Instant {
     time.checked_add(by).unwrap_or(time)
-}
-
-/// At most 512 bytes for the log, with control bytes and bytes above ASCII escaped.
-struct Visible<'a>(&'a [u8]);
-
-impl std::fmt::Display for Visible<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (shown, rest) = self.0.split_at(self.0.len().min(512));
-        write!(f, "\"{}\"{}", shown.escape_ascii(), if rest.is_empty() { "" } else { "…" })
-    }
 }
 
 #[cfg(test)]

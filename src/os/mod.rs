@@ -54,6 +54,14 @@ pub(crate) fn is_root() -> bool {
     false
 }
 
+/// The name of this machine, as `hostname` prints it; `None` where it is a single label anyway.
+pub(crate) fn host_name() -> Option<String> {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+    #[cfg(not(unix))]
+    None
+}
+
 /// Returns the command that opens a URL, in a process group of its own, so that Ctrl-C in the terminal does not end it.
 pub(crate) fn open_command(url: &str) -> Command {
     let (program, first) = OPENER;

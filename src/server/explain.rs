@@ -12,7 +12,8 @@ use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
 use crate::http::framing::BodyLength;
-use crate::http::headers::SENSITIVE_HEADERS;
+use crate::http::grammar::is_token;
+use crate::http::headers::{contains_sensitive_word, is_sensitive};
 use crate::http::range::{ByteRange, RangeSet};
 use crate::http::request::{RequestHead, Version};
 use crate::http::target::{RequestTarget, TargetForm};
@@ -232,18 +233,25 @@ fn visible(bytes: &[u8]) -> String {
 }
 
 /// Returns what is shown instead of a line with a secret; `None` if it has none. A malformed line may be malformed in its field name, or
-/// have a bare CR in it, so only letters count, and a line that is no proper field is not shown at all.
-fn hidden(line: &[u8]) -> Option<String> {
+/// have a bare CR in it, so only letters count, and a line that is no proper field is not shown at all. The start line of a valid message
+/// has no field name, but may have such words in its path.
+fn hidden(line: &[u8], is_start_line: bool) -> Option<String> {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    if SENSITIVE_HEADERS.iter().any(|sensitive| sensitive.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) {
+    let is_field = is_token(name.trim_ascii());
+    if is_field && is_sensitive(name.trim_ascii()) {
         return Some(format!("{}: {HIDDEN}", name.escape_ascii()));
     }
-    let starts_sensitive = |part: &[u8]| {
-        let letters: Vec<u8> =
-            part.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).take(32).collect();
-        SENSITIVE_HEADERS.iter().any(|sensitive| letters.starts_with(sensitive.replace('-', "").as_bytes()))
+    let may_be_sensitive = |part: &[u8]| {
+        let name = part.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        let letters: Vec<u8> = name.iter().copied().filter(u8::is_ascii_alphabetic).take(64).collect();
+        let starts = |word: &str| letters.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+        match is_token(name) {
+            true => is_sensitive(name),
+            false if is_start_line => ["auth", "cookie", "proxyauth"].into_iter().any(starts),
+            false => contains_sensitive_word(&letters),
+        }
     };
-    let is_sensitive = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(starts_sensitive);
+    let is_sensitive = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(may_be_sensitive);
     is_sensitive.then(|| HIDDEN.to_owned())
 }
 
@@ -262,7 +270,7 @@ fn lines(head: &[u8]) -> impl Iterator<Item = (usize, &[u8], Option<String>)> {
         next += line.len();
         // A line that starts with white space continues the value before it.
         let continues = was_hidden && matches!(line.first(), Some(b' ' | b'\t'));
-        let hidden = if continues { Some(HIDDEN.to_owned()) } else { hidden(line) };
+        let hidden = if continues { Some(HIDDEN.to_owned()) } else { hidden(line, offset == 0) };
         was_hidden = hidden.is_some();
         (offset, line, hidden)
     })
@@ -300,6 +308,10 @@ mod tests {
             (b"Cookie: a=\x00", 10, &["Cookie: (not shown)\\r\\n"], 8, "within a secret"),
             (b"Authorization\x00: x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret with a malformed name"),
             (b"Authorization Basic x\r\n", 13, &["(not shown)\\r\\n"], 0, "a secret without a colon"),
+            (b"a\r\nX-Api Key: b\r\n", 8, &["a\\r\\n", "(not shown)\\r\\n"], 0, "a word of a secret in a malformed name"),
+            (b"a\r\nSec-WebSocket-Key: b\x00\r\n", 23, &["a\\r\\n", "Sec-WebSocket-Key: b\\x00\\r\\n"], 20, "no secret"),
+            (b"GET /monkey\x00 HTTP/1.1\r\n", 11, &["GET /monkey\\x00 HTTP/1.1\\r\\n"], 11, "a path"),
+            (b"A: b\rX-Api-Key: c\r\n", 4, &["(not shown)\\r\\n"], 0, "a secret with a word after a bare CR"),
             (b"A: b\rCookie: c\r\n", 4, &["(not shown)\\r\\n"], 0, "a secret after a bare CR"),
             (b"GET http://u:p@h/ HTTP/1.1\r\nA b", 29, &["(not shown)\\r\\n", "A b"], 1, "a password in a URL"),
             (

@@ -28,7 +28,7 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("access-control-request-headers", "a browser asks whether a page may send these fields (Fetch §3.3)"),
     ("sec-fetch-site", "whether the page that sends the request is of the same site; set by the browser (Fetch Metadata)"),
     ("x-forwarded-for", "the client of a proxy; used only from proxies named by --trust-proxy"),
-    ("forwarded", "the client of a proxy (RFC 7239); used only from proxies named by --trust-proxy"),
+    ("forwarded", "the client of a proxy (RFC 7239); used only from proxies named by --trust-proxy ADDR=forwarded"),
 ];
 
 /// Response header fields, with names in lower case.

@@ -92,7 +92,8 @@ impl Listeners {
                 Err(error) => {
                     let is_missing = socket::is_address_missing(&error);
                     let failed = BindError { place: ListenAddr::Address(address), error };
-                    if require_all || !is_missing {
+                    // `0.0.0.0` and `::` are all that the machine has, which may be none.
+                    if require_all && !address.ip().is_unspecified() || !is_missing {
                         return Err(failed);
                     }
                     missing = Some(failed);
