@@ -1,13 +1,13 @@
 //! A thread-per-connection server without HTTP: the upper bound of speed.
 //!
-//! It reads, and for each request writes what it has made beforehand. `plain` blocks in each read. `polling` yields up to four times
-//! before it does, as `speed.md` of this design has it: the next request is usually microseconds away, and to sleep and be woken costs more.
+//! It reads, and for each request writes a response that was made beforehand. With `SCHED_BATCH`, which is what the server itself uses, it
+//! is the limit of one blocking thread per connection.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
-use rustix::net::{RecvFlags, listen, recv};
+use rustix::net::listen;
 
 /// The longest answer that is kept as one piece; longer ones are a piece that is written several times.
 const PIECE_BYTES_MAX: usize = 1 << 20;
@@ -17,21 +17,20 @@ const PIECE_BYTES_MAX: usize = 1 << 20;
 pub struct Answers {
     pub status: u16,
     pub length: usize,
-    pub polls: bool,
     pub closes: bool,
 }
 
 impl Answers {
     /// As an argument of the command line.
     pub fn to_argument(self) -> String {
-        format!("{} {} {} {}", self.status, self.length, u8::from(self.polls), u8::from(self.closes))
+        format!("{} {} {}", self.status, self.length, u8::from(self.closes))
     }
 
     /// And back.
     pub fn from_argument(argument: &str) -> Answers {
         let mut numbers = argument.split(' ').map(|number| number.parse::<usize>().unwrap());
         let mut next = || numbers.next().unwrap();
-        Answers { status: next().try_into().unwrap(), length: next(), polls: next() == 1, closes: next() == 1 }
+        Answers { status: next().try_into().unwrap(), length: next(), closes: next() == 1 }
     }
 }
 
@@ -55,7 +54,7 @@ fn exchange(mut stream: &TcpStream, one: &[u8], pieces: usize, answers: Answers)
     stream.set_nodelay(true)?;
     let (mut inbox, mut outbox) = ([0; 4096], Vec::new());
     loop {
-        let count = if answers.polls { read_polling(stream, &mut inbox)? } else { stream.read(&mut inbox)? };
+        let count = stream.read(&mut inbox)?;
         // Our clients send nothing but `GET`, so that requests are counted by its first letter.
         match inbox[..count].iter().filter(|byte| **byte == b'G').count() {
             _ if count == 0 => return Ok(()),
@@ -73,16 +72,4 @@ fn exchange(mut stream: &TcpStream, one: &[u8], pieces: usize, answers: Answers)
             return Ok(());
         }
     }
-}
-
-fn read_polling(mut stream: &TcpStream, inbox: &mut [u8]) -> io::Result<usize> {
-    for _ in 0..4 {
-        thread::yield_now();
-        match recv(stream, &mut *inbox, RecvFlags::DONTWAIT) {
-            Ok((_, count)) => return Ok(count),
-            Err(rustix::io::Errno::AGAIN) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    stream.read(inbox)
 }

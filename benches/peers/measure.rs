@@ -40,8 +40,8 @@ pub struct MeasuredRow {
     pub cells: Vec<Cell>,
 }
 
-/// The floors, after the servers: whether they poll.
-pub const FLOORS: [(&str, bool); 2] = [("floor", false), ("floor, polling", true)];
+/// The floors, after the servers: whether their scheduling policy is `SCHED_BATCH`.
+pub const FLOORS: [(&str, bool); 2] = [("floor", false), ("floor, SCHED_BATCH", true)];
 
 impl Plan {
     /// Whether this server runs in that round of the row.
@@ -119,7 +119,7 @@ fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Plac
     }
     let length = usize::try_from(length.unwrap_or(0)).unwrap();
     let closes = row.kind == Kind::Close;
-    let floors = FLOORS.map(|(_, polls)| Running::floor(Answers { status: row.status(), length, polls, closes }, guard));
+    let floors = FLOORS.map(|(_, batch)| Running::floor(Answers { status: row.status(), length, closes }, batch, guard));
     for (number, running) in floors.iter().enumerate() {
         let Some(running) = running else { continue };
         let fields = if closes { vec!["Connection: close".to_owned()] } else { Vec::new() };

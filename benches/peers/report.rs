@@ -52,13 +52,14 @@ fn ratios(text: &mut String, plan: &Plan, measured: &Measured) {
     let _ = write!(
         text,
         "## By nginx\n\nRequests per second of nginx, and what the others do for each of its requests. In the rows that say so the figure is\n\
-         latency or processor time, and the ratio is nginx's by theirs: more is better everywhere. The last columns are threadbare by the best\n\
-         of the others, and by the two floors.\n\n"
+         latency or processor time, and the ratio is nginx's by theirs: more is better everywhere. In parentheses: the smallest and the largest\n\
+         ratio of all rounds. The last columns are the p99 and the processor time per request of nginx by those of threadbare, then\n\
+         threadbare by the best of the others, and by the two floors.\n\n"
     );
     let others = names(plan).into_iter().filter(|name| *name != YARDSTICK);
     let mut columns = vec!["work", YARDSTICK];
     columns.extend(others.clone());
-    columns.extend(["ours / best", "ours / floor", "ours / polling floor"]);
+    columns.extend(["p99", "processor time", "ours / best", "ours / floor", "ours / floor, SCHED_BATCH"]);
     title(text, &columns);
     for row in &measured.rows {
         let yardstick = row.cell(plan, YARDSTICK).and_then(|cell| judged(cell, row.row.judge)).unwrap_or_else(|| "–".into());
@@ -66,12 +67,18 @@ fn ratios(text: &mut String, plan: &Plan, measured: &Measured) {
         cells.extend(others.clone().map(|name| {
             let ratio = plan.column(name).and_then(|column| row.to_yardstick(plan, column)).map(ratio);
             let wrong = row.cell(plan, name).and_then(|cell| cell.wrong.clone());
+            let spread = || row.cell(plan, name)?.spread_to(row.cell(plan, YARDSTICK)?, row.row.judge);
             match ratio {
-                Some(ratio) if name == OURS => format!("**{ratio}**"),
+                Some(by) if name == OURS => match spread() {
+                    Some((least, most)) => format!("**{by}** ({}–{})", self::ratio(least), self::ratio(most)),
+                    None => format!("**{by}**"),
+                },
                 Some(ratio) => ratio,
                 None => wrong.unwrap_or_else(|| "–".into()),
             }
         }));
+        let ours_by = |judge| row.cell(plan, OURS)?.ratio_to(row.cell(plan, YARDSTICK)?, judge);
+        cells.extend([Judge::P99, Judge::Processor].map(|judge| ours_by(judge).map_or("–".into(), self::ratio)));
         cells.push(row.to_best(plan).map_or("–".into(), |(name, by)| format!("{} ({name})", ratio(by))));
         cells.extend(row.to_floors(plan).map(|by| by.map_or("–".into(), ratio)));
         line(text, &cells);
@@ -90,8 +97,8 @@ fn judged(cell: &Cell, judge: Judge) -> Option<String> {
 fn floors(text: &mut String) {
     text.push_str(
         "\nThe floor does no HTTP: a thread per connection, `read`, and one `write` of an answer that was made beforehand, as long as the right\n\
-         one would be. The polling floor yields and looks up to four times before it blocks. A file that is sent costs a server more than an\n\
-         answer in memory, and a listing has to be made: there the floor is what nobody can reach.\n\n\
+         one would be. With `SCHED_BATCH` it has the scheduling policy of threadbare. A file that is sent costs a server more than an answer in\n\
+         memory, and a listing has to be made: there the floor cannot be reached.\n\n\
          ![Requests by nginx's, for each server in each row](results.svg)\n",
     );
 }

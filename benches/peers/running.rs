@@ -37,10 +37,13 @@ impl<'a> Running<'a> {
         Running::of(command, port, log, guard)
     }
 
-    /// The floor, which answers so.
-    pub fn floor(answers: Answers, guard: &'a Guard) -> Option<Running<'a>> {
-        let port = free_port();
-        let mut command = Command::new(std::env::current_exe().unwrap());
+    /// The floor with these answers, with or without `SCHED_BATCH`.
+    pub fn floor(answers: Answers, batch: bool, guard: &'a Guard) -> Option<Running<'a>> {
+        let (port, program) = (free_port(), std::env::current_exe().unwrap());
+        let mut command = Command::new(if batch { "chrt".as_ref() } else { program.as_os_str() });
+        if batch {
+            command.args(["--batch", "0"]).arg(program);
+        }
         command.args(["--floor", &port.to_string(), &answers.to_argument()]);
         Running::of(command, port, None, guard)
     }

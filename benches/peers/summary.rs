@@ -51,18 +51,29 @@ impl Cell {
 
     /// The median of the ratios to another in the same rounds.
     pub fn ratio_to(&self, other: &Cell, judge: Judge) -> Option<f64> {
+        median(self.ratios_to(other, judge))
+    }
+
+    /// The smallest and the largest of the ratios to another in the same rounds.
+    pub fn spread_to(&self, other: &Cell, judge: Judge) -> Option<(f64, f64)> {
+        let mut ratios = self.ratios_to(other, judge);
+        ratios.sort_by(f64::total_cmp);
+        Some((*ratios.first()?, *ratios.last()?))
+    }
+
+    fn ratios_to(&self, other: &Cell, judge: Judge) -> Vec<f64> {
         if self.wrong.is_some() || other.wrong.is_some() {
-            return None;
+            return Vec::new();
         }
         let in_round = |round: usize| other.samples.iter().find(|(number, _)| *number == round);
         let ratio = |(round, sample): &(usize, Sample)| {
             let ratio = sample.worth(judge) / in_round(*round)?.1.worth(judge);
             ratio.is_finite().then_some(ratio)
         };
-        median(self.samples.iter().filter_map(ratio).collect())
+        self.samples.iter().filter_map(ratio).collect()
     }
 
-    /// A line for whoever watches.
+    /// A line of progress.
     pub fn says(&self, judge: Judge) -> String {
         let of = |what: fn(&Sample) -> f64| self.median_of(what).unwrap_or(f64::NAN);
         let rate = of(|sample| sample.rate);
