@@ -59,6 +59,34 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
     assert!(left.code == Some(2) && left.stderr.contains("ROOT"), "{left:?}");
 }
 
+#[test]
+#[cfg(unix)]
+fn options_of_uploads_that_conflict_end_it_with_2() {
+    let scratch = Scratch::new();
+    let file = scratch.file("a", "a");
+    let file = file.to_str().unwrap();
+    for (words, says, why) in [
+        (&["--overwrite"][..], "'--overwrite' and '--upload-max' have no effect without '--upload'", "without uploads"),
+        (&["--upload-max", "1"], "'--overwrite' and '--upload-max' have no effect without '--upload'", "without uploads"),
+        (&["--upload", file], "ROOT is a single file", "no directory"),
+        (&["--upload", "--follow-symlinks"], "'--follow-symlinks'", "files could be added anywhere"),
+        (&["--upload", "--precompressed"], "'--precompressed'", "an upload could replace another file"),
+        (&["--upload=a/../b"], "'a/../b' for '--upload", "no canonical path"),
+        (&["--upload", "--upload-max", "1T"], "'1T' for '--upload-max", "no such suffix"),
+        (&["--upload", "--upload-max", "-1"], "-1", "a negative number"),
+        (&["--upload", "--upload-max", ""], "'--upload-max", "no number"),
+        (&["--upload", "--upload-max", "17179869184G"], "'17179869184G' for '--upload-max", "more than 64 bits"),
+    ] {
+        let left = run(words);
+        assert!(left.code == Some(2) && left.stderr.contains(says), "{words:?}, {why}: {left:?}");
+        assert_eq!(left.stderr.lines().count(), 1, "{words:?}: {left:?}");
+    }
+    for (directory, says) in [("nothing", "cannot upload to '/nothing/': no such directory"), ("a", "not a directory")] {
+        let left = run(&["--port", "0", &format!("--upload={directory}"), scratch.path().to_str().unwrap()]);
+        assert!(left.code == Some(1) && left.stderr.contains(says), "{directory}: {left:?}");
+    }
+}
+
 /// Exit code 1, and one line that says all of `says`.
 #[track_caller]
 fn cannot_start(args: &[&str], says: &[&str]) {

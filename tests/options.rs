@@ -38,6 +38,9 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("immutable", Here(immutable)),
     #[cfg(feature = "content-hash")]
     ("etag", Here(etag)),
+    ("upload", Here(upload)),
+    ("overwrite", In("cli.rs", "options_of_uploads_that_conflict_end_it_with_2")),
+    ("upload_max", In("cli.rs", "options_of_uploads_that_conflict_end_it_with_2")),
     ("header", Here(header)),
     ("cors", Here(cors)),
     ("mime", Here(mime)),
@@ -192,6 +195,21 @@ fn precompressed() {
     let (_scratch, process) = serving(&["app.js", "app.js.zst"], &["--precompressed"]);
     let answer = ask(&process, "/app.js", "Accept-Encoding: zstd\r\n");
     assert_eq!((answer.text(), answer.field("Content-Encoding")), ("app.js.zst", Some("zstd")));
+}
+
+fn upload() {
+    if cfg!(not(unix)) {
+        assert_eq!(run(&["--upload"]).code, Some(2), "only on Unix");
+        return;
+    }
+    let (scratch, process) = serving(&["in/a"], &["--upload=in"]);
+    for (target, status) in [("/in/new", 201), ("/in/a", 409), ("/new", 403)] {
+        let mut client = process.client();
+        client.send(format!("PUT {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nnew").as_bytes());
+        assert_eq!(client.answer().status, status, "{target}");
+    }
+    assert_eq!(fs::read_to_string(scratch.path().join("in/new")).unwrap(), "new");
+    assert!(!scratch.path().join("new").exists());
 }
 
 fn no_routes() {

@@ -21,7 +21,11 @@ fn every_case() {
     let cases = case::all();
     let mut failures = Vec::new();
     for case in &cases {
-        let server = servers.entry(case.options.clone()).or_insert_with(|| Server::start(&site.root(), &case.options));
+        let fresh = case.changes_the_site().then(TestSite::in_memory);
+        let its_own = fresh.as_ref().map(|site| Server::start(&site.root(), &case.options));
+        let server = its_own
+            .as_ref()
+            .unwrap_or_else(|| servers.entry(case.options.clone()).or_insert_with(|| Server::start(&site.root(), &case.options)));
         let mut client = TcpStream::connect(&server.address).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.set_write_timeout(Some(PATIENCE)).unwrap();

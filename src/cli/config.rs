@@ -11,7 +11,7 @@ use log::LevelFilter;
 use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
-use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, Verbosity};
+use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig, Verbosity};
 use crate::handlers::access::{self, Auth, CredentialSources};
 use crate::http::forwarded::{ForwardedField, TrustedProxies};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
@@ -19,6 +19,8 @@ use crate::os;
 use crate::telemetry::access_log::Destination;
 
 const MEBIBYTE: usize = 1024 * 1024;
+/// The longest upload without `--upload-max`: 4 GiB hold a film or the image of a disk.
+const UPLOAD_BYTES_MAX: u64 = 4 << 30;
 
 /// `--header 'Cache-Control: …'` applies to files only: generated pages and errors have their own.
 const CACHE_CONTROL: &str = "cache-control";
@@ -47,6 +49,7 @@ impl Cli {
             builtin_routes: !self.no_routes,
             precompressed: self.precompressed,
             spa: self.spa,
+            upload: self.upload(),
             // The last of several types for one extension wins.
             mime_types: MimeTypes {
                 overrides: self.mime.iter().rev().cloned().collect(),
@@ -63,6 +66,12 @@ impl Cli {
             },
             limits: self.limits(),
         }
+    }
+
+    fn upload(&self) -> Option<UploadConfig> {
+        let directories: Vec<Vec<u8>> = self.upload.iter().map(|path| path.clone().into_bytes()).collect();
+        let bytes_max = self.upload_max.unwrap_or(UPLOAD_BYTES_MAX);
+        (!directories.is_empty()).then_some(UploadConfig { directories, overwrite: self.overwrite, bytes_max })
     }
 
     fn limits(&self) -> Limits {
@@ -180,11 +189,29 @@ impl Cli {
         } else if self.cors.iter().any(is_any) && !self.cors.iter().all(is_any) {
             Some("'--cors' without ORIGIN allows any origin; use it alone, or only with origins")
         } else {
-            None
+            self.upload_conflict()
         };
         // Not by clap, whose message would show the password.
         let wrong_entry =
             || Auth::new(self.auth.iter().map(String::as_str)).err().map(|(_, reason)| format!("'--auth': {reason}"));
         conflict.map(str::to_owned).or_else(wrong_entry)
+    }
+    fn upload_conflict(&self) -> Option<&'static str> {
+        if self.upload.is_empty() {
+            let alone = "'--overwrite' and '--upload-max' have no effect without '--upload'; add it";
+            (self.overwrite || self.upload_max.is_some()).then_some(alone)
+        } else if !os::new_file::SUPPORTED {
+            Some("'--upload' is not available on this system, only on Unix")
+        } else if self.root.is_file() {
+            Some("'--upload' adds files to a directory, and ROOT is a single file; name its directory")
+        } else if self.follow_symlinks {
+            Some("'--upload' cannot be combined with '--follow-symlinks', which leads out of ROOT; use one of them")
+        } else if self.precompressed {
+            Some(
+                "'--upload' cannot be combined with '--precompressed': an uploaded app.js.gz would replace app.js; use one of them",
+            )
+        } else {
+            None
+        }
     }
 }

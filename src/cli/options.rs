@@ -13,7 +13,7 @@ use crate::config::cache_policy::Glob;
 use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
 use crate::http::forwarded::TrustedProxy;
-use crate::http::grammar::{find_control_byte, is_token};
+use crate::http::grammar::{find_control_byte, is_token, parse_decimal};
 use crate::http::origin;
 use crate::http::target::Authority;
 use crate::telemetry::log_format::LogFormat;
@@ -123,6 +123,18 @@ pub struct Cli {
     /// Memory for small files, in MiB; 0 = none
     #[arg(long, value_name = "MIB", default_value_t = CACHE_MIB_DEFAULT, value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_MIB_MAX), env = "THREADBARE_CACHE_MEMORY", help_heading = "Caching")]
     pub cache_memory: u32,
+
+    /// Let clients add files beneath ROOT, or beneath DIR, a path within the site; repeatable
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_parser = upload_directory, env = "THREADBARE_UPLOAD", value_delimiter = ',', help_heading = "Uploads")]
+    pub upload: Vec<String>,
+
+    /// Let clients replace existing files; with --upload
+    #[arg(long, env = "THREADBARE_OVERWRITE", help_heading = "Uploads")]
+    pub overwrite: bool,
+
+    /// Longest upload in bytes, or with K, M or G; with --upload [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "THREADBARE_UPLOAD_MAX", help_heading = "Uploads")]
+    pub upload_max: Option<u64>,
 
     /// Add a header field to every response; Cache-Control only to files; repeatable
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = DefaultHeader::parse, allow_hyphen_values = true, env = "THREADBARE_HEADER", value_delimiter = '\n', help_heading = "Access")]
@@ -292,6 +304,28 @@ fn cors_origin(text: &str) -> Result<String, &'static str> {
 fn host_name(text: &str) -> Result<String, &'static str> {
     let is_name = Authority::parse(text.as_bytes()).is_some_and(|authority| authority.port.is_none()) && !text.ends_with(':');
     if is_name || text == "*" { Ok(text.to_owned()) } else { Err("expected a host name without a port, or *") }
+}
+
+/// Parses a path within the site, to one that begins and ends with a slash.
+fn upload_directory(text: &str) -> Result<String, &'static str> {
+    let segments: Vec<&str> = text.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
+    if segments.iter().any(|segment| *segment == ".." || segment.contains(char::is_control)) {
+        return Err("expected the path of a directory within the site, such as /incoming");
+    }
+    Ok(segments.iter().fold("/".to_owned(), |path, segment| format!("{path}{segment}/")))
+}
+
+/// Parses a number of bytes, KiB, MiB or GiB.
+fn size(text: &str) -> Result<u64, &'static str> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 10),
+        None => match text.strip_suffix(['M', 'm']) {
+            Some(digits) => (digits, 20),
+            None => text.strip_suffix(['G', 'g']).map_or((text, 0), |digits| (digits, 30)),
+        },
+    };
+    let bytes = parse_decimal(digits.as_bytes()).and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or("expected a number of bytes, or of KiB, MiB or GiB with K, M or G")
 }
 
 /// Accepts a time that can be waited for: one second to a day.

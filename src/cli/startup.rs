@@ -10,6 +10,7 @@ use crate::cli::banner::{self, Banner};
 use crate::cli::{Cli, stdout_error};
 use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
+use crate::files::upload::Uploads;
 use crate::handlers::AppState;
 use crate::os::limits::{ConnectionLimit, ProcessStats};
 use crate::os::sandbox;
@@ -56,7 +57,8 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let process = cli.metrics.then(ProcessStats::open);
     // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
-    let sandbox = sandbox::confine(config.sandbox, readable, &listeners.socket_directories())
+    let writable = site.uploads().map_or(Ok(Vec::new()), Uploads::directories).map_err(cannot_upload)?;
+    let sandbox = sandbox::confine(config.sandbox, readable, &writable, &listeners.socket_directories())
         .map_err(|reason| format!("cannot enforce --sandbox=require: {reason}; use --sandbox=auto to start without"))?;
     let scheduling = crate::os::use_batch_scheduling();
     let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
@@ -170,6 +172,9 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if is_reachable && app.auth.is_none() && app.metrics.is_some() {
         warn!("/metrics is reachable without authentication; add --auth-file, or block it in the proxy");
     }
+    if is_reachable && app.auth.is_none() && config.upload.is_some() {
+        warn!("anyone who can connect can upload files; add --auth-file");
+    }
     if app.site.would_serve(Path::new("/dev/stderr")) {
         warn!("the log is a file beneath ROOT, which clients can read; redirect standard error to another directory");
     }
@@ -195,6 +200,15 @@ fn cannot_serve(root: &Path, error: &io::Error) -> String {
         _ => error.to_string(),
     };
     format!("cannot serve '{}': {reason}", printable_path(root))
+}
+
+fn cannot_upload((directory, error): (String, io::Error)) -> String {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "no such directory in ROOT; create it".to_owned(),
+        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("cannot upload to '{}': {reason}", printable_path(Path::new(&directory)))
 }
 
 fn cannot_listen(error: &BindError) -> String {

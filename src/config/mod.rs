@@ -44,6 +44,8 @@ pub struct Config {
     pub precompressed: bool,
     /// Whether the index file of the root is sent for pages that do not exist.
     pub spa: bool,
+    /// Where files may be added; `None` allows it nowhere.
+    pub upload: Option<UploadConfig>,
     /// Media types by extension.
     pub mime_types: MimeTypes,
     /// What Cache-Control says of files.
@@ -114,6 +116,17 @@ pub struct Cors {
     pub origins: AllowedOrigins,
     /// The response fields that they may read, for Access-Control-Expose-Headers.
     pub exposed: String,
+}
+
+/// Where files may be added, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadConfig {
+    /// Canonical paths of directories, with a slash at both ends.
+    pub directories: Vec<Vec<u8>>,
+    /// Whether existing files may be replaced.
+    pub overwrite: bool,
+    /// Bytes of one request.
+    pub bytes_max: u64,
 }
 
 /// Media types by extension or file name, where they differ from the built-in table.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::files::root::{Opened, Root, RootDirectory, join};
 use crate::http::target::RequestTarget;
+use crate::os::is_incomplete_file;
 
 /// Names in one listing. A longer directory is refused: clients that copy or delete by a listing would take a truncated one as complete.
 pub const NAMES_MAX: usize = 200_000;
@@ -120,7 +121,8 @@ impl DirectoryListing {
         let mut names = Vec::new();
         let (mut memory, mut hidden) = (None, 0);
         for name in root.names(handle)? {
-            let Some(name) = name?.filter(|name| *serve_hidden || !name.bytes.starts_with(b".")) else {
+            let is_shown = |name: &Name| (*serve_hidden || !name.bytes.starts_with(b".")) && !is_incomplete_file(&name.bytes);
+            let Some(name) = name?.filter(is_shown) else {
                 hidden += 1;
                 continue;
             };

@@ -17,9 +17,10 @@ use crate::files::version::FileVersion;
 use crate::files::{Site, media_type};
 use crate::http::negotiation::{AcceptedCodings, ContentCoding};
 use crate::http::target::{RequestTarget, encode_path};
+use crate::os::is_incomplete_file;
 
 /// The page of a site for missing files, relative to the root.
-const ERROR_DOCUMENT_404: &[u8] = b"404.html";
+pub const ERROR_DOCUMENT_404: &[u8] = b"404.html";
 /// How long a missing [`ERROR_DOCUMENT_404`] is not looked for again, since that costs as much as the lookup before it.
 const ABSENCE_MAX_AGE: Duration = Duration::from_millis(500);
 
@@ -113,10 +114,10 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
     found.unwrap_or(Resource::NotFound)
 }
 
-/// Whether a segment of the path begins with a dot. `/.well-known/` is public by definition (RFC 8615).
+/// Whether a segment of the path begins with a dot, or is an incomplete upload. `/.well-known/` is public by definition (RFC 8615).
 pub fn is_hidden<'a>(site: &Site, segments: impl Iterator<Item = &'a [u8]>) -> bool {
     let is_hidden = |(depth, segment): (usize, &[u8])| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known");
-    !site.serve_hidden && segments.enumerate().any(is_hidden)
+    segments.enumerate().any(|segment| !site.serve_hidden && is_hidden(segment) || is_incomplete_file(segment.1))
 }
 
 /// The last segment of a path with the slash that relative links in the pages of a directory need. It is relative to the path (RFC 9110
@@ -238,6 +239,7 @@ fn describe(
     };
     let builtin_coding = media_type::builtin_coding(name, &media_type);
     Representation {
+        is_untrusted: site.uploads.as_ref().is_some_and(|uploads| uploads.is_untrusted(path, &media_type)),
         media_type,
         cache_control: site.caching.header_for(path),
         coding,

@@ -8,6 +8,7 @@ pub mod lookup;
 pub mod media_type;
 pub mod representation;
 pub mod root;
+pub mod upload;
 pub mod version;
 
 use std::ffi::OsStr;
@@ -22,6 +23,7 @@ use crate::config::{Config, EtagSource, MimeTypes, Sandbox};
 use cache::Cache;
 use content_hash::ContentHashes;
 use current::{CurrentRoot, RootError};
+use upload::Uploads;
 
 /// The served directory or file, and the options that decide what is served of it.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub struct Site {
     cache: Cache,
     /// When the site was found to have no `404.html`.
     no_error_document_since: Mutex<Option<Instant>>,
+    uploads: Option<Uploads>,
 }
 
 impl Site {
@@ -48,8 +51,10 @@ impl Site {
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
+        let current = CurrentRoot::open(&config.root, config.follow_symlinks)?;
         Ok(Site {
-            current: CurrentRoot::open(&config.root, config.follow_symlinks)?,
+            uploads: current.get().ok().and_then(|root| Uploads::new(config, &root)),
+            current,
             display_path: fs::canonicalize(&config.root)?,
             index: config.index.clone(),
             listing: config.listing,
@@ -108,6 +113,11 @@ impl Site {
             let mut roots = path.ancestors().skip(1).filter(|ancestor| root.is_directory_at(ancestor));
             roots.any(|ancestor| path.strip_prefix(ancestor).is_ok_and(is_served))
         })
+    }
+
+    /// Where files may be added; `None` if nowhere.
+    pub fn uploads(&self) -> Option<&Uploads> {
+        self.uploads.as_ref()
     }
 
     /// The absolute path of ROOT, for messages.
@@ -182,6 +192,7 @@ pub(crate) mod scratch {
                 cors: None,
                 precompressed: false,
                 spa: false,
+                upload: None,
                 proxies: ProxyConfig::default(),
                 limits: Limits::default(),
             };

@@ -65,6 +65,8 @@ pub struct CachedFile {
 pub struct Representation {
     /// The value of Content-Type.
     pub media_type: Cow<'static, str>,
+    /// Whether it may have been uploaded by anyone and could run scripts, which browsers then must not allow.
+    pub is_untrusted: bool,
     /// The value of Cache-Control.
     pub cache_control: Cow<'static, str>,
     /// The coding whose suffix the file has beside the plain one, as `app.js.br`; `None` for the plain file.
@@ -155,6 +157,9 @@ impl Representation {
         }
         self.push_validators(headers);
         headers.push("Accept-Ranges", "bytes");
+        if self.is_untrusted {
+            headers.push("Content-Security-Policy", "sandbox");
+        }
         headers.push("Cache-Control", self.cache_control.clone());
         self.push_vary(headers);
     }
@@ -231,6 +236,7 @@ impl Representation {
     pub(crate) fn of_type(media_type: &'static str, version: &FileVersion, now: SystemTime) -> Representation {
         Representation {
             media_type: media_type.into(),
+            is_untrusted: false,
             cache_control: "no-cache".into(),
             coding: None,
             content_encoding: None,

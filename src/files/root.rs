@@ -49,7 +49,7 @@ pub enum Opened {
 /// An open directory.
 #[derive(Debug)]
 pub struct RootDirectory {
-    handle: Dir,
+    pub(super) handle: Dir,
     path: Vec<u8>,
 }
 

@@ -213,6 +213,11 @@ impl Response {
         Response::text(error.status(), error.message())
     }
 
+    /// The response to a request with a precondition that is false.
+    pub fn precondition_failed() -> Response {
+        Response::text(StatusCode::PRECONDITION_FAILED, "a precondition of the request is false (RFC 9110 §15.5.13)")
+    }
+
     /// The response to a failure to open or read a file or directory. It reveals neither its path nor the cause.
     pub fn from_io_error(error: &io::Error) -> Response {
         use io::ErrorKind as K;

@@ -12,6 +12,7 @@ pub mod page;
 pub mod static_file;
 #[cfg(feature = "test-routes")]
 pub mod test_routes;
+pub mod upload;
 
 use std::time::SystemTime;
 
@@ -193,6 +194,7 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
         .or_else(|| preflight(request, app))
         .or_else(|| check_credentials(request, app, now))
         .or_else(|| server_options(request))
+        .or_else(|| upload::respond(request, app))
         .unwrap_or_else(|| route(request, app, now));
     let response = page::render_error(response, &request.head.headers, request.target.path());
     match &app.config.cors {
@@ -230,7 +232,7 @@ fn server_options(request: &Request<'_>) -> Option<Response> {
 /// Responds with the file or directory at the path, else by the built-in route of that path.
 fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(&request.head.headers));
-    let refusal = check_method(request, READ);
+    let refusal = check_method(request, upload::methods(request, app));
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         Resource::File(file) => {
             let outcome = match file.source {

@@ -42,6 +42,8 @@ pub enum Outcome {
     OtherSite(&'static str),
     /// The first page of an application (`--spa`).
     SpaFallback,
+    /// An upload, accepted or refused.
+    Upload,
     /// Neither a file nor a route.
     NotFound,
 }
@@ -75,6 +77,7 @@ impl Outcome {
             Outcome::SpaFallback => {
                 "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)"
             }
+            Outcome::Upload => "the request adds a file, which --upload may allow beneath some directories",
             Outcome::NotFound => "neither a file nor a route has this path",
         }
     }

@@ -23,8 +23,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
         Precondition::Passed => {}
         Precondition::NotModified => return Response { fields: file.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
         Precondition::Failed => {
-            let reason = "a precondition of the request is false (RFC 9110 §15.5.13)";
-            let mut response = Response::text(StatusCode::PRECONDITION_FAILED, reason);
+            let mut response = Response::precondition_failed();
             representation.push_vary(&mut response.fields);
             return response;
         }

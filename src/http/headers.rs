@@ -15,7 +15,11 @@ pub mod name {
     pub const ACCESS_CONTROL_REQUEST_METHOD: &str = "access-control-request-method"; // Fetch §3.3.2
     pub const AUTHORIZATION: &str = "authorization"; // §11.6.2
     pub const CONNECTION: &str = "connection"; // §7.6.1
+    pub const CONTENT_DISPOSITION: &str = "content-disposition"; // RFC 7578 §4.2
+    pub const CONTENT_ENCODING: &str = "content-encoding"; // §8.4
     pub const CONTENT_LENGTH: &str = "content-length"; // §8.6
+    pub const CONTENT_RANGE: &str = "content-range"; // §14.4
+    pub const CONTENT_TYPE: &str = "content-type"; // §8.3
     pub const EXPECT: &str = "expect"; // §10.1.1
     pub const FORWARDED: &str = "forwarded"; // RFC 7239 §4
     pub const HOST: &str = "host"; // §7.2

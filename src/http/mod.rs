@@ -33,6 +33,7 @@ pub mod framing;
 pub mod grammar;
 pub mod headers;
 pub mod method;
+pub mod multipart;
 pub mod negotiation;
 pub mod origin;
 pub mod range;

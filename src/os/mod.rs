@@ -3,6 +3,8 @@
 //! Code that depends on the platform is here where possible, so that other modules need no `#[cfg]`.
 
 pub mod limits;
+#[cfg(unix)]
+pub mod new_file;
 pub mod sandbox;
 pub mod signals;
 pub mod systemd;
@@ -31,6 +33,79 @@ pub mod unix_socket {
     pub(crate) fn open(_: &Path, _: i32) -> io::Result<(Listener, UnixSocketFile)> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// This server adds files on Unix only.
+#[cfg(not(unix))]
+pub mod new_file {
+    use std::convert::Infallible;
+    use std::fs::File;
+    use std::io;
+
+    /// Whether this system can add files.
+    pub const SUPPORTED: bool = false;
+
+    /// A directory in which files may be created. It is never constructed, nor is a file in it.
+    #[derive(Debug)]
+    pub struct NoDirectory(Infallible);
+
+    pub use {NoDirectory as WritableDirectory, NoFile as NewFile};
+
+    /// A file that is being written.
+    #[derive(Debug)]
+    pub struct NoFile<'d>(&'d WritableDirectory);
+
+    #[allow(missing_docs, reason = "as on Unix")]
+    impl NoDirectory {
+        pub fn new(_: File) -> io::Result<WritableDirectory> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        pub fn enter(&self, _: &[u8]) -> io::Result<WritableDirectory> {
+            match self.0 {}
+        }
+        pub fn create_directory(&self, _: &[u8]) -> io::Result<()> {
+            match self.0 {}
+        }
+        pub fn has_file(&self, _: &[u8]) -> io::Result<Option<bool>> {
+            match self.0 {}
+        }
+        pub fn remove(&self, _: &[u8]) {
+            match self.0 {}
+        }
+        pub fn free_bytes(&self) -> io::Result<u64> {
+            match self.0 {}
+        }
+        pub fn remove_leftovers(&self) {
+            match self.0 {}
+        }
+    }
+
+    #[allow(missing_docs, reason = "as on Unix")]
+    impl<'d> NoFile<'d> {
+        pub fn create(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
+            match directory.0 {}
+        }
+        pub fn write(&mut self, _: &[u8]) -> io::Result<()> {
+            match self.0.0 {}
+        }
+        pub fn sync(&self) -> io::Result<()> {
+            match self.0.0 {}
+        }
+        pub fn close(&mut self) -> io::Result<()> {
+            match self.0.0 {}
+        }
+        pub fn publish(&mut self, _: &[u8], _: bool) -> io::Result<bool> {
+            match self.0.0 {}
+        }
+    }
+}
+
+/// The beginning of the names of incomplete files, which are neither served nor listed.
+pub const HIDDEN_PREFIX: &str = ".threadbare-";
+
+/// Whether a name is that of an incomplete file. Some file systems ignore case.
+pub fn is_incomplete_file(name: &[u8]) -> bool {
+    name.split_at_checked(HIDDEN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(HIDDEN_PREFIX.as_bytes()))
 }
 
 use std::fs::{File, OpenOptions};

@@ -1,8 +1,8 @@
 //! Sandbox: Landlock, which limits the process to reading the served directory.
 //!
 //! Landlock is a Linux security module by which a thread gives up rights permanently, for itself and for the threads that it starts later.
-//! After start-up the server reads files under the root, accepts connections and removes its Unix socket files; Landlock denies all other
-//! files, writes, programs, outgoing connections, further ports, and signals to other processes.
+//! After start-up the server reads files under the root, adds files under the directories of `--upload`, accepts connections and removes its
+//! Unix socket files; Landlock denies all other files, writes, programs, outgoing connections, further ports, and signals to other processes.
 //!
 //! [`confine`] must run before the first thread starts, since running threads keep their rights. The exception is the thread that writes
 //! the log file: it starts earlier and restricts itself to writing ([`allow_write`]).
@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use log::Level;
 
 use crate::config::Sandbox;
+use crate::os::new_file::WritableDirectory;
 
-/// Restricts the process to reading beneath a directory and removing files in `socket_directories`. The directory is `/` if symbolic links
-/// may lead out of the root. Returns what the kernel enforces, for the log: at level info if that is less than asked for.
+/// Restricts the process to reading beneath a directory, creating files beneath `upload_directories` and removing files in
+/// `socket_directories`. The directory is `/` if symbolic links may lead out of the root. Returns what the kernel enforces, for the log: at
+/// level info if that is less than asked for.
 ///
 /// # Errors
 /// With [`Sandbox::Require`]: why the sandbox is not complete.
@@ -22,6 +24,7 @@ use crate::config::Sandbox;
 pub fn confine(
     wanted: Sandbox,
     (handle, directory): (impl std::os::fd::AsFd, PathBuf),
+    upload_directories: &[WritableDirectory],
     socket_directories: &[PathBuf],
 ) -> Result<(Level, String), String> {
     use std::os::fd::AsFd;
@@ -30,16 +33,19 @@ pub fn confine(
     if wanted == Sandbox::Off {
         return Ok((Level::Debug, "off".to_owned()));
     }
-    let read = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
+    let create = AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::RemoveFile;
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
     let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
+        let read = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
+        let create = upload_directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), create));
         let remove = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
-        restrict_to(remove.chain([read])).map_err(|error| error.to_string())
+        restrict_to(remove.chain(create).chain([read])).map_err(|error| error.to_string())
     });
     let problem = match status {
         Ok(RulesetStatus::FullyEnforced) => {
             let remove = if socket_directories.is_empty() { "" } else { " and removing files in the directory of its socket" };
-            return Ok((Level::Debug, format!("Landlock allows only reading in '{}'{remove}", directory.display())));
+            let create = if upload_directories.is_empty() { "" } else { ", creating files in the directories of --upload" };
+            return Ok((Level::Debug, format!("Landlock allows only reading in '{}'{create}{remove}", directory.display())));
         }
         Ok(RulesetStatus::PartiallyEnforced) => "this kernel supports only part of Landlock".to_owned(),
         Ok(RulesetStatus::NotEnforced) => "this kernel does not support Landlock".to_owned(),
@@ -92,7 +98,7 @@ fn restrict_to<D: std::os::fd::AsFd>(
 /// # Errors
 /// With [`Sandbox::Require`], always.
 #[cfg(not(target_os = "linux"))]
-pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[PathBuf]) -> Result<(Level, String), String> {
+pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[WritableDirectory], _: &[PathBuf]) -> Result<(Level, String), String> {
     match wanted {
         Sandbox::Off => Ok((Level::Debug, "off".to_owned())),
         Sandbox::Auto => Ok((Level::Debug, "not available: only Linux has Landlock".to_owned())),

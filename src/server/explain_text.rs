@@ -11,6 +11,8 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("content-length", "length of the body in bytes (RFC 9112 §6.2)"),
     ("transfer-encoding", "the body is sent in chunks (RFC 9112 §6.1)"),
     ("content-type", "media type of the body (RFC 9110 §8.3)"),
+    ("content-encoding", "compression of the body; refused in uploads (RFC 9110 §8.4)"),
+    ("content-range", "the body is a part of a file; refused in uploads (RFC 9110 §14.5)"),
     ("expect", "the client waits for 100 Continue before it sends the body (RFC 9110 §10.1.1)"),
     ("range", "only these bytes are requested (RFC 9110 §14.2)"),
     ("if-range", "Range applies only if the resource still has this version (RFC 9110 §13.1.5)"),

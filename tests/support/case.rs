@@ -39,6 +39,11 @@ impl Case {
         if self.ending == Ending::AtEof { self.send.clone() } else { [&self.send, PROBE].concat() }
     }
 
+    /// Whether it may change the site, and so needs one of its own.
+    pub fn changes_the_site(&self) -> bool {
+        self.options.iter().any(|option| option.starts_with("--upload"))
+    }
+
     /// What the case itself sends, without the probe.
     pub fn own_bytes(&self) -> &[u8] {
         &self.send

@@ -17,9 +17,19 @@ pub struct TestSite {
 impl TestSite {
     /// Makes it.
     pub fn new() -> TestSite {
+        TestSite::beneath(&env::temp_dir())
+    }
+
+    /// Makes it in memory where the system can, so that hundreds of uploads do not wait for the disk.
+    pub fn in_memory() -> TestSite {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { TestSite::beneath(memory) } else { TestSite::new() }
+    }
+
+    fn beneath(place: &Path) -> TestSite {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let parent = env::temp_dir().join(format!("threadbare-cases-{}-{number}", process::id()));
+        let parent = place.join(format!("threadbare-cases-{}-{number}", process::id()));
         let site = TestSite { parent };
         let root = site.root();
         fs::create_dir_all(&root).unwrap();

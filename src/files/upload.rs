@@ -1,0 +1,206 @@
+//! Uploads: where files may be added, under which names, and how many at once.
+//!
+//! The path of an upload was decoded and normalized once, like that of a GET. Below the directory of `--upload` that it lies in, each
+//! segment is opened in the directory before it and no symbolic link is followed, so that an upload cannot be led elsewhere.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::config::{Config, UploadConfig};
+use crate::files::current::RootError;
+use crate::files::root::{Opened, Root};
+use crate::os::is_incomplete_file;
+use crate::os::new_file::WritableDirectory;
+
+/// Uploads at the same time. Each may take 64 KiB of memory and a descriptor for its file.
+const UPLOADS_MAX: usize = 64;
+/// Bytes of a name. No common file system allows more.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Where and how files may be added.
+#[derive(Debug)]
+pub struct Uploads {
+    /// The options.
+    pub config: UploadConfig,
+    /// ROOT at the start: the sandbox allows writing nowhere else.
+    root: Arc<Root>,
+    /// ROOT as given.
+    path: PathBuf,
+    serve_hidden: bool,
+    index: Vec<String>,
+    active: AtomicUsize,
+    /// Held while names appear, so that the preconditions of an upload still hold then.
+    publishing: Mutex<()>,
+}
+
+/// Why a file cannot be added.
+#[derive(Debug)]
+pub enum UploadError {
+    /// The path lies in no directory of `--upload`.
+    Outside,
+    /// The name is invalid.
+    InvalidName(&'static str),
+    /// The name is reserved.
+    ReservedName(&'static str),
+    /// The file system has less space than the file needs.
+    Full,
+    /// Too many uploads are in progress.
+    Busy,
+    /// ROOT is not what it was at the start.
+    Replaced(RootError),
+    /// The error of the system.
+    Io(io::Error),
+}
+
+impl From<io::Error> for UploadError {
+    fn from(error: io::Error) -> UploadError {
+        UploadError::Io(error)
+    }
+}
+
+/// An upload in progress.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    /// Where its files are added.
+    pub directory: WritableDirectory,
+    _permit: UploadPermit<'a>,
+}
+
+#[derive(Debug)]
+struct UploadPermit<'a>(&'a AtomicUsize);
+
+impl Drop for UploadPermit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Uploads {
+    pub(super) fn new(config: &Config, root: &Arc<Root>) -> Option<Uploads> {
+        Some(Uploads {
+            config: config.upload.clone()?,
+            root: Arc::clone(root),
+            path: config.root.clone(),
+            serve_hidden: config.serve_hidden,
+            index: config.index.clone(),
+            active: AtomicUsize::new(0),
+            publishing: Mutex::new(()),
+        })
+    }
+
+    /// Opens each directory of `--upload`.
+    ///
+    /// # Errors
+    /// The directory that cannot be opened, and why.
+    pub fn directories(&self) -> Result<Vec<WritableDirectory>, (String, io::Error)> {
+        let open = |path: &Vec<u8>| self.open(path).map_err(|error| (String::from_utf8_lossy(path).into_owned(), error));
+        self.config.directories.iter().map(open).collect()
+    }
+
+    fn open(&self, path: &[u8]) -> io::Result<WritableDirectory> {
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        match self.root.open_beneath(path.strip_suffix(b"/").unwrap_or(path))? {
+            Opened::Directory(directory) => WritableDirectory::new(directory.handle.into_std_file()),
+            Opened::File(..) => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// The innermost directory of `--upload` in which a canonical path lies.
+    fn directory_of(&self, path: &[u8]) -> Option<&[u8]> {
+        let directories = self.config.directories.iter().map(|directory| &**directory);
+        directories.filter(|directory| path.starts_with(directory)).max_by_key(|directory| directory.len())
+    }
+
+    /// Whether files may be added at, or beneath, this canonical path.
+    pub fn contains(&self, path: &[u8]) -> bool {
+        self.directory_of(path).is_some()
+    }
+
+    /// Whether a file at this path beneath the root may have been uploaded, and is of a type that could run scripts.
+    pub fn is_untrusted(&self, path: &[u8], media_type: &str) -> bool {
+        let is_active = |kind: &str| ["html", "xml", "xsl"].iter().any(|active| kind.to_ascii_lowercase().contains(active));
+        is_active(media_type.split(';').next().unwrap_or(media_type)) && self.contains(&[b"/", path].concat())
+    }
+
+    /// Checks a canonical path: where it lies, and each of its segments.
+    ///
+    /// # Errors
+    /// `Outside`, or the error of a name.
+    pub fn check_path(&self, path: &[u8]) -> Result<(), UploadError> {
+        if !self.contains(path) {
+            return Err(UploadError::Outside);
+        }
+        path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).try_for_each(|segment| self.check_name(segment))
+    }
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// `InvalidName` for what no file can be named, `ReservedName` for names that would not be served, or would take the place of a page.
+    pub fn check_name(&self, name: &[u8]) -> Result<(), UploadError> {
+        let is_index = |index: &String| name.eq_ignore_ascii_case(index.as_bytes());
+        if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {
+            Err(UploadError::InvalidName("this is not the name of a file"))
+        } else if name.iter().any(u8::is_ascii_control) {
+            Err(UploadError::InvalidName("control characters are not allowed in the name of a file"))
+        } else if name.len() > NAME_BYTES_MAX {
+            Err(UploadError::InvalidName("the name of the file is longer than 255 bytes"))
+        } else if is_incomplete_file(name) || name.starts_with(b".") && !self.serve_hidden {
+            Err(UploadError::ReservedName("names that begin with a dot are not served, and not accepted"))
+        } else if self.index.iter().any(is_index) {
+            Err(UploadError::ReservedName("index files cannot be uploaded"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Begins an upload of `length` bytes, if that is known, to a directory by its canonical path. Missing directories are created.
+    ///
+    /// # Errors
+    /// Why it cannot be accepted now.
+    pub fn begin(&self, directory: &[u8], length: Option<u64>) -> Result<Upload<'_>, UploadError> {
+        let _permit = UploadPermit(&self.active);
+        if self.active.fetch_add(1, Ordering::AcqRel) >= UPLOADS_MAX {
+            return Err(UploadError::Busy);
+        }
+        self.check_root()?;
+        let base = self.directory_of(directory).ok_or(UploadError::Outside)?;
+        let (_, beneath) = directory.split_at(base.len());
+        let mut directory = self.open(base)?;
+        for segment in beneath.split(|&b| b == b'/').filter(|segment| !segment.is_empty()) {
+            directory = match directory.enter(segment) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    check_space(&directory, length)?;
+                    directory.create_directory(segment)?;
+                    directory.enter(segment)?
+                }
+                result => result?,
+            };
+        }
+        check_space(&directory, length)?;
+        directory.remove_leftovers();
+        Ok(Upload { directory, _permit })
+    }
+
+    /// Begins to give files their names, one upload at a time.
+    ///
+    /// # Errors
+    /// ROOT was replaced since the upload began.
+    pub fn begin_publishing(&self) -> Result<MutexGuard<'_, ()>, UploadError> {
+        self.check_root()?;
+        // It guards no data that a panic could have damaged.
+        Ok(self.publishing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn check_root(&self) -> Result<(), UploadError> {
+        if self.root.is_at(&self.path) { Ok(()) } else { Err(UploadError::Replaced(RootError::Replaced)) }
+    }
+}
+
+fn check_space(directory: &WritableDirectory, length: Option<u64>) -> Result<(), UploadError> {
+    // Where the system does not say how much space there is, writing will.
+    let has_space = directory.free_bytes().map_or(true, |free| length.unwrap_or(0) <= free);
+    if has_space { Ok(()) } else { Err(UploadError::Full) }
+}

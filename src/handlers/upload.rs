@@ -1,0 +1,348 @@
+//! Uploads: PUT of a file (RFC 9110 §9.3.4) and POST of a form with files (RFC 7578).
+//!
+//! All that can be refused is refused before the body is read, so that a client that expects `100 Continue` sends none in vain. A file gets
+//! its name when the whole body has arrived; until then nothing of it can be seen.
+
+use std::io;
+use std::time::SystemTime;
+
+use log::warn;
+
+use crate::files::lookup::{ERROR_DOCUMENT_404, Resource, lookup};
+use crate::files::upload::{Upload, UploadError, Uploads};
+use crate::handlers::message::{Request, Response};
+use crate::handlers::outcome::{Decision, Outcome};
+use crate::handlers::page::escape_json;
+use crate::handlers::{AppState, READ, ROUTES, access, check_method, find_route};
+use crate::http::conditional::{Precondition, evaluate_preconditions};
+use crate::http::framing::BodyLength;
+use crate::http::headers::name;
+use crate::http::method::Method;
+use crate::http::multipart::{LOOKAHEAD_BYTES_MAX, MultipartError, MultipartEvent, MultipartParser};
+use crate::http::negotiation::{self, Format};
+use crate::http::status::StatusCode;
+use crate::http::target::encode_path;
+use crate::os::new_file::NewFile;
+
+/// Bytes of the body that are read and written at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+const PUT: &[Method] = &[Method::Get, Method::Head, Method::Put, Method::Options];
+const POST: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Options];
+
+/// The methods of a file or directory at the path of the request.
+pub fn methods(request: &Request<'_>, app: &AppState) -> &'static [Method] {
+    let path = request.target.path();
+    match app.site.uploads().filter(|uploads| uploads.contains(path)) {
+        Some(_) if path.ends_with(b"/") => POST,
+        Some(_) => PUT,
+        None => READ,
+    }
+}
+
+/// Responds to PUT, and to POST of a directory; `None` for other requests, and for those that a built-in route supports.
+pub fn respond(request: &mut Request<'_>, app: &AppState) -> Option<Response> {
+    let method = request.head.method;
+    let is_form = method == Method::Post && request.target.path().ends_with(b"/");
+    if !is_form && method != Method::Put || find_route(request, app).is_some_and(|route| route.methods.contains(&method)) {
+        return None;
+    }
+    let response = match app.site.uploads() {
+        None if is_form => return None,
+        None => check_method(request, READ)?,
+        Some(uploads) => {
+            let refusal = access::check_same_origin(request).or_else(|| check_request(request, uploads).err());
+            let accept = || if is_form { post(request, uploads) } else { put(request, app, uploads) };
+            let result = refusal.map_or_else(accept, Err);
+            result.unwrap_or_else(|refusal| refusal)
+        }
+    };
+    Some(response.outcome(Outcome::Upload))
+}
+
+/// Checks what any upload must meet.
+fn check_request(request: &Request<'_>, uploads: &Uploads) -> Result<(), Response> {
+    let headers = &request.head.headers;
+    uploads.check_path(request.target.path()).map_err(refusal)?;
+    if headers.get(name::CONTENT_RANGE).is_some() {
+        return Err(malformed("an upload of a part of a file is not supported (RFC 9110 §14.5)"));
+    }
+    if headers.get(name::CONTENT_ENCODING).is_some() {
+        let reason = "a file is stored as it is sent; send it without Content-Encoding (RFC 9110 §15.5.16)";
+        return Err(Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    match length(request) {
+        Some(length) if length > uploads.config.bytes_max => Err(too_large()),
+        _ => Ok(()),
+    }
+}
+
+fn put(request: &mut Request<'_>, app: &AppState, uploads: &Uploads) -> Result<Response, Response> {
+    let target = request.target;
+    let (directory, name) = split_name(target.path());
+    if name.is_empty() {
+        return Err(conflict("PUT takes the path of a file, which does not end in a slash"));
+    }
+    check_reserved(target.path())?;
+    check_existing(request, app, uploads)?;
+    let upload = uploads.begin(directory, length(request)).map_err(refusal)?;
+    check_kind(&upload, name)?;
+    let mut file = NewFile::create(&upload.directory).map_err(io_refusal)?;
+    let mut body = Body { buffer: vec![0; BUFFER_BYTES], left: uploads.config.bytes_max };
+    loop {
+        match body.read(request)? {
+            [] => break,
+            piece => file.write(piece).map_err(io_refusal)?,
+        }
+    }
+    file.sync().map_err(io_refusal)?;
+    let _publishing = uploads.begin_publishing().map_err(refusal)?;
+    check_existing(request, app, uploads)?;
+    Ok(match file.publish(name, uploads.config.overwrite).map_err(io_refusal)? {
+        true => Response::new(StatusCode::NO_CONTENT),
+        false => Response::new(StatusCode::CREATED).header("Location", format!("./{}", encode_path(name))),
+    })
+}
+
+/// A file of a form.
+struct FormFile<'u> {
+    name: Vec<u8>,
+    length: u64,
+    file: NewFile<'u>,
+}
+
+impl FormFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Response> {
+        self.length += u64::try_from(bytes.len()).unwrap_or(0);
+        self.file.write(bytes).map_err(io_refusal)
+    }
+
+    /// Closes it, so that a form of many files needs one descriptor.
+    fn close(&mut self) -> Result<(), Response> {
+        self.file.sync().and_then(|()| self.file.close()).map_err(io_refusal)
+    }
+}
+
+fn post(request: &mut Request<'_>, uploads: &Uploads) -> Result<Response, Response> {
+    let content_type = request.head.headers.get_unique(name::CONTENT_TYPE).unwrap_or_default();
+    let parser = MultipartParser::new(content_type).map_err(form_refusal)?;
+    let upload = uploads.begin(request.target.path(), length(request)).map_err(refusal)?;
+    let mut files = read_form(request, uploads, &upload, parser)?;
+    let _publishing = uploads.begin_publishing().map_err(refusal)?;
+    let mut added = Vec::new();
+    for FormFile { name, file, .. } in &mut files {
+        match file.publish(name, uploads.config.overwrite) {
+            Ok(replaced) => added.extend((!replaced).then_some(&*name)),
+            Err(error) => {
+                added.iter().for_each(|name| upload.directory.remove(name));
+                return Err(io_refusal(error));
+            }
+        }
+    }
+    Ok(match negotiation::negotiate(&request.head.headers, &[Format::Json, Format::Html]) {
+        Format::Html => Response::new(StatusCode::SEE_OTHER).header("Location", "./"),
+        Format::Json | Format::Text => {
+            let json = format!("{{\"files\":[{}]}}\n", files.iter().map(file_json).collect::<Vec<_>>().join(","));
+            Response::with_content(StatusCode::CREATED, "application/json", json.into_bytes())
+        }
+    })
+}
+
+fn file_json(file: &FormFile<'_>) -> String {
+    let name = escape_json(&String::from_utf8_lossy(&file.name));
+    format!("{{\"name\":{name},\"href\":\"./{}\",\"size\":{}}}", encode_path(&file.name), file.length)
+}
+
+/// Reads a form, and writes each of its files under a hidden name.
+fn read_form<'u>(
+    request: &mut Request<'_>,
+    uploads: &Uploads,
+    upload: &'u Upload<'_>,
+    mut parser: MultipartParser,
+) -> Result<Vec<FormFile<'u>>, Response> {
+    let (mut files, mut is_file, mut is_complete) = (Vec::<FormFile<'_>>::new(), false, false);
+    let mut body = Body { buffer: vec![0; BUFFER_BYTES], left: uploads.config.bytes_max };
+    let mut input = Vec::with_capacity(BUFFER_BYTES + LOOKAHEAD_BYTES_MAX);
+    loop {
+        match body.read(request)? {
+            [] => break,
+            piece => input.extend_from_slice(piece),
+        }
+        let mut consumed = 0;
+        loop {
+            let (length, event) = parser.next(input.get(consumed..).unwrap_or_default()).map_err(form_refusal)?;
+            consumed += length;
+            match event {
+                MultipartEvent::Partial => break,
+                MultipartEvent::Content(bytes) => {
+                    files.last_mut().filter(|_| is_file).map_or(Ok(()), |file| file.write(bytes))?
+                }
+                MultipartEvent::End | MultipartEvent::Part(_) => {
+                    files.last_mut().filter(|_| is_file).map_or(Ok(()), FormFile::close)?;
+                    is_complete |= event == MultipartEvent::End;
+                    is_file = false;
+                    if let MultipartEvent::Part(Some(name)) = event {
+                        check_new_name(&name, request, uploads, upload, &files)?;
+                        let file = NewFile::create(&upload.directory).map_err(io_refusal)?;
+                        files.push(FormFile { name, length: 0, file });
+                        is_file = true;
+                    }
+                }
+            }
+        }
+        input.drain(..consumed);
+    }
+    if files.is_empty() && is_complete {
+        return Err(malformed("the form has no file"));
+    }
+    if is_complete { Ok(files) } else { Err(malformed("the form does not end with its boundary (RFC 2046 §5.1.1)")) }
+}
+
+/// Checks the name of a file of a form.
+fn check_new_name(
+    name: &[u8],
+    request: &Request<'_>,
+    uploads: &Uploads,
+    upload: &Upload<'_>,
+    files: &[FormFile<'_>],
+) -> Result<(), Response> {
+    uploads.check_name(name).map_err(refusal)?;
+    check_reserved(&[request.target.path(), name].concat())?;
+    check_kind(upload, name)?;
+    let exists = !uploads.config.overwrite && upload.directory.has_file(name).map_err(io_refusal)?.is_some();
+    if exists || files.iter().any(|other| other.name == name) { Err(conflict(EXISTS)) } else { Ok(()) }
+}
+
+/// Splits a canonical path behind its last slash.
+fn split_name(path: &[u8]) -> (&[u8], &[u8]) {
+    path.split_at(path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1))
+}
+
+/// The length of the body, if it is known before it is read.
+fn length(request: &Request<'_>) -> Option<u64> {
+    match request.body_length {
+        BodyLength::None => Some(0),
+        BodyLength::Length(length) => Some(length),
+        BodyLength::Chunked => None,
+    }
+}
+
+/// Refuses the paths of pages of the server, and what would lie beneath them. Some file systems ignore case.
+fn check_reserved(path: &[u8]) -> Result<(), Response> {
+    let first = path.split(|&b| b == b'/').nth(1).unwrap_or_default();
+    let is_first = |reserved: &[u8]| reserved.eq_ignore_ascii_case(first);
+    if is_first(ERROR_DOCUMENT_404)
+        || ROUTES.iter().any(|route| route.path.strip_prefix('/').is_some_and(|path| is_first(path.as_bytes())))
+    {
+        return Err(Response::text(StatusCode::FORBIDDEN, "this path is reserved for a page of the server"));
+    }
+    Ok(())
+}
+
+/// Evaluates the preconditions of a PUT (RFC 9110 §13.2.2), and whether it may replace what has its path.
+fn check_existing(request: &Request<'_>, app: &AppState, uploads: &Uploads) -> Result<(), Response> {
+    let headers = &request.head.headers;
+    let validators = match lookup(&app.site, request.target, None, SystemTime::now()) {
+        Resource::File(file) => file.representation.validators.clone(),
+        Resource::NotFound | Resource::NotAcceptable if headers.get(name::IF_MATCH).is_none() => return Ok(()),
+        Resource::NotFound | Resource::NotAcceptable => return Err(Response::precondition_failed()),
+        Resource::Directory(_) | Resource::MovedPermanently(_) => return Err(conflict("a directory has this path")),
+        Resource::Error(error) => return Err(Response::from_io_error(&error)),
+        Resource::Unavailable(error) => return Err(unavailable(error.message())),
+    };
+    let (precondition, decided_by) = evaluate_preconditions(headers, &validators, request.head.method);
+    if precondition != Precondition::Passed {
+        decided_by
+            .iter()
+            .for_each(|field| request.record(|| Decision::Condition { field, precondition, validators: validators.clone() }));
+        return Err(Response::precondition_failed());
+    }
+    if uploads.config.overwrite { Ok(()) } else { Err(conflict(EXISTS)) }
+}
+
+/// Refuses to replace a link, a FIFO or a device, which GET may not show.
+fn check_kind(upload: &Upload<'_>, name: &[u8]) -> Result<(), Response> {
+    match upload.directory.has_file(name).map_err(io_refusal)? {
+        Some(false) => Err(conflict("something else than a file has this path")),
+        Some(true) | None => Ok(()),
+    }
+}
+
+/// The body of an upload, in pieces.
+struct Body {
+    buffer: Vec<u8>,
+    /// How many bytes may follow.
+    left: u64,
+}
+
+impl Body {
+    /// Reads the next piece; an empty one is the end.
+    fn read(&mut self, request: &mut Request<'_>) -> Result<&[u8], Response> {
+        // If the body breaks off or is malformed, the connection sends its own response instead.
+        let count = request.content.read(&mut self.buffer).map_err(|_| malformed("the content could not be read"))?;
+        let piece = self.buffer.split_at(count).0;
+        self.left = u64::try_from(count).ok().and_then(|count| self.left.checked_sub(count)).ok_or_else(too_large)?;
+        Ok(piece)
+    }
+}
+
+/// The reason of a 409 response if a file must not be replaced.
+const EXISTS: &str = "a file of this name exists, and this server does not replace files; choose another name";
+
+fn malformed(reason: &'static str) -> Response {
+    Response::text(StatusCode::BAD_REQUEST, reason)
+}
+
+fn form_refusal(error: MultipartError) -> Response {
+    match error {
+        MultipartError::MediaType => Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.message()),
+        _ => malformed(error.message()),
+    }
+}
+
+fn conflict(reason: &'static str) -> Response {
+    Response::text(StatusCode::CONFLICT, reason)
+}
+
+fn forbidden(reason: &'static str) -> Response {
+    Response::text(StatusCode::FORBIDDEN, reason)
+}
+
+fn unavailable(reason: &'static str) -> Response {
+    Response::text(StatusCode::SERVICE_UNAVAILABLE, reason).header("Retry-After", "1")
+}
+
+fn too_large() -> Response {
+    Response::text(StatusCode::CONTENT_TOO_LARGE, "the upload is larger than --upload-max allows (RFC 9110 §15.5.14)")
+}
+
+fn refusal(error: UploadError) -> Response {
+    match error {
+        UploadError::Outside => forbidden("files cannot be uploaded here"),
+        UploadError::InvalidName(reason) => malformed(reason),
+        UploadError::ReservedName(reason) => forbidden(reason),
+        UploadError::Full => io_refusal(io::ErrorKind::StorageFull.into()),
+        UploadError::Busy => unavailable("too many uploads are in progress, try again"),
+        UploadError::Replaced(error) => unavailable(error.message()),
+        UploadError::Io(error) => io_refusal(error),
+    }
+}
+
+/// The response to a failure to create or write a file. It reveals neither its path nor the cause.
+fn io_refusal(error: io::Error) -> Response {
+    use io::ErrorKind as K;
+    match error.kind() {
+        K::AlreadyExists | K::IsADirectory => conflict(EXISTS),
+        K::NotADirectory => conflict("something else than a directory has a path above this one"),
+        K::NotFound => conflict("the directory was removed"),
+        K::StorageFull | K::QuotaExceeded | K::FileTooLarge => {
+            Response::text(StatusCode::INSUFFICIENT_STORAGE, "there is not enough space for this file (RFC 4918 §11.5)")
+        }
+        K::InvalidFilename => malformed("the file system does not allow this name"),
+        K::PermissionDenied | K::ReadOnlyFilesystem => forbidden("this server has no permission to write here"),
+        _ => {
+            warn!("an upload failed: {error}");
+            Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be written")
+        }
+    }
+}
