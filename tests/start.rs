@@ -106,3 +106,29 @@ fn without_a_browser_it_serves_all_the_same() {
         assert_eq!(process.get("/ten.txt").text(), "0123456789");
     }
 }
+
+/// In a mount namespace of its own, with the files of control groups as a container has them.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_control_group_and_those_above_it_lower_the_limits() {
+    let scratch = Scratch::new();
+    let script = "mount -t tmpfs none /sys/fs/cgroup && echo $0 >/sys/fs/cgroup/memory.max && echo $1 >/sys/fs/cgroup/pids.max && \
+                  shift && exec \"$@\"";
+    let is_possible = Command::new("unshare").args(["--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup"]).output();
+    if !is_possible.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: this process may not create a mount namespace, so no control group is shown to the server");
+        return;
+    }
+    for (memory, pids, options, says) in [
+        ("134217728", "500", &[][..], "info: connection limit reduced to 468: pids.max of the control group"),
+        ("134217728", "max", &[], "info: connection limit reduced to 768: memory.max of the control group"),
+        ("134217728", "max", &[], "info: memory for small files reduced to 48 MiB: memory.max of the control group"),
+        ("134217728", "max", &["--cache-memory=0"], "info: connection limit reduced to 1536: memory.max of the control group"),
+    ] {
+        let server = command(options, &scratch);
+        let mut confined = Command::new("unshare");
+        confined.args(["--mount", "sh", "-c", script, memory, pids]).arg(server.get_program()).args(server.get_args());
+        let process = Process::of(confined, Log::Read);
+        process.wait_for_log(says.trim_start_matches("info: "));
+    }
+}

@@ -12,7 +12,7 @@ use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
 use crate::files::upload::Uploads;
 use crate::handlers::AppState;
-use crate::os::limits::{ConnectionLimit, ProcessStats};
+use crate::os::limits::{ProcessStats, fit_to_machine};
 use crate::os::sandbox;
 use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
@@ -35,11 +35,11 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     // Signal handlers come first: as PID 1 a process without them would ignore SIGTERM.
     let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
+    let lowered = fit_to_machine(&mut config.limits);
     let auth = cli.credentials().read()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     check_private_files(cli, &site)?;
     let listeners = open_listeners(cli, &mut config)?;
-    let limit = ConnectionLimit::detect(config.limits.connections_max);
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
     let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
     let banner = Banner {
@@ -76,9 +76,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
     let metrics = process.map(|process| Metrics::new(CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
-    if let Some(source) = limit.limited_by {
-        info!("connection limit reduced to {}: {source}", limit.connections_max);
-    }
+    lowered.iter().for_each(|line| info!("{line}"));
     let (level, status) = sandbox;
     log!(level, "sandbox: {status}");
     match scheduling {
@@ -94,7 +92,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     };
     reopen_on_sighup(&app).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
     app.notify.notify(State::Ready);
-    server::run(listeners, &app, limit.connections_max, &on_forced);
+    server::run(listeners, &app, app.config.limits.connections_max, &on_forced);
     info!("stopped");
     flush_logs(&app, &log);
     Ok(())

@@ -1,9 +1,13 @@
-//! Limits of the machine on connections, and the resources that the process uses.
+//! Limits of the machine on connections and memory, and the resources that the process uses.
 //!
-//! Each connection takes a thread and a descriptor. Most limits make a call fail, but a Rust thread that cannot map its signal stack aborts
-//! the process. So the limits are read at start-up, and the number of connections stays below all of them.
+//! Each connection takes a thread, a descriptor and memory. Most limits make a call fail, but a Rust thread that cannot map its signal stack
+//! aborts the process, and the kernel kills a process whose control group has no memory left. So the limits are read at start-up, and the
+//! server stays below all of them.
 
 use std::fs;
+use std::path::Path;
+
+use crate::config::Limits;
 
 /// Descriptors that are not connections: standard streams, listeners, the root, and some spare.
 const DESCRIPTORS_RESERVED: u64 = 32;
@@ -13,6 +17,12 @@ const MAPS_RESERVED: u64 = 2000;
 const MAPS_PER_THREAD: u64 = 5;
 /// Threads that do not serve connections.
 const THREADS_RESERVED: u64 = 32;
+/// Memory in bytes of the program, its logs, its large file buffers and the least for generated content.
+const MEMORY_RESERVED: u64 = 32 * 1024 * 1024;
+/// Memory in bytes of a connection: its thread, its buffers, and what the kernel holds for them.
+const MEMORY_PER_CONNECTION: u64 = 64 * 1024;
+/// The least memory for generated content, a part of [`MEMORY_RESERVED`].
+const CONTENT_BYTES_LEAST: u64 = 16 * 1024 * 1024;
 
 /// A limit of the machine, converted to connections.
 #[derive(Debug)]
@@ -22,30 +32,47 @@ struct Limit {
     connections: u64,
 }
 
-/// The number of connections to serve at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionLimit {
-    /// The number, at least 1.
-    pub connections_max: usize,
-    /// The limit of the machine that reduced it; `None` if it is the requested number.
-    pub limited_by: Option<&'static str>,
-}
-
-impl ConnectionLimit {
-    /// Returns `wanted`, reduced to what this machine allows. Raises the soft limit of descriptors to the hard one first.
-    pub fn detect(wanted: usize) -> ConnectionLimit {
-        ConnectionLimit::within(wanted, &limits())
-    }
-
-    fn within(wanted: usize, limits: &[Limit]) -> ConnectionLimit {
-        let smallest = limits.iter().min_by_key(|limit| limit.connections);
-        match smallest.map(|limit| (usize::try_from(limit.connections).unwrap_or(usize::MAX), limit.source)) {
-            Some((connections, source)) if connections < wanted => {
-                ConnectionLimit { connections_max: connections.max(1), limited_by: Some(source) }
-            }
-            _ => ConnectionLimit { connections_max: wanted.max(1), limited_by: None },
+/// Lowers limits to what this machine allows, and returns a line for the log about each that was lowered. Raises the soft limit of
+/// descriptors to the hard one first.
+pub fn fit_to_machine(limits: &mut Limits) -> Vec<String> {
+    let mut lowered = Vec::new();
+    let mut machine = machine_limits();
+    if let Some(bytes) = cgroup_limit("memory.max") {
+        let cache_bytes = limits.cache_bytes_max;
+        machine.push(fit_to_memory(limits, bytes));
+        if limits.cache_bytes_max < cache_bytes {
+            let mebibytes = limits.cache_bytes_max / (1024 * 1024);
+            lowered.push(format!("memory for small files reduced to {mebibytes} MiB: {MEMORY_MAX}"));
         }
     }
+    let (connections_max, source) = fit_connections(limits.connections_max, &machine);
+    lowered.extend(source.map(|source| format!("connection limit reduced to {connections_max}: {source}")));
+    limits.connections_max = connections_max;
+    lowered
+}
+
+/// Returns `wanted`, at least 1, or the smallest of the limits and its name.
+fn fit_connections(wanted: usize, limits: &[Limit]) -> (usize, Option<&'static str>) {
+    let smallest = limits.iter().min_by_key(|limit| limit.connections);
+    match smallest.map(|limit| (usize::try_from(limit.connections).unwrap_or(usize::MAX), limit.source)) {
+        Some((connections, source)) if connections < wanted => (connections.max(1), Some(source)),
+        _ => (wanted.max(1), None),
+    }
+}
+
+const MEMORY_MAX: &str = "memory.max of the control group";
+
+/// Divides the memory of the control group: small files get at most half of what is not reserved, connections the rest, and generated
+/// content what the connections do not need.
+fn fit_to_memory(limits: &mut Limits, bytes: u64) -> Limit {
+    let bytes_of = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let free = bytes.saturating_sub(MEMORY_RESERVED);
+    limits.cache_bytes_max = limits.cache_bytes_max.min(bytes_of(free / 2));
+    let free = free.saturating_sub(u64::try_from(limits.cache_bytes_max).unwrap_or(u64::MAX));
+    let wanted = u64::try_from(limits.connections_max).unwrap_or(u64::MAX).saturating_mul(MEMORY_PER_CONNECTION);
+    let content = CONTENT_BYTES_LEAST.saturating_add(free.saturating_sub(wanted));
+    limits.content_bytes_max = limits.content_bytes_max.min(bytes_of(content));
+    Limit { source: MEMORY_MAX, connections: free / MEMORY_PER_CONNECTION }
 }
 
 fn descriptor_limit(descriptors: u64) -> Limit {
@@ -62,35 +89,45 @@ fn thread_limit(source: &'static str, threads: u64) -> Limit {
 }
 
 #[cfg(unix)]
-fn limits() -> Vec<Limit> {
+fn machine_limits() -> Vec<Limit> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // This may fail where the hard limit is above what the kernel allows; then the soft limit stays.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let descriptors = getrlimit(Resource::Nofile).current;
     let processes = getrlimit(Resource::Nproc).current.filter(|_| !super::is_root());
-    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let cgroup = own_cgroup().and_then(|group| number(&format!("/sys/fs/cgroup{group}/pids.max")));
     let limits = [
         descriptors.map(descriptor_limit),
-        number("/proc/sys/vm/max_map_count").map(map_limit),
+        read_number(Path::new("/proc/sys/vm/max_map_count")).map(map_limit),
         processes.map(|threads| thread_limit("process limit (ulimit -u)", threads)),
-        cgroup.map(|threads| thread_limit("pids.max of the control group", threads)),
+        cgroup_limit("pids.max").map(|threads| thread_limit("pids.max of the control group", threads)),
     ];
     limits.into_iter().flatten().collect()
 }
 
 #[cfg(not(unix))]
-fn limits() -> Vec<Limit> {
-    let _ = (descriptor_limit, map_limit, thread_limit, fs::metadata::<&str>);
+fn machine_limits() -> Vec<Limit> {
+    let _ = (descriptor_limit, map_limit, thread_limit);
     Vec::new()
 }
 
-/// Returns the path of this process's control group (version 2).
-#[cfg(unix)]
-fn own_cgroup() -> Option<String> {
+/// Returns a limit of this process's control group (version 2); `None` if there is none.
+fn cgroup_limit(name: &str) -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    groups.lines().find_map(|line| line.strip_prefix("0::")).map(|path| path.trim_end_matches('/').to_owned())
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    smallest_limit(Path::new("/sys/fs/cgroup"), group, name)
+}
+
+/// Returns the smallest limit of that name of a group and those above it, whose limits hold for it, too. In a container `root` may be the
+/// group itself, or `group` a path that exists only outside.
+fn smallest_limit(root: &Path, group: &str, name: &str) -> Option<u64> {
+    let group = root.join(group.trim_start_matches('/'));
+    let groups = group.ancestors().take_while(|path| path.starts_with(root));
+    groups.filter_map(|path| read_number(&path.join(name))).min()
+}
+
+fn read_number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// The resources that the process uses; a field is `None` where the system does not report it.
@@ -188,7 +225,7 @@ mod tests {
 
     #[test]
     fn smallest_limit_applies() {
-        for (wanted, limits, connections_max, limited_by, why) in [
+        for (wanted, limits, connections_max, source, why) in [
             (4096, vec![], 4096, None, "no limit is known"),
             (4096, vec![map_limit(65_530)], 4096, None, "a typical machine"),
             (1_000_000, vec![map_limit(65_530), descriptor_limit(1_048_576)], 12_706, Some("vm.max_map_count"), "a million"),
@@ -196,8 +233,51 @@ mod tests {
             (4096, vec![thread_limit("x", 10)], 1, Some("x"), "at least one connection"),
             (0, vec![], 1, None, "even if none is requested"),
         ] {
-            assert_eq!(ConnectionLimit::within(wanted, &limits), ConnectionLimit { connections_max, limited_by }, "{why}");
+            assert_eq!(fit_connections(wanted, &limits), (connections_max, source), "{why}");
         }
+    }
+
+    #[test]
+    fn memory_is_divided() {
+        const MIB: u64 = 1024 * 1024;
+        for (bytes, cache, connections, content, why) in [
+            (u64::MAX, 64, u64::MAX / 65_536 - 1536, 128, "no limit to speak of"),
+            (464 * MIB, 64, 5888, 128, "the least with which nothing is lowered"),
+            (463 * MIB, 64, 5872, 127, "generated content is lowered first"),
+            (352 * MIB, 64, 4096, 16, "to its least"),
+            (256 * MIB, 64, 2560, 16, "then connections"),
+            (128 * MIB, 48, 768, 16, "and small files, to half of what is not reserved"),
+            (32 * MIB, 0, 0, 16, "all is reserved"),
+            (0, 0, 0, 16, "less than nothing"),
+        ] {
+            let mut limits = Limits::default();
+            let limit = fit_to_memory(&mut limits, bytes);
+            let mebibytes = |bytes: usize| bytes / (1024 * 1024);
+            let got = (mebibytes(limits.cache_bytes_max), limit.connections, mebibytes(limits.content_bytes_max));
+            assert_eq!(got, (cache, connections, content), "{bytes} bytes: {why}");
+        }
+        let mut limits = Limits { cache_bytes_max: 0, ..Limits::default() };
+        assert_eq!(fit_to_memory(&mut limits, 128 * MIB).connections, 1536, "without a cache");
+    }
+
+    #[test]
+    fn limits_of_groups_above_apply() {
+        let root = std::env::temp_dir().join(format!("threadbare-cgroup-{}", std::process::id()));
+        fs::create_dir_all(root.join("a/b/c")).unwrap();
+        for (path, text) in [("pids.max", "900\n"), ("a/pids.max", "100\n"), ("a/b/pids.max", "max\n"), ("a/b/c/pids.max", "200\n")] {
+            fs::write(root.join(path), text).unwrap();
+        }
+        for (group, want, why) in [
+            ("/a/b/c", Some(100), "a group above it allows less"),
+            ("/a/b", Some(100), "its own is no limit"),
+            ("/", Some(900), "the root of a container is its own group"),
+            ("/docker/1234", Some(900), "a path outside of the container"),
+            ("/../../x", Some(900), "a path above the root of the container"),
+        ] {
+            assert_eq!(smallest_limit(&root, group, "pids.max"), want, "{group}: {why}");
+            assert_eq!(smallest_limit(&root, group, "memory.max"), None, "{group}: no such file");
+        }
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[cfg(target_os = "linux")]
