@@ -17,6 +17,7 @@ use crate::files::representation::{CachedFile, OpenFile, Representation};
 use crate::files::root::Root;
 use crate::files::version::read_exact_at;
 use crate::http::negotiation::ContentCoding;
+use crate::net::budget::{HeldMemory, MemoryBudget};
 
 /// Larger files are read from disk each time. Sending one from memory saves one copy of two; beyond this, other costs dominate.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -24,13 +25,15 @@ pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const FIRST_REQUEST_BYTES_MAX: u64 = 64 * 1024;
 /// Hashes of paths of large files that were requested once: one for each value of their first byte.
 const FIRST_REQUESTS: usize = 256;
-/// Estimated size of an entry beside its bytes: table slot, validators and allocator overhead.
-const ENTRY_BYTES: usize = 512;
+/// Estimated size of an entry beside its bytes and paths: header fields, table slot, validators and allocator overhead.
+const ENTRY_BYTES: usize = 1024;
 
 /// Cache of files, which evicts the least recently used.
 #[derive(Debug)]
 pub struct Cache {
     bytes_max: usize,
+    /// Counts the entries, and files that were evicted and are still being sent.
+    budget: MemoryBudget,
     /// Guards the entries, for a look-up or an insertion. No file is read and no system call made while it is held.
     entries: RwLock<Entries>,
     first_requests: Box<[AtomicU64]>,
@@ -49,6 +52,8 @@ struct Entries {
 #[derive(Debug)]
 struct Entry {
     file: Arc<CachedFile>,
+    /// Its size in bytes.
+    cost: usize,
     used_at: AtomicU64,
 }
 
@@ -64,7 +69,8 @@ impl Cache {
     /// An empty cache for at most `bytes_max` bytes, header fields and paths included; 0 disables it.
     pub fn new(bytes_max: usize) -> Cache {
         let first_requests = (0..FIRST_REQUESTS).map(|_| AtomicU64::new(0)).collect();
-        Cache { bytes_max, entries: RwLock::default(), first_requests, hasher: RandomState::new() }
+        let budget = MemoryBudget::new(bytes_max);
+        Cache { bytes_max, budget, entries: RwLock::default(), first_requests, hasher: RandomState::new() }
     }
 
     /// The file at `path` in that coding, if it is cached and unchanged on disk.
@@ -77,7 +83,7 @@ impl Cache {
         None
     }
 
-    /// Reads an open file into the cache. `None` if it is too large, has changed so recently that another change could go unnoticed, or
+    /// Reads an open file into the cache. `None` if it is too large or there is no memory for it, if it has changed so recently that another change could go unnoticed, or
     /// cannot be read; its cursor does not move.
     pub fn insert(
         &self,
@@ -89,24 +95,35 @@ impl Cache {
     ) -> Option<Arc<CachedFile>> {
         let OpenFile { file, version } = open;
         let coding = representation.coding;
-        if version.length > FILE_BYTES_MAX || !version.is_stable(now) || self.bytes_max == 0 {
+        let file_path = coded_path(path, coding);
+        let bytes = usize::try_from(version.length).ok()?;
+        let cost = path.len() + file_path.len() + bytes + ENTRY_BYTES;
+        if version.length > FILE_BYTES_MAX || !version.is_stable(now) || cost > self.bytes_max {
             return None;
         }
         if version.length > FIRST_REQUEST_BYTES_MAX && self.is_first_request(path, coding) {
             return None;
         }
-        let mut content = vec![0; usize::try_from(version.length).ok()?];
+        let memory = self.reserve(cost)?;
+        let mut content = vec![0; bytes];
         read_exact_at(file, &mut content, 0).ok()?;
-        let file_path = coded_path(path, coding);
         // The version is from before the read, and this check from after it: the content is of this version.
         if !root.is_unchanged(&file_path, version) {
             return None;
         }
-        let cached = Arc::new(CachedFile::new(Arc::clone(representation), (&*file_path).into(), *version, content));
-        if cost(path, &cached) <= self.bytes_max {
-            self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(path, &cached, self.bytes_max);
-        }
+        let cached = CachedFile::new(Arc::clone(representation), (&*file_path).into(), *version, content);
+        let cached = Arc::new(CachedFile { memory: Some(memory), ..cached });
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(path, &cached, cost);
         Some(cached)
+    }
+
+    /// Returns memory for an entry, and evicts others if there is not enough. `None` if too much of it belongs to files that were evicted
+    /// and are still being sent.
+    fn reserve(&self, bytes: usize) -> Option<HeldMemory> {
+        self.budget.try_hold(bytes).or_else(|| {
+            self.entries.write().unwrap_or_else(PoisonError::into_inner).evict(self.bytes_max - bytes);
+            self.budget.try_hold(bytes)
+        })
     }
 
     /// Whether the file was not requested before, as far as is remembered; records that it is now.
@@ -126,19 +143,18 @@ impl Entries {
         Some(Arc::clone(&entry.file))
     }
 
-    fn insert(&mut self, path: &[u8], file: &Arc<CachedFile>, bytes_max: usize) {
-        let (coding, bytes) = (file.representation.coding, cost(path, file));
+    fn insert(&mut self, path: &[u8], file: &Arc<CachedFile>, cost: usize) {
+        let coding = file.representation.coding;
         self.remove(path, coding);
-        self.evict(bytes_max - bytes);
         self.clock += 1;
-        self.bytes += bytes;
-        let entry = Entry { file: Arc::clone(file), used_at: AtomicU64::new(self.clock) };
+        self.bytes += cost;
+        let entry = Entry { file: Arc::clone(file), cost, used_at: AtomicU64::new(self.clock) };
         self.tables.entry(coding).or_default().insert(path.into(), entry);
     }
 
     fn remove(&mut self, path: &[u8], coding: Option<ContentCoding>) {
         if let Some(entry) = self.tables.get_mut(&coding).and_then(|table| table.remove(path)) {
-            self.bytes -= cost(path, &entry.file);
+            self.bytes -= entry.cost;
         }
     }
 
@@ -160,11 +176,6 @@ impl Entries {
             self.remove(&path, coding);
         }
     }
-}
-
-/// The size of an entry in bytes.
-fn cost(path: &[u8], file: &CachedFile) -> usize {
-    path.len() + file.path.len() + file.content.len() + file.headers_200.len() + file.headers_304.len() + ENTRY_BYTES
 }
 
 #[cfg(all(test, unix))]
@@ -192,15 +203,14 @@ mod tests {
         let at = |name: &str| scratch.path().join(name);
         let root = Root::open(scratch.path(), false).unwrap();
         let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
-        let cache = Cache::new(limit);
+        let cache = Cache::new(limit + ENTRY_BYTES);
         fs::write(at("big"), vec![b'x'; limit + 1]).unwrap();
         fs::write(at("small"), vec![b'x'; limit]).unwrap();
         assert!(offer(&cache, &root, "d/x", Duration::ZERO).is_none(), "it has just changed, and might change again");
         assert!(offer(&cache, &root, "d/x", Duration::from_secs(3)).is_none(), "it may be written through a memory mapping");
         assert!(offer(&cache, &root, "big", LATER).is_none(), "one byte too long");
         assert!(offer(&cache, &root, "small", LATER).is_none(), "not on the first request");
-        assert!(offer(&cache, &root, "small", LATER).is_some());
-        assert!(cache.get(&root, b"small", None).is_none(), "more than the cache may hold");
+        assert!(offer(&cache, &root, "small", LATER).is_none(), "more than the cache may hold, so it is not read");
         assert!(offer(&cache, &root, "d/x", LATER).is_some());
         assert_eq!(&*cache.get(&root, b"d/x", None).unwrap().content, b"d/x");
         assert!(cache.get(&root, b"d/x", Some(ContentCoding::Gzip)).is_none(), "another coding");
@@ -222,8 +232,7 @@ mod tests {
         let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         let scratch = Scratch::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let root = Root::open(scratch.path(), false).unwrap();
-        let first = offer(&Cache::new(1024 * 1024), &root, "0", LATER).unwrap();
-        let cache = Cache::new(10 * (cost(b"0", &first) + 4));
+        let cache = Cache::new(10 * (ENTRY_BYTES + 6));
         for (count, name) in names.iter().enumerate() {
             assert!(offer(&cache, &root, name, LATER).is_some());
             assert!(cache.get(&root, b"0", None).is_some(), "used after each insertion, cached after {name}");
@@ -233,5 +242,19 @@ mod tests {
             assert!(count < 10 || entries.tables[&None].len() >= 8, "no more are evicted than needed");
         }
         assert!(cache.get(&root, b"1", None).is_none(), "used once, before all others");
+    }
+
+    #[test]
+    fn evicted_files_count_while_they_are_sent() {
+        let scratch = Scratch::with(&["a", "b", "c", "d"]);
+        let root = Root::open(scratch.path(), false).unwrap();
+        let cache = Cache::new(3 * (ENTRY_BYTES + 3));
+        let sent = ["a", "b", "c"].map(|name| offer(&cache, &root, name, LATER).expect("there is room for three"));
+        assert!(offer(&cache, &root, "d", LATER).is_none(), "all three are still being sent, so a fourth is not read");
+        let [a, b, c] = sent;
+        drop(b);
+        assert!(offer(&cache, &root, "d", LATER).is_some(), "the memory of one is free");
+        assert!(cache.get(&root, b"d", None).is_some());
+        drop((a, c));
     }
 }

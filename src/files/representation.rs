@@ -12,6 +12,7 @@ use crate::http::date::HttpDate;
 use crate::http::negotiation::ContentCoding;
 use crate::http::range::ByteRange;
 use crate::http::response::ResponseHeaders;
+use crate::net::budget::HeldMemory;
 
 /// The last second that an HTTP date can express: its year has four digits.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
@@ -58,6 +59,8 @@ pub struct CachedFile {
     pub headers_304: Arc<[u8]>,
     /// All of its bytes.
     pub content: Box<[u8]>,
+    /// Its memory, until nothing refers to it; `None` without a cache.
+    pub memory: Option<HeldMemory>,
 }
 
 /// The metadata of a file.
@@ -120,7 +123,7 @@ impl CachedFile {
     /// Caches the content of one version of a file, read from that path.
     pub fn new(representation: Arc<Representation>, path: Box<[u8]>, version: FileVersion, content: Vec<u8>) -> CachedFile {
         let (headers_200, headers_304) = (representation.headers_200().encode(), representation.headers_304().encode());
-        CachedFile { representation, path, version, headers_200, headers_304, content: content.into() }
+        CachedFile { representation, path, version, headers_200, headers_304, content: content.into(), memory: None }
     }
 
     /// The bytes of a range of the content.

@@ -3,6 +3,7 @@
 //! This module moves bytes and knows no HTTP message. The rest of the server uses the trait [`Transport`], so that tests can replace the
 //! [`socket`] by [`memory`].
 
+pub mod budget;
 pub mod deadline;
 pub mod memory;
 pub mod read_buffer;

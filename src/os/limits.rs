@@ -264,7 +264,9 @@ mod tests {
     fn limits_of_groups_above_apply() {
         let root = std::env::temp_dir().join(format!("threadbare-cgroup-{}", std::process::id()));
         fs::create_dir_all(root.join("a/b/c")).unwrap();
-        for (path, text) in [("pids.max", "900\n"), ("a/pids.max", "100\n"), ("a/b/pids.max", "max\n"), ("a/b/c/pids.max", "200\n")] {
+        for (path, text) in
+            [("pids.max", "900\n"), ("a/pids.max", "100\n"), ("a/b/pids.max", "max\n"), ("a/b/c/pids.max", "200\n")]
+        {
             fs::write(root.join(path), text).unwrap();
         }
         for (group, want, why) in [
