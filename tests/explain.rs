@@ -114,13 +114,13 @@ fn each_case_is_told_as_it_is_written() {
 }
 
 #[test]
-fn readme_shows_what_the_server_writes() {
+fn the_documents_show_what_the_server_writes() {
     let site = TestSite::new();
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Every exchange explained\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let examples: Vec<&str> = section.split("```text\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
-    assert_eq!(examples.len(), 2, "one request that is served, one that is malformed");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = ["README.md", "docs/guide/explain.md"].map(|name| fs::read_to_string(root.join(name)).unwrap()).concat();
+    let blocks = text.split("```text\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let examples: Vec<&str> = blocks.filter(|block| block.starts_with("-- ")).collect();
+    assert_eq!(examples.len(), 3, "one request in README, one that is served and one that is malformed in explain.md");
     for example in examples {
         let mut sent: String = example.lines().filter_map(|line| line.strip_prefix("< ")).collect();
         if !sent.ends_with(r"\r\n\r\n") {
@@ -128,7 +128,7 @@ fn readme_shows_what_the_server_writes() {
         }
         let written = told(&site, &bytes(&sent), Color::Plain);
         for line in example.lines().filter(|line| *line != "...") {
-            assert!(written.lines().any(|w| w == line), "README shows {line:?}, which is not in\n{written}");
+            assert!(written.lines().any(|w| w == line), "a document shows {line:?}, which is not in\n{written}");
         }
     }
 }

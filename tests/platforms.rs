@@ -1,10 +1,10 @@
-//! The workflow for forks names the compiler of Cargo.toml and the systems of README. Which files may depend on the system is checked by
+//! The workflow for forks names the compiler of Cargo.toml and the systems of docs/reference/limits.md. Which files may depend on the system is checked by
 //! tests/tidy.rs.
 
 use std::fs;
 use std::path::Path;
 
-/// The file for forks speaks of the compiler that Cargo.toml promises, and of the systems that README names.
+/// The file for forks speaks of the compiler that Cargo.toml promises, and of the systems that docs/reference/limits.md names.
 #[test]
 fn the_workflow_fits() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

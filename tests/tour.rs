@@ -1,9 +1,12 @@
-//! Is what README and the book show still what comes back?
+//! Is what README, the guide and the book show still what comes back?
 //!
 //! Each `text` block that begins with `$ curl`, `$ printf` or `$ echo` is a transcript: a command, and its output. The command is run against the real
-//! program on a copy of `tests/site`, and what differs each time (dates, ports, boundaries) is masked on both sides.
+//! program on a copy of `tests/site`, and what differs each time (dates, ports, boundaries) is masked on both sides. A block that begins with
+//! `$ threadbare` and shows the ready line starts the server for the transcripts that follow.
 //! `UPDATE_TOUR=1 cargo test --test tour` writes into the documents what has changed.
 
+#[path = "support/process.rs"]
+mod process;
 mod support;
 
 use std::collections::BTreeSet;
@@ -11,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use process::{Log, Process, Scratch, address};
 use support::server::Server;
 use support::site::TestSite;
 
@@ -38,7 +42,10 @@ fn transcripts(text: &str) -> Vec<Transcript<'_>> {
         let (command, shown) = block.split_once('\n').unwrap_or((block, ""));
         Transcript { command, shown }
     });
-    all.filter(|transcript| ["curl ", "printf ", "echo "].iter().any(|word| transcript.command.starts_with(word))).collect()
+    let starts =
+        |transcript: &Transcript| transcript.command.starts_with("threadbare ") && transcript.shown.starts_with("serving ");
+    let asks = |transcript: &Transcript| ["curl ", "printf ", "echo "].iter().any(|word| transcript.command.starts_with(word));
+    all.filter(|transcript| starts(transcript) || asks(transcript)).collect()
 }
 
 /// A transcript as it stands in a document.
@@ -116,17 +123,49 @@ fn said(command: &str, port: &str) -> String {
     String::from_utf8(output.stdout).unwrap().replace(&format!("localhost:{port}"), "localhost:8000")
 }
 
+/// Starts the server of a transcript, and returns it with the ready line as a document shows it.
+///
+/// The directory is called `./site` there, and lies in `/srv`.
+fn start(command: &str, site: &Path, scratch: &Scratch) -> (Process, String) {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+    server.args(["--port", "0"]);
+    for word in command.split(' ').skip(1) {
+        match word {
+            "./site" => server.arg(site),
+            "report.html" => server.arg(scratch.file("report.html", "<h1>Report</h1>")),
+            "passwords" => server.arg(scratch.file("passwords", "ada:secret")),
+            _ => server.arg(word),
+        };
+    }
+    let process = Process::of(server, Log::Read);
+    let ready = process.ready.replace(address(&process.ready), "localhost:8000");
+    let ready = ready.replace(site.to_str().unwrap(), "/srv/site").replace(scratch.path().to_str().unwrap(), "/srv");
+    (process, ready)
+}
+
 #[test]
 fn what_is_shown_is_what_comes_back() {
-    let site = TestSite::new();
+    let (site, scratch) = (TestSite::new(), Scratch::new());
     let server = Server::start(&site.root(), &[]);
-    let port = server.address.rsplit(':').next().unwrap();
     let (mut offences, mut skipped, mut count) = (Vec::new(), BTreeSet::new(), 0);
     for path in documents() {
         let text = fs::read_to_string(&path).unwrap();
         let mut mended = text.clone();
+        let mut started: Option<Process> = None;
         for Transcript { command, shown } in transcripts(&text) {
             count += 1;
+            if command.starts_with("threadbare ") {
+                // The other lines depend on the addresses of the machine.
+                let (process, ready) = start(command, &site.root(), &scratch);
+                let first = shown.lines().next().unwrap();
+                if ready != first {
+                    offences.push(format!("{}: $ {command}\n{ready}\n-- but it shows\n{first}\n", path.display()));
+                }
+                started = Some(process);
+                continue;
+            }
+            let address = started.as_ref().map_or(server.address.as_str(), |process| address(&process.ready));
+            let port = address.rsplit(':').next().unwrap();
             let missing = missing(command);
             if !missing.is_empty() {
                 skipped.extend(missing);
@@ -154,7 +193,7 @@ fn what_is_shown_is_what_comes_back() {
 
 #[test]
 fn what_is_a_transcript() {
-    let text = "```text\n$ curl a\none\n\ntwo\n```\n\n```text\n$ threadbare\nno\n```\n\n```text\n$ printf x\n```\n";
+    let text = "```text\n$ curl a\none\n\ntwo\n```\n\n```text\n$ threadbare --help\nno\n```\n\n```text\n$ printf x\n```\n";
     let want = [Transcript { command: "curl a", shown: "one\n\ntwo" }, Transcript { command: "printf x", shown: "" }];
     assert_eq!(transcripts(text), want);
 }

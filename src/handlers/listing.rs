@@ -175,7 +175,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many })
 }
 
-/// JSON: one object, whose members README documents, with a line per entry.
+/// JSON: one object, whose members docs/guide/listings.md documents, with a line per entry.
 const JSON: ListingFormat = ListingFormat {
     media_type: "application/json",
     begin: |out, listing| {
