@@ -7,6 +7,8 @@ mod process;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -112,7 +114,7 @@ fn while_it_drains_newcomers_are_served_and_health_says_no() {
     }
     process.wait_for_log("send the signal again to exit immediately");
     process.signal(Signal::TERM);
-    assert_eq!(process.wait(PATIENCE).code(), Some(130), "nobody needs to wait for an hour");
+    assert_eq!(process.wait(PATIENCE).code(), Some(143), "nobody needs to wait for an hour");
 }
 
 #[test]
@@ -152,13 +154,15 @@ fn a_download_in_flight_is_finished() {
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    for (first, second) in [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::INT), (Signal::TERM, Signal::INT)] {
+    for (first, second, code) in
+        [(Signal::TERM, Signal::TERM, 143), (Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::INT, 130)]
+    {
         let (_scratch, mut process) = served(&[]);
         let _client = in_flight(&process);
         process.signal(first);
         process.wait_for_log("send the signal again to exit immediately");
         process.signal(second);
-        assert_eq!(process.wait(Duration::from_secs(5)).code(), Some(130), "{first:?}, {second:?}");
+        assert_eq!(process.wait(Duration::from_secs(5)).code(), Some(code), "{first:?}, {second:?}");
     }
 }
 
@@ -184,6 +188,33 @@ fn a_request_that_never_ends_is_cut() {
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
     let log = process.log_lines();
     assert!(log.iter().any(|line| line.contains("closing 1 connection")), "{log:?}");
+}
+
+#[test]
+fn connects_that_never_end_do_not_delay_the_stop() {
+    let (_scratch, mut process) = served(&["--quiet", "--shutdown-timeout", "1", "--max-connections", "8"]);
+    let over = AtomicBool::new(false);
+    let (connected, starting) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let (address, over, connected) = (process.address.clone(), &over, connected.clone());
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    drop(TcpStream::connect(&address));
+                    let _ = connected.send(());
+                }
+            });
+        }
+        for _ in 0..100 {
+            starting.recv_timeout(PATIENCE).unwrap();
+        }
+        let began = Instant::now();
+        process.signal(Signal::TERM);
+        let code = process.wait(PATIENCE).code();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(code, Some(0));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    });
 }
 
 #[test]
@@ -253,6 +284,26 @@ fn a_reader_that_stops_is_cut_after_the_send_timeout() {
     let read = client.read_up_to(32 * MIB);
     process.wait_for_log("the client was too slow: timed out");
     assert!(read + client.read_up_to(u64::MAX) < 256 * MIB, "what it read fast does not pay for a pause");
+}
+
+/// A large file is sent from one of 32 large buffers, or with a limited send buffer, and then the head says that the connection closes.
+#[test]
+fn a_connection_whose_send_buffer_was_limited_closes() {
+    let (scratch, process) = served(&["--quiet"]);
+    scratch.sparse("big", 64 * MIB);
+    let get_big = b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut holders: Vec<Client> = (0..32).map(|_| process.client()).collect();
+    for client in &mut holders {
+        client.send(get_big);
+        assert!(!client.head().contains("Connection: close"), "one of 32");
+    }
+    let mut client = process.client();
+    client.send(&[get_big, GET].concat());
+    assert!(client.head().contains("Connection: close"), "the 33rd");
+    assert_eq!(client.read_up_to(u64::MAX), 64 * MIB, "all of it, and no second response");
+    let mut client = process.client();
+    client.send(GET);
+    assert_eq!(client.answer().field("Connection"), None, "a small file");
 }
 
 #[test]

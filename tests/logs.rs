@@ -284,3 +284,58 @@ fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
     assert_eq!(client.rest(), b"");
     process.wait_for_log("--trust-proxy does not include this address");
 }
+
+#[test]
+fn requests_without_a_whole_response_have_a_line() {
+    let (scratch, process) = served(&["--log-format", "json", "--max-connections", "1"]);
+    scratch.sparse("big", 64 * 1024 * 1024);
+    let upload = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+    let reset = |client: &process::Client| {
+        rustix::net::sockopt::set_socket_linger(client.stream.get_ref(), Some(std::time::Duration::ZERO)).unwrap();
+    };
+    let mut client = process.client();
+    client.send(upload);
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue");
+    reset(&client);
+    drop(client);
+    let line = process.wait_for_log("/echo");
+    assert!(line.contains(r#""status":400,"bytes":0,"#) && line.contains(r#""complete":false,"reason":"lost""#), "{line}");
+
+    let mut client = process.client();
+    client.send(upload);
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue");
+    assert_eq!(process.get("/ten.txt").status, 200, "it takes the place of the other");
+    let line = process.wait_for_log("/echo");
+    assert!(line.contains(r#""status":503,"bytes":0,"#) && line.contains(r#""complete":false,"reason":"evicted""#), "{line}");
+
+    let mut client = process.client();
+    client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.head();
+    reset(&client);
+    drop(client);
+    let line = process.wait_for_log("/big");
+    assert!(line.contains(r#""status":200,"#) && line.contains(r#""complete":false,"reason":"lost""#), "{line}");
+}
+
+#[test]
+fn the_line_of_an_exchange_follows_its_explanation() {
+    let (_scratch, mut process) = served(&["--explain"]);
+    let mut client = process.client();
+    for _ in 0..20 {
+        client.send(GET);
+        client.answer();
+    }
+    drop(client);
+    process.signal(Signal::TERM);
+    process.wait(PATIENCE);
+    let log = process.log_lines();
+    let kinds = ["-- request --", "-- response --", "  then ", "\"GET /ten.txt HTTP/1.1\" 200 10 "];
+    let order: Vec<usize> = log.iter().filter_map(|line| kinds.iter().position(|kind| line.contains(kind))).collect();
+    assert_eq!(order, [0, 1, 2, 3].repeat(20), "{log:?}");
+}
+
+#[test]
+fn a_drain_that_nobody_can_see_is_warned_of() {
+    let (_scratch, process) = served(&["--drain", "1", "--no-routes"]);
+    process.wait_for_log("warn: with --no-routes load balancers cannot see --drain");
+}

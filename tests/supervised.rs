@@ -57,7 +57,7 @@ fn a_supervisor_hears_of_the_beginning_and_of_the_end() {
         assert_eq!(process.get("/ten.txt").text(), "0123456789", "at the first signal, not at the end");
         process.wait_for_log("send the signal again to exit immediately");
         process.signal(Signal::TERM);
-        assert_eq!(process.wait(PATIENCE).code(), Some(130));
+        assert_eq!(process.wait(PATIENCE).code(), Some(143));
     }
 }
 

@@ -102,7 +102,7 @@ fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
 /// A request whose content never comes is in flight until the grace time is over, or a second signal ends the process.
 #[test]
 fn it_is_removed_also_where_the_process_is_cut_short() {
-    for (grace, signals, code) in [("0", 1, 0), ("60", 2, 130)] {
+    for (grace, signals, code) in [("0", 1, 0), ("60", 2, 143)] {
         let (scratch, path, bind) = site();
         let words = ["--bind", &bind, "--shutdown-timeout", grace, "--sandbox", "auto"];
         let mut server = Local::start(&words, &scratch.path().join("site"), 1);

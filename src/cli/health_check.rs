@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Bind, Config};
 use crate::net::deadline::DeadlineStream;
-use crate::net::socket::connect_unix;
+use crate::net::socket::{SocketTransport, connect_unix};
 use crate::server::listener::ListenAddr;
 use crate::telemetry::printable_path;
 
@@ -74,7 +74,8 @@ fn ask(place: &ListenAddr, preface: bool) -> io::Result<String> {
         ListenAddr::Address(address) => TcpStream::connect_timeout(address, TIMEOUT)?,
         ListenAddr::Path(path) => connect_unix(path)?,
     };
-    let mut stream = DeadlineStream::new(&socket, Instant::now(), TIMEOUT, TIMEOUT);
+    let transport = SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
+    let mut stream = DeadlineStream::new(transport, Instant::now(), TIMEOUT, TIMEOUT);
     if preface {
         stream.write_all(PROXY_UNKNOWN)?;
     }

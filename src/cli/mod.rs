@@ -117,11 +117,12 @@ pub const VARIABLES_NOTES: [&str; 2] = [
 ];
 
 /// Exit codes.
-pub const EXIT_CODES: [(&str, &str); 4] = [
+pub const EXIT_CODES: [(&str, &str); 5] = [
     ("0", "after SIGINT or SIGTERM, and after --help or --version"),
     ("1", "the server cannot start"),
     ("2", "an option or an environment variable is wrong"),
-    ("130", "after a second signal, or one during start-up"),
+    ("130", "after a second signal, or one during start-up, if it was SIGINT"),
+    ("143", "the same, if it was SIGTERM"),
 ];
 
 /// Returns the text below the options.

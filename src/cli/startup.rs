@@ -22,7 +22,7 @@ use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::telemetry::access_log::{AccessLog, Destination};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::{self, Color, Explain, printable_path};
+use crate::telemetry::{self, Color, Explain, counted, printable_path};
 
 /// Time for the last log lines to be written.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -72,7 +72,8 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     if let Some(started) = browser {
         banner::reap_browser(started);
     }
-    let access_log = AccessLog::start(&destination, log_file, cli.log_format).map_err(cannot_log)?;
+    let shared = cli.explain.then(|| log.clone());
+    let access_log = AccessLog::start(&destination, log_file, cli.log_format, shared).map_err(cannot_log)?;
     let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
     let metrics = process.map(|process| Metrics::new(CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
@@ -85,8 +86,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     }
     log_warnings(cli, &app);
     let on_forced = |left| {
-        let plural = if left == 1 { "" } else { "s" };
-        warn!("shutdown timeout: closing {left} connection{plural}");
+        warn!("shutdown timeout: closing {}", counted(left, "connection"));
         flush_logs(&app, &log);
         std::process::exit(0);
     };
@@ -181,6 +181,9 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     }
     if app.auth.as_ref().is_some_and(|auth| auth.has_plaintext()) {
         warn!("some passwords are stored in plain text; create hashes with htpasswd -nB NAME");
+    }
+    if !config.proxies.drain.is_zero() && !config.builtin_routes {
+        warn!("with --no-routes load balancers cannot see --drain, since /health does not respond; remove one of them");
     }
     if config.spa && !app.site.has_fallback_index() {
         warn!("--spa has no effect: ROOT has no index file");

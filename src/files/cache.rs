@@ -83,6 +83,12 @@ impl Cache {
         None
     }
 
+    /// Whether the file at `path` is cached, in no coding. It may have changed on disk.
+    pub fn contains(&self, path: &[u8]) -> bool {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.tables.get(&None).is_some_and(|table| table.contains_key(path))
+    }
+
     /// Reads an open file into the cache. `None` if it is too large or there is no memory for it, if it has changed so recently that another change could go unnoticed, or
     /// cannot be read; its cursor does not move.
     pub fn insert(
@@ -213,6 +219,7 @@ mod tests {
         assert!(offer(&cache, &root, "small", LATER).is_none(), "more than the cache may hold, so it is not read");
         assert!(offer(&cache, &root, "d/x", LATER).is_some());
         assert_eq!(&*cache.get(&root, b"d/x", None).unwrap().content, b"d/x");
+        assert!(cache.contains(b"d/x") && !cache.contains(b"d") && !cache.contains(b"x"));
         assert!(cache.get(&root, b"d/x", Some(ContentCoding::Gzip)).is_none(), "another coding");
         assert!(cache.get(&root, b"d", None).is_none() && cache.get(&root, b"x", None).is_none(), "other names");
         fs::write(at("d/x"), "new").unwrap();

@@ -20,6 +20,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::config::cache_policy::CachePolicy;
 use crate::config::{Config, EtagSource, MimeTypes, Sandbox};
+use crate::http::target::RequestTarget;
 use cache::Cache;
 use content_hash::ContentHashes;
 use current::{CurrentRoot, RootError};
@@ -84,6 +85,15 @@ impl Site {
     /// ROOT does not exist or cannot be opened.
     pub fn check(&self) -> Result<(), RootError> {
         self.current.get().map(|_| ())
+    }
+
+    /// Whether the path leads to a file in memory, so that a lookup opens nothing but, perhaps, its form in a content coding.
+    pub fn is_cached(&self, target: &RequestTarget<'_>) -> bool {
+        let path = target.path().strip_prefix(b"/").unwrap_or_default();
+        match (path.strip_suffix(b"/").or(path.is_empty().then_some(path)), self.index.first()) {
+            (Some(directory), Some(index)) => self.cache.contains(&root::join(directory, index.as_bytes())),
+            _ => self.cache.contains(path),
+        }
     }
 
     /// Whether there is a first page for `--spa`.

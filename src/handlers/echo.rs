@@ -12,7 +12,7 @@ use crate::http::headers::is_sensitive;
 use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
-use crate::telemetry::printable;
+use crate::telemetry::{counted, printable};
 
 /// Responds with everything about the request.
 pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
@@ -96,11 +96,11 @@ impl Dump {
     }
 
     fn into_text(self, content: &[u8]) -> String {
-        let (text, bytes) = (self.text, content.len());
+        let (text, bytes) = (self.text, counted(content.len(), "byte"));
         match std::str::from_utf8(content) {
             Ok("") => format!("{text}content: 0 bytes\n"),
-            Ok(content) => format!("{text}content: {bytes} bytes, text\n\n{content}"),
-            Err(_) => format!("{text}content: {bytes} bytes, base64\n\n{}\n", BASE64_STANDARD.encode(content)),
+            Ok(content) => format!("{text}content: {bytes}, text\n\n{content}"),
+            Err(_) => format!("{text}content: {bytes}, base64\n\n{}\n", BASE64_STANDARD.encode(content)),
         }
     }
 

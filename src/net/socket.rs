@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http::forwarded::PeerAddr;
 use crate::net::Transport;
@@ -236,17 +236,24 @@ impl AsFd for Listener {
     }
 }
 
-/// By reference, so that the registry can shut the connection down without a second descriptor.
-impl Transport for &Socket {
+/// A connection that is read and written. By reference, so that the registry can shut it down without a second descriptor.
+pub struct SocketTransport<'a> {
+    /// The connection.
+    pub socket: &'a TcpStream,
+    /// Called by [`Transport::set_waiting_since`].
+    pub on_wait: &'a dyn Fn(Option<Instant>) -> io::Result<()>,
+}
+
+impl Transport for SocketTransport<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buffer).map_err(timed_out)
+        Read::read(&mut self.socket, buffer).map_err(timed_out)
     }
 
     #[cfg(unix)]
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         use rustix::io::Errno;
         use rustix::net::{RecvFlags, recv};
-        match recv(*self, buffer, RecvFlags::DONTWAIT) {
+        match recv(self.socket, buffer, RecvFlags::DONTWAIT) {
             Ok((count, _)) => Ok(Some(count)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(errno) => Err(errno.into()),
@@ -259,34 +266,38 @@ impl Transport for &Socket {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(self, bytes).map_err(timed_out)
+        Write::write(&mut self.socket, bytes).map_err(timed_out)
     }
 
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
-        Write::write_vectored(self, &[IoSlice::new(first), IoSlice::new(second)]).map_err(timed_out)
+        Write::write_vectored(&mut self.socket, &[IoSlice::new(first), IoSlice::new(second)]).map_err(timed_out)
     }
 
     fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, Some(limit))
+        self.socket.set_read_timeout(Some(limit))
     }
 
     fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
-        TcpStream::set_write_timeout(self, Some(limit))
+        self.socket.set_write_timeout(Some(limit))
     }
 
     fn shutdown_write(&mut self) {
         // It fails only if the peer has closed already.
-        let _ = self.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     fn reset_on_close(&mut self) {
         // A Unix socket has no reset: a proxy behind one cannot see that the body of an HTTP/1.0 response is incomplete.
-        let _ = rustix::net::sockopt::set_socket_linger(*self, Some(Duration::ZERO));
+        let _ = rustix::net::sockopt::set_socket_linger(self.socket, Some(Duration::ZERO));
     }
 
     fn set_send_buffer_size(&mut self, bytes: usize) {
         // It only saves memory.
-        let _ = rustix::net::sockopt::set_socket_send_buffer_size(*self, bytes);
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(self.socket, bytes);
+    }
+
+    fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {
+        (self.on_wait)(since)
     }
 }
 

@@ -7,18 +7,17 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Builder};
 use std::time::Duration;
 
 use log::info;
 
 use crate::net::socket::Socket;
 
-/// The exit code of a process that SIGINT ended, as a shell reports it: 128 + 2.
-pub const EXIT_FORCED: i32 = 130;
+/// A signal that terminates the process gives it this exit code and the number of the signal, as a shell reports it.
+const EXIT_SIGNALLED: i32 = 128;
 /// Signals received within this interval after the first are treated as duplicates: `timeout` signals both the process and its group, and
 /// script runners pass on what the terminal has already sent to all.
-const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(500);
+pub const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// Whether a shutdown was requested.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +39,7 @@ impl ShutdownSignal {
         #[cfg(unix)]
         let (wake, waker) = std::os::unix::net::UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, EXIT_FORCED, Arc::clone(&forced))?;
+            signal_hook::flag::register_conditional_shutdown(signal, EXIT_SIGNALLED + signal, Arc::clone(&forced))?;
             signal_hook::flag::register(signal, Arc::clone(&requested))?;
             #[cfg(unix)]
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
@@ -60,16 +59,10 @@ impl ShutdownSignal {
         self.forced.store(false, Ordering::SeqCst);
     }
 
-    /// Makes the next signal terminate the process, after half a second.
+    /// Makes the next signal terminate the process. To be called [`SIGNAL_DEBOUNCE`] after the first.
     pub fn arm_second_signal(&self) {
-        let forced = Arc::clone(&self.forced);
-        let arm = move || {
-            thread::sleep(SIGNAL_DEBOUNCE);
-            forced.store(true, Ordering::SeqCst);
+        if !self.forced.swap(true, Ordering::SeqCst) {
             info!("shutdown in progress; send the signal again to exit immediately");
-        };
-        if Builder::new().name("second-signal".into()).stack_size(64 * 1024).spawn(arm).is_err() {
-            self.forced.store(true, Ordering::SeqCst);
         }
     }
 
@@ -92,7 +85,7 @@ impl ShutdownSignal {
 pub fn on_sighup(mut action: impl FnMut() + Send + 'static) -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
     let wait = move || signals.forever().for_each(|_| action());
-    Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(wait)?;
+    std::thread::Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(wait)?;
     Ok(())
 }
 

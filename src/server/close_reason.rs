@@ -49,6 +49,7 @@ close_reasons! {
     BodyAborted, "broke_off", "the file changed or could not be read, and an incomplete body shows it (RFC 9112 §8)";
     Evicted, "evicted", "a new connection needed its place, see --max-connections";
     ShuttingDown, "stopping", "the server is shutting down (RFC 9112 §9.6)";
+    Throttled, "throttled", "its send buffer was limited, since many large files are sent at once, and that cannot be undone";
     Io(io::Error), "lost", "the connection failed, or the client was too slow";
 }
 

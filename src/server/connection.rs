@@ -104,7 +104,10 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         exchanges: 0,
     };
     debug!("{peer} connected");
-    let reason = connection.run();
+    let reason = match connection.run() {
+        CloseReason::Io(error) => connection.io_failure(error),
+        reason => reason,
+    };
     connection.close(&reason);
     if let Some(metrics) = &mut connection.metrics {
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
@@ -136,8 +139,10 @@ impl<S: Transport> Connection<'_, S> {
             Some(head) => forwarded::resolve_client(self.client, &head.headers, &self.app.config.proxies.trusted),
             None => self.client,
         };
+        let has_request = received.is_ok();
         match received.and_then(|head_bytes| self.handle(head_bytes)) {
             Ok(handled) => self.respond(handled, began),
+            Err(RequestError::Closed(reason)) if has_request => ControlFlow::Break(self.abandon(reason, began)),
             Err(error) => self.reject(error, began),
         }
     }
@@ -206,6 +211,11 @@ impl<S: Transport> Connection<'_, S> {
         // Eviction shuts the socket down, which looks like any other end of the stream.
         self.state.set_active()?;
         Err(error)
+    }
+
+    /// Returns why the connection failed: eviction shuts the socket down, and looks like any other failure.
+    pub(super) fn io_failure(&self, error: io::Error) -> CloseReason {
+        if self.state.is_evicted() { CloseReason::Evicted } else { CloseReason::Io(error) }
     }
 
     /// Ends the connection after an error; unless there is no request to respond to, sends the error response first. The connection does

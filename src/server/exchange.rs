@@ -21,7 +21,7 @@ use crate::net::Transport;
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::{Connection, RequestError};
 use crate::server::request_body::BodyReader;
-use crate::server::response_writer::{self, Delimiter, ResponseFraming, SendError};
+use crate::server::response_writer::{self, Delimiter, FileBuffer, ResponseFraming, SendError};
 use crate::telemetry::log_format::AccessRecord;
 
 /// A request that has been handled.
@@ -38,6 +38,7 @@ struct Sent {
     status: StatusCode,
     /// Bytes of content, including those that are still in the write buffer.
     bytes: u64,
+    is_complete: bool,
     /// Why the connection cannot be used any more, if sending failed.
     failure: Option<CloseReason>,
 }
@@ -56,8 +57,8 @@ impl<S: Transport> Connection<'_, S> {
             explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
         }
         let decisions = app.explain.as_ref().map(|_| RefCell::default());
-        if info.body_length != BodyLength::None {
-            // The client may wait for earlier responses before it sends this body.
+        if info.body_length != BodyLength::None || !app.site.is_cached(&info.target) {
+            // The client may wait for earlier responses before it sends this body, and a lookup that opens a file may block.
             self.write_buffer.flush(&mut self.stream)?;
         }
         let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.body_length, info.expects_continue, limits);
@@ -93,35 +94,48 @@ impl<S: Transport> Connection<'_, S> {
         let Handled { response, request_bytes, close_reason } = handled;
         let (method, version) = self.parser.method_and_version().unzip();
         let mut framing = ResponseFraming::new(&response, method, version.unwrap_or(Version::Http11));
-        let close_reason = self.close_reason(close_reason, &framing);
+        let mut buffer = FileBuffer::for_response(&response.body, &framing);
+        let throttled = buffer.is_throttled.then_some(CloseReason::Throttled);
+        let close_reason = self.close_reason(close_reason.or(throttled), &framing);
         framing.keep_alive = close_reason.is_none();
         // Responses to pipelined requests are gathered and leave together.
         let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
-        let sent = self.send(response, framing, flush);
+        let sent = self.send(response, framing, flush, &mut buffer);
+        if let Some(explain) = &self.app.explain {
+            explain.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
+        }
         self.record(&sent, began.elapsed(), close_reason.as_ref());
         self.exchanges += 1;
         self.read_buffer.consume(request_bytes);
-        let close_reason = sent.failure.or(close_reason);
-        if let Some(explain) = &self.app.explain {
-            explain.connection(framing, close_reason.as_ref());
-        }
-        close_reason.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        sent.failure.or(close_reason).map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    }
+
+    /// Records a request whose body could not be received, so that there is no response, and returns why the connection closes.
+    pub(super) fn abandon(&mut self, reason: CloseReason, began: Instant) -> CloseReason {
+        let (status, reason) = match reason {
+            CloseReason::Io(error) => (StatusCode::BAD_REQUEST, self.io_failure(error)),
+            reason => (StatusCode::SERVICE_UNAVAILABLE, reason),
+        };
+        self.date.update(SystemTime::now());
+        let sent = Sent { status, bytes: 0, is_complete: false, failure: Some(reason) };
+        self.record(&sent, began.elapsed(), None);
+        sent.failure.unwrap_or(CloseReason::Evicted)
     }
 
     /// Writes a response. If its file cannot be read, it is replaced by a 500 as long as no byte of it has left; after that, only
     /// breaking the connection tells the client (RFC 9112 §8).
-    fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool) -> Sent {
+    fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, buffer: &mut FileBuffer) -> Sent {
         let status = response.status;
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
         self.write_head(&response, framing);
         let head_end = self.stream.written() + length_of(self.write_buffer.bytes_mut());
-        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing);
+        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing, buffer);
         if flush && result.is_ok() {
             result = self.write_buffer.flush(&mut self.stream).map_err(SendError::Connection).and(result);
         }
         let failure = match result {
-            Ok(bytes) => return Sent { status, bytes, failure: None },
-            Err(SendError::Connection(error)) => CloseReason::Io(error),
+            Ok(bytes) => return Sent { status, bytes, is_complete: true, failure: None },
+            Err(SendError::Connection(error)) => self.io_failure(error),
             Err(SendError::File(error)) => {
                 warn!("response aborted: {error}");
                 if self.stream.written() == written {
@@ -134,13 +148,15 @@ impl<S: Transport> Connection<'_, S> {
                 CloseReason::BodyAborted
             }
         };
-        Sent { status, bytes: self.stream.written().saturating_sub(head_end), failure: Some(failure) }
+        let bytes = self.stream.written().saturating_sub(head_end);
+        Sent { status, bytes, is_complete: false, failure: Some(failure) }
     }
 
     fn send_internal_error(&mut self, framing: ResponseFraming) -> Sent {
         let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read");
         let delimiter = Delimiter::Length(response.body.length().unwrap_or(0));
-        let sent = self.send(response, ResponseFraming { delimiter, keep_alive: false, ..framing }, true);
+        let sent =
+            self.send(response, ResponseFraming { delimiter, keep_alive: false, ..framing }, true, &mut FileBuffer::new(0));
         Sent { failure: sent.failure.or(Some(CloseReason::BodyAborted)), ..sent }
     }
 
@@ -173,6 +189,7 @@ impl<S: Transport> Connection<'_, S> {
             request: request_line(bytes),
             status: sent.status,
             bytes: sent.bytes,
+            incomplete: sent.failure.as_ref().filter(|_| !sent.is_complete).map(CloseReason::label),
             duration,
             referer: headers.get(name::REFERER),
             user_agent: headers.get(name::USER_AGENT),

@@ -20,7 +20,7 @@ use crate::http::target::{RequestTarget, TargetForm};
 use crate::server::close_reason::CloseReason;
 use crate::server::explain_text;
 use crate::server::response_writer::{Delimiter, ResponseFraming};
-use crate::telemetry::{Color, Explain};
+use crate::telemetry::{Color, Explain, counted};
 
 /// Shown in place of the value of a sensitive field.
 const HIDDEN: &str = "(not shown)\\r\\n";
@@ -66,7 +66,7 @@ impl Explain {
             BodyLength::None => {
                 text.item("body", "none, since there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3)")
             }
-            BodyLength::Length(length) => text.item("body", format_args!("{length} bytes (RFC 9112 §6.3)")),
+            BodyLength::Length(length) => text.item("body", format_args!("{} (RFC 9112 §6.3)", counted(length, "byte"))),
             BodyLength::Chunked => text.item("body", "chunks, up to one of length 0 (RFC 9112 §7.1)"),
         }
         if expects_continue {
@@ -222,7 +222,7 @@ fn ranges_text(ranges: &RangeSet, length: u64) -> String {
             let parts: Vec<String> = ranges.iter().map(bytes).collect();
             format!("Range selects bytes {} of {length}, sent as parts of one body (RFC 9110 §14.6)", parts.join(" and "))
         }
-        RangeSet::Unsatisfiable => format!("Range selects none of {length} bytes (RFC 9110 §15.5.17)"),
+        RangeSet::Unsatisfiable => format!("Range selects none of {} (RFC 9110 §15.5.17)", counted(length, "byte")),
     }
 }
 

@@ -25,12 +25,13 @@ use log::{info, warn};
 
 use crate::handlers::AppState;
 use crate::http::forwarded::PeerAddr;
-use crate::net::socket::{AcceptError, Listener, Socket};
-use crate::os::signals::ShutdownSignal;
+use crate::net::socket::{AcceptError, Listener, Socket, SocketTransport};
+use crate::os::signals::{SIGNAL_DEBOUNCE, ShutdownSignal};
 use crate::os::systemd::State;
 use crate::server::listener::Listeners;
 use crate::server::registry::{Admission, ConnectionGuard, ConnectionRegistry};
 use crate::server::thread_pool::ThreadPool;
+use crate::telemetry::counted;
 use crate::telemetry::metrics::Metrics;
 
 /// Connections accepted from one listener before it is the turn of the next.
@@ -47,6 +48,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// During shutdown, a connection is evicted once it has been idle this long. If it were evicted at once, a client that had just sent its
 /// next request, as proxies do, would not know whether it was received. Such a request is answered with `Connection: close`.
 const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
+/// How long connections that the kernel has queued are accepted during shutdown: longer than 4,096 of them take.
+const SHUTDOWN_ACCEPT_TIME: Duration = Duration::from_secs(1);
 /// How long a connection that has not sent a whole head is kept when the server shuts down.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 
@@ -58,7 +61,8 @@ pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, exit: &
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
         let entry = &admitted.entry;
-        connection::serve_connection(&entry.socket, entry.peer, app, &entry.state);
+        let transport = SocketTransport { socket: &entry.socket, on_wait: &|since| entry.state.set_waiting_since(since) };
+        connection::serve_connection(transport, entry.peer, app, &entry.state);
     };
     thread::scope(|scope| {
         let mut acceptor = Acceptor {
@@ -69,31 +73,38 @@ pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, exit: &
             backoff: BACKOFF_MIN,
         };
         acceptor.run(&listeners, &app.stop, None);
-        app.stop.arm_second_signal();
+        let signalled = Instant::now();
         app.notify.notify(State::Stopping);
         let drain_time = app.config.proxies.drain;
         if !drain_time.is_zero() {
             info!("draining for {} s: new connections are still served, and /health returns 503", drain_time.as_secs());
             // The signal has already been received and would end this wait at once.
-            acceptor.run(&listeners, &ShutdownSignal::default(), Instant::now().checked_add(drain_time));
+            let (next, until) = (ShutdownSignal::default(), signalled.checked_add(drain_time));
+            acceptor.run(&listeners, &next, signalled.checked_add(drain_time.min(SIGNAL_DEBOUNCE)));
+            app.stop.arm_second_signal();
+            acceptor.run(&listeners, &next, until);
         }
-        let count = registry.count();
-        info!("shutting down: {count} active connection{}", if count == 1 { "" } else { "s" });
+        info!("shutting down: {}", counted(registry.count(), "active connection"));
+        let began = Instant::now();
         // The kernel has accepted these for us: their clients may have sent a request.
-        while acceptor.accept_from(listeners.sockets(), &app.stop) == AcceptResult::Accepted {}
+        let until = began.checked_add(SHUTDOWN_ACCEPT_TIME.min(app.config.limits.shutdown_timeout));
+        while acceptor.accept_from(listeners.sockets(), &app.stop, until) == AcceptResult::Accepted {}
         drop(listeners);
         acceptor.threads.shutdown();
-        let left = wait_for_connections(&registry, app);
+        let left = wait_for_connections(&registry, app, signalled, began);
         if left > 0 {
             exit(left);
         }
     })
 }
 
-/// Waits for the requests that have begun, and returns how many connections are open when the shutdown timeout is over.
-fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState) -> usize {
-    let began = Instant::now();
+/// Waits for the requests that have begun, and returns how many connections are open when the shutdown timeout is over, which counts from
+/// `began`.
+fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled: Instant, began: Instant) -> usize {
     loop {
+        if signalled.elapsed() >= SIGNAL_DEBOUNCE {
+            app.stop.arm_second_signal();
+        }
         // Repeatedly, since a connection that was active before may be idle now.
         registry.evict_waiting(Instant::now(), SHUTDOWN_IDLE_AGE, SHUTDOWN_HEAD_AGE);
         match registry.wait_for_close(Duration::from_millis(20)) {
@@ -133,7 +144,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
-            let result = self.accept_from(listeners.sockets(), stop);
+            let result = self.accept_from(listeners.sockets(), stop, until);
             self.drain_rejected();
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {
@@ -144,11 +155,14 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         }
     }
 
-    /// Accepts the connections that wait at each listener, up to a limit.
-    fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal) -> AcceptResult {
+    /// Accepts the connections that wait at each listener, up to a limit, and none after `until`.
+    fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal, until: Option<Instant>) -> AcceptResult {
         let mut result = AcceptResult::WouldBlock;
         for socket in sockets {
             for _ in 0..ACCEPTS_PER_LISTENER {
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    return AcceptResult::WouldBlock;
+                }
                 match socket.accept() {
                     Ok((connection, peer)) => {
                         self.backoff = BACKOFF_MIN;
@@ -178,7 +192,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         for _ in 0..ADMISSION_TRIES {
             match self.registry.admit(connection, peer, Instant::now()) {
                 Admission::Full(connection) => return self.reject(connection),
-                Admission::Admitted(admitted) => return self.spawn(admitted),
+                Admission::Admitted(admitted) => return self.spawn(admitted, stop),
                 Admission::RetryAfter(returned, wait) => {
                     connection = returned;
                     Listeners::pause(stop, wait);
@@ -188,12 +202,17 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         self.reject(connection);
     }
 
-    /// Gives an admitted connection a thread.
-    fn spawn(&mut self, admitted: ConnectionGuard<'env>) {
+    /// Gives an admitted connection a thread: a new one, or that of an evicted connection.
+    fn spawn(&mut self, admitted: ConnectionGuard<'env>, stop: &ShutdownSignal) {
         let Err((admitted, error)) = self.threads.spawn(admitted) else { return };
-        warn!("cannot start a thread: {error}; evicting one connection and responding 503");
+        // Beyond the limit, one has been evicted already.
+        if self.registry.count() <= self.registry.connections_max() {
+            self.registry.evict_one(Instant::now());
+        }
+        warn!("cannot start a thread: {error}; evicting one connection");
+        Listeners::pause(stop, BACKOFF_MIN);
+        let Err((admitted, _)) = self.threads.spawn(admitted) else { return };
         let connection = admitted.entry.socket.try_clone();
-        self.registry.evict_one(Instant::now());
         drop(admitted);
         if let Ok(connection) = connection {
             self.reject(connection);

@@ -1,20 +1,22 @@
 //! The live connections: their number is limited, and idle ones are evicted for new ones.
 //!
 //! When the limit is reached, a new connection evicts the one that has been idle longest, or else the one with the oldest incomplete head,
-//! or else with the oldest incomplete body. So a client with a thousand slow connections only evicts its own. A connection is rejected
-//! only if a request is being handled on every other.
+//! or else with the oldest incomplete body, or else the one whose client is latest in reading its response. So a client with a thousand
+//! slow connections only evicts its own. A connection is rejected only if every other handles a request, or has a client that keeps up.
+//! A new connection evicts at most one, and only if it is admitted then.
 //!
 //! ```text
 //!           first byte            head complete
 //!   IDLE ──────────────▶ HEAD ───────────────────▶ ACTIVE ──▶ (response) ──▶ IDLE
-//!     │   head complete, in one piece                ▲ ▲
-//!     ├──────────────────────────────────────────────┘ │      a new connection starts in HEAD
+//!     │   head complete, in one piece                ▲ ▲ ▲
+//!     ├──────────────────────────────────────────────┘ │ └▶ SENDING: a write waits for the client
 //!     ▼                    ▼                           ▼ waits for the body, or body complete
-//!  EVICTED ◀───────────────┴───────────────────────── BODY    ACTIVE is never evicted
+//!  EVICTED ◀───────────────┴───────────────────────── BODY, or SENDING    ACTIVE is never evicted; a new connection starts in HEAD
 //! ```
 //!
 //! All changes are by compare-and-swap, so no request is handled on a connection that is being evicted.
 
+use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,9 @@ const AGE_MIN: Duration = Duration::from_millis(100);
 const AGE_MIN_PER_CONNECTION: Duration = Duration::from_micros(100);
 /// The minimum age is never below this: the head of a nearby client has arrived by then.
 const AGE_MIN_LEAST: Duration = Duration::from_millis(5);
+/// How late a client must be in reading a response before it is evicted, as [`DeadlineStream`](crate::net::deadline) counts it: it has
+/// read nothing for so long, or is so far behind the minimum rate.
+const LATE_MIN: Duration = Duration::from_secs(10);
 /// How long evicted connections get to end before others are evicted.
 const EVICTION_GRACE: Duration = Duration::from_millis(2);
 
@@ -63,7 +68,7 @@ pub struct ConnectionRegistry {
 pub enum Admission<'a> {
     /// It is registered.
     Admitted(ConnectionGuard<'a>),
-    /// A request is being handled on every connection. Returns the socket.
+    /// Every connection handles a request, or has a client that keeps up with its response. Returns the socket.
     Full(Socket),
     /// No connection is old enough to be evicted. Returns the socket, and the time after which one will be.
     RetryAfter(Socket, Duration),
@@ -94,12 +99,11 @@ impl ConnectionRegistry {
     pub fn admit(&self, socket: Socket, peer: PeerAddr, now: Instant) -> Admission<'_> {
         let mut entries = self.lock();
         if entries.len() >= self.connections_max {
-            let eviction = evict_oldest(&entries, now, self.age_min);
             // Evicted connections end within microseconds; while many have not, no more are added.
             if entries.len() - self.connections_max > self.connections_max / 8 {
                 return Admission::RetryAfter(socket, EVICTION_GRACE);
             }
-            match eviction {
+            match evict_oldest(&entries, now, self.age_min) {
                 Eviction::Evicted => {}
                 Eviction::TooRecent(wait) => return Admission::RetryAfter(socket, wait),
                 Eviction::NoneIdle => return Admission::Full(socket),
@@ -184,21 +188,25 @@ enum Eviction {
     Evicted,
     /// All incomplete requests are too recent; the oldest can be evicted after this time.
     TooRecent(Duration),
-    /// A request is being handled on each.
+    /// Each handles a request, or has a client that keeps up.
     NoneIdle,
 }
 
-/// Evicts the connection that has been idle longest, else the one with the oldest incomplete head, else with the oldest incomplete body.
+/// Evicts the connection that has been idle longest, else the one with the oldest incomplete head, else with the oldest incomplete body,
+/// else the one whose client is latest in reading.
 fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Eviction {
     let mut result = Eviction::NoneIdle;
-    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (BODY, age_min)] {
+    for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (BODY, age_min), (SENDING, LATE_MIN)] {
         // The one that was found may have become active meanwhile; then the next is tried, a limited number of times.
         for _ in 0..8 {
             let candidates = entries.iter().filter(|entry| entry.state.get() == state);
             let aged = candidates.map(|entry| (entry.state.age(now), entry));
             let Some((age, oldest)) = aged.max_by_key(|(age, _)| *age) else { break };
             if age < age_min {
-                result = Eviction::TooRecent(age_min - age);
+                // Nothing waits until a client is late.
+                if state != SENDING {
+                    result = Eviction::TooRecent(age_min - age);
+                }
                 break;
             }
             if oldest.state.evict(state).is_ok() {
@@ -218,7 +226,9 @@ const HEAD: u8 = 1;
 const ACTIVE: u8 = 2;
 /// Waits for the rest of a request body.
 const BODY: u8 = 3;
-const EVICTED: u8 = 4;
+/// A write waits for the client.
+const SENDING: u8 = 4;
+const EVICTED: u8 = 5;
 
 /// All ages count from here.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -231,7 +241,7 @@ pub struct Evicted;
 #[derive(Debug)]
 pub struct ConnState {
     state: AtomicU8,
-    /// When it began to wait, in nanoseconds after [`START`].
+    /// When it began to wait, in nanoseconds after [`START`]; in SENDING, [`ConnState::set_waiting_since`].
     since: AtomicU64,
 }
 
@@ -265,7 +275,16 @@ impl ConnState {
         self.wait_in(BODY, now)
     }
 
-    /// A request is complete and about to be handled.
+    /// A write waits for the client, which is as late as if it had waited since that time; or, with `None`, waits no longer.
+    ///
+    /// # Errors
+    /// The connection has been evicted.
+    pub(super) fn set_waiting_since(&self, since: Option<Instant>) -> io::Result<()> {
+        let changed = since.map_or_else(|| self.set_active(), |since| self.wait_in(SENDING, since));
+        changed.map_err(|Evicted| io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// A request is complete and about to be handled, or a response goes on.
     ///
     /// # Errors
     /// The connection has been evicted.
@@ -405,6 +424,56 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_reader_is_evicted_last_of_all() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let registry = ConnectionRegistry::new(3);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let [(slow, mut slow_client), (slower, mut slower_client), (upload, _c2)] = [0, 1, 2].map(|millis| {
+            let (admitted, client) = admit(&registry, &pairs, at(millis)).unwrap();
+            admitted.entry.state.set_active().unwrap();
+            (admitted, client)
+        });
+        slow.entry.state.set_waiting_since(Some(at(5_001))).unwrap();
+        slower.entry.state.set_waiting_since(Some(at(5_000))).unwrap();
+        upload.entry.state.set_reading_body(at(14_990)).unwrap();
+        let (third, _c3) = admit(&registry, &pairs, at(15_000)).expect("a body that has waited for 10 ms");
+        assert!(upload.entry.state.is_evicted() && !slower.entry.state.is_evicted());
+        drop(upload);
+        third.entry.state.set_active().unwrap();
+
+        let (fourth, _c4) = admit(&registry, &pairs, at(15_000)).expect("a reader that is 10 s late");
+        assert!(slower.entry.state.is_evicted() && !slow.entry.state.is_evicted());
+        assert_eq!(slower_client.read(&mut [0]).unwrap(), 0);
+        assert!(slower.entry.state.set_waiting_since(None).is_err(), "its write fails");
+        drop(slower);
+        fourth.entry.state.set_active().unwrap();
+        let full = registry.admit(pairs.next().0, PeerAddr::unix(), at(15_000));
+        assert!(matches!(full, Admission::Full(_)), "the other is less late, and that is not waited for: {full:?}");
+        slow.entry.state.set_waiting_since(None).unwrap();
+        assert!(admit(&registry, &pairs, at(99_000)).is_none(), "it has read on, and its next request may be handled");
+        slow.entry.state.set_waiting_since(Some(at(80_000))).unwrap();
+        assert!(admit(&registry, &pairs, at(99_000)).is_some());
+        assert_eq!(slow_client.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn one_new_connection_evicts_at_most_one_and_only_if_it_is_admitted() {
+        let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
+        let registry = ConnectionRegistry::new(16);
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let live: Vec<_> = (0..16).map(|_| admit(&registry, &pairs, start).unwrap()).collect();
+        let mut admitted = Vec::new();
+        for _ in 0..10 {
+            admitted.extend(admit(&registry, &pairs, later));
+            let evicted = live.iter().filter(|(guard, _)| guard.entry.state.is_evicted()).count();
+            assert_eq!(evicted, admitted.len(), "the evicted ones have not ended");
+        }
+        assert_eq!(admitted.len(), 3, "an eighth of the limit, and one");
+    }
+
+    #[test]
     fn evict_waiting_evicts_idle_then_head() {
         let pairs = Pairs(TcpListener::bind("127.0.0.1:0").unwrap());
         let registry = ConnectionRegistry::new(100);
@@ -444,12 +513,14 @@ mod tests {
     fn every_interleaving_of_an_owner_and_two_evictions() {
         type Step = (&'static str, fn(&ConnState) -> Result<(), Evicted>);
         let now = Instant::now();
-        let owner: [Step; 8] = [
+        let owner: [Step; 10] = [
             ("head", |state| state.set_reading_head(Instant::now())),
             ("active", ConnState::set_active),
             ("body", |state| state.set_reading_body(Instant::now())),
             ("active", ConnState::set_active),
             ("idle", |state| state.set_idle(Instant::now())),
+            ("active", ConnState::set_active),
+            ("sending", |state| state.wait_in(SENDING, Instant::now())),
             ("active", ConnState::set_active),
             ("idle", |state| state.set_idle(Instant::now())),
             ("head", |state| state.set_reading_head(Instant::now())),
@@ -458,7 +529,7 @@ mod tests {
         for first in 0..=owner.len() {
             for second in first..=owner.len() {
                 for (wanted_first, wanted_second) in
-                    [IDLE, HEAD, BODY].into_iter().flat_map(|a| [(a, IDLE), (a, HEAD), (a, BODY)])
+                    [IDLE, HEAD, BODY, SENDING].into_iter().flat_map(|a| [IDLE, HEAD, BODY, SENDING].map(|b| (a, b)))
                 {
                     let shared = ConnState::new(now);
                     let mut evicted = false;

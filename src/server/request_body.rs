@@ -126,11 +126,13 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         self.has_waited = true;
         let now = Instant::now();
         let (limit, min_rate) = (self.limits.body_timeout, self.limits.min_rate_bytes_per_sec);
+        self.state.set_reading_body(now)?;
         if self.expects_continue {
             self.stream.begin_writing_at(now, limit, min_rate);
             self.stream.write_all(response::CONTINUE)?;
+            // If the write had to wait, the connection is now active.
+            self.state.set_reading_body(now)?;
         }
-        self.state.set_reading_body(now)?;
         self.stream.begin_reading_at(now, limit, min_rate);
         Ok(())
     }

@@ -174,6 +174,7 @@ impl WriteBuffer {
         stream: &mut DeadlineStream<S>,
         body: Body,
         framing: ResponseFraming,
+        buffer: &mut FileBuffer,
     ) -> Result<u64, SendError> {
         if !framing.send_body {
             return Ok(0);
@@ -185,12 +186,12 @@ impl WriteBuffer {
                 self.flush_if_over(FLUSH_THRESHOLD, stream)?;
                 Ok(length_of(&bytes))
             }
-            Body::Slice(source, slice) => self.write_slice(stream, &source, slice),
+            Body::Slice(source, slice) => self.write_slice(stream, &source, slice, buffer),
             Body::Parts(parts) => {
                 let mut total = length_of(&parts.end);
                 for part in &parts.parts {
                     self.bytes.extend_from_slice(&part.head);
-                    total += length_of(&part.head) + self.write_slice(stream, &parts.source, part.range)?;
+                    total += length_of(&part.head) + self.write_slice(stream, &parts.source, part.range, buffer)?;
                 }
                 self.bytes.extend_from_slice(&parts.end);
                 Ok(total)
@@ -204,9 +205,10 @@ impl WriteBuffer {
         stream: &mut DeadlineStream<S>,
         source: &FileSource,
         slice: ByteRange,
+        buffer: &mut FileBuffer,
     ) -> Result<u64, SendError> {
         match source {
-            FileSource::Disk(file) => self.write_file(stream, file, slice)?,
+            FileSource::Disk(file) => self.write_file(stream, file, slice, buffer)?,
             FileSource::Memory(file) => {
                 let bytes = file.part(slice).map_err(SendError::File)?;
                 if bytes.len() < COPIED_BYTES_MAX {
@@ -226,12 +228,15 @@ impl WriteBuffer {
         stream: &mut DeadlineStream<S>,
         file: &OpenFile,
         slice: ByteRange,
+        buffer: &mut FileBuffer,
     ) -> Result<(), SendError> {
-        let mut pooled = FileBuffer::new(slice.length);
-        if pooled.is_throttled {
+        if slice.length == 0 {
+            return Ok(());
+        }
+        if buffer.is_throttled {
             stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
         }
-        let buffer = &mut *pooled.bytes;
+        let buffer = &mut *buffer.bytes;
         // What is in the write buffer, such as the head, leaves with the first bytes of the file.
         self.flush_if_over(buffer.len(), stream)?;
         let mut filled = self.bytes.len();
@@ -322,15 +327,29 @@ static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 static FREE_BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
 /// What a file is read into: a large buffer for a large file while there are few such transfers, else a small one.
-struct FileBuffer {
+pub(super) struct FileBuffer {
     bytes: Box<[u8]>,
-    /// Whether a large file gets no large buffer because there are too many.
-    is_throttled: bool,
+    /// Whether a large file gets no large buffer because there are too many. Its send buffer is limited, so the connection must close.
+    pub(super) is_throttled: bool,
 }
 
 impl FileBuffer {
+    /// Returns a buffer for a response.
+    pub(super) fn for_response(body: &Body, framing: &ResponseFraming) -> FileBuffer {
+        FileBuffer::new(match body {
+            Body::Slice(FileSource::Disk(_), slice) if framing.send_body => slice.length,
+            Body::Parts(parts) if framing.send_body && matches!(parts.source, FileSource::Disk(_)) => {
+                parts.parts.iter().map(|part| part.range.length).max().unwrap_or(0)
+            }
+            _ => 0,
+        })
+    }
+
     /// Returns a buffer for a file, or a part, of `length` bytes.
-    fn new(length: u64) -> FileBuffer {
+    pub(super) fn new(length: u64) -> FileBuffer {
+        if length == 0 {
+            return FileBuffer { bytes: Box::default(), is_throttled: false };
+        }
         let is_large = usize::try_from(length).map_or(true, |length| length > SMALL_BUFFER_BYTES);
         let one_more = |count| (count < LARGE_BUFFERS_MAX).then_some(count + 1);
         if !is_large || LARGE_BUFFERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
@@ -383,7 +402,7 @@ mod tests {
             let mut client = MemoryTransport::default();
             let mut stream = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut buffer = WriteBuffer::default();
-            buffer.write_body(&mut stream, response.body, framing).unwrap();
+            buffer.write_body(&mut stream, response.body, framing, &mut FileBuffer::new(0)).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received, want, "{why}");
         }
@@ -401,7 +420,7 @@ mod tests {
             let file = File::open(&path).unwrap();
             let version = FileVersion::from_file(&file).unwrap();
             let slice = ByteRange { start: 1, length: 999 };
-            buffer.write_file(&mut stream, &OpenFile { file, version }, slice).unwrap();
+            buffer.write_file(&mut stream, &OpenFile { file, version }, slice, &mut FileBuffer::new(999)).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received.len(), waiting + 999);
         }

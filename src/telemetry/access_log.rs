@@ -65,18 +65,24 @@ impl Destination {
 }
 
 impl AccessLog {
-    /// Starts the access log, after [`Destination::open_file`]; returns `None` if `RUST_LOG` switches it off.
+    /// Starts the access log, after [`Destination::open_file`]; returns `None` if `RUST_LOG` switches it off. On standard error it uses
+    /// `shared`, if given: the lines of one queue stay in order.
     ///
     /// # Errors
     /// If its thread cannot be started.
-    pub fn start(destination: &Destination, file: Option<OpenedFile>, format: LogFormat) -> io::Result<Option<AccessLog>> {
+    pub fn start(
+        destination: &Destination,
+        file: Option<OpenedFile>,
+        format: LogFormat,
+        shared: Option<LogQueue>,
+    ) -> io::Result<Option<AccessLog>> {
         if !log_enabled!(target: ACCESS, Level::Info) {
             return Ok(None);
         }
         let queue = match (file, destination) {
             (Some((queue, flag)), _) => return Ok(Some(AccessLog { format, queue, reopen_requested: Some(flag) })),
             (None, Destination::Stdout) => LogQueue::start(NAME, || Ok(io::stdout()))?,
-            (None, _) => LogQueue::start(NAME, || Ok(io::stderr()))?,
+            (None, _) => shared.map_or_else(|| LogQueue::start(NAME, || Ok(io::stderr())), Ok)?,
         };
         Ok(Some(AccessLog::new(format, queue)))
     }

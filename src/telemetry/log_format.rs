@@ -45,6 +45,8 @@ pub struct AccessRecord<'a> {
     pub status: StatusCode,
     /// Bytes of the response body that were sent.
     pub bytes: u64,
+    /// Why the response is incomplete, if it is.
+    pub incomplete: Option<&'a str>,
     /// The time from the last byte of the request head to the last byte of the response.
     pub duration: Duration,
     /// The value of Referer.
@@ -91,8 +93,8 @@ impl AccessRecord<'_> {
         push_number(out, self.bytes);
     }
 
-    /// Appends an object (RFC 8259 §4). Its members are always the same, except `request`: it is there only if the request line has not
-    /// three words, and then `method`, `target` and `version` are null.
+    /// Appends an object (RFC 8259 §4). Its members are always the same, except two. `request` is there only if the request line has
+    /// not three words, and then `method`, `target` and `version` are null. `reason` is there only if the response is incomplete.
     fn write_json(&self, out: &mut Vec<u8>) {
         let [day, month, year, time] = date_parts(self.date);
         let month = month_number(month);
@@ -108,6 +110,13 @@ impl AccessRecord<'_> {
         }
         let _ = write!(out, ",\"status\":{},\"bytes\":{},\"seconds\":", self.status.as_u16(), self.bytes);
         write_seconds(out, self.duration);
+        match self.incomplete {
+            None => out.extend_from_slice(b",\"complete\":true"),
+            Some(reason) => {
+                out.extend_from_slice(b",\"complete\":false");
+                write_member(out, "reason", Some(reason.as_bytes()), FIELD_BYTES_MAX);
+            }
+        }
         write_member(out, "referer", self.referer, FIELD_BYTES_MAX);
         write_member(out, "user_agent", self.user_agent, FIELD_BYTES_MAX);
         out.push(b'}');
@@ -163,6 +172,7 @@ mod tests {
         request: b"GET /a HTTP/1.1",
         status: StatusCode::OK,
         bytes: 12,
+        incomplete: None,
         duration: Duration::from_micros(1500),
         referer: None,
         user_agent: None,
@@ -214,16 +224,16 @@ mod tests {
                 },
                 concat!(
                     r#"{"time":"1994-11-06T08:49:37Z","client":"2001:db8::1","scheme":"https","method":"GET","target":"/a","version":"HTTP/1.1","#,
-                    r#""status":200,"bytes":12,"seconds":0.001500,"referer":null,"user_agent":"c\u00c3\u00bc/1\u0009\u007f"}"#
+                    r#""status":200,"bytes":12,"seconds":0.001500,"complete":true,"referer":null,"user_agent":"c\u00c3\u00bc/1\u0009\u007f"}"#
                 ),
                 "an object",
             ),
             (
                 LogFormat::Json,
-                no_request,
+                AccessRecord { incomplete: Some("lost"), ..no_request },
                 concat!(
                     r#"{"time":"1994-11-06T08:49:37Z","client":"127.0.0.1","scheme":null,"method":null,"target":null,"version":null,"#,
-                    r#""request":"\u0016\u0003\u0001 \"","status":200,"bytes":12,"seconds":0.001500,"referer":null,"user_agent":null}"#
+                    r#""request":"\u0016\u0003\u0001 \"","status":200,"bytes":12,"seconds":0.001500,"complete":false,"reason":"lost","referer":null,"user_agent":null}"#
                 ),
                 "not a request line",
             ),

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
+use crate::telemetry::counted;
+
 /// Bytes waiting to be written, without the last line: some ten thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Capacity that a buffer keeps after a batch: more than a busy server logs within [`BATCH_DELAY`].
@@ -134,7 +136,7 @@ impl Shared {
             lines.is_woken = false;
             drop(lines);
             if dropped > 0 {
-                warn!("dropped {dropped} lines of the {}: it is not written fast enough", self.name);
+                warn!("dropped {} of the {}: it is not written fast enough", counted(dropped, "line"), self.name);
             }
             let lost = writer.write(&bytes);
             bytes.clear();
@@ -186,7 +188,7 @@ impl<D: Write> Writer<D> {
             (Ok(()), None) => {}
             (Ok(()), Some(lost)) => {
                 self.failing = None;
-                warn!("writing the {} again; {lost} lines were lost", self.name);
+                warn!("writing the {} again after the loss of {}", self.name, counted(lost, "line"));
             }
             (Err(error), before) => {
                 self.failing = Some(before.unwrap_or(0) + lost);

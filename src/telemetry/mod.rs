@@ -8,7 +8,7 @@ pub mod prometheus;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -44,6 +44,11 @@ pub fn init(verbosity: Verbosity, queue: LogQueue) {
     if result.is_err() {
         log::warn!("the log is already running");
     }
+}
+
+/// Returns a number and the noun for what it counts: `1 line`, `2 lines`.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == N::from(1) { "" } else { "s" })
 }
 
 /// Appends `bytes`, at most `bytes_max` of them, as printable ASCII on one line: a terminal that shows the line obeys control bytes.
@@ -175,6 +180,11 @@ mod tests {
             assert_eq!(Color::decide(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new)), want, "{why}");
         }
         assert_eq!((Color::Coloured.style("1", "a"), Color::Plain.style("1", "a")), ("\x1b[1ma\x1b[0m".into(), "a".into()));
+    }
+
+    #[test]
+    fn only_one_thing_is_singular() {
+        assert_eq!([0_u64, 1, 2].map(|count| counted(count, "line")), ["0 lines", "1 line", "2 lines"]);
     }
 
     #[test]
