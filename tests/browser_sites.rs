@@ -33,6 +33,12 @@ fn url(process: &Process, path: &str) -> String {
     format!("http://{}{path}", process.address)
 }
 
+/// `window.started = true` in gzip.
+const GZIP_SCRIPT: &[u8] =
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03+\xcf\xccK\xc9/\xd7+.I,*IMQ\xb0U()*M\x05\x00\xb4+g\x18\x15\x00\x00\x00";
+/// An empty WebAssembly module in gzip.
+const GZIP_WASM: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03cH,\xceed``\x00\x00\xce3K\x1c\x08\x00\x00\x00";
+
 /// Whether the program has an option; said loudly where it has not.
 fn has(option: &str) -> bool {
     let has = run(&["--help"]).stdout.split_whitespace().any(|word| word.split(['[', '=']).next() == Some(option));
@@ -220,6 +226,25 @@ fn a_router_in_the_page_survives_a_reload() {
     let missing =
         "const status = async (path) => (await fetch(path)).status; return [await status('/none.js'), await status('/users/8')]";
     assert_eq!(browser.run(missing), json!([404, 404]), "what is no navigation is missing");
+    browser.go(&url(&process, "/users/ada.lovelace"));
+    assert_eq!(browser.text(shown), "page /users/ada.lovelace", "a name with a dot");
+    browser.go(&url(&process, "/echo"));
+    assert_eq!(browser.text(shown), "page /echo", "no example stands in the way");
+}
+
+#[test]
+fn a_compressed_build_is_decoded_by_the_browser() {
+    let Some(browser) = Browser::start() else { return };
+    let (scratch, process) = site(&["--encoded", "Build/**", "--clean-urls"]);
+    fs::create_dir(scratch.path().join("Build")).unwrap();
+    fs::write(scratch.path().join("Build/game.framework.js.gz"), GZIP_SCRIPT).unwrap();
+    fs::write(scratch.path().join("Build/game.wasm.gz"), GZIP_WASM).unwrap();
+    scratch.file("play.html", "<!DOCTYPE html><title>Play</title><script src=Build/game.framework.js.gz></script>");
+    browser.go(&url(&process, "/play"));
+    assert_eq!(browser.run("return window.started"), json!(true));
+    let load = "const { instance } = await WebAssembly.instantiateStreaming(fetch('Build/game.wasm.gz')); \
+        return instance instanceof WebAssembly.Instance";
+    assert_eq!(browser.run(load), json!(true));
 }
 
 /// Tries to read from another origin; the text, or the name of the error.

@@ -31,6 +31,8 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("no_listing", Here(no_listing)),
     ("hidden", Here(hidden)),
     ("follow_symlinks", Here(follow_symlinks)),
+    ("clean_urls", Here(clean_urls)),
+    ("encoded", Here(encoded)),
     ("spa", Here(spa)),
     ("precompressed", Here(precompressed)),
     ("no_routes", Here(no_routes)),
@@ -182,6 +184,42 @@ fn follow_symlinks() {
 #[cfg(not(unix))]
 fn follow_symlinks() {
     eprintln!("SKIPPED: making links needs rights here");
+}
+
+fn clean_urls() {
+    let (_scratch, process) = serving(&["hello.html", "d/a.html", ".b.html"], &["--clean-urls"]);
+    let answer = process.get("/d/a");
+    assert_eq!((answer.text(), answer.field("Content-Location")), ("d/a.html", Some("a.html")));
+    assert!(process.get("/hello").text().contains("Hello, world!"), "a built-in route comes before a page");
+    assert_eq!(process.get("/.b").status, 404);
+    let (_scratch, process) = serving(&["hello.html"], &["--clean-urls", "--no-routes"]);
+    assert_eq!(process.get("/hello").text(), "hello.html");
+    let scratch = Scratch::new();
+    let process = Process::start(&["--clean-urls".into(), scratch.file("a.html", "alone").into_os_string()]);
+    assert_eq!(process.get("/a").text(), "alone", "a single file");
+    assert_eq!(process.get("/b").status, 404);
+}
+
+fn encoded() {
+    let (_scratch, process) = serving(&["Build/a.wasm.gz", "a.wasm.gz"], &["--encoded", "Build/*"]);
+    let answer = process.get("/Build/a.wasm.gz");
+    assert_eq!((answer.field("Content-Type"), answer.field("Content-Encoding")), (Some("application/wasm"), Some("gzip")));
+    let answer = process.get("/a.wasm.gz");
+    assert_eq!((answer.field("Content-Type"), answer.field("Content-Encoding")), (Some("application/gzip"), None));
+    for (pattern, says) in [
+        ("*.wasm", "only names ending in .gz, .br or .zst can match; add the suffix, as in *.wasm.gz"),
+        ("Build/a.gz?b", "only names ending in .gz, .br or .zst can match"),
+        ("Build/*.{gz,br}", "only *, ** and ? are supported"),
+        ("Build/", "NAME/**"),
+    ] {
+        let left = run(&["--encoded", pattern]);
+        assert_eq!(left.code, Some(2), "{pattern}");
+        assert!(left.stderr.contains("--encoded") && left.stderr.contains(says), "{pattern}: {}", left.stderr);
+    }
+    for pattern in ["*", "**", "Build/**", "*.gz", "a.wasm.zst", "*.b?", "*z"] {
+        let (_scratch, process) = serving(&["a"], &["--encoded", pattern]);
+        assert_eq!(process.get("/a").field("Content-Encoding"), None, "{pattern}");
+    }
 }
 
 fn spa() {

@@ -48,12 +48,14 @@ impl Cli {
             sandbox: self.sandbox,
             builtin_routes: !self.no_routes,
             precompressed: self.precompressed,
+            clean_urls: self.clean_urls,
             spa: self.spa,
             upload: self.upload(),
             // The last of several types for one extension wins.
             mime_types: MimeTypes {
                 overrides: self.mime.iter().rev().cloned().collect(),
                 charset: (self.charset != "none").then(|| self.charset.clone()),
+                encoded: self.encoded.clone(),
             },
             cache_policy: self.cache_policy(),
             etag_source: self.etag,

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, RangedU64ValueParser, Resettable, TypedValueParser};
 use clap::{ArgAction, Parser};
 
-use crate::config::cache_policy::Glob;
+use crate::config::glob::Glob;
 use crate::config::headers::DefaultHeader;
 use crate::config::{EtagSource, Limits, Sandbox};
 use crate::http::forwarded::TrustedProxy;
 use crate::http::grammar::{find_control_byte, is_token, parse_decimal};
+use crate::http::negotiation::ContentCoding;
 use crate::http::origin;
 use crate::http::target::Authority;
 use crate::telemetry::log_format::LogFormat;
@@ -87,6 +88,10 @@ pub struct Cli {
     #[arg(long, env = "THREADBARE_FOLLOW_SYMLINKS", help_heading = "Files")]
     pub follow_symlinks: bool,
 
+    /// Send NAME.html for NAME, if nothing else has that path
+    #[arg(long, env = "THREADBARE_CLEAN_URLS", help_heading = "Files")]
+    pub clean_urls: bool,
+
     /// Send the index file of ROOT for pages that do not exist
     #[arg(long, env = "THREADBARE_SPA", help_heading = "Files")]
     pub spa: bool,
@@ -94,6 +99,10 @@ pub struct Cli {
     /// Send NAME.br, NAME.zst or NAME.gz for NAME to clients that accept the coding
     #[arg(long, env = "THREADBARE_PRECOMPRESSED", help_heading = "Files")]
     pub precompressed: bool,
+
+    /// Files ending in .gz, .br or .zst to send as compressed files of the type before it (Build/*, *.wasm.gz); repeatable
+    #[arg(long, value_name = "GLOB", value_parser = encoded_glob, env = "THREADBARE_ENCODED", value_delimiter = ',', help_heading = "Files")]
+    pub encoded: Vec<Glob>,
 
     /// Disable the built-in routes
     #[arg(long, env = "THREADBARE_NO_ROUTES", help_heading = "Files")]
@@ -290,6 +299,17 @@ fn media_type_override(text: &str) -> Result<(String, String), &'static str> {
         return Err("expected a media type, such as text/plain");
     }
     Ok((name.to_owned(), media_type.to_owned()))
+}
+
+/// Parses a pattern that can match names ending in `.gz`, `.br` or `.zst`.
+fn encoded_glob(pattern: &str) -> Result<Glob, &'static str> {
+    let glob = Glob::parse(pattern)?;
+    let end = pattern.rsplit(['*', '?']).next().unwrap_or(pattern);
+    let is_suffix = |coding: ContentCoding| end.ends_with(coding.suffix()) || coding.suffix().ends_with(end);
+    if !ContentCoding::ALL.into_iter().any(is_suffix) {
+        return Err("only names ending in .gz, .br or .zst can match; add the suffix, as in *.wasm.gz");
+    }
+    Ok(glob)
 }
 
 fn charset(text: &str) -> Result<String, &'static str> {

@@ -3,6 +3,7 @@
 //! `cli` builds it from the command line; all other modules only read it.
 
 pub mod cache_policy;
+pub mod glob;
 pub mod headers;
 
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::cache_policy::CachePolicy;
+use crate::config::glob::Glob;
 use crate::config::headers::DefaultHeaders;
 use crate::http::forwarded::TrustedProxies;
 use crate::http::origin::AllowedOrigins;
@@ -42,11 +44,13 @@ pub struct Config {
     pub builtin_routes: bool,
     /// Whether compressed files beside a file are sent in its place.
     pub precompressed: bool,
+    /// Whether `NAME.html` is sent for `NAME`.
+    pub clean_urls: bool,
     /// Whether the index file of the root is sent for pages that do not exist.
     pub spa: bool,
     /// Where files may be added; `None` allows it nowhere.
     pub upload: Option<UploadConfig>,
-    /// Media types by extension.
+    /// Media types by name.
     pub mime_types: MimeTypes,
     /// What Cache-Control says of files.
     pub cache_policy: CachePolicy,
@@ -129,18 +133,20 @@ pub struct UploadConfig {
     pub bytes_max: u64,
 }
 
-/// Media types by extension or file name, where they differ from the built-in table.
+/// Media types by name, where they differ from the built-in table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MimeTypes {
     /// Extensions or file names, and their types; the first that suits decides.
     pub overrides: Vec<(String, String)>,
     /// The charset parameter of text types; `None` adds none.
     pub charset: Option<String>,
+    /// The files whose suffix `.gz`, `.br` or `.zst` means a content coding, and that have the type of the rest of their name.
+    pub encoded: Vec<Glob>,
 }
 
 impl Default for MimeTypes {
     fn default() -> MimeTypes {
-        MimeTypes { overrides: Vec::new(), charset: Some("utf-8".to_owned()) }
+        MimeTypes { overrides: Vec::new(), charset: Some("utf-8".to_owned()), encoded: Vec::new() }
     }
 }
 

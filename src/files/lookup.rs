@@ -228,23 +228,21 @@ fn describe(
     now: SystemTime,
 ) -> Representation {
     let (coding, plain) = coded.unzip();
-    let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
     let hash = match site.etag_source {
         EtagSource::Mtime => None,
         EtagSource::Content => site.hashes.get(&open.file, &open.version),
     };
-    let media_type = match plain {
-        Some(plain) => plain.representation.media_type.clone(),
-        None => media_type::of_file(name, &site.typing, open),
+    let (media_type, own_coding) = match plain {
+        Some(plain) => (plain.representation.media_type.clone(), None),
+        None => media_type::of_file(path, &site.typing, open),
     };
-    let builtin_coding = media_type::builtin_coding(name, &media_type);
     Representation {
         is_untrusted: site.uploads.as_ref().is_some_and(|uploads| uploads.is_untrusted(path, &media_type)),
         media_type,
         cache_control: site.caching.header_for(path),
         coding,
-        content_encoding: coding.or(builtin_coding),
-        varies_by_encoding: site.varies_by_encoding && builtin_coding.is_none(),
+        content_encoding: coding.or(own_coding),
+        varies_by_encoding: site.varies_by_encoding && own_coding.is_none(),
         length: open.version.length,
         validators: validators(&open.version, hash.as_ref(), coding, now),
     }

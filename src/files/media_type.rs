@@ -62,25 +62,33 @@ const TRANSPORT_STREAM: &str = "video/mp2t";
 /// How many bytes of a file decide: at least five packets of a transport stream.
 const SAMPLE_BYTES: usize = 1024;
 
-/// The media type of an open file. Its cursor does not move.
-pub fn of_file(name: &[u8], typing: &MimeTypes, open: &OpenFile) -> Cow<'static, str> {
+/// The media type of an open file, and the coding of one that is compressed by definition: SVG in `.svgz`, and what `--encoded` names. An
+/// archive such as `.tgz` is to arrive as it is. The cursor of the file does not move.
+pub fn of_file(path: &[u8], typing: &MimeTypes, open: &OpenFile) -> (Cow<'static, str>, Option<ContentCoding>) {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
+    let is_encoded = || typing.encoded.iter().any(|glob| glob.matches(path));
+    if let Some((inner, coding)) = ContentCoding::split_suffix(name).filter(|_| is_encoded()) {
+        // Compressed content does not tell the type.
+        return (of_name(inner, typing, None), Some(coding));
+    }
+    let media_type = of_name(name, typing, Some(open));
+    let is_svgz = media_type == "image/svg+xml" && extension(name).is_some_and(|end| end.eq_ignore_ascii_case("svgz"));
+    (media_type, is_svgz.then_some(ContentCoding::Gzip))
+}
+
+/// The media type of a file of that name, and with that content if it can tell.
+fn of_name(name: &[u8], typing: &MimeTypes, content: Option<&OpenFile>) -> Cow<'static, str> {
     if let Some((_, media_type)) = typing.overrides.iter().find(|(key, _)| is_named(name, key)) {
         return with_charset(media_type.clone().into(), typing);
     }
     match from_extension(extension(name).unwrap_or_default()) {
         Some(known) if known != TRANSPORT_STREAM => with_charset(known.into(), typing),
-        known => match sample(open).and_then(|start| from_content(&start, open.version.length)) {
+        known => match content.and_then(of_content) {
             // It has been found to be UTF-8, whatever the charset of other files.
             Some("text/plain") if typing.charset.is_some() => "text/plain; charset=utf-8".into(),
             found => found.or(known).unwrap_or(UNKNOWN).into(),
         },
     }
-}
-
-/// The coding of a file that is compressed by definition, as SVG in `.svgz`. An archive such as `.tgz` is to arrive as it is.
-pub fn builtin_coding(name: &[u8], media_type: &str) -> Option<ContentCoding> {
-    let is_svgz = extension(name).is_some_and(|extension| extension.eq_ignore_ascii_case("svgz"));
-    (is_svgz && media_type == "image/svg+xml").then_some(ContentCoding::Gzip)
 }
 
 /// Whether a key of `--mime` is the name of the file, or what follows a dot in it, ignoring case. A dot at the beginning begins no extension.
@@ -99,11 +107,12 @@ fn from_extension(extension: &str) -> Option<&'static str> {
         .filter(|known| *known != UNKNOWN)
 }
 
-/// The beginning of a file; `None` if it cannot be read.
-fn sample(open: &OpenFile) -> Option<Vec<u8>> {
+/// The type that the beginning of a file tells; `None` if it tells none or cannot be read.
+fn of_content(open: &OpenFile) -> Option<&'static str> {
     let length = usize::try_from(open.version.length).unwrap_or(usize::MAX);
     let mut start = vec![0; length.min(SAMPLE_BYTES)];
-    read_exact_at(&open.file, &mut start, 0).ok().map(|()| start)
+    read_exact_at(&open.file, &mut start, 0).ok()?;
+    from_content(&start, open.version.length)
 }
 
 /// The type of a file that begins so and has that length in all; `None` if it is neither text nor a transport stream.
@@ -149,16 +158,22 @@ mod tests {
     use std::fs::{self, File};
 
     use super::*;
+    use crate::config::glob::Glob;
     use crate::files::scratch::Scratch;
     use crate::files::version::FileVersion;
 
-    /// The type of a file of that name and content.
-    fn type_of(name: &[u8], content: &[u8], typing: &MimeTypes) -> String {
+    /// The type and coding of a file of that path and content.
+    fn described(path: &[u8], content: &[u8], typing: &MimeTypes) -> (Cow<'static, str>, Option<ContentCoding>) {
         let scratch = Scratch::new();
         fs::write(scratch.path().join("x"), content).unwrap();
         let file = File::open(scratch.path().join("x")).unwrap();
         let version = FileVersion::from_file(&file).unwrap();
-        of_file(name, typing, &OpenFile { file, version }).into_owned()
+        of_file(path, typing, &OpenFile { file, version })
+    }
+
+    /// The type of a file of that name and content.
+    fn type_of(name: &[u8], content: &[u8], typing: &MimeTypes) -> String {
+        described(name, content, typing).0.into_owned()
     }
 
     const TEXT: &str = "text/plain; charset=utf-8";
@@ -236,14 +251,14 @@ mod tests {
         let file = File::open(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt")).unwrap();
         let mut version = FileVersion::from_file(&file).unwrap();
         version.length += 1;
-        assert_eq!(of_file(b"ten", &MimeTypes::default(), &OpenFile { file, version }), UNKNOWN);
+        assert_eq!(of_file(b"ten", &MimeTypes::default(), &OpenFile { file, version }).0, UNKNOWN);
     }
 
     #[test]
     fn xml_declares_its_own_charset() {
         let overrides = ["text/xml", "Text/XML; x=y", "text/x+xml", "text/xml-external-parsed-entity"];
         let overrides = overrides.iter().enumerate().map(|(index, own)| (format!("own{index}"), (*own).to_owned())).collect();
-        let typing = MimeTypes { overrides, charset: Some("latin1".to_owned()) };
+        let typing = MimeTypes { overrides, charset: Some("latin1".to_owned()), ..MimeTypes::default() };
         for (name, want) in [
             ("a.xml", "application/xml"),
             ("a.xsl", "application/xml"),
@@ -365,24 +380,47 @@ mod tests {
     fn types_are_those_that_browsers_and_players_act_on() {
         for (extension, want, why) in REVIEWED {
             let name = format!("x.{extension}");
-            let typing = MimeTypes { overrides: Vec::new(), charset: None };
+            let typing = MimeTypes { charset: None, ..MimeTypes::default() };
             assert_eq!(type_of(name.as_bytes(), b"\0", &typing), *want, "{extension}: {why}");
         }
     }
 
     #[test]
-    fn only_svgz_is_compressed_by_definition() {
-        for (name, media_type, want, why) in [
-            ("a.svgz", "image/svg+xml", Some(ContentCoding::Gzip), "compressed SVG"),
-            ("a.SVGZ", "image/svg+xml", Some(ContentCoding::Gzip), "extensions have no case"),
-            ("a.svgz", "application/gzip", None, "--mime says that it is an archive"),
-            ("a.svg", "image/svg+xml", None, "not compressed"),
-            ("a.tgz", "application/gzip", None, "an archive is to be saved as it is"),
-            ("a.svg.gz", "application/gzip", None, "a compressed file"),
-            ("svgz", "image/svg+xml", None, "no extension"),
+    fn some_files_are_compressed_by_definition() {
+        const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
+        const SVG: &str = "image/svg+xml";
+        let gzip = Some(ContentCoding::Gzip);
+        let plain = MimeTypes::default();
+        let archive = MimeTypes { overrides: vec![("svgz".to_owned(), "application/gzip".to_owned())], ..MimeTypes::default() };
+        let glob = |pattern| Glob::parse(pattern).unwrap();
+        let build = MimeTypes { encoded: vec![glob("Build/**"), glob("*.wasm.br")], ..archive.clone() };
+        for (path, typing, want, coding, why) in [
+            ("a.svgz", &plain, SVG, gzip, "compressed SVG"),
+            ("d/a.SVGZ", &plain, SVG, gzip, "extensions have no case"),
+            ("a.svgz", &archive, "application/gzip", None, "--mime says that it is an archive"),
+            ("a.svg", &plain, SVG, None, "not compressed"),
+            ("a.tgz", &plain, "application/gzip", None, "an archive is to be saved as it is"),
+            ("a.svg.gz", &plain, "application/gzip", None, "a compressed file"),
+            ("svgz", &plain, UNKNOWN, None, "no extension"),
+            ("Build/a.wasm.gz", &build, "application/wasm", gzip, "a build"),
+            ("Build/a.framework.js.gz", &build, "text/javascript; charset=utf-8", gzip, "the last extension counts"),
+            ("Build/d/a.data.zst", &build, UNKNOWN, Some(ContentCoding::Zstandard), "an unknown type, at any depth"),
+            ("Build/a.tar.gz", &build, "application/x-tar", gzip, "an archive, since the pattern says so"),
+            ("Build/a.svgz", &build, "application/gzip", None, "another extension"),
+            ("Build/a.tgz", &build, "application/gzip", None, "another extension"),
+            ("Build/a.wasm", &build, "application/wasm", None, "not compressed"),
+            ("Build/.gz", &build, UNKNOWN, None, "no name before the suffix"),
+            ("Build/a.js.GZ", &build, "application/gzip", None, "suffixes have case, as with --precompressed"),
+            ("a.wasm.br", &build, "application/wasm", Some(ContentCoding::Brotli), "the second pattern"),
+            ("a.wasm.gz", &build, "application/gzip", None, "neither pattern"),
+            ("a/Build/a.wasm.gz", &build, "application/gzip", None, "a pattern with a slash begins at the root"),
+            ("Build/LICENSE.gz", &build, UNKNOWN, gzip, "compressed content does not tell its type"),
         ] {
-            assert_eq!(builtin_coding(name.as_bytes(), media_type), want, "{name}: {why}");
+            let (media_type, found) = described(path.as_bytes(), GZIP, typing);
+            assert_eq!((&*media_type, found), (want, coding), "{path}: {why}");
         }
+        let text = described(b"Build/LICENSE.br", b"Brotli may look like text", &build);
+        assert_eq!(text, (UNKNOWN.into(), Some(ContentCoding::Brotli)));
     }
 
     #[test]
@@ -429,7 +467,7 @@ mod tests {
             ("a", Some("latin1"), TEXT, "its content is UTF-8"),
             ("a", None, "text/plain", "no charset"),
         ] {
-            let typing = MimeTypes { overrides: own.clone(), charset: charset.map(str::to_owned) };
+            let typing = MimeTypes { overrides: own.clone(), charset: charset.map(str::to_owned), ..MimeTypes::default() };
             assert_eq!(type_of(name.as_bytes(), b"text", &typing), want, "{name}: {why}");
         }
     }

@@ -201,6 +201,7 @@ pub(crate) mod scratch {
                 default_headers: DefaultHeaders::default(),
                 cors: None,
                 precompressed: false,
+                clean_urls: false,
                 spa: false,
                 upload: None,
                 proxies: ProxyConfig::default(),

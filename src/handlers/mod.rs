@@ -25,7 +25,7 @@ use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
 use crate::http::negotiation::{AcceptedCodings, is_navigation_request};
 use crate::http::status::StatusCode;
-use crate::http::target::TargetForm;
+use crate::http::target::{TargetForm, encode_path};
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::SdNotify;
 use crate::telemetry::Explain;
@@ -132,7 +132,7 @@ pub const ROUTES: &[Route] = &[
         methods: READ,
         access: Access::Authenticated,
         handler: builtin::hello,
-        help: "an example page; /hello?name=Ada greets Ada",
+        help: "an example page; /hello?name=Ada greets Ada; not with --spa",
     },
     Route {
         path: "/health",
@@ -146,7 +146,7 @@ pub const ROUTES: &[Route] = &[
         methods: ANY,
         access: Access::SameOrigin,
         handler: echo::echo,
-        help: "your request as the server parsed it; JSON if you accept it",
+        help: "your request as the server parsed it, JSON if you accept it; not with --spa",
     },
     Route {
         path: METRICS_PATH,
@@ -262,9 +262,24 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         },
         Resource::NotFound => match find_route(request, app) {
             Some(route) => call_route(route, request, app),
-            None => spa_fallback(request, app, codings.as_ref(), now).unwrap_or_else(|| page::not_found(request, app, now)),
+            None => clean_url(request, app, codings.as_ref(), now)
+                .or_else(|| spa_fallback(request, app, codings.as_ref(), now))
+                .unwrap_or_else(|| page::not_found(request, app, now)),
         },
     }
+}
+
+/// With `--clean-urls`, the file whose path is that of the request and `.html`; `None` otherwise.
+fn clean_url(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Response> {
+    let target = request.target.with_suffix(b".html").filter(|_| app.config.clean_urls)?;
+    let response = file_response(lookup(&app.site, &target, codings, now), request, app)?.outcome(Outcome::CleanUrl);
+    Some(match response.status {
+        // Relative, since a proxy may serve this below a prefix.
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => {
+            response.header("Content-Location", encode_path(target.segments().last().unwrap_or_default()))
+        }
+        _ => response,
+    })
 }
 
 /// With `--spa`, the first page of the application in response to a navigation; `None` otherwise.
@@ -272,20 +287,31 @@ fn spa_fallback(request: &Request<'_>, app: &AppState, codings: Option<&Accepted
     if !app.config.spa || !is_navigation_request(request.head.method, &request.head.headers, request.target.path()) {
         return None;
     }
-    let response = match fallback_index(&app.site, codings, now) {
-        Resource::File(file) => static_file::serve(file, request),
-        Resource::NotAcceptable => static_file::not_acceptable(),
-        Resource::Error(error) => Response::from_io_error(&error),
-        Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => return None,
-    };
-    // The same path is a 404 for a client that does not accept HTML.
-    Some(response.header("Vary", "Accept").outcome(Outcome::SpaFallback))
+    let response = file_response(fallback_index(&app.site, codings, now), request, app)?;
+    // The same path is a 404 for a client that does not navigate.
+    Some(response.header("Vary", "Accept, Sec-Fetch-Dest").outcome(Outcome::SpaFallback))
+}
+
+/// The response with a file that stands in for the requested path; `None` if there is none.
+fn file_response(found: Resource, request: &Request<'_>, app: &AppState) -> Option<Response> {
+    let refusal = || check_method(request, upload::methods(request, app));
+    match found {
+        Resource::File(file) => Some(refusal().unwrap_or_else(|| static_file::serve(file, request))),
+        Resource::NotAcceptable => Some(static_file::not_acceptable()),
+        Resource::Error(error) => Some(Response::from_io_error(&error)),
+        Resource::Directory(_) | Resource::MovedPermanently(_) | Resource::NotFound | Resource::Unavailable(_) => None,
+    }
 }
 
 fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
-    // `--metrics` enables its route, also with `--no-routes`.
-    let is_enabled = if route.path == METRICS_PATH { app.metrics.is_some() } else { app.config.builtin_routes };
+    let is_enabled = match route.path {
+        // `--metrics` enables its route, also with `--no-routes`.
+        METRICS_PATH => app.metrics.is_some(),
+        // An application may have pages at these paths.
+        "/hello" | "/echo" => app.config.builtin_routes && !app.config.spa,
+        _ => app.config.builtin_routes,
+    };
     is_enabled.then_some(route)
 }
 

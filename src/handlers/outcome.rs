@@ -40,6 +40,8 @@ pub enum Outcome {
     Route(&'static str),
     /// The built-in route of that path, refused to a page of another site.
     OtherSite(&'static str),
+    /// The file with `.html` behind the path (`--clean-urls`).
+    CleanUrl,
     /// The first page of an application (`--spa`).
     SpaFallback,
     /// An upload, accepted or refused.
@@ -74,6 +76,7 @@ impl Outcome {
             Outcome::Failed => "a file or directory has this path, but cannot be opened",
             Outcome::Route(_) => "no file has this path, so a built-in route responds",
             Outcome::OtherSite(_) => "a built-in route has this path, and refuses requests from pages of other sites",
+            Outcome::CleanUrl => "nothing has this path, but a file has it with .html at its end, and is sent (--clean-urls)",
             Outcome::SpaFallback => {
                 "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)"
             }

@@ -76,6 +76,8 @@ pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Resp
     } else {
         Response::text(StatusCode::NOT_FOUND, NOT_FOUND)
     };
+    // With `--spa` a browser that navigates here gets the application.
+    let response = if app.config.spa { response.header("Vary", "Sec-Fetch-Dest") } else { response };
     response.outcome(Outcome::NotFound)
 }
 

@@ -31,6 +31,7 @@ pub mod name {
     pub const ORIGIN: &str = "origin"; // RFC 6454 §7
     pub const RANGE: &str = "range"; // §14.2
     pub const REFERER: &str = "referer"; // §10.1.3
+    pub const SEC_FETCH_DEST: &str = "sec-fetch-dest"; // Fetch Metadata Request Headers §2.1
     pub const SEC_FETCH_SITE: &str = "sec-fetch-site"; // Fetch Metadata Request Headers §2.3
     pub const TRANSFER_ENCODING: &str = "transfer-encoding"; // RFC 9112 §6.1
     pub const USER_AGENT: &str = "user-agent"; // §10.1.5

@@ -1,6 +1,6 @@
 //! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12.4.2, §12.5.1, §12.5.3).
 
-use crate::http::grammar::split_unquoted;
+use crate::http::grammar::{split_unquoted, trim_ows};
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
@@ -72,13 +72,15 @@ fn accepts_explicitly(headers: &Headers<'_>, media_type: &str) -> bool {
 }
 
 /// Whether a request looks like a navigation to a page (Fetch, "navigation request"): a GET or HEAD that lists `text/html`, as only browsers
-/// do for pages, for a path whose last segment has no dot, unlike the names of files.
+/// do for pages, for a path whose last segment has no dot, unlike the names of files. Browsers say so themselves, whatever the path, by
+/// Sec-Fetch-Dest, but only to localhost and over TLS.
 ///
 /// A single-page application answers such paths itself. A missing script or image must remain a 404: as HTML it would fail in obscure ways.
 pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
     let is_get_or_head = method == Method::Get || method == Method::Head;
     let has_extension = path.rsplit(|&b| b == b'/').next().is_some_and(|last| last.contains(&b'.'));
-    is_get_or_head && !has_extension && accepts_explicitly(headers, "text/html")
+    let is_document = headers.get_unique(name::SEC_FETCH_DEST).map(trim_ows) == Some(b"document");
+    is_get_or_head && (is_document || !has_extension && accepts_explicitly(headers, "text/html"))
 }
 
 /// The precedence of a media range that matches a media type, in ascending order (RFC 9110 §12.5.1).
@@ -124,10 +126,10 @@ pub enum ContentCoding {
     Gzip,
 }
 
-/// All codings in the order preferred among equal weights: the smallest files first.
-const CODINGS: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstandard, ContentCoding::Gzip];
-
 impl ContentCoding {
+    /// All codings in the order preferred among equal weights: the smallest files first.
+    pub const ALL: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstandard, ContentCoding::Gzip];
+
     /// Returns the value of Content-Encoding.
     pub fn name(self) -> &'static str {
         match self {
@@ -135,6 +137,12 @@ impl ContentCoding {
             ContentCoding::Zstandard => "zstd",
             ContentCoding::Gzip => "gzip",
         }
+    }
+
+    /// Splits a file name before the suffix of a coding; `None` if it has none, or nothing else.
+    pub fn split_suffix(name: &[u8]) -> Option<(&[u8], ContentCoding)> {
+        let split = Self::ALL.into_iter().find_map(|coding| Some((name.strip_suffix(coding.suffix().as_bytes())?, coding)));
+        split.filter(|(inner, _)| !inner.is_empty())
     }
 
     /// Returns the suffix of the names of files with this coding.
@@ -151,7 +159,7 @@ impl ContentCoding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedCodings {
     /// Codings that are preferred to the file as it is, best first; `None` for the others.
-    pub preferred: [Option<ContentCoding>; CODINGS.len()],
+    pub preferred: [Option<ContentCoding>; ContentCoding::ALL.len()],
     /// Whether the file as it is may be sent if no coding is available. `identity;q=0` forbids it.
     pub identity_allowed: bool,
 }
@@ -165,13 +173,14 @@ impl AcceptedCodings {
         let any = lowest_weight(headers, |name| name == b"*");
         // An identity that is not listed is acceptable, and every listed coding is preferred to it.
         let identity = weight_of("identity").or(any);
-        let mut weighted = CODINGS.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), Some(coding)));
+        let mut weighted =
+            ContentCoding::ALL.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), Some(coding)));
         for (weight, coding) in &mut weighted {
             if *weight == QValue::ZERO || identity.is_some_and(|identity| identity > *weight) {
                 (*weight, *coding) = (QValue::ZERO, None);
             }
         }
-        // The sort is stable, so it keeps the order of CODINGS among equal weights.
+        // The sort is stable, so it keeps the order of ContentCoding::ALL among equal weights.
         weighted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         AcceptedCodings { preferred: weighted.map(|(_, coding)| coding), identity_allowed: identity != Some(QValue::ZERO) }
     }
@@ -450,28 +459,37 @@ mod tests {
 
     #[test]
     fn navigation_lists_html_and_has_no_extension() {
-        const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
-        for (method, path, accept, want, why) in [
+        const BROWSER: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+        for (method, path, lines, want, why) in [
             (Method::Get, "/user/7", BROWSER, true, "a path of the application"),
             (Method::Head, "/user/7", BROWSER, true, "HEAD"),
             (Method::Get, "/user/", BROWSER, true, "a trailing slash"),
             (Method::Get, "/v1.2/user", BROWSER, true, "a dot in an earlier segment"),
-            (Method::Get, "/user/7", "text/html", true, "only HTML"),
-            (Method::Get, "/user/7", "TEXT/HTML;q=0.1", true, "upper case and a low weight"),
+            (Method::Get, "/user/7", "Accept: text/html", true, "only HTML"),
+            (Method::Get, "/user/7", "Accept: TEXT/HTML;q=0.1", true, "upper case and a low weight"),
             (Method::Post, "/user/7", BROWSER, false, "another method"),
             (Method::Get, "/app.js", BROWSER, false, "a file"),
             (Method::Get, "/assets/logo.svg", BROWSER, false, "a file in a directory"),
-            (Method::Get, "/user/7", "*/*", false, "a script, a font, curl"),
-            (Method::Get, "/user/7", "text/*", false, "no browser requests a page like that"),
-            (Method::Get, "/user/7", "application/json", false, "data"),
-            (Method::Get, "/user/7", "text/html;q=0, */*", false, "HTML is rejected"),
-            (Method::Get, "/user/7", "", false, "an empty field"),
+            (Method::Get, "/user/7", "Accept: */*", false, "a script, a font, curl"),
+            (Method::Get, "/user/7", "Accept: text/*", false, "no browser requests a page like that"),
+            (Method::Get, "/user/7", "Accept: application/json", false, "data"),
+            (Method::Get, "/user/7", "Accept: text/html;q=0, */*", false, "HTML is rejected"),
+            (Method::Get, "/user/7", "Accept:", false, "an empty field"),
+            (Method::Get, "/user/a.b", "Sec-Fetch-Dest: document", true, "the browser says that it navigates"),
+            (Method::Head, "/user/a.b", "Sec-Fetch-Dest: document", true, "HEAD"),
+            (Method::Post, "/user/a.b", "Sec-Fetch-Dest: document", false, "a form"),
+            (Method::Get, "/user/a.b", "Sec-Fetch-Dest: script\r\nAccept: text/html", false, "a script"),
+            (Method::Get, "/user/a.b", "Sec-Fetch-Dest: empty\r\nAccept: text/html", false, "data"),
+            (Method::Get, "/user/a.b", "Sec-Fetch-Dest: Document", false, "browsers send lower case"),
+            (Method::Get, "/user/a.b", "Sec-Fetch-Dest: document\r\nSec-Fetch-Dest: document", false, "two field lines"),
+            (Method::Get, "/user/7", "Sec-Fetch-Dest: iframe\r\nAccept: text/html", true, "without dots the old rule holds"),
+            (Method::Get, "/user/7", "Sec-Fetch-Dest: empty\r\nAccept: */*", false, "data"),
         ] {
-            let head = format!("GET / HTTP/1.0\r\nAccept: {accept}\r\n\r\n").into_bytes();
+            let head = format!("GET / HTTP/1.0\r\n{lines}\r\n\r\n").into_bytes();
             let mut parser = RequestParser::new(HeadLimits::default());
             parser.parse(&head).unwrap();
             let headers = parser.head(&head).unwrap().headers;
-            assert_eq!(is_navigation_request(method, &headers, path.as_bytes()), want, "{path} {accept:?}: {why}");
+            assert_eq!(is_navigation_request(method, &headers, path.as_bytes()), want, "{path} {lines:?}: {why}");
         }
     }
 }

@@ -102,6 +102,12 @@ impl<'a> RequestTarget<'a> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
+    /// Returns the target whose path has `suffix` at its end; `None` if the path ends in a slash, and so names a directory.
+    pub fn with_suffix(&self, suffix: &[u8]) -> Option<RequestTarget<'a>> {
+        let path = [self.path(), suffix].concat().into();
+        (!self.path.ends_with(b"/")).then(|| RequestTarget { path, ..self.clone() })
+    }
+
     /// Returns the names and values of the query, decoded as `application/x-www-form-urlencoded` (WHATWG URL §5.1). A percent sign without
     /// two hexadecimal digits is kept.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
