@@ -280,9 +280,53 @@ fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
 
     let (_scratch, process) = served(&["--proxy-protocol", "--trust-proxy", "192.0.2.1"]);
     let mut client = process.client();
-    client.send(b"PROXY UNKNOWN\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.rest(), b"");
     process.wait_for_log("--trust-proxy does not include this address");
+    // A process of this machine that names no client is the health check.
+    let mut client = process.client();
+    client.send(b"PROXY UNKNOWN\r\nGET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.answer().text(), "0123456789");
+    let (_, port) = process.address.rsplit_once(':').unwrap();
+    let words = ["--check-health", "--bind", "127.0.0.1", "--port", port, "--proxy-protocol", "--trust-proxy", "192.0.2.1"];
+    let checked = process::run(&words);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+}
+
+#[test]
+fn a_log_that_may_not_grow_does_not_end_the_server() {
+    let (scratch, logs) = (Scratch::new(), Scratch::new());
+    scratch.file("ten.txt", "0123456789");
+    let mut command = Command::new("sh");
+    // 512 bytes: the next write is SIGXFSZ, whose default is to end the process.
+    let limited = r#"ulimit -f 1; exec "$0" --port 0 --bind 127.0.0.1 --access-log "$1" "$2""#;
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_threadbare")]).args([&logs.path().join("log"), scratch.path()]);
+    let process = Process::of(command, Log::Read);
+    for _ in 0..40 {
+        assert_eq!(process.get("/ten.txt").status, 200);
+    }
+    process.wait_for_log("cannot write access log");
+    assert_eq!(process.get("/ten.txt").status, 200);
+}
+
+#[test]
+fn sighup_ends_no_server_without_a_terminal() {
+    if !Command::new("setsid").arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: no setsid here, so nothing is known about SIGHUP without a terminal");
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.file("ten.txt", "0123456789");
+    let mut command = Command::new("setsid");
+    command.args([env!("CARGO_BIN_EXE_threadbare"), "--port", "0", "--bind", "127.0.0.1"]).arg(scratch.path());
+    let mut process = Process::of(command, Log::Read);
+    process.get("/ten.txt");
+    // setsid has replaced itself: a child of ours leads no process group.
+    process.wait_for_log("GET /ten.txt");
+    process.signal(Signal::HUP);
+    assert_eq!(process.get("/ten.txt").status, 200);
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }
 
 #[test]

@@ -132,7 +132,8 @@ fn check_health() {
     }
     let (_scratch, process) = served(&["--trust-proxy", "192.0.2.1", "--proxy-protocol"]);
     let port = process.address.rsplit(':').next().unwrap();
-    well_or(&check(&["--port", port, "--proxy-protocol"]), "no response from 127.0.0.1:");
+    let (code, said) = check(&["--port", port, "--proxy-protocol"]);
+    assert_eq!(code, Some(0), "the check is of this machine and names no client: {said}");
     well_or(&check(&["--port", "0"]), "name the port");
 
     // Nobody listens where somebody has just let go.
@@ -230,9 +231,23 @@ fn spa() {
 }
 
 fn precompressed() {
-    let (_scratch, process) = serving(&["app.js", "app.js.zst"], &["--precompressed"]);
-    let answer = ask(&process, "/app.js", "Accept-Encoding: zstd\r\n");
-    assert_eq!((answer.text(), answer.field("Content-Encoding")), ("app.js.zst", Some("zstd")));
+    use std::time::{Duration, SystemTime};
+    let hour = Duration::from_secs(3600);
+    // Within an hour from now, as a slow machine may take its time.
+    let (old, future) = (SystemTime::now() - hour, SystemTime::now() + hour);
+    for (content, modified, coding, why) in [
+        ("coded", old, Some("zstd"), "complete"),
+        ("coded", future, None, "younger than two seconds: perhaps it is still being written"),
+        ("", old, None, "only begun"),
+    ] {
+        let (scratch, process) = serving(&["app.js", "app.js.zst"], &["--precompressed"]);
+        fs::write(scratch.path().join("app.js.zst"), content).unwrap();
+        for (name, modified) in [("app.js", old), ("app.js.zst", modified)] {
+            fs::File::options().append(true).open(scratch.path().join(name)).unwrap().set_modified(modified).unwrap();
+        }
+        let answer = ask(&process, "/app.js", "Accept-Encoding: zstd\r\n");
+        assert_eq!(answer.field("Content-Encoding"), coding, "{why}: {answer:?}");
+    }
 }
 
 fn upload() {

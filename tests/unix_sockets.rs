@@ -195,3 +195,45 @@ fn a_successor_keeps_its_own() {
     assert!(ask(&path, "/ten.txt", "localhost").ends_with("0123456789"), "what lies there is not ours any more");
     drop(successor);
 }
+
+#[test]
+fn a_health_check_ends_in_time_and_knows_the_server() {
+    let (_scratch, path, bind) = site();
+    let full = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&full, 0).unwrap();
+    let address = rustix::net::SocketAddrUnix::new(&path).unwrap();
+    let fill = || {
+        let kind = (rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM);
+        let client = rustix::net::socket(kind.0, kind.1, None).unwrap();
+        rustix::io::ioctl_fionbio(&client, true).unwrap();
+        rustix::net::connect(&client, &address).map(|()| client)
+    };
+    let waiting: Vec<_> = std::iter::from_fn(|| fill().ok()).take(100).collect();
+    assert!(waiting.len() < 100, "the queue is full");
+    let checked = run(&["--check-health", "--bind", &bind]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(checked.stderr.starts_with("threadbare: unhealthy: no response from unix:"), "{checked:?}");
+    drop(full);
+    fs::remove_file(&path).unwrap();
+
+    for (fields, code, why) in [
+        ("Server: nginx\r\n", 1, "another server"),
+        ("", 1, "a server without a name"),
+        ("Date: now\r\nserver:threadbare2\r\n", 1, "a longer name"),
+        ("Date: now\r\nServer: threadbare\r\n", 0, "this one"),
+    ] {
+        let listener = UnixListener::bind(&path).unwrap();
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n");
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 60]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let checked = run(&["--check-health", "--bind", &bind]);
+        assert_eq!(checked.code, Some(code), "{why}: {checked:?}");
+        assert!(code == 0 || checked.stderr.contains("another program responds there"), "{why}: {checked:?}");
+        server.join().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+}

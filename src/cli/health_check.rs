@@ -12,11 +12,11 @@ use crate::net::socket::{SocketTransport, connect_unix};
 use crate::server::listener::ListenAddr;
 use crate::telemetry::printable_path;
 
-/// Time to wait for a connection, and for the response. Container managers give up after a few seconds.
+/// Time for all of it. Container managers give up after a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest status line that is read.
-const STATUS_LINE_BYTES_MAX: usize = 256;
+/// Bytes that are read of a response. Server is the second field, so they contain it.
+const HEAD_BYTES_MAX: usize = 1024;
 
 /// `localhost` is accepted as Host by every configuration.
 const REQUEST: &[u8] =
@@ -26,14 +26,20 @@ const REQUEST: &[u8] =
 const PROXY_UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 
 /// Returns the status line of the response and the address that sent it. A server without the route `/health` is healthy, since it responds.
+/// Another program is not: the field Server, which all responses have, differs.
 ///
 /// # Errors
-/// Nothing listens, nothing responds, or the response is a server error (5xx), as while draining; in one line.
+/// Nothing listens, nothing responds, another program responds, or the response is a server error (5xx), as while draining; in one line.
 pub fn check(config: &Config) -> Result<String, String> {
+    let deadline = Instant::now() + TIMEOUT;
     let mut failed = String::new();
-    for place in places(config) {
-        let shown = show(&place);
-        match ask(&place, config.proxies.proxy_protocol) {
+    let places = places(config);
+    for (index, place) in places.iter().enumerate() {
+        let shown = show(place);
+        // One place leaves time for the next.
+        let share = u32::try_from(places.len() - index).unwrap_or(u32::MAX);
+        let left = (deadline.saturating_duration_since(Instant::now()) / share).max(Duration::from_millis(1));
+        match ask(place, config, left) {
             Ok(answer) if is_healthy(&answer) => return Ok(format!("healthy: {answer} ({shown})")),
             Ok(answer) => return Err(format!("unhealthy: {answer} ({shown})")),
             // A machine may have only one of the two loopback addresses.
@@ -69,31 +75,42 @@ fn show(place: &ListenAddr) -> String {
 }
 
 /// Returns the status line.
-fn ask(place: &ListenAddr, preface: bool) -> io::Result<String> {
+fn ask(place: &ListenAddr, config: &Config, limit: Duration) -> io::Result<String> {
+    let begun = Instant::now();
     let socket = match place {
-        ListenAddr::Address(address) => TcpStream::connect_timeout(address, TIMEOUT)?,
-        ListenAddr::Path(path) => connect_unix(path)?,
+        ListenAddr::Address(address) => TcpStream::connect_timeout(address, limit)?,
+        ListenAddr::Path(path) => connect_unix(path, limit)?,
     };
     let transport = SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
-    let mut stream = DeadlineStream::new(transport, Instant::now(), TIMEOUT, TIMEOUT);
-    if preface {
+    let mut stream = DeadlineStream::new(transport, begun, limit, limit);
+    if config.proxies.proxy_protocol {
         stream.write_all(PROXY_UNKNOWN)?;
     }
     stream.write_all(REQUEST)?;
-    let mut answer = Vec::new();
-    let mut piece = [0; STATUS_LINE_BYTES_MAX];
-    while !answer.contains(&b'\r') && answer.len() < STATUS_LINE_BYTES_MAX {
+    let mut head = Vec::new();
+    let mut piece = [0; HEAD_BYTES_MAX];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
         match stream.read(&mut piece)? {
             0 => break,
-            count => answer.extend(piece.iter().take(count)),
+            count => head.extend(piece.iter().take(count)),
         }
     }
-    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    match std::str::from_utf8(line) {
-        Ok("") => Err(io::Error::other("connection closed without a response")),
-        Ok(line) if line.starts_with("HTTP/") => Ok(line.to_owned()),
-        _ => Err(io::Error::other("not an HTTP response")),
+    if head.is_empty() {
+        return Err(io::Error::other("connection closed without a response"));
     }
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let status = lines.next().and_then(|line| std::str::from_utf8(line).ok()).filter(|line| line.starts_with("HTTP/"));
+    let status = status.ok_or(io::Error::other("not an HTTP response"))?;
+    let own =
+        config.default_headers.lines().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| is_server(line));
+    match lines.find(|line| is_server(line)) {
+        Some(server) if Some(server) == own => Ok(status.to_owned()),
+        _ => Err(io::Error::other("another program responds there")),
+    }
+}
+
+fn is_server(line: &[u8]) -> bool {
+    line.split(|byte| *byte == b':').next().is_some_and(|name| name.eq_ignore_ascii_case(b"server"))
 }
 
 /// Returns whether a status line has a status other than 5xx.

@@ -12,6 +12,7 @@ use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
 use crate::files::upload::Uploads;
 use crate::handlers::AppState;
+use crate::os;
 use crate::os::limits::{ProcessStats, fit_to_machine};
 use crate::os::sandbox;
 use crate::os::signals::{ShutdownSignal, on_sighup};
@@ -128,7 +129,8 @@ fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
 /// Lets SIGHUP reopen the log file, and tells systemd about it.
 fn reopen_on_sighup(app: &AppState) -> io::Result<()> {
     let (log_file, notify) = (app.access_log.clone().filter(AccessLog::is_file), app.notify.clone());
-    if log_file.is_none() && !notify.is_connected() {
+    // A closed terminal ends the server; where there is none, SIGHUP is a request to reload.
+    if log_file.is_none() && !notify.is_connected() && os::has_terminal() {
         return Ok(());
     }
     on_sighup(move || {

@@ -24,6 +24,9 @@ pub const ERROR_DOCUMENT_404: &[u8] = b"404.html";
 /// How long a missing [`ERROR_DOCUMENT_404`] is not looked for again, since that costs as much as the lookup before it.
 const ABSENCE_MAX_AGE: Duration = Duration::from_millis(500);
 
+/// Age at which a compressed file is taken to be complete. Build tools write them in pieces, and rarely pause for so long.
+const SETTLING_TIME: Duration = Duration::from_secs(2);
+
 /// What a path means.
 #[derive(Debug)]
 pub enum Resource {
@@ -80,6 +83,8 @@ fn lookup_beneath(
     };
     match file(site, root, path, codings, now) {
         Ok(Some(found)) => found,
+        // The only file has become a directory: ROOT is resolved again soon.
+        Ok(None) if root.single_file().is_some() => Resource::NotFound,
         Ok(None) => Resource::MovedPermanently(with_slash(target)),
         Err(error) => open_error(error),
     }
@@ -171,7 +176,7 @@ fn open_error(error: io::Error) -> Resource {
 /// The file at a path, in the coding that suits the client best (RFC 9110 §12.5.3); `None` for a directory.
 ///
 /// With `--precompressed`, `app.js.br` is the Brotli-compressed form of `app.js`. It is opened by the same rules, and ignored if it
-/// cannot be opened or is older than `app.js`, since it may then be out of date.
+/// cannot be opened, is empty, younger than two seconds or older than `app.js`, since it may then be incomplete or out of date.
 fn file(
     site: &Site,
     root: &Root,
@@ -185,6 +190,7 @@ fn file(
     let Some(codings) = codings.filter(|_| is_plain) else { return Ok(Some(Resource::File(plain))) };
     for coding in codings.preferred.into_iter().flatten() {
         if let Ok(Some(coded)) = file_in_coding(site, root, path, Some((coding, &plain)), now)
+            && is_complete(coded.version(), now)
             && is_not_older(coded.version(), plain.version())
         {
             return Ok(Some(Resource::File(coded)));
@@ -212,6 +218,12 @@ fn file_in_coding(
         Some(cached) => ServedFile::from_cached(cached),
         None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
     }))
+}
+
+/// Whether a compressed file is likely to be written completely: it is not empty, and nothing was written to it for two seconds.
+fn is_complete(coded: &FileVersion, now: SystemTime) -> bool {
+    let age = coded.modified.and_then(|modified| now.duration_since(modified).ok());
+    coded.length > 0 && age.is_some_and(|age| age >= SETTLING_TIME)
 }
 
 /// Whether a compressed file can have been made from this version of the plain one. Compressors copy the modification time, so equal times
@@ -380,5 +392,32 @@ mod tests {
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(&head).unwrap();
         lookup(site, &RequestTarget::parse(&parser.head(&head).unwrap()).unwrap(), None, SystemTime::now())
+    }
+
+    #[test]
+    fn compressed_files_are_complete_after_a_while() {
+        let now = SystemTime::now();
+        let scratch = Scratch::with(&["a"]);
+        for (content, modified, want, why) in [
+            ("x", now - Duration::from_secs(2), true, "old enough"),
+            ("x", now - Duration::from_millis(1900), false, "too young"),
+            ("", now - Duration::from_secs(60), false, "empty"),
+            ("x", now + Duration::from_secs(60), false, "from the future"),
+        ] {
+            fs::write(scratch.path().join("a"), content).unwrap();
+            let file = fs::File::options().append(true).open(scratch.path().join("a")).unwrap();
+            file.set_modified(modified).unwrap();
+            assert_eq!(is_complete(&FileVersion::from_file(&file).unwrap(), now), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_single_file_that_became_a_directory_is_no_redirect() {
+        let scratch = Scratch::with(&["only"]);
+        let site = scratch.site("only", |_| {});
+        fs::remove_file(scratch.path().join("only")).unwrap();
+        fs::create_dir(scratch.path().join("only")).unwrap();
+        // A listing once ROOT is resolved again.
+        assert!(["-", "list"].contains(&&*look(&site, "/")));
     }
 }

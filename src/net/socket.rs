@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -215,15 +215,25 @@ impl AcceptError {
     }
 }
 
-/// Connects to a Unix socket, as a client, without waiting.
+/// Connects to a Unix socket, as a client. It waits for at most `limit` while the queue of the socket is full.
 ///
 /// # Errors
-/// Whatever the system reports; `Unsupported` if it has no such sockets.
-pub fn connect_unix(path: &Path) -> io::Result<Socket> {
+/// `WouldBlock` if the queue is still full, or whatever the system reports; `Unsupported` if it has no such sockets.
+pub fn connect_unix(path: &Path, limit: Duration) -> io::Result<Socket> {
     #[cfg(unix)]
-    return UnixStream::connect(path).map(|socket| OwnedFd::from(socket).into());
+    {
+        use rustix::net::sockopt::{Timeout, set_socket_timeout};
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
+        let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
+        connect(&socket, &SocketAddrUnix::new(path)?)?;
+        Ok(socket.into())
+    }
     #[cfg(not(unix))]
-    return Err(io::Error::new(io::ErrorKind::Unsupported, path.display().to_string()));
+    {
+        let _ = limit;
+        Err(io::Error::new(io::ErrorKind::Unsupported, path.display().to_string()))
+    }
 }
 
 #[cfg(unix)]

@@ -129,6 +129,11 @@ pub(crate) fn is_root() -> bool {
     false
 }
 
+/// Whether the process has a controlling terminal, which sends SIGHUP when it is closed.
+pub(crate) fn has_terminal() -> bool {
+    cfg!(unix) && File::open("/dev/tty").is_ok()
+}
+
 /// The name of this machine, as `hostname` prints it; `None` where it is a single label anyway.
 pub(crate) fn host_name() -> Option<String> {
     #[cfg(unix)]

@@ -44,6 +44,9 @@ impl ShutdownSignal {
             #[cfg(unix)]
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }
+        // A log that reaches the limit of file sizes is an error of that write (EFBIG) if this signal has a handler.
+        #[cfg(unix)]
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
         Ok(ShutdownSignal {
             requested,
             forced,

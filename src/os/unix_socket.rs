@@ -8,8 +8,10 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use rustix::fd::OwnedFd;
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
@@ -17,6 +19,10 @@ use crate::net::socket::Listener;
 
 /// Whether this system has Unix sockets.
 pub const SUPPORTED: bool = true;
+
+/// Another process holds the lock for a few system calls.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+const LOCK_TRIES_MAX: usize = 100;
 
 /// The file of a socket that this process has bound. Dropping the value removes the file, unless another file has replaced it.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,8 +42,10 @@ pub struct UnixSocketFile {
 pub fn open(path: &Path, backlog: i32) -> io::Result<(Listener, UnixSocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = new_socket()?;
+    // Held until this function returns: between bind and listen, a socket looks stale.
+    let lock = lock_directory(path);
     match bind(&socket, &address) {
-        Err(Errno::ADDRINUSE) => {
+        Err(Errno::ADDRINUSE) if lock.is_some() => {
             remove_stale(path, &address)?;
             bind(&socket, &address)?;
         }
@@ -48,7 +56,22 @@ pub fn open(path: &Path, backlog: i32) -> io::Result<(Listener, UnixSocketFile)>
     Ok((Listener::Unix(UnixListener::from(socket)), file))
 }
 
-fn new_socket() -> rustix::io::Result<rustix::fd::OwnedFd> {
+/// Locks the directory of a socket, so that of several processes that start only one binds or removes sockets in it. It leaves no file
+/// behind. `None` if the directory cannot be locked within two seconds: then no socket may be removed.
+fn lock_directory(path: &Path) -> Option<OwnedFd> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    for _ in 0..LOCK_TRIES_MAX {
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_RETRY_INTERVAL),
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn new_socket() -> rustix::io::Result<OwnedFd> {
     // Flags of socket(2) would be atomic, but macOS lacks them; no other thread runs yet that could start a program in between.
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
@@ -141,6 +164,29 @@ mod tests {
         let _datagrams = UnixDatagram::bind(&path).unwrap();
         assert!(try_open().is_err(), "a datagram socket");
         assert!(path.exists());
+        fs::remove_dir_all(&place).unwrap();
+    }
+    #[test]
+    fn of_several_starts_at_once_one_gets_the_socket() {
+        let place = std::env::temp_dir().join(format!("threadbare-unix-race-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let path = place.join("socket");
+        for round in 0..20 {
+            drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            let barrier = std::sync::Barrier::new(4);
+            let results = std::thread::scope(|scope| {
+                let start = || {
+                    barrier.wait();
+                    open(&path, 16)
+                };
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                starts.into_iter().map(|start| start.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "round {round}: {results:?}");
+            UnixStream::connect(&path).expect("the socket is live");
+            drop(results);
+            assert_eq!(fs::read_dir(&place).unwrap().count(), 0, "nothing is left");
+        }
         fs::remove_dir_all(&place).unwrap();
     }
 }

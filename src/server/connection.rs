@@ -119,8 +119,8 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
 
 impl<S: Transport> Connection<'_, S> {
     fn run(&mut self) -> CloseReason {
-        let proxies = &self.app.config.proxies;
-        match proxy_protocol::read_proxy_header(&mut self.stream, &mut self.read_buffer, self.state, self.client.peer, proxies) {
+        let config = &self.app.config;
+        match proxy_protocol::read_proxy_header(&mut self.stream, &mut self.read_buffer, self.state, self.client.peer, config) {
             Ok(client) => self.client = client,
             Err(reason) => return reason,
         }

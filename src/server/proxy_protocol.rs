@@ -20,9 +20,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use log::warn;
 
-use crate::config::ProxyConfig;
-use crate::http::forwarded::PeerAddr;
-use crate::http::forwarded::{Client, Scheme};
+use crate::config::{Bind, Config};
+use crate::http::forwarded::{Client, PeerAddr, PeerHost, Scheme};
 use crate::http::grammar::parse_decimal;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
@@ -35,6 +34,8 @@ const V1_BYTES_MAX: usize = 107;
 /// The longest header of version 2, its first 16 bytes included; as in nginx. Addresses need 232 bytes at most, and what balancers add
 /// to them is rarely more than a few hundred.
 const V2_BYTES_MAX: usize = 4096;
+
+const NOT_TRUSTED: &str = "--trust-proxy does not include this address";
 
 const V1_PREFIX: &[u8] = b"PROXY ";
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -168,17 +169,22 @@ pub(super) fn read_proxy_header<S: Transport>(
     buffer: &mut ReadBuffer,
     state: &ConnState,
     peer: PeerAddr,
-    proxies: &ProxyConfig,
+    config: &Config,
 ) -> Result<Client, CloseReason> {
+    let proxies = &config.proxies;
     if !proxies.proxy_protocol {
         return Ok(Client::from_peer(peer));
     }
-    if !proxies.trusted.is_empty() && !proxies.trusted.contains(peer) {
-        return Err(reject(peer, "--trust-proxy does not include this address"));
+    let is_trusted = proxies.trusted.is_empty() || proxies.trusted.contains(peer);
+    if !is_trusted && !is_this_machine(peer, &config.bind) {
+        return Err(reject(peer, NOT_TRUSTED));
     }
     loop {
         match parse(buffer.bytes()) {
             Ok(Some((client, length))) => {
+                if client.is_some() && !is_trusted {
+                    return Err(reject(peer, NOT_TRUSTED));
+                }
                 buffer.consume(length);
                 return Ok(client.unwrap_or(Client::from_peer(peer)));
             }
@@ -198,6 +204,15 @@ pub(super) fn read_proxy_header<S: Transport>(
             }
             Err(error) => return Err(CloseReason::Io(error)),
         }
+    }
+}
+
+/// Whether a peer is a process of this machine, such as `--check-health`. It may always send a header that names no client.
+fn is_this_machine(peer: PeerAddr, bind: &Bind) -> bool {
+    match (peer.address, bind) {
+        (PeerHost::Unix, _) => true,
+        (PeerHost::Ip(address), Bind::Addresses(addresses)) => address.is_loopback() || addresses.contains(&address),
+        (PeerHost::Ip(address), Bind::Loopback | Bind::Everywhere) => address.is_loopback(),
     }
 }
 
