@@ -80,6 +80,8 @@ pub struct DirectoryListing {
     pub hidden: u64,
     /// Totals of the entries that were listed so far.
     pub totals: ListingTotals,
+    /// Whether the form of the listing offers to upload files.
+    pub accepts_uploads: bool,
     /// Its README, if the form of the listing shows it.
     pub readme: Option<Readme>,
     directory: Directory,
@@ -145,6 +147,7 @@ impl DirectoryListing {
             hidden,
             totals: ListingTotals::default(),
             readme: None,
+            accepts_uploads: false,
             directory,
         })
     }

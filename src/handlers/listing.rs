@@ -13,6 +13,7 @@ use crate::files::directory::{
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page::{self, escape_json};
+use crate::handlers::upload_page;
 use crate::http::date::CivilTime;
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
@@ -24,9 +25,9 @@ const WHOLE_BYTES_MAX: usize = 32 * 1024;
 /// Length of the pieces of a longer one, each of which is sent as a chunk.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// Responds to GET or HEAD of a directory.
-pub fn serve(directory: Directory, request: &Request<'_>) -> Response {
-    match listing(directory, request) {
+/// Responds to GET or HEAD of a directory, to which files may be uploaded or not.
+pub fn serve(directory: Directory, request: &Request<'_>, accepts_uploads: bool) -> Response {
+    match listing(directory, request, accepts_uploads) {
         Ok(response) => response.header("Cache-Control", "no-cache").header("Vary", "Accept"),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Response::text(StatusCode::FORBIDDEN, "this directory has more than 200,000 entries, too many to list")
@@ -35,11 +36,15 @@ pub fn serve(directory: Directory, request: &Request<'_>) -> Response {
     }
 }
 
-fn listing(directory: Directory, request: &Request<'_>) -> io::Result<Response> {
+fn listing(directory: Directory, request: &Request<'_>, accepts_uploads: bool) -> io::Result<Response> {
     let target = request.target;
-    let listing = DirectoryListing::read(directory, target.path(), SortOrder::from_query(target), NAMES_MAX)?;
+    let mut listing = DirectoryListing::read(directory, target.path(), SortOrder::from_query(target), NAMES_MAX)?;
     let format = match negotiation::choose_listing(&request.head.headers) {
-        Format::Html => return Ok(page::response(StatusCode::OK, HTML.body(listing.with_readme())?)),
+        Format::Html => {
+            let response = if accepts_uploads { upload_page::response } else { page::response };
+            listing.accepts_uploads = accepts_uploads;
+            return Ok(response(StatusCode::OK, HTML.body(listing.with_readme())?));
+        }
         Format::Text => &TEXT,
         Format::Json => &JSON,
     };

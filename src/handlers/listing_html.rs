@@ -10,6 +10,7 @@ use std::iter;
 use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
 use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated, counted, nothing_shown};
 use crate::handlers::page::{self, escape_html};
+use crate::handlers::upload_page;
 use crate::http::date::CivilTime;
 use crate::http::target::encode_path;
 use crate::telemetry::printable;
@@ -30,6 +31,9 @@ fn begin(out: &mut String, listing: &DirectoryListing) {
         let _ = writeln!(out, "<p class=\"quiet why\">{}</p>", nothing_shown(listing));
     } else if listing.names.len() >= FILTERED_MIN {
         out.push_str("<div class=\"bar\"></div>\n");
+    }
+    if listing.accepts_uploads {
+        upload_page::push_form(out);
     }
     if !has_table(listing) {
         return;

@@ -13,6 +13,7 @@ pub mod static_file;
 #[cfg(feature = "test-routes")]
 pub mod test_routes;
 pub mod upload;
+pub mod upload_page;
 
 use std::time::SystemTime;
 
@@ -232,7 +233,8 @@ fn server_options(request: &Request<'_>) -> Option<Response> {
 /// Responds with the file or directory at the path, else by the built-in route of that path.
 fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(&request.head.headers));
-    let refusal = check_method(request, upload::methods(request, app));
+    let methods = upload::methods(request, app);
+    let refusal = check_method(request, methods);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         Resource::File(file) => {
             let outcome = match file.source {
@@ -242,9 +244,9 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
             refusal.unwrap_or_else(|| static_file::serve(file, request)).outcome(outcome)
         }
         Resource::NotAcceptable => refusal.unwrap_or_else(static_file::not_acceptable).outcome(Outcome::NotAcceptable),
-        Resource::Directory(directory) => {
-            refusal.unwrap_or_else(|| listing::serve(directory, request)).outcome(Outcome::Directory)
-        }
+        Resource::Directory(directory) => refusal
+            .unwrap_or_else(|| listing::serve(directory, request, methods.contains(&Method::Post)))
+            .outcome(Outcome::Directory),
         Resource::MovedPermanently(location) => {
             let moved = Response::text(StatusCode::MOVED_PERMANENTLY, "a directory's path ends in a slash");
             refusal

@@ -24,16 +24,26 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("listing.js");
 
 /// The Content-Security-Policy of all pages: that style sheet, that script, and an icon.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-zHfws/CB1olSmbJ8sJl34hPTSP7S8vtBhXeAS/yhCRc='; \
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-zHfws/CB1olSmbJ8sJl34hPTSP7S8vtBhXeAS/yhCRc='; \
     script-src 'sha256-WQl6n6EmVryYVhNq7/fWDaZYBcyuyQFPBNonHVJ2hxo='; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
 /// A response with a page.
 pub fn response(status: StatusCode, page: Body) -> Response {
+    response_with(status, page, POLICY, "no-referrer")
+}
+
+/// A response with a page that has a policy of its own.
+pub fn response_with(
+    status: StatusCode,
+    page: Body,
+    policy: impl Into<Cow<'static, str>>,
+    referrer_policy: &'static str,
+) -> Response {
     Response::new(status)
         .header("Content-Type", "text/html; charset=utf-8")
-        .header("Content-Security-Policy", POLICY)
-        .header("Referrer-Policy", "no-referrer")
+        .header("Content-Security-Policy", policy)
+        .header("Referrer-Policy", referrer_policy)
         .with_body(page)
 }
 
@@ -174,7 +184,7 @@ pub fn escape_json(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
@@ -184,7 +194,7 @@ mod tests {
     use super::*;
 
     /// The hash of a text as a policy has it; `None` where there is no `sha256sum`.
-    fn hash(text: &str) -> Option<String> {
+    pub(crate) fn hash(text: &str) -> Option<String> {
         let mut sum = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         sum.stdin.take()?.write_all(text.as_bytes()).ok()?;
         let said = String::from_utf8(sum.wait_with_output().ok()?.stdout).ok()?;

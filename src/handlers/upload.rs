@@ -33,7 +33,7 @@ const POST: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Optio
 /// The methods of a file or directory at the path of the request.
 pub fn methods(request: &Request<'_>, app: &AppState) -> &'static [Method] {
     let path = request.target.path();
-    match app.site.uploads().filter(|uploads| uploads.contains(path)) {
+    match app.site.uploads().filter(|uploads| uploads.check_path(path).is_ok()) {
         Some(_) if path.ends_with(b"/") => POST,
         Some(_) => PUT,
         None => READ,
@@ -287,7 +287,7 @@ impl Body {
 }
 
 /// The reason of a 409 response if a file must not be replaced.
-const EXISTS: &str = "a file of this name exists, and this server does not replace files; choose another name";
+const EXISTS: &str = "a file of this name exists already, and is not replaced";
 
 fn malformed(reason: &'static str) -> Response {
     Response::text(StatusCode::BAD_REQUEST, reason)
