@@ -71,7 +71,7 @@ fuzz_target!(|data: &[u8]| {
                 decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Resource::Directory(directory) => match &listing::serve(directory, &request).body {
+                Resource::Directory(directory) => match &listing::serve(directory, &request, false).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },

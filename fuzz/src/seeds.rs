@@ -33,6 +33,9 @@ fn main() {
         if head.to_ascii_lowercase().windows(7).any(|seven| seven == b"chunked") {
             write("chunked", &[b"\x07", content].concat());
         }
+        if head.to_ascii_lowercase().windows(19).any(|part| part == b"multipart/form-data") {
+            write("multipart", &[b"\x07", content].concat());
+        }
         for line in head.split(|b| *b == b'\n') {
             if let Some(value) = line.to_ascii_lowercase().strip_prefix(b"range: ") {
                 write("range", &[b"\x0a", value].concat());
