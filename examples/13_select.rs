@@ -40,8 +40,8 @@ fn main() -> io::Result<()> {
         clients.retain_mut(|client| {
             ready.next() == Some(false) || client.go_on().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         });
-        let somebody_knocks = ready.next() == Some(true);
-        while somebody_knocks && let Ok((stream, _)) = listener.accept() {
+        let connection_waits = ready.next() == Some(true);
+        while connection_waits && let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
                 clients.push(Client { stream, received: Vec::new(), answer: Vec::new() });
             }

@@ -275,7 +275,7 @@ fn other_origins_read_nothing_unless_they_may() {
         (&one, "{ headers: { Range: 'bytes=1-4' } }", "data", "a part as well"),
         (&one, "{ headers: { 'If-None-Match': 'x', 'X-Mine': '1' } }", "\"data\"", "with fields that are asked for before"),
         (&any, "{}", "\"data\"", "every origin may"),
-        (&any, "{ headers: { 'X-Mine': '1' } }", "\"data\"", "and is told so when it asks before"),
+        (&any, "{ headers: { 'X-Mine': '1' } }", "\"data\"", "and the preflight request says so"),
         (&other, "{}", "TypeError", "another one may, this one not"),
         (&other, "{ headers: { 'X-Mine': '1' } }", "TypeError", "nor if it asks before"),
         (&any, "{ credentials: 'include' }", "TypeError", "a star is not for those who bring credentials"),

@@ -22,7 +22,7 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         ("--drain=", "--drain", "no number at all"),
         ("--drain 99999999999999999999", "number too large", "more than fits"),
         ("--shutdown-timeout 86401", "not in 0..=86400", "a second more than a day"),
-        ("--max-connections 0", "not in 1..=1048576", "nobody could be served"),
+        ("--max-connections 0", "not in 1..=1048576", "no client could be served"),
         ("--max-connections 1048577", "not in 1..=1048576", "more than any machine has threads for"),
         ("--port 65536", "'65536' for '--port", "one too many"),
         ("--port -1", "-1", "one too few"),
@@ -129,7 +129,7 @@ fn a_port_in_use() {
 
 #[test]
 fn an_address_of_someone_else() {
-    // TEST-NET-1 (RFC 5737) and the documentation prefix (RFC 3849) are nobody's.
+    // TEST-NET-1 (RFC 5737) and the documentation prefix (RFC 3849) belong to no machine.
     cannot_start(&["--port", "0", "--bind", "192.0.2.1"], &["192.0.2.1", "--bind"]);
     cannot_start(&["--port", "0", "--bind", "127.0.0.1", "--bind", "192.0.2.1"], &["192.0.2.1", "--bind"]);
     cannot_start(&["--port", "0", "--bind", "2001:db8::1"], &["[2001:db8::1]", "--bind"]);
@@ -153,7 +153,7 @@ fn a_root_that_is_no_file_and_no_directory() {
     let pipe = scratch.path().join("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    // Whoever opens a FIFO to see what it is waits for its writer.
+    // Opening a FIFO to see what it is would wait for its writer.
     cannot_start(&["--port", "0", pipe.to_str().unwrap()], &[pipe.to_str().unwrap(), "directory or a regular file"]);
     cannot_start(&["--port", "0", "/dev/null"], &["/dev/null", "directory or a regular file"]);
 }
@@ -167,7 +167,7 @@ fn a_log_that_cannot_be_written() {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let missing = scratch.path().join("missing/log");
-    // A FIFO that nobody reads would be waited for.
+    // Opening a FIFO without a reader would block.
     for path in [missing.to_str().unwrap(), directory, pipe.to_str().unwrap()] {
         cannot_start(&["--port", "0", "--access-log", path, root], &[path, "--access-log"]);
     }

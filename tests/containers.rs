@@ -28,7 +28,7 @@ fn after<'a>(text: &'a str, words: &str) -> &'a str {
     rest.trim().trim_matches('"')
 }
 
-/// The variables of ours that a file sets, each with its value.
+/// The variables of this program that a file sets, each with its value.
 fn variables(text: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for line in lines(text) {
@@ -130,7 +130,7 @@ fn the_build_is_sent_what_it_copies() {
 
 /// An engine that loses patience kills, and what was under way is cut.
 #[test]
-fn whoever_stops_it_waits_until_it_has_stopped() {
+fn stopping_it_waits_until_it_has_stopped() {
     let image = variables(&read("Dockerfile"));
     let compose = read("compose.yaml");
     let patience = after(&compose, "stop_grace_period:").strip_suffix('s').unwrap().parse().unwrap();

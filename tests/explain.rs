@@ -1,6 +1,6 @@
-//! Is what is told true, and as it is written down? The cases of `tests/explain/`, bytes in and explanation out.
+//! Is each explanation true, and as it is written down? The cases of `tests/explain/`, bytes in and explanation out.
 //!
-//! `UPDATE_EXPLAIN=1 cargo test --test explain` writes into them what is told now; then read what has changed.
+//! `UPDATE_EXPLAIN=1 cargo test --test explain` writes the current explanations into them; then read what has changed.
 
 mod support;
 
@@ -37,7 +37,7 @@ impl Write for Sink {
     }
 }
 
-/// What is told of a connection on which these bytes come.
+/// The explanation of a connection on which these bytes arrive.
 fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
     let cli = Cli::try_parse_from(["threadbare", "--quiet", site.root().to_str().unwrap()]).unwrap();
     let config = cli.config();
@@ -134,7 +134,7 @@ fn the_documents_show_what_the_server_writes() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_secrets_for_nobody() {
+fn colours_are_for_terminals_and_secrets_are_masked() {
     let site = TestSite::new();
     let sent = b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic c2VjcmV0\r\nCookie: secret=1\r\n\r\n";
     let (plain, coloured) = (told(&site, sent, Color::Plain), told(&site, sent, Color::Coloured));

@@ -156,7 +156,7 @@ fn a_form_is_never_of_an_earlier_version_than_its_file() {
         for _ in 0..2 {
             assert_eq!(gzip("/app.js"), coded(&form), "there is a form again");
             assert_eq!(gzip("/app.js.gz"), (kept(&form), None), "the same bytes in memory, as a file of their own");
-            assert_eq!(ask_for(&app, "/app.js", "", SETTLED), (kept(&plain), None), "nobody asked for a form");
+            assert_eq!(ask_for(&app, "/app.js", "", SETTLED), (kept(&plain), None), "the client accepts no other form");
         }
     }
     fs::remove_file(scratch.path().join("app.js.gz")).unwrap();

@@ -29,7 +29,7 @@ fn both_signals_end_it_with_0() {
         let log = process.log_lines();
         // Not always the last line: the access log has a queue of its own.
         assert!(log.iter().any(|line| line == "info: stopped"), "{log:?}");
-        assert!(TcpStream::connect(&process.address).is_err(), "nobody listens any more");
+        assert!(TcpStream::connect(&process.address).is_err(), "the port is closed");
     }
 }
 
@@ -89,7 +89,7 @@ fn a_request_in_flight_is_answered() {
 }
 
 #[test]
-fn while_it_drains_newcomers_are_served_and_health_says_no() {
+fn while_it_drains_new_connections_are_served_and_health_says_no() {
     let (_scratch, mut process) = served(&["--drain", "3600"]);
     let mut waiting = process.client();
     waiting.send(GET);
@@ -114,7 +114,7 @@ fn while_it_drains_newcomers_are_served_and_health_says_no() {
     }
     process.wait_for_log("send the signal again to exit immediately");
     process.signal(Signal::TERM);
-    assert_eq!(process.wait(PATIENCE).code(), Some(143), "nobody needs to wait for an hour");
+    assert_eq!(process.wait(PATIENCE).code(), Some(143), "there is no need to wait for an hour");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn after_it_has_drained_it_stops() {
     process.signal(Signal::INT);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
-    assert_eq!(waiting.rest(), b"", "those that wait are sent home as ever");
+    assert_eq!(waiting.rest(), b"", "idle connections are closed as ever");
     let log = process.log_lines();
     let order: Vec<_> = log
         .iter()
@@ -168,7 +168,7 @@ fn a_second_signal_does_not_wait() {
 
 #[test]
 fn the_same_wish_told_twice_is_one() {
-    // As `timeout` does it, and whoever passes on a signal that all have got. Both arrive as the process goes on, one right after the other.
+    // As `timeout` does it, and other programs that pass on a signal which the whole group has got. Both arrive as the process goes on, one right after the other.
     let (_scratch, mut process) = served(&[]);
     let mut client = in_flight(&process);
     for signal in [Signal::STOP, Signal::TERM, Signal::INT, Signal::CONT] {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Directories that hold no text of ours: what is built, and what is served as it is.
+/// Directories without text to check: what is built, and what is served as it is.
 const SKIPPED: &[&str] = &["target", "fuzz/target", "fuzz/corpus", "tests/site"];
 
 /// What begins so in a code span names a file of the repository.

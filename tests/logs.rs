@@ -1,4 +1,4 @@
-//! What is logged, and what if nobody reads it?
+//! What is logged, and what if the log is not read?
 #![cfg(unix)]
 
 #[path = "support/process.rs"]
@@ -66,7 +66,7 @@ fn quiet_is_no_access_log() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_is_not_read_delays_no_client() {
     let scratch = Scratch::new();
     scratch.file("ten.txt", "0123456789");
     let mut process = Process::of(command(&["-v"], &scratch), Log::Unread);
@@ -155,7 +155,7 @@ fn each_format_says_who_asked() {
 }
 
 #[test]
-fn the_client_of_a_trusted_proxy_is_noted_and_nobody_elses() {
+fn only_the_client_of_a_trusted_proxy_is_logged() {
     for (options, client) in [
         (&["--trust-proxy", "127.0.0.1"][..], r#""client":"192.0.2.7","scheme":"https","#),
         (&["--trust-proxy", "192.0.2.0/24"], r#""client":"127.0.0.1","scheme":"http","#),
@@ -217,7 +217,7 @@ fn who_wants_no_access_log_gets_none() {
     assert!(!file.exists(), "nor a file for it");
     process.signal(Signal::TERM);
     process.wait(PATIENCE);
-    assert!(process.log_lines().iter().any(|line| line.contains("nothing is written to --access-log")), "but is told so");
+    assert!(process.log_lines().iter().any(|line| line.contains("nothing is written to --access-log")), "but the log says so");
     for (rust_log, wanted) in [("access=off", 0), ("off", 1), ("access=info", 1)] {
         let scratch = Scratch::new();
         let mut command = std::process::Command::new("env");
@@ -266,7 +266,7 @@ fn a_connection_that_does_not_begin_as_it_must_is_closed_and_noted() {
         let line = process.wait_for_log("invalid PROXY header");
         assert!(line.starts_with("warn: 127.0.0.1:") && line.ends_with(says), "{line}");
     }
-    // Who only looks whether somebody listens is no reason for a line.
+    // A client that only checks whether the port is open causes no line.
     let looking = process.client();
     looking.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     let mut client = process.client();

@@ -144,11 +144,11 @@ fn who_had_to_go_and_who_was_turned_away() {
     let mut first = process.client();
     first.send(GET);
     assert_eq!(first.answer().status, 200);
-    // Just after its answer it is not idle yet, and a newcomer is turned away.
+    // Just after its answer it is not idle yet, and a new connection is rejected.
     process.wait_until("the idle one makes room", |process| process.get("/ten.txt").status == 200);
     drop(scratch.sparse("big", 512 * 1024 * 1024));
     let busy = std::cell::RefCell::new(process.client());
-    process.wait_until("it has the seat", |process| {
+    process.wait_until("it is the one connection", |process| {
         let mut client = process.client();
         client.send(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let is_served = client.head().starts_with("HTTP/1.1 200");
@@ -157,7 +157,7 @@ fn who_had_to_go_and_who_was_turned_away() {
     });
     assert_eq!(process.client().head().lines().next(), Some("HTTP/1.1 503 Service Unavailable"));
     drop(busy);
-    process.wait_until("its seat is free", |process| process.get("/ten.txt").status == 200);
+    process.wait_until("its connection is closed", |process| process.get("/ten.txt").status == 200);
     process.wait_until("both are told", |process| {
         let answer = process.get("/metrics");
         answer.status == 200 && {
@@ -171,7 +171,7 @@ fn who_had_to_go_and_who_was_turned_away() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn lines_that_nobody_will_read() {
+fn lines_that_will_not_be_read() {
     let (_scratch, process) = served(&["--metrics", "--access-log", "/dev/full"]);
     process.get("/ten.txt");
     wait_for(&process, r#"log_lines_lost_total{log="access"}"#, 1.0);
@@ -202,11 +202,11 @@ fn who_may_see_it() {
     let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
     let known = "Authorization: Basic YWRhOmxvdmVsYWNl\r\n";
     for (words, lines, status, why) in [
-        (&[][..], "", 404, "nobody has asked for it"),
+        (&[][..], "", 404, "it is not enabled"),
         (&["--metrics"], "", 200, "everybody who may see the site"),
         (&["--metrics", "--no-routes"], "", 200, "it was asked for by name"),
         (&["--metrics"], "Origin: http://a.test\r\n", 403, "but no page of another site"),
-        (&["--metrics", "--auth", "ada:lovelace"], "", 401, "nor a stranger"),
+        (&["--metrics", "--auth", "ada:lovelace"], "", 401, "no password"),
         (&["--metrics", "--auth", "ada:lovelace"], known, 200, "Prometheus has a password"),
     ] {
         let (_scratch, process) = served(words);
@@ -228,7 +228,7 @@ fn has(program: &str) -> bool {
         // Not by eprintln, which the test harness keeps to itself.
         let _ = writeln!(
             std::io::stderr(),
-            "SKIPPED: there is no {program} here, so nobody else has looked at this (Debian package: prometheus)"
+            "SKIPPED: there is no {program} here, so no other program has checked this (Debian package: prometheus)"
         );
     }
     found
@@ -249,7 +249,7 @@ fn promtool_has_nothing_to_say() {
     assert!(left.status.success() && left.stderr.is_empty(), "{}", String::from_utf8_lossy(&left.stderr));
 }
 
-/// Every word of a text that looks like a metric of ours.
+/// Every word of a text that looks like a metric of this program.
 fn metrics_in(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("threadbare_") || word.starts_with("process_")).collect()

@@ -63,9 +63,9 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("shutdown_timeout", Here(grace)),
     ("qr", In("start.rs", "in_the_network_each_address_has_a_line")),
     ("open", In("start.rs", "the_browser_is_given_the_address")),
-    ("trust_proxy", In("logs.rs", "the_client_of_a_trusted_proxy_is_noted_and_nobody_elses")),
+    ("trust_proxy", In("logs.rs", "only_the_client_of_a_trusted_proxy_is_logged")),
     ("proxy_protocol", In("logs.rs", "a_connection_that_does_not_begin_as_it_must_is_closed_and_noted")),
-    ("drain", In("lifecycle.rs", "while_it_drains_newcomers_are_served_and_health_says_no")),
+    ("drain", In("lifecycle.rs", "while_it_drains_new_connections_are_served_and_health_says_no")),
     ("quiet", In("logs.rs", "quiet_is_no_access_log")),
     ("access_log", In("logs.rs", "a_log_file_is_appended_to_and_opened_anew_on_sighup")),
     ("log_format", In("logs.rs", "each_format_says_who_asked")),
@@ -136,10 +136,10 @@ fn check_health() {
     assert_eq!(code, Some(0), "the check is of this machine and names no client: {said}");
     well_or(&check(&["--port", "0"]), "name the port");
 
-    // Nobody listens where somebody has just let go.
+    // No process listens on a port that was just closed.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     well_or(&check(&["--port", &free, "--bind", "127.0.0.1"]), "no response from 127.0.0.1:");
-    // Somebody is there who does not speak HTTP.
+    // A process listens that does not speak HTTP.
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port().to_string();
     let says = thread::spawn(move || {
@@ -405,7 +405,7 @@ fn max_connections() {
     let mut first = process.client();
     first.send(GET);
     assert_eq!(first.answer().status, 200);
-    // Just after its answer it is not idle yet, and a newcomer is turned away.
+    // Just after its answer it is not idle yet, and a new connection is rejected.
     process.wait_until("a second connection is served", |process| process.get("/ten.txt").status == 200);
     assert_eq!(first.rest(), b"", "the idle one made room");
 }

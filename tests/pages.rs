@@ -93,7 +93,7 @@ fn a_page_for_what_is_missing_obeys_the_rules_of_files() {
     fs::write(root.join("404.html"), "unreadable").unwrap();
     fs::set_permissions(root.join("404.html"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(root.join("404.html")).is_ok() {
-        eprintln!("SKIPPED: whoever runs this may read everything, so that nothing is known of what may not be read");
+        eprintln!("SKIPPED: this user may read everything, so files without permission are not tested");
     } else {
         ours("one that may not be read");
     }

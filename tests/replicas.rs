@@ -1,4 +1,4 @@
-//! Are two servers of two copies of the same files one and the same to whoever asks?
+//! Do two servers of two copies of the same files give the same responses?
 //!
 //! A balancer sends one request here and the next one there. What the first has said must be true at the second: its tags, its dates,
 //! its ranges.

@@ -145,7 +145,7 @@ fn wrong_passwords_do_not_keep_other_clients_out() {
 fn passwords_that_cannot_be_read_are_a_reason_not_to_start() {
     let scratch = Scratch::new();
     let served = Scratch::new();
-    let empty = scratch.file("empty", "# nobody\n");
+    let empty = scratch.file("empty", "# no users\n");
     let broken = scratch.file("broken", "\nada:good\nno colon here\n");
     let hashed = scratch.file("hashed", "bob:builder\nada:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();

@@ -87,7 +87,7 @@ fn the_browser_is_given_the_address() {
     let port = process.address.rsplit(':').next().unwrap();
     process.wait_until("a browser is opened, though the sandbox would forbid it by now", |_| note.exists());
     assert_eq!(fs::read_to_string(&note).unwrap(), format!("1: http://localhost:{port}/\n"));
-    assert_eq!(process.get("/note").status, 200, "and there is somebody to answer it");
+    assert_eq!(process.get("/note").status, 200, "and a thread is there to answer it");
 }
 
 #[test]

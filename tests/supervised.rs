@@ -1,4 +1,4 @@
-//! Is whoever started the server told how it is? With a socket such as systemd has.
+//! What does the server tell its supervisor? With a socket such as systemd has.
 #![cfg(target_os = "linux")]
 
 #[path = "support/process.rs"]
@@ -77,7 +77,7 @@ fn a_reload_opens_the_log_file_anew() {
 #[test]
 fn a_supervisor_that_cannot_be_reached_is_no_reason_not_to_serve() {
     let place = Scratch::new();
-    let (_scratch, process) = supervised(place.path().join("nobody").as_os_str(), &[]);
+    let (_scratch, process) = supervised(place.path().join("missing").as_os_str(), &[]);
     assert_eq!(process.get("/ten.txt").status, 200);
     process.wait_for_log("cannot connect to $NOTIFY_SOCKET");
 }

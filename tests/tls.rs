@@ -87,7 +87,7 @@ fn haproxy_takes_its_file() {
 fn nginx_takes_its_file() {
     let scratch = Scratch::new();
     let (Some(_), Some(certificate)) = (command("nginx"), certificate(&scratch)) else { return };
-    // nginx binds what it is told to listen at even if it is only asked to read: that is not for everybody, nor free.
+    // nginx binds its listen addresses even if it is only asked to read: that is not for everybody, nor free.
     let socket = |name: &str| format!("listen unix:{}", scratch.path().join(name).display());
     let replacements = [
         ("/etc/ssl/www.example.com.crt", certificate.as_str()),

@@ -54,12 +54,12 @@ fn block(command: &str, shown: &str) -> String {
     [BEGIN, command, between, shown, END].concat()
 }
 
-/// An output without what differs each time, and without CR, which nobody can see in a document.
+/// An output without what differs each time, and without CR, which is invisible in a document.
 fn masked(output: &str) -> String {
     let mut out = String::new();
     for line in output.replace('\r', "").trim_end().lines() {
         let volatile = VOLATILE.iter().find(|start| line.starts_with(**start));
-        // The line between two parts is `--` and 32 digits that nobody could have foreseen.
+        // The line between two parts is `--` and 32 random digits.
         let is_boundary = line.starts_with("--") && line[2..].trim_end_matches("--").chars().all(|c| c.is_ascii_hexdigit());
         // A directory of a listing has changed when the copy was made.
         let directory = line.split_once(DIRECTORY);

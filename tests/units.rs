@@ -98,7 +98,7 @@ fn what_it_calls_is_allowed() {
     let mut command = Command::new("chrt");
     command.args(["--batch", "0", "strace", "-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_threadbare"));
     command.args(["--port", "0", "--bind", "127.0.0.1", "--access-log"]).arg(&access_log).arg(&root);
-    command.env("NOTIFY_SOCKET", scratch.path().join("nobody"));
+    command.env("NOTIFY_SOCKET", scratch.path().join("missing"));
     let mut process = Process::of(command, Log::Read);
     let mut client = process.client();
     for _ in 0..3 {

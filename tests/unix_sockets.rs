@@ -89,7 +89,7 @@ fn it_is_made_as_the_umask_says_and_removed_at_the_end() {
     assert!(ask(&path, "/ten.txt", "localhost").ends_with("\r\n\r\n0123456789"));
     assert!(ask(&path, "/echo", "localhost").contains("\npeer: unix:\nmethod: GET\n"), "it has no address, and is not believed");
     assert!(ask(&path, "/ten.txt", "www.example").starts_with("HTTP/1.1 200 "), "only a proxy connects, whose names are unknown");
-    // The port that is not listened on is nobody's.
+    // The server does not listen on the port.
     let checked = run(&["--check-health", "--bind", &bind]);
     assert_eq!((checked.code, checked.stdout), (Some(0), format!("healthy: HTTP/1.1 200 OK ({bind})\n")), "{}", checked.stderr);
     server.signal(Signal::TERM);
@@ -161,7 +161,7 @@ fn whatever_else_is_there_stays() {
     let (scratch, path, bind) = site();
     let root = scratch.path().join("site");
     let root = root.to_str().unwrap();
-    let somebody = UnixListener::bind(&path).unwrap();
+    let other = UnixListener::bind(&path).unwrap();
     let missing = format!("unix:{}/missing/socket", scratch.path().display());
     let long = format!("unix:/{}", "x".repeat(200));
     for (bind, says) in [
@@ -175,7 +175,7 @@ fn whatever_else_is_there_stays() {
         assert!(left.stderr.contains(says) && left.stderr.contains(bind.as_str()), "{left:?}");
     }
     UnixStream::connect(&path).unwrap();
-    somebody.accept().unwrap();
+    other.accept().unwrap();
     // The second cannot be had: then the first is not left behind.
     let first = scratch.path().join("first");
     let left = run(&["--bind", &format!("unix:{}", first.display()), "--bind", &bind, root]);

@@ -38,7 +38,7 @@ fn queries(dashboard: &Value) -> Vec<String> {
 fn promtool(words: &[&str]) -> bool {
     let Ok(left) = Command::new("promtool").args(words).output() else {
         // Not by eprintln, which the test harness keeps to itself.
-        let _ = writeln!(io::stderr(), "SKIPPED: no promtool here, so nobody checks {words:?}");
+        let _ = writeln!(io::stderr(), "SKIPPED: no promtool here, so {words:?} is not checked");
         return false;
     };
     assert!(left.status.success(), "{words:?}:\n{}", String::from_utf8_lossy(&[left.stdout, left.stderr].concat()));
@@ -76,7 +76,7 @@ fn prometheus_understands_every_query_of_the_dashboard() {
     promtool(&["check", "rules", file.to_str().unwrap()]);
 }
 
-/// Every word of a text that looks like a metric of ours.
+/// Every word of a text that looks like a metric of this program.
 fn metrics_in(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("threadbare_") || word.starts_with("process_"))

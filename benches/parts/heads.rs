@@ -15,7 +15,7 @@ use threadbare::http::request::{HeadLimits, Progress, RequestParser};
 /// Heads that are read between two looks at the clock, which is no finer than a tenth of one.
 const ROUNDS: u32 = 1000;
 
-/// A head that somebody sends.
+/// A request head as clients send it.
 pub struct Head {
     /// Who does.
     pub name: &'static str,

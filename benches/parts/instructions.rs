@@ -18,7 +18,7 @@ struct Part {
     repeat: Box<dyn Fn(usize)>,
 }
 
-/// One row: a part of ours, and what it compares with.
+/// One row: a part of the server, and what it compares with.
 struct Row {
     ours: Part,
     other: Option<Part>,

@@ -12,7 +12,7 @@ use rustix::net::listen;
 /// The longest answer that is kept as one piece; longer ones are a piece that is written several times.
 const PIECE_BYTES_MAX: usize = 1 << 20;
 
-/// What it answers, whoever asks for whatever.
+/// The response to every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answers {
     pub status: u16,

@@ -1,6 +1,6 @@
 //! Cleanup when the benchmark is interrupted.
 //!
-//! A second process of ours, in a group of its own so that ctrl-c does not reach it. It reads what is to be ended and removed, and does so
+//! A second process, in a group of its own so that ctrl-c does not reach it. It reads what is to be ended and removed, and does so
 //! when its input ends: at the end, in a panic, after ctrl-c, and after a SIGKILL as well.
 
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ impl Guard {
 
     fn say(&self, line: &str) {
         let mut child = self.child.lock().unwrap();
-        // If it is gone, then somebody has cleaned up already.
+        // If it is gone, it has been cleaned up already.
         let _ = writeln!(child.stdin.as_mut().unwrap(), "{line}");
     }
 }

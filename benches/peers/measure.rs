@@ -87,7 +87,7 @@ pub fn all(plan: &Plan, rows: &[&'static Row], place: &Place, guard: &Guard) -> 
     Measured { rows: measured, rest: rest::measure(&usual, &fresh) }
 }
 
-/// Somebody who is asked in a row, with the fields of the requests.
+/// A server that is measured in a row, with the fields of the requests.
 struct Asked<'a> {
     running: &'a Running<'a>,
     fields: Vec<String>,

@@ -39,7 +39,7 @@ pub struct Server {
     command: fn(&Setting) -> Command,
 }
 
-/// The name of ours.
+/// The name of this server.
 pub const OURS: &str = "threadbare";
 /// The one that the others are compared with.
 pub const YARDSTICK: &str = "nginx";

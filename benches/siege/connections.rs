@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::Scale;
 use crate::crowd::Crowd;
-use crate::guest::{Guests, connect};
+use crate::ordinary::{OrdinaryClients, connect};
 use crate::promise::Promise;
 use crate::victim::{SMALL, Victim};
 
@@ -34,7 +34,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--max-connections", "12000", "--idle-timeout", "120"]);
     let mut crowd = idle_crowd(&victim, count);
     let rss_mib = victim.figures().rss_kib.div_ceil(1024);
-    let guests = Guests::visit(victim.address, scale.guests(500), Duration::from_millis(2));
+    let ordinary = OrdinaryClients::visit(victim.address, scale.ordinary(500), Duration::from_millis(2));
     crowd.watch(Duration::ZERO);
     crowd.drip(KEEP_ALIVE);
     let mut answers = 0;
@@ -46,20 +46,20 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
         Promise::all("of them still connected", count, crowd.count()),
         Promise::all("of them answered when they ask again", count, answers),
     ];
-    promises.extend(guests.promises(50.0));
+    promises.extend(ordinary.promises(50.0));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// All seats taken by connections that wait.
+/// All connections that are allowed are taken by idle clients.
 pub fn full(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--max-connections", "1000", "--idle-timeout", "120"]);
     let mut crowd = idle_crowd(&victim, 1000);
-    let asked = scale.guests(500);
-    let guests = Guests::visit(victim.address, asked, Duration::from_millis(2));
+    let asked = scale.ordinary(500);
+    let ordinary = OrdinaryClients::visit(victim.address, asked, Duration::from_millis(2));
     crowd.read(Duration::ZERO);
-    let mut promises = guests.promises(10.0);
+    let mut promises = ordinary.promises(10.0);
     promises.push(Promise::at_most("idle connections closed for them", asked, 1000 - crowd.count(), ""));
     drop(crowd);
     promises.extend(victim.back_at_rest());
@@ -80,15 +80,15 @@ pub fn stalled(_: &Scale) -> Vec<Promise> {
         .collect();
     thread::sleep(Duration::from_millis(300).saturating_sub(begun.elapsed()));
     victim.signal(Signal::CONT);
-    let mut guests = Guests::default();
+    let mut ordinary = OrdinaryClients::default();
     for mut client in clients {
         let mut answer = Vec::new();
         let outcome = client.read_to_end(&mut answer);
         assert!(outcome.is_err() || answer.ends_with(SMALL));
-        guests.note(outcome.map(|_| begun.elapsed()));
+        ordinary.note(outcome.map(|_| begun.elapsed()));
     }
-    let mut promises = guests.promises(500.0);
-    promises.push(Promise::at_most("the slowest of them", 500.0, guests.millis_at(1000), "ms"));
+    let mut promises = ordinary.promises(500.0);
+    promises.push(Promise::at_most("the slowest of them", 500.0, ordinary.millis_at(1000), "ms"));
     promises.extend(victim.back_at_rest());
     promises
 }
@@ -103,21 +103,21 @@ pub fn few_descriptors(scale: &Scale) -> Vec<Promise> {
     crowd.grow(silent).unwrap();
     let (begun, used) = (Instant::now(), victim.processor_time());
     let over = AtomicBool::new(false);
-    let guests = thread::scope(|scope| {
+    let ordinary = thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 crowd.watch(Duration::from_millis(100));
-                // Whoever was sent away comes back.
+                // A client that was evicted connects again.
                 crowd.grow(silent - crowd.count()).unwrap();
                 thread::sleep(Duration::from_millis(400));
             }
         });
-        let guests = Guests::visit(victim.address, scale.guests(100), Duration::from_millis(50));
+        let ordinary = OrdinaryClients::visit(victim.address, scale.ordinary(100), Duration::from_millis(50));
         over.store(true, Ordering::Relaxed);
-        guests
+        ordinary
     });
     let spent = (victim.processor_time() - used).as_secs_f64() / begun.elapsed().as_secs_f64();
-    let mut promises = guests.promises(500.0);
+    let mut promises = ordinary.promises(500.0);
     promises.push(Promise::at_most("of a processor, meanwhile", 5.0, spent * 100.0, "%"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
@@ -129,18 +129,18 @@ pub fn resets(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let openings: [&[u8]; 4] = [b"", b"GET /large.bin HT", b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n", KEEP_ALIVE];
     let over = AtomicBool::new(false);
-    let guests = thread::scope(|scope| {
-        let guests = scope.spawn(|| Guests::visit_until(victim.address, &over, Duration::from_millis(2)));
+    let ordinary = thread::scope(|scope| {
+        let ordinary = scope.spawn(|| OrdinaryClients::visit_until(victim.address, &over, Duration::from_millis(2)));
         for round in 0..scale.of(20_000) / 100 {
             let mut crowd = Crowd::new(victim.address, openings[round % openings.len()]);
             crowd.grow(100).unwrap();
             crowd.reset();
         }
         over.store(true, Ordering::Relaxed);
-        guests.join().unwrap()
+        ordinary.join().unwrap()
     });
     // They stand in the same queue, behind hundreds.
-    let mut promises = guests.promises(250.0);
+    let mut promises = ordinary.promises(250.0);
     promises.extend(victim.back_at_rest());
     promises
 }

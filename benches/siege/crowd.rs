@@ -33,7 +33,7 @@ pub fn allow_many_sockets() {
 }
 
 impl Crowd {
-    /// Nobody yet; each one will begin by sending that.
+    /// No client yet; each will begin by sending that.
     pub fn new(address: SocketAddr, opening: &[u8]) -> Crowd {
         Crowd { address, opening: opening.to_vec(), members: Vec::new(), lives: Vec::new() }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::Scale;
 use crate::crowd::Crowd;
-use crate::guest::Guests;
+use crate::ordinary::OrdinaryClients;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
@@ -57,16 +57,16 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     over / points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum::<f64>()
 }
 
-/// Every kind of attacker at once, and guests in between.
+/// Every kind of attacker at once, and ordinary clients in between.
 pub fn soak(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let over = AtomicBool::new(false);
-    let (guests, points) = thread::scope(|scope| {
+    let (ordinary, points) = thread::scope(|scope| {
         for kind in KINDS {
             let (victim, over) = (&victim, &over);
             scope.spawn(move || keep_attacking(victim, kind, over));
         }
-        let guests = scope.spawn(|| Guests::visit_until(victim.address, &over, Duration::from_millis(2)));
+        let ordinary = scope.spawn(|| OrdinaryClients::visit_until(victim.address, &over, Duration::from_millis(2)));
         let begun = Instant::now();
         let mut points = Vec::new();
         while begun.elapsed() < scale.soak {
@@ -74,17 +74,17 @@ pub fn soak(scale: &Scale) -> Vec<Promise> {
             points.push((begun.elapsed().as_secs_f64() / 3600.0, victim.figures().rss_kib as f64 / 1024.0));
         }
         over.store(true, Ordering::Relaxed);
-        (guests.join().unwrap(), points)
+        (ordinary.join().unwrap(), points)
     });
     // The first half warms it: the allocator keeps what the largest moment took.
     let late = &points[points.len() / 2..];
     println!(
         "             {} requests; memory at the end {:.1} MiB, peak {} MiB",
-        guests.asked(),
+        ordinary.asked(),
         late.last().unwrap().1,
         victim.rss_peak_kib() / 1024
     );
-    let mut promises = guests.promises(50.0);
+    let mut promises = ordinary.promises(50.0);
     promises.push(Promise::at_most("growth of memory in the second half", 1.0, slope(late), "MiB/h"));
     promises.extend(victim.back_at_rest());
     promises

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::Scale;
-use crate::guest::connect;
+use crate::ordinary::connect;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
@@ -54,7 +54,7 @@ impl Downloads {
     }
 }
 
-/// A thousand downloads while somebody changes the file all the time.
+/// A thousand downloads while the file changes all the time.
 fn downloads_while(victim: &Victim, count: usize, name: &str, mut change: impl FnMut(u8) + Send) -> Downloads {
     let over = AtomicBool::new(false);
     change(b'a');

@@ -1,7 +1,7 @@
 //! The promises of the server under attack.
 //!
 //! `cargo bench --bench siege` starts the release binary, attacks it over loopback in each of the ways that kill servers with a thread
-//! per connection, while a well-behaved guest keeps asking for a small file, and prints a table: what is promised, what was measured,
+//! per connection, while an ordinary client keeps asking for a small file, and prints a table: what is promised, what was measured,
 //! whether it held. The exit code is 1 if anything did not. Figures depend on the machine: run it where nothing else runs.
 //!
 //! `-- --quick` takes fewer of everything and no soak, `-- --only NAME` one attack, `-- --soak SECONDS` a longer endurance.
@@ -11,7 +11,7 @@ mod connections;
 mod crowd;
 mod endurance;
 mod files;
-mod guest;
+mod ordinary;
 mod promise;
 mod slow;
 mod trouble;
@@ -49,8 +49,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// So many guests, or half of them: with fewer than two hundred the slowest one decides what 99 % had.
-    pub fn guests(&self, count: usize) -> usize {
+    /// So many ordinary clients, or half of them: with fewer than two hundred the slowest one decides what 99 % had.
+    pub fn ordinary(&self, count: usize) -> usize {
         if self.quick { count / 2 } else { count }
     }
 

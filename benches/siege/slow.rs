@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::Scale;
 use crate::crowd::Crowd;
-use crate::guest::Guests;
+use crate::ordinary::OrdinaryClients;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
@@ -21,14 +21,14 @@ const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow:
 const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
 
 /// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
-fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, Victim) {
+fn at_the_cap(scale: &Scale, opening: &[u8], ordinary: usize) -> (OrdinaryClients, Crowd, Victim) {
     let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--max-connections", "512", "--header-timeout", &timeout]);
     let slow = scale.of(1000).max(600);
     let mut crowd = Crowd::new(victim.address, opening);
     crowd.grow(slow).unwrap();
     let over = AtomicBool::new(false);
-    let guests = thread::scope(|scope| {
+    let ordinary = thread::scope(|scope| {
         scope.spawn(|| {
             let mut dripped = Instant::now();
             while !over.load(Ordering::Relaxed) {
@@ -42,14 +42,14 @@ fn at_the_cap(scale: &Scale, opening: &[u8], guests: usize) -> (Guests, Crowd, V
                 thread::sleep(Duration::from_millis(100));
             }
         });
-        let guests = Guests::visit(victim.address, guests, Duration::from_millis(20));
+        let ordinary = OrdinaryClients::visit(victim.address, ordinary, Duration::from_millis(20));
         over.store(true, Ordering::Relaxed);
-        guests
+        ordinary
     });
-    (guests, crowd, victim)
+    (ordinary, crowd, victim)
 }
 
-/// Far below the cap nobody is evicted: only the deadline ends them.
+/// Far below the cap no connection is evicted: only the deadline ends them.
 fn longest_life(opening: &[u8], limit: Duration) -> f64 {
     let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--header-timeout", &timeout]);
@@ -66,8 +66,8 @@ fn longest_life(opening: &[u8], limit: Duration) -> f64 {
 
 /// Slow heads.
 pub fn heads(scale: &Scale) -> Vec<Promise> {
-    let (guests, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.guests(400));
-    let mut promises = guests.promises(25.0);
+    let (ordinary, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.ordinary(400));
+    let mut promises = ordinary.promises(25.0);
     let allowed = HEADER_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
     promises.push(Promise::at_most("the longest life of a slow head at the cap", allowed, crowd.longest_life(), "s"));
     drop(crowd);
@@ -79,8 +79,8 @@ pub fn heads(scale: &Scale) -> Vec<Promise> {
 
 /// Slow contents.
 pub fn contents(scale: &Scale) -> Vec<Promise> {
-    let (guests, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.guests(400));
-    let mut promises = guests.promises(25.0);
+    let (ordinary, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.ordinary(400));
+    let mut promises = ordinary.promises(25.0);
     drop(crowd);
     promises.extend(victim.back_at_rest());
     // 20 s behind 1 KiB/s. The two hundred bytes that come in that time are a fifth of a second more.
@@ -90,7 +90,7 @@ pub fn contents(scale: &Scale) -> Vec<Promise> {
     promises
 }
 
-/// When the server has filled all queues: it uses the processor for the guests only.
+/// When the server has filled all queues: it uses the processor for the ordinary clients only.
 fn when_nothing_moves(victim: &Victim) -> Instant {
     loop {
         let (began, used) = (Instant::now(), victim.processor_time());
@@ -108,14 +108,14 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     let slow = scale.of(500);
     let mut crowd = Crowd::new(victim.address, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
     crowd.grow(slow).unwrap();
-    let (guests, during, longest) = thread::scope(|scope| {
-        let guests = scope.spawn(|| Guests::visit(victim.address, scale.guests(400), Duration::from_millis(10)));
+    let (ordinary, during, longest) = thread::scope(|scope| {
+        let ordinary = scope.spawn(|| OrdinaryClients::visit(victim.address, scale.ordinary(400), Duration::from_millis(10)));
         let filled = when_nothing_moves(&victim);
         let during = victim.figures();
         victim.settled(Duration::from_secs(15), |now| now.descriptors <= rest.descriptors);
-        (guests.join().unwrap(), during, filled.elapsed().as_secs_f64())
+        (ordinary.join().unwrap(), during, filled.elapsed().as_secs_f64())
     });
-    let mut promises = guests.promises(10.0);
+    let mut promises = ordinary.promises(10.0);
     let held = during.descriptors.saturating_sub(rest.descriptors);
     promises.push(Promise::at_most("descriptors while they wait, two for each", 2 * slow + 2, held, ""));
     promises.push(Promise::at_most(

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::Scale;
-use crate::guest::{Guests, connect};
+use crate::ordinary::{OrdinaryClients, connect};
 use crate::promise::Promise;
 use crate::victim::{SMALL, Victim};
 
-/// A beginning, what is sent on and on after it, and the status that must arrive although nobody reads that.
+/// A beginning, what is sent on and on after it, and the status that must arrive although the client reads nothing of it.
 type Unread = (&'static str, &'static [u8], &'static str);
 
 const UNREAD: [Unread; 6] = [
@@ -59,19 +59,19 @@ fn insist(address: SocketAddr, head: &str, more: &[u8]) -> io::Result<String> {
 }
 
 /// So many requests over four connections that persist.
-fn many_requests(address: SocketAddr, count: usize) -> Guests {
+fn many_requests(address: SocketAddr, count: usize) -> OrdinaryClients {
     let per_connection = count / 4;
     thread::scope(|scope| {
         let connections: Vec<_> =
             (0..4).map(|_| scope.spawn(move || requests_on_one_connection(address, per_connection))).collect();
-        let mut all = Guests::default();
+        let mut all = OrdinaryClients::default();
         connections.into_iter().for_each(|one| all.join(one.join().unwrap()));
         all
     })
 }
 
-fn requests_on_one_connection(address: SocketAddr, count: usize) -> Guests {
-    let mut guests = Guests::default();
+fn requests_on_one_connection(address: SocketAddr, count: usize) -> OrdinaryClients {
+    let mut ordinary = OrdinaryClients::default();
     let mut stream = connect(address).unwrap();
     let mut buffer = vec![0; 4096];
     for _ in 0..count {
@@ -86,17 +86,17 @@ fn requests_on_one_connection(address: SocketAddr, count: usize) -> Guests {
             }
             Ok(begun.elapsed())
         });
-        guests.note(outcome);
+        ordinary.note(outcome);
     }
-    guests
+    ordinary
 }
 
-/// A log that nobody reads until the end.
+/// A log that is not read until the end.
 pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
     let mut victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), Stdio::piped());
     let count = scale.of(100_000);
-    let guests = many_requests(victim.address, count);
-    // It is read again: each line either arrives or is counted as dropped. One more than the guests' is of the request that warmed it.
+    let ordinary = many_requests(victim.address, count);
+    // It is read again: each line either arrives or is counted as dropped. One more than theirs is of the request that warmed it.
     let (mut kept, mut dropped) = (0, 0);
     let mut log = BufReader::new(victim.log()).lines().map_while(Result::ok);
     while kept + dropped < count + 1
@@ -110,7 +110,7 @@ pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
     victim.signal(Signal::TERM);
     log.for_each(drop);
     println!("             lines: {kept} written, {dropped} dropped and counted");
-    let mut promises = guests.promises(5.0);
+    let mut promises = ordinary.promises(5.0);
     promises.push(Promise::all("lines written or counted as dropped", count + 1, kept + dropped));
     promises.push(Promise::all("exit code", 0, victim.wait().code().map_or(usize::MAX, |code| code.try_into().unwrap())));
     promises
@@ -120,8 +120,8 @@ pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
 pub fn full_disk(scale: &Scale) -> Vec<Promise> {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), full.into());
-    let guests = many_requests(victim.address, scale.of(100_000));
-    let mut promises = guests.promises(5.0);
+    let ordinary = many_requests(victim.address, scale.of(100_000));
+    let mut promises = ordinary.promises(5.0);
     promises.extend(victim.back_at_rest());
     promises
 }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::promise::Promise;
 
-/// A small file, the one that guests ask for.
+/// A small file, the one that ordinary clients ask for.
 pub const SMALL: &[u8] = b"threadbare is still there\n";
 /// How long the large file is: more than all buffers on the way hold.
 pub const LARGE_BYTES: usize = 8 * 1024 * 1024;
@@ -66,7 +66,7 @@ impl Victim {
         let nothing = Figures { rss_kib: 0, threads: 0, descriptors: 0 };
         let mut victim = Victim { child, site, address, rest: nothing };
         // The first request warms what is made once.
-        crate::guest::ask(victim.address).unwrap();
+        crate::ordinary::ask(victim.address).unwrap();
         victim.rest = victim.settled(Duration::from_secs(5), |figures| figures.threads <= 4);
         victim
     }

@@ -22,7 +22,11 @@ fn step_14_one_read_is_not_a_request() {
     let (head, content) = wrong.split_at(wrong.len() - 5);
     let mut client = sent(&server, head);
     assert_eq!(client.answer().content, b"", "it has answered before the content was sent");
-    assert_eq!(sent(&server, &wrong).answer().content, b"hello", "at home, where all comes in one piece, nobody notices");
+    assert_eq!(
+        sent(&server, &wrong).answer().content,
+        b"hello",
+        "at home, where all comes in one piece, the mistake is not seen"
+    );
     let (head, _) = right.split_at(right.len() - 5);
     let mut client = sent(&server, head);
     client.send(content);
@@ -45,7 +49,7 @@ fn step_14_a_full_buffer_does_not_mean_that_there_is_more() {
     assert_eq!(client.answer().content, request, "or the end of the connection");
     for length in [1023, 1025] {
         let request = of_length("/wrong/full-buffer", length);
-        assert_eq!(sent(&server, &request).answer().content, request, "{length} bytes are answered, so nobody notices");
+        assert_eq!(sent(&server, &request).answer().content, request, "{length} bytes are answered, so the mistake is not seen");
     }
     for length in [1023, 1024, 1025] {
         let request = of_length("/right/full-buffer", length);
@@ -61,7 +65,7 @@ fn step_14_content_is_bytes() {
         (b"\xff".as_slice(), b"\xef\xbf\xbd".as_slice(), "a byte that UTF-8 does not have"),
         (b"Gr\xfc\xdfe", b"Gr\xef\xbf\xbd\xef\xbf\xbde", "text in Latin-1"),
         (b"\x89PNG\r\n\x1a\n", b"\xef\xbf\xbdPNG\r\n\x1a\n", "a picture"),
-        ("Grüße".as_bytes(), "Grüße".as_bytes(), "text in UTF-8 survives, so nobody notices"),
+        ("Grüße".as_bytes(), "Grüße".as_bytes(), "text in UTF-8 survives, so the mistake is not seen"),
     ] {
         assert_eq!(sent(&server, &post("/wrong/text", content)).answer().content, decoded, "{why}");
         assert_eq!(sent(&server, &post("/right/text", content)).answer().content, content, "{why}");
@@ -76,7 +80,7 @@ fn step_14_lines_end_with_cr_lf() {
     assert_eq!(wrong, "HTTP/1.1 200 OK\nContent-Length: 8\n\nGrüße\n");
     assert_eq!(wrong.find("\r\n\r\n"), None, "who looks for the end of the head finds none");
     assert_eq!(get("/right/newlines"), "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nGrüße\n");
-    // curl takes either, so nobody notices.
+    // curl accepts either, so the mistake is not seen.
     let urls = ["wrong", "right"].map(|way| format!("http://{}/{way}/newlines", server.address));
     for url in urls {
         let Some(output) = curl(&[&url]) else { return };
@@ -100,13 +104,13 @@ fn step_14_a_length_is_of_bytes() {
 }
 
 #[test]
-fn step_14_a_host_is_somebody() {
+fn step_14_a_host_is_checked() {
     let server = start("14_errors", &[]);
     let get = |way: &str, fields: &str| sent(&server, format!("GET /{way}/host HTTP/1.1\r\n{fields}\r\n").as_bytes()).answer();
     for (fields, status, why) in [
         ("Host: localhost\r\n", 200, "our name"),
         ("host:127.0.0.1:8000\r\n", 200, "our address, with a port"),
-        ("Host: evil.example\r\n", 421, "a name that somebody made to lead here"),
+        ("Host: evil.example\r\n", 421, "a foreign name that leads here"),
         ("Host: localhost.evil.example\r\n", 421, "one that begins like ours"),
         ("Host: \r\n", 421, "no name"),
         ("", 400, "no Host"),

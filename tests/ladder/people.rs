@@ -1,4 +1,4 @@
-//! Steps 09 and 10: is somebody known again, and does nobody get in without the password?
+//! Steps 09 and 10: is a session recognized, and is a password required?
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +14,7 @@ fn log_in(server: &Process, form: &str) -> Answer {
     client.answer()
 }
 
-/// The page of step 09 for whoever has these cookies.
+/// The page of step 09 for a client with these cookies.
 fn page(server: &Process, cookies: &str) -> String {
     let mut client = server.client();
     client.send(format!("GET / HTTP/1.1\r\nCookie: {cookies}\r\n\r\n").as_bytes());
@@ -29,7 +29,7 @@ fn session(answer: &Answer) -> &str {
 const FORM: &str = "<!doctype html><form method=post action=/login>Your name? <input name=name><button>Log in</button></form>\n";
 
 #[test]
-fn step_09_knows_somebody_again() {
+fn step_09_recognizes_a_session() {
     let server = start("09_cookies_and_forms", &[]);
     let answer = log_in(&server, "name=Ada");
     assert_eq!((answer.status, answer.field("Location"), answer.text()), (303, Some("/"), ""));
@@ -117,10 +117,10 @@ fn step_10_wants_the_password() {
         (basic(b"ada:Engine"), None, "another case"),
         (basic(b"ada:engin"), None, "too short"),
         (basic(b"ada:engines"), None, "too long"),
-        (basic(b"ada:na:no"), None, "somebody else's"),
+        (basic(b"ada:na:no"), None, "that of another user"),
         (basic(b"ada"), None, "no password"),
         (basic(b"ada:"), None, "an empty one"),
-        (basic(b""), None, "nobody"),
+        (basic(b""), None, "no credentials"),
         (basic(b"\xff:\xff"), None, "no text"),
         ("Authorization: Basic !!!\r\n".to_owned(), None, "no base64"),
         ("Authorization: Basic\r\n".to_owned(), None, "no credentials"),

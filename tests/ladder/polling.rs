@@ -29,7 +29,7 @@ fn step_13_does_not_wait_for_the_silent() {
     silent.iter_mut().for_each(|client| client.send(&REQUEST[..10]));
     assert_eq!(server.get("/").status, 200, "while all others are within their head");
     #[cfg(target_os = "linux")]
-    assert_eq!(server.status_number("Threads"), 1, "and nobody has a thread of his own");
+    assert_eq!(server.status_number("Threads"), 1, "and no client has a thread of its own");
     for client in silent.iter_mut().rev() {
         client.send(&REQUEST[10..]);
         assert_eq!(client.rest(), hello().as_bytes(), "and they are served in whatever order they speak");

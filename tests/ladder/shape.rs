@@ -137,6 +137,6 @@ fn each_has_tests() {
     let texts = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     let tests = texts.collect::<Vec<_>>().concat();
     for Step { name, .. } in Step::all() {
-        assert!(tests.contains(&format!("start(\"{name}\"")), "nobody starts {name}");
+        assert!(tests.contains(&format!("start(\"{name}\"")), "no test starts {name}");
     }
 }

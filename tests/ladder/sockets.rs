@@ -78,7 +78,7 @@ fn step_03_reads_a_head_whole() {
 }
 
 #[test]
-fn step_03_does_not_let_a_stranger_write_to_the_terminal() {
+fn step_03_does_not_let_a_client_write_to_the_terminal() {
     let server = start("03_request", &[]);
     said_to(&server, b"GET /\x1b[31m HTTP/1.1\r\n\r\n");
     assert_eq!(server.stdout_line().as_deref(), Some("GET /\\u{1b}[31m"));

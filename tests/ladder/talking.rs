@@ -60,7 +60,7 @@ fn step_11_sends_events_as_they_come() {
 }
 
 #[test]
-fn step_11_lets_nobody_forge_an_event() {
+fn step_11_lets_no_client_forge_an_event() {
     let server = start("11_long_polling", &[]);
     let mut client = listener(&server);
     for forged in ["a\rdata:forged", "a\ndata:forged"] {
@@ -159,9 +159,9 @@ fn step_12_ends_with_who_breaks_the_protocol() {
         (b"\x81\x05Hello".to_vec(), "no mask"),
         (frame(0x82, &[0; 126]), "longer than it takes, its length in two bytes"),
         (frame(0x82, &vec![0; 65536]), "longer still, its length in eight"),
-        (frame(0x83, b""), "an opcode that nobody has defined"),
-        (frame(0xc1, b""), "a flag that nobody has agreed upon"),
-        (frame(0x8a, b""), "a pong that nobody asked for, which its head admits"),
+        (frame(0x83, b""), "an undefined opcode"),
+        (frame(0xc1, b""), "a flag that was not negotiated"),
+        (frame(0x8a, b""), "an unsolicited pong, which its head admits"),
     ] {
         let mut client = socket(&server);
         client.send(&bytes);

@@ -34,7 +34,7 @@ pub struct Process {
 pub enum Log {
     /// The test reads it.
     Read,
-    /// It is a pipe that nobody reads.
+    /// It is a pipe that is not read.
     Unread,
     /// It is a pipe whose other end is closed.
     Closed,
@@ -84,7 +84,7 @@ impl Process {
 
     /// The first line of the log, from here on, that contains the text.
     pub fn wait_for_log(&self, text: &str) -> String {
-        let log = self.stderr.as_ref().expect("nobody reads the log");
+        let log = self.stderr.as_ref().expect("the log is not read");
         let mut seen = Vec::new();
         while let Some(line) = log.next(PATIENCE) {
             if line.contains(text) {
@@ -260,7 +260,7 @@ impl Lines {
     }
 }
 
-/// A client that says exactly what it is told to, and waits for nothing longer than its patience.
+/// A client that sends exactly the given bytes, and waits for nothing longer than its patience.
 pub struct Client {
     pub stream: BufReader<TcpStream>,
 }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Two browsers at a time make a small machine so slow that neither gets on.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What makes a browser fit for a test: no window, nothing of its own on the network, a profile that nobody has used.
+/// What makes a browser fit for a test: no window, nothing of its own on the network, a new profile.
 const ARGUMENTS: &[&str] = &[
     "--headless=new",
     // Its sandbox cannot be had where tests run as root or in a container. It sees nothing but our own pages.
@@ -243,7 +243,7 @@ impl Browser {
         complaints.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Nobody has complained since it was asked last.
+    /// There were no errors since the last call.
     #[track_caller]
     pub fn is_content(&self) {
         assert_eq!(self.complaints(), Vec::<String>::new(), "the console has complaints");
@@ -287,7 +287,7 @@ fn find(names: &[&str]) -> Option<PathBuf> {
 fn port(driver: &mut Child) -> u16 {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
-    // What it says later is not of interest, but somebody has to take it.
+    // What it says later is not of interest, but it has to be read.
     thread::spawn(move || lines.for_each(drop));
     port.expect("chromedriver says its port")
 }

@@ -33,33 +33,33 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// What guests saw.
+/// What ordinary clients saw.
 #[derive(Default)]
-pub struct Guests {
+pub struct OrdinaryClients {
     asked: usize,
     times: Vec<Duration>,
     first_failure: Option<String>,
 }
 
-impl Guests {
+impl OrdinaryClients {
     /// `count` of them, one after another, `pause` between them.
-    pub fn visit(address: SocketAddr, count: usize, pause: Duration) -> Guests {
-        let mut guests = Guests::default();
+    pub fn visit(address: SocketAddr, count: usize, pause: Duration) -> OrdinaryClients {
+        let mut ordinary = OrdinaryClients::default();
         for _ in 0..count {
-            guests.note(ask(address));
+            ordinary.note(ask(address));
             std::thread::sleep(pause);
         }
-        guests
+        ordinary
     }
 
     /// One after another until told to stop.
-    pub fn visit_until(address: SocketAddr, stop: &AtomicBool, pause: Duration) -> Guests {
-        let mut guests = Guests::default();
+    pub fn visit_until(address: SocketAddr, stop: &AtomicBool, pause: Duration) -> OrdinaryClients {
+        let mut ordinary = OrdinaryClients::default();
         while !stop.load(Ordering::Relaxed) {
-            guests.note(ask(address));
+            ordinary.note(ask(address));
             std::thread::sleep(pause);
         }
-        guests
+        ordinary
     }
 
     /// Counts one.
@@ -74,7 +74,7 @@ impl Guests {
     }
 
     /// Takes in what others saw.
-    pub fn join(&mut self, other: Guests) {
+    pub fn join(&mut self, other: OrdinaryClients) {
         self.asked += other.asked;
         self.times.extend(other.times);
         self.first_failure = self.first_failure.take().or(other.first_failure);
@@ -96,17 +96,17 @@ impl Guests {
     /// All answered, and 99 % of them within so many milliseconds.
     pub fn promises(&self, millis: f64) -> Vec<Promise> {
         if let Some(failure) = &self.first_failure {
-            println!("             the first guest who was not served: {failure}");
+            println!("             the first client that was not served: {failure}");
         }
         println!(
-            "             guests: p50 {:.3} ms, p99 {:.3} ms, slowest {:.3} ms",
+            "             ordinary clients: p50 {:.3} ms, p99 {:.3} ms, slowest {:.3} ms",
             self.millis_at(500),
             self.millis_at(990),
             self.millis_at(1000)
         );
         vec![
-            Promise::all("guests served", self.asked, self.times.len()),
-            Promise::at_most("guests, 99 % of them within", millis, self.millis_at(990), "ms"),
+            Promise::all("ordinary clients served", self.asked, self.times.len()),
+            Promise::at_most("ordinary clients, 99 % of them within", millis, self.millis_at(990), "ms"),
         ]
     }
 }
