@@ -379,7 +379,7 @@ fn the_line_of_an_exchange_follows_its_explanation() {
 }
 
 #[test]
-fn a_drain_that_nobody_can_see_is_warned_of() {
+fn a_drain_that_is_not_visible_is_warned_of() {
     let (_scratch, process) = served(&["--drain", "1", "--no-routes"]);
     process.wait_for_log("warn: with --no-routes load balancers cannot see --drain");
 }
