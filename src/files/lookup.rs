@@ -96,17 +96,17 @@ pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
     if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {
         return Resource::NotFound;
     }
-    match site.current.get() {
-        Ok(root) if root.single_file().is_none() => match file(site, &root, ERROR_DOCUMENT_404, None, now) {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                *absent_since() = Some(Instant::now());
-                Resource::NotFound
-            }
-            Err(error) => open_error(error),
-        },
+    let found = match site.current.get() {
+        Ok(root) if root.single_file().is_none() => {
+            let found = file(site, &root, ERROR_DOCUMENT_404, None, now);
+            found.unwrap_or_else(|error| Some(open_error(error))).unwrap_or(Resource::NotFound)
+        }
         Ok(_) | Err(_) => Resource::NotFound,
+    };
+    if matches!(found, Resource::NotFound) {
+        *absent_since() = Some(Instant::now());
     }
+    found
 }
 
 /// Looks up the first page of a single-page application: the index of the root, or the only file.

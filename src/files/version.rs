@@ -51,6 +51,16 @@ impl FileVersion {
         FileVersion { length: metadata.len(), modified, inode: inode_id(metadata) }
     }
 
+    /// Whether a file with this `stat` is this version. Setting the modification time changes the status, whose time cannot be set.
+    #[cfg(unix)]
+    pub fn is_of(&self, stat: &rustix::fs::Stat) -> bool {
+        let InodeId { device, number, changed_secs, changed_nanos, links } = self.inode;
+        // The width of these fields differs between systems.
+        let found = [i128::from(stat.st_dev), stat.st_ino.into(), stat.st_nlink.into(), stat.st_size.into()];
+        let changed = [i128::from(stat.st_ctime), stat.st_ctime_nsec.into()];
+        found == [device, number, links, self.length].map(i128::from) && changed == [changed_secs, changed_nanos].map(i128::from)
+    }
+
     /// Whether the bytes announced of an open file can still be sent, by a version taken later from the same handle: the file must not be
     /// shorter, and at the same length its modification time must be the same. A file that has grown, such as a log, still holds them.
     pub fn is_same(&self, later: &FileVersion) -> bool {
