@@ -321,7 +321,7 @@ fn sighup_ends_no_server_without_a_terminal() {
     command.args([env!("CARGO_BIN_EXE_threadbare"), "--port", "0", "--bind", "127.0.0.1"]).arg(scratch.path());
     let mut process = Process::of(command, Log::Read);
     process.get("/ten.txt");
-    // setsid has replaced itself: a child of ours leads no process group.
+    // setsid has replaced itself: a child of this test leads no process group.
     process.wait_for_log("GET /ten.txt");
     process.signal(Signal::HUP);
     assert_eq!(process.get("/ten.txt").status, 200);
