@@ -147,41 +147,41 @@ accepted() { direct "$direct_url/metrics" | sed -n 's/^threadbare_connections_ac
 
 check_tls() {
     row "the certificate is verified" "$(told '%{ssl_verify_result} %{http_code}' "$page/ten.txt")" "0 200"
-    row "and not by who does not know the authority" "$(bare --connect-to ":443:$here:$https" "$page/" >/dev/null 2>&1 || echo $?)" 60
-    row "HTTP/2 is spoken" "$(told '%{http_version}' "$page/ten.txt")" 2
-    row "HTTP/1.1 with who knows no other" "$(told '%{http_version}' --http1.1 "$page/ten.txt")" 1.1
-    row "TLS 1.3 is spoken" "$(handshake -tls1_3)" taken
-    row "TLS 1.2 is spoken" "$(handshake -tls1_2)" taken
-    row "TLS 1.1 is refused" "$(handshake -tls1_1 -cipher DEFAULT@SECLEVEL=0)" "alert protocol version"
-    row "TLS 1.2 without an ephemeral key is refused" "$(handshake -tls1_2 -cipher AES128-GCM-SHA256)" "alert handshake failure"
+    row "a client without the authority rejects it" "$(bare --connect-to ":443:$here:$https" "$page/" >/dev/null 2>&1 || echo $?)" 60
+    row "HTTP/2 is used" "$(told '%{http_version}' "$page/ten.txt")" 2
+    row "HTTP/1.1 for a client without HTTP/2" "$(told '%{http_version}' --http1.1 "$page/ten.txt")" 1.1
+    row "TLS 1.3 is accepted" "$(handshake -tls1_3)" taken
+    row "TLS 1.2 is accepted" "$(handshake -tls1_2)" taken
+    row "TLS 1.1 is rejected" "$(handshake -tls1_1 -cipher DEFAULT@SECLEVEL=0)" "alert protocol version"
+    row "TLS 1.2 without an ephemeral key is rejected" "$(handshake -tls1_2 -cipher AES128-GCM-SHA256)" "alert handshake failure"
     row "http is redirected to https" "$(told '%{redirect_url}' "http://www.example.com/ten.txt?a=b")" "$page/ten.txt?a=b"
-    row "and who follows is served" "$(ask --location "http://www.example.com/ten.txt")" 0123456789
-    row "Strict-Transport-Security, once switched on" "$(field strict-transport-security "$page/ten.txt")" max-age=31536000
+    row "the redirect leads to the file" "$(ask --location "http://www.example.com/ten.txt")" 0123456789
+    row "Strict-Transport-Security, once enabled" "$(field strict-transport-security "$page/ten.txt")" max-age=31536000
 }
 
 check_content() {
     local tag code
     row "GET: 8 MiB, byte for byte" "$(ask "$page/big" | cmp - "$site/big" && echo same)" same
-    row "HEAD: the length, no content" "$(told '%{http_code} %header{content-length} %{size_download}' --head "$page/big")" "200 8388608 0"
+    row "HEAD: the length, no body" "$(told '%{http_code} %header{content-length} %{size_download}' --head "$page/big")" "200 8388608 0"
     row "Range: 206" "$(ask --range 2-4 --write-out ' %{http_code} %header{content-range}' "$page/ten.txt")" "234 206 bytes 2-4/10"
     row "Range beyond the end: 416" "$(told '%{http_code} %header{content-range}' --range 20- "$page/ten.txt")" "416 bytes */10"
     tag=$(direct --head "$direct_url/ten.txt" | tr -d '\r' | sed -n 's/^etag: //Ip')
-    row "ETag: ours" "$(field etag "$page/ten.txt")" "$tag"
-    row "and a strong one" "${tag:0:1}" '"'
+    row "ETag of threadbare" "$(field etag "$page/ten.txt")" "$tag"
+    row "the ETag is strong" "${tag:0:1}" '"'
     row "If-None-Match: 304" "$(told '%{http_code} %{size_download} %header{etag}' --header "If-None-Match: $tag" "$page/ten.txt")" "304 0 $tag"
     row "If-Modified-Since: 304" "$(told '%{http_code}' --time-cond "$site/ten.txt" "$page/ten.txt")" 304
     row "If-Match of another version: 412" "$(told '%{http_code}' --header 'If-Match: "other"' "$page/ten.txt")" 412
     row "If-Range of this version: the part" "$(ask --range 2-4 --header "If-Range: $tag" "$page/ten.txt")" 234
-    row "If-Range of another: all of it" "$(ask --range 2-4 --header 'If-Range: "other"' "$page/ten.txt")" 0123456789
+    row "If-Range of another version: the whole file" "$(ask --range 2-4 --header 'If-Range: "other"' "$page/ten.txt")" 0123456789
     code=$(ask --header 'Accept-Encoding: gzip' "$page/page.html" | gzip -dc | cmp - "$site/page.html" && echo same)
-    row "--precompressed: gzip, as it lies there" "$code $(field content-encoding --header 'Accept-Encoding: gzip' "$page/page.html")" "same gzip"
-    row "with Vary" "$(field vary --header 'Accept-Encoding: gzip' "$page/page.html")" Accept-Encoding
+    row "--precompressed: the gzip file, unchanged" "$code $(field content-encoding --header 'Accept-Encoding: gzip' "$page/page.html")" "same gzip"
+    row "Vary: Accept-Encoding" "$(field vary --header 'Accept-Encoding: gzip' "$page/page.html")" Accept-Encoding
     tag=$(direct --head "$direct_url/page.html" | tr -d '\r' | sed -n 's/^etag: //Ip')
-    row "and without for who does not ask: our ETag" "$(field etag "$page/page.html")$(field content-encoding "$page/page.html")" "$tag"
+    row "without gzip for other clients, same ETag" "$(field etag "$page/page.html")$(field content-encoding "$page/page.html")" "$tag"
     tag=$(direct --head "$direct_url/plain.html" | tr -d '\r' | sed -n 's/^etag: //Ip')
-    row "nothing is compressed on the way: our ETag" "$(field etag --header 'Accept-Encoding: gzip' "$page/plain.html")" "$tag"
-    row "our redirect to the slash has no scheme" "$(field location "$page/docs")" docs/
-    row "no Age from us" "$(grep -ci '^age:' "$work/heads" || true)" 0
+    row "the proxy does not compress: same ETag" "$(field etag --header 'Accept-Encoding: gzip' "$page/plain.html")" "$tag"
+    row "the redirect to the slash has no scheme" "$(field location "$page/docs")" docs/
+    row "no Age field" "$(grep -ci '^age:' "$work/heads" || true)" 0
 }
 
 echoed() { # what /echo shows of an upload after its fields
@@ -189,8 +189,8 @@ echoed() { # what /echo shows of an upload after its fields
 }
 check_uploads() {
     row "an upload of 100,000 bytes" "$(echoed --upload-file "$work/upload")" same
-    row "one of a length that is not said" "$(echoed --upload-file - <"$work/upload")" same
-    row "the same by HTTP/1.1, in chunks" "$(echoed --http1.1 --upload-file - <"$work/upload")" same
+    row "an upload of unknown length" "$(echoed --upload-file - <"$work/upload")" same
+    row "the same in HTTP/1.1, chunked" "$(echoed --http1.1 --upload-file - <"$work/upload")" same
 }
 
 logged() { # what is logged of a target, once it is
@@ -203,14 +203,14 @@ check_log() {
     row "the log has the client and https" "$(logged '/ten.txt?plain')" '"client":"127.0.0.9","scheme":"https"'
     ask --header 'X-Forwarded-For: 192.0.2.7' --header 'X-Forwarded-Proto: http' --header 'Forwarded: for=192.0.2.8;proto=http' \
         "$page/ten.txt?forged" >/dev/null
-    row "and whatever the client says of itself" "$(logged '/ten.txt?forged')" '"client":"127.0.0.9","scheme":"https"'
+    row "also if the client sends forged fields" "$(logged '/ten.txt?forged')" '"client":"127.0.0.9","scheme":"https"'
     ask --http1.1 --header 'X-Forwarded-For: 192.0.2.7, 127.0.0.1' --header 'Connection: X-Forwarded-For' --header 'x-forwarded-proto: http' \
         "$page/ten.txt?again" >/dev/null
-    row "and if it wants the proxy's word removed" "$(logged '/ten.txt?again')" '"client":"127.0.0.9","scheme":"https"'
-    row "no forged address is in it" "$(grep -c '192\.0\.2\.' "$work/access" || true)" 0
+    row "also if it asks the proxy to remove fields" "$(logged '/ten.txt?again')" '"client":"127.0.0.9","scheme":"https"'
+    row "no forged address in the log" "$(grep -c '192\.0\.2\.' "$work/access" || true)" 0
     if [ -n "$has_ipv6" ] && [ "$column" != Caddy ]; then
         from=::1 at=[::1] ask "$page/ten.txt?six" >/dev/null
-        row "a client that comes by IPv6" "$(logged '/ten.txt?six')" '"client":"::1","scheme":"https"'
+        row "a client over IPv6" "$(logged '/ten.txt?six')" '"client":"::1","scheme":"https"'
     else
         not_tried "a client that comes by IPv6"
     fi
@@ -218,7 +218,7 @@ check_log() {
     ask --output /dev/null "$page/ten.txt?n=[1-50]"
     after=$(accepted)
     # One of them is that of the second query.
-    row "50 requests: at most 4 connections to us" "$((after - before <= 4 ? 1 : after - before))" 1
+    row "50 requests: at most 4 connections" "$((after - before <= 4 ? 1 : after - before))" 1
 }
 
 replica() { # options for its address; sets `origin` for the proxy, and `direct` sends requests without a proxy
