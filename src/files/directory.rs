@@ -72,6 +72,8 @@ pub struct Directory {
 pub struct DirectoryListing {
     /// Its canonical path, with a slash at the end.
     pub path: Vec<u8>,
+    /// How many `../` lead to the root, to each directory on the way, and to this one.
+    pub levels_up: Vec<usize>,
     /// The order of the names.
     pub order: SortOrder,
     /// Its names.
@@ -118,7 +120,8 @@ impl DirectoryListing {
     /// # Errors
     /// The directory cannot be read; `FileTooLarge` if it has more than `names_max` names; `ResourceBusy` if other long listings take too
     /// much memory for too long.
-    pub fn read(directory: Directory, path: &[u8], order: SortOrder, names_max: usize) -> io::Result<DirectoryListing> {
+    pub fn read(directory: Directory, target: &RequestTarget<'_>, names_max: usize) -> io::Result<DirectoryListing> {
+        let order = SortOrder::from_query(target);
         let Directory { root, handle, serve_hidden } = &directory;
         let mut names = Vec::new();
         let (mut memory, mut hidden) = (None, 0);
@@ -140,7 +143,8 @@ impl DirectoryListing {
             memory.shrink(names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum());
         }
         Ok(DirectoryListing {
-            path: path.to_vec(),
+            path: target.path().to_vec(),
+            levels_up: target.levels_up(),
             order,
             _memory: memory,
             names,
@@ -397,7 +401,7 @@ pub(crate) mod tests {
         let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.serve_hidden = serve_hidden);
         let Resource::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
-        Ok(DirectoryListing::read(directory, target.path(), SortOrder::from_query(&target), names_max)?.with_readme())
+        Ok(DirectoryListing::read(directory, &target, names_max)?.with_readme())
     }
 
     #[test]

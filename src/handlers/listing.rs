@@ -7,9 +7,7 @@
 use std::fmt::{self, Display, Write};
 use std::io::{self, Read};
 
-use crate::files::directory::{
-    Directory, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, NAMES_MAX, Name, SortOrder,
-};
+use crate::files::directory::{Directory, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, NAMES_MAX, Name};
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::page::{self, escape_json};
@@ -37,8 +35,7 @@ pub fn serve(directory: Directory, request: &Request<'_>, accepts_uploads: bool)
 }
 
 fn listing(directory: Directory, request: &Request<'_>, accepts_uploads: bool) -> io::Result<Response> {
-    let target = request.target;
-    let mut listing = DirectoryListing::read(directory, target.path(), SortOrder::from_query(target), NAMES_MAX)?;
+    let mut listing = DirectoryListing::read(directory, request.target, NAMES_MAX)?;
     let format = match negotiation::choose_listing(&request.head.headers) {
         Format::Html => {
             let response = if accepts_uploads { upload_page::response } else { page::response };

@@ -43,10 +43,11 @@ fn begin(out: &mut String, listing: &DirectoryListing) {
         column_head(out, listing, key, title);
     }
     out.push_str("</tr>\n</thead>\n<tbody>\n");
-    if listing.path != b"/" {
+    if let [.., up, _] = *listing.levels_up {
         let _ = writeln!(
             out,
-            "<tr class=\"d up\"><th scope=\"row\"><a href=\"../{}\">Parent directory</a></th><td></td><td></td></tr>",
+            "<tr class=\"d up\"><th scope=\"row\"><a href=\"{}{}\">Parent directory</a></th><td></td><td></td></tr>",
+            "../".repeat(up),
             query(listing)
         );
     }
@@ -60,15 +61,16 @@ fn query(listing: &DirectoryListing) -> Cow<'static, str> {
 /// Writes a link for each directory above.
 fn breadcrumb(out: &mut String, listing: &DirectoryListing) {
     let query = query(listing);
-    let segments: Vec<&[u8]> = listing.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).collect();
+    let segments = listing.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty());
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
-    for (depth, name) in iter::once(&listing.root_name()).chain(&segments).enumerate() {
+    for (depth, (name, up)) in iter::once(listing.root_name()).chain(segments).zip(&listing.levels_up).enumerate() {
         let text = printable(name);
         let name = escape_html(&text);
-        let _ = match segments.len() - depth {
-            0 => writeln!(out, "<li><span aria-current=\"page\">{name}</span></li>"),
+        let _ = if depth + 1 == listing.levels_up.len() {
+            writeln!(out, "<li><span aria-current=\"page\">{name}</span></li>")
+        } else {
             // Relative, since a proxy may serve this below a prefix.
-            up => writeln!(out, "<li><a href=\"{}{query}\">{name}</a></li>", "../".repeat(up)),
+            writeln!(out, "<li><a href=\"{}{query}\">{name}</a></li>", "../".repeat(*up))
         };
     }
     out.push_str("</ol>\n</nav>\n");
@@ -223,6 +225,40 @@ mod tests {
             ),
         ] {
             assert!(page.contains(part), "{part} is missing, {why}:\n{page}");
+        }
+    }
+
+    #[test]
+    fn links_upwards_follow_the_path_that_was_sent() {
+        let scratch = Scratch::with(&["a/b/c/", "x/"]);
+        for (sent, want) in [
+            ("/a/b/", vec!["/", "/a", "/a"]),
+            ("/a//b/", vec!["/", "/a", "/a"]),
+            ("/a/b//", vec!["/", "/a", "/a"]),
+            ("/a///b//c////", vec!["/", "/a", "/a/b", "/a/b"]),
+            ("//a/b/", vec!["/", "/a", "/a"]),
+            ("/a/", vec!["/", "/"]),
+            ("/a//", vec!["/", "/"]),
+            ("//", vec![]),
+            ("/a/./b/", vec!["/", "/a", "/a"]),
+            ("/x/../a/b/", vec!["/", "/a", "/a"]),
+            ("/a/%2E/b/", vec!["/", "/a", "/a"]),
+        ] {
+            let page = listed(&scratch, sent, false);
+            // A client resolves dot segments itself, before it sends the path and when it follows a link (RFC 3986 §5.2.4).
+            let base = sent.replace("/x/..", "").replace("/.", "").replace("/%2E", "");
+            let followed: Vec<String> = page
+                .split("<a href=\"../")
+                .skip(1)
+                .map(|link| 1 + link.split("../").take_while(|rest| rest.is_empty()).count())
+                .map(|levels| {
+                    let mut segments: Vec<&str> = base.split('/').skip(1).collect();
+                    segments.truncate(segments.len().saturating_sub(levels + 1));
+                    segments.retain(|segment| !segment.is_empty());
+                    format!("/{}", segments.join("/"))
+                })
+                .collect();
+            assert_eq!(followed, want, "{sent}: the links of the path, and that to the parent directory");
         }
     }
 

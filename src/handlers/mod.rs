@@ -197,7 +197,7 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
         .or_else(|| server_options(request))
         .or_else(|| upload::respond(request, app))
         .unwrap_or_else(|| route(request, app, now));
-    let response = page::render_error(response, &request.head.headers, request.target.path());
+    let response = page::render_error(response, &request.head.headers, Some(request.target));
     match &app.config.cors {
         None => response,
         Some(cors) => access::add_cors_headers(response, request, cors),

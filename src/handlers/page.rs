@@ -16,6 +16,7 @@ use crate::http::headers::Headers;
 use crate::http::negotiation::{self, Format};
 use crate::http::range::ByteRange;
 use crate::http::status::StatusCode;
+use crate::http::target::RequestTarget;
 
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("style.css");
@@ -95,19 +96,19 @@ pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Resp
 pub fn malformed(error: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(error);
     match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
-        Format::Html => render_error(response, headers, b"/"),
+        Format::Html => render_error(response, headers, None),
         Format::Text | Format::Json => response,
     }
 }
 
-/// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged. `path` is that of the
-/// request.
-pub fn render_error(response: Response, headers: &Headers<'_>, path: &[u8]) -> Response {
+/// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged. `target` is that of a
+/// request that could be parsed.
+pub fn render_error(response: Response, headers: &Headers<'_>, target: Option<&RequestTarget<'_>>) -> Response {
     let Some(reason) = response.reason.filter(|_| response.status.as_u16() >= 400) else { return response };
     match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
         Format::Text | Format::Json => response.header("Vary", "Accept"),
         Format::Html => {
-            let body = Body::Bytes(error_page(response.status, reason, path).into_bytes().into());
+            let body = Body::Bytes(error_page(response.status, reason, target).into_bytes().into());
             let mut page = self::response(response.status, body);
             for (name, value) in response.fields.iter() {
                 // Fields of this error alone, such as Allow, WWW-Authenticate and Retry-After.
@@ -120,7 +121,7 @@ pub fn render_error(response: Response, headers: &Headers<'_>, path: &[u8]) -> R
     }
 }
 
-fn error_page(status: StatusCode, reason: &str, path: &[u8]) -> String {
+fn error_page(status: StatusCode, reason: &str, target: Option<&RequestTarget<'_>>) -> String {
     let (code, phrase) = (status.as_u16(), status.canonical_reason());
     let mut out = String::new();
     begin(&mut out, &format!("{code} {phrase}"));
@@ -128,7 +129,7 @@ fn error_page(status: StatusCode, reason: &str, path: &[u8]) -> String {
     out.push_str(&format!("<main>\n<p class=\"status\">{code}</p>\n<h1>{phrase}</h1>\n<p class=\"why\">{reason}</p>\n"));
     if status == StatusCode::NOT_FOUND {
         // Relative, since a proxy may serve this below a prefix.
-        let up = path.iter().filter(|&&byte| byte == b'/').count().saturating_sub(1);
+        let up = target.and_then(|target| target.levels_up().first().copied()).unwrap_or(0);
         out.push_str(&format!("<p><a href=\"./{}\">Home</a></p>\n", "../".repeat(up)));
     }
     out.push_str("</main>\n");

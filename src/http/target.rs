@@ -47,6 +47,8 @@ pub struct RequestTarget<'a> {
     /// The bytes after the first `?`, not decoded.
     pub query: Option<&'a [u8]>,
     path: Cow<'a, [u8]>,
+    /// The path as the client sent it.
+    raw_path: &'a [u8],
 }
 
 impl<'a> RequestTarget<'a> {
@@ -58,9 +60,13 @@ impl<'a> RequestTarget<'a> {
         let host = host(head)?;
         let located = |error: ParseError| error.with_offset(head.target_offset);
         match head.target {
-            b"*" if head.method == Method::Options => {
-                Ok(RequestTarget { form: TargetForm::Asterisk, authority: host, query: None, path: Cow::Borrowed(b"*") })
-            }
+            b"*" if head.method == Method::Options => Ok(RequestTarget {
+                form: TargetForm::Asterisk,
+                authority: host,
+                query: None,
+                path: Cow::Borrowed(b"*"),
+                raw_path: b"*",
+            }),
             target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_offset),
             target => {
                 let (scheme, rest) = split_once(target, b"://").ok_or(located(ParseError::UnsupportedTargetForm))?;
@@ -83,12 +89,12 @@ impl<'a> RequestTarget<'a> {
         raw: &'a [u8],
         at: usize,
     ) -> Result<RequestTarget<'a>, LocatedError> {
-        let (path, query) = match split_once(raw, b"?") {
+        let (raw_path, query) = match split_once(raw, b"?") {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        let path = normalize_path(path).map_err(|located| located.error.with_offset(at + located.offset))?;
-        Ok(RequestTarget { form, authority, query, path })
+        let path = normalize_path(raw_path).map_err(|located| located.error.with_offset(at + located.offset))?;
+        Ok(RequestTarget { form, authority, query, path, raw_path })
     }
 
     /// Returns the normalized path: decoded, with a leading `/`, without empty segments, `.` or `..`. A trailing `/` is kept, since it names
@@ -100,6 +106,20 @@ impl<'a> RequestTarget<'a> {
     /// Returns the decoded segments of the path. No segment is empty, `.` or `..`, and none contains a slash or a NUL.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
+    }
+
+    /// Returns how many `../` lead from this path to the root and to each directory on the way, for relative links. Clients resolve them
+    /// against the path that they sent, in which empty segments count. Dot segments do not: clients remove them before.
+    pub fn levels_up(&self) -> Vec<usize> {
+        let levels = |path: &[u8]| {
+            let segments: Vec<&[u8]> = path.split(|&b| b == b'/').skip_while(|segment| segment.is_empty()).collect();
+            let below = segments.iter().rev().skip(1).enumerate().filter(|(_, segment)| !segment.is_empty());
+            let mut levels: Vec<usize> = below.map(|(level, _)| level).chain([segments.len().saturating_sub(1)]).collect();
+            levels.reverse();
+            levels
+        };
+        let (sent, normalized) = (levels(self.raw_path), levels(&self.path));
+        if sent.len() == normalized.len() { sent } else { normalized }
     }
 
     /// Returns the target whose path has `suffix` at its end; `None` if the path ends in a slash, and so names a directory.
