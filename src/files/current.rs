@@ -7,8 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
@@ -46,9 +45,8 @@ pub struct CurrentRoot {
     follow_symlinks: bool,
     /// Guards the open root. It is held to clone or replace the value, never during a system call.
     root: RwLock<Result<Arc<Root>, RootError>>,
-    opened: Instant,
-    /// When to resolve ROOT again, in milliseconds after `opened`.
-    recheck_at: AtomicU64,
+    /// When ROOT was last resolved. Guarded for a comparison, never during a system call.
+    checked: Mutex<Instant>,
 }
 
 impl CurrentRoot {
@@ -58,14 +56,8 @@ impl CurrentRoot {
     /// Those of [`Root::open`].
     pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<CurrentRoot> {
         let root = Arc::new(Root::open(path, follow_symlinks)?);
-        let recheck_at = AtomicU64::new(millis(RECHECK_INTERVAL));
-        Ok(CurrentRoot {
-            path: path.to_owned(),
-            follow_symlinks,
-            root: RwLock::new(Ok(root)),
-            opened: Instant::now(),
-            recheck_at,
-        })
+        let checked = Mutex::new(Instant::now());
+        Ok(CurrentRoot { path: path.to_owned(), follow_symlinks, root: RwLock::new(Ok(root)), checked })
     }
 
     /// What ROOT named at most half a second ago.
@@ -73,11 +65,12 @@ impl CurrentRoot {
     /// # Errors
     /// Nothing can be served at present.
     pub fn get(&self) -> Result<Arc<Root>, RootError> {
-        let elapsed = millis(self.opened.elapsed());
-        let due = self.recheck_at.load(Ordering::Relaxed);
-        let next = elapsed + millis(RECHECK_INTERVAL);
-        // Of several threads that find it due, one resolves it.
-        if elapsed >= due && self.recheck_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        // Of several threads that find it due, one resolves it, and the others do not wait.
+        if let Ok(mut checked) = self.checked.try_lock()
+            && checked.elapsed() >= RECHECK_INTERVAL
+        {
+            *checked = Instant::now();
+            drop(checked);
             self.recheck();
         }
         self.held()
@@ -141,8 +134,4 @@ impl CurrentRoot {
         let root = self.held().map_err(|why| io::Error::other(why.message()))?;
         if with_successors { root.readable_with_successors(&self.path) } else { root.readable() }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -48,73 +48,37 @@ pub enum Resource {
 
 /// Looks a path up. `codings` is `None` unless files may be sent in a content coding.
 pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
+    let beneath = |root| Lookup { site, root, codings, now }.resource(target);
     let root = match site.current.get() {
         Ok(root) => root,
         Err(error) => return Resource::Unavailable(error),
     };
-    match lookup_beneath(site, &root, target, codings, now) {
+    match beneath(Arc::clone(&root)) {
         // Nothing is found in a directory that was removed, but ROOT may name another one now.
-        Resource::NotFound if root.is_removed() => match site.current.get_now() {
-            Ok(root) => lookup_beneath(site, &root, target, codings, now),
-            Err(error) => Resource::Unavailable(error),
-        },
+        Resource::NotFound if root.is_removed() => site.current.get_now().map_or_else(Resource::Unavailable, beneath),
         found => found,
     }
 }
 
-fn lookup_beneath(
-    site: &Site,
-    root: &Arc<Root>,
-    target: &RequestTarget<'_>,
-    codings: Option<&AcceptedCodings>,
-    now: SystemTime,
-) -> Resource {
-    let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
-    let path = match root.single_file() {
-        // The user named it, so it is served even if it is hidden.
-        Some(only) if path.is_empty() || path == only => only,
-        Some(_) => return Resource::NotFound,
-        None if is_hidden(site, target.segments()) => return Resource::NotFound,
-        None if path.is_empty() => return directory(site, root, path, codings, now),
-        None => match path.strip_suffix(b"/") {
-            Some(path) => return directory(site, root, path, codings, now),
-            None => path,
-        },
-    };
-    match file(site, root, path, codings, now) {
-        Ok(Some(found)) => found,
-        // The only file has become a directory: ROOT is resolved again soon.
-        Ok(None) if root.single_file().is_some() => Resource::NotFound,
-        Ok(None) => Resource::MovedPermanently(with_slash(target)),
-        Err(error) => open_error(error),
-    }
-}
-
-/// Looks up the site's own page for missing files. That there is none is remembered for [`ABSENCE_MAX_AGE`].
-pub fn error_document_404(site: &Site, now: SystemTime) -> Resource {
+/// Opens the site's own page for missing files. That there is none is remembered for [`ABSENCE_MAX_AGE`].
+pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
     let absent_since = || site.no_error_document_since.lock().unwrap_or_else(PoisonError::into_inner);
     if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {
-        return Resource::NotFound;
+        return None;
     }
-    let found = match site.current.get() {
-        Ok(root) if root.single_file().is_none() => {
-            let found = file(site, &root, ERROR_DOCUMENT_404, None, now);
-            found.unwrap_or_else(|error| Some(open_error(error))).unwrap_or(Resource::NotFound)
-        }
-        Ok(_) | Err(_) => Resource::NotFound,
-    };
-    if matches!(found, Resource::NotFound) {
-        *absent_since() = Some(Instant::now());
-    }
+    let root = site.current.get().ok().filter(|root| root.single_file().is_none())?;
+    let found = Lookup { site, root, codings: None, now }.file_in_coding(ERROR_DOCUMENT_404, None).ok().flatten();
+    *absent_since() = if found.is_none() { Some(Instant::now()) } else { None };
     found
 }
 
 /// Looks up the first page of a single-page application: the index of the root, or the only file.
 pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     let Ok(root) = site.current.get() else { return Resource::NotFound };
-    let found = match root.single_file() {
-        Some(only) => file(site, &root, only, codings, now).unwrap_or_else(|error| Some(open_error(error))),
-        None => index(site, &root, b"", codings, now),
+    let lookup = Lookup { site, root, codings, now };
+    let found = match lookup.root.single_file() {
+        Some(only) => lookup.file(only),
+        None => lookup.index(b""),
     };
     found.unwrap_or(Resource::NotFound)
 }
@@ -122,7 +86,108 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
 /// Whether a segment of the path begins with a dot, or is an incomplete upload. `/.well-known/` is public by definition (RFC 8615).
 pub fn is_hidden<'a>(site: &Site, segments: impl Iterator<Item = &'a [u8]>) -> bool {
     let is_hidden = |(depth, segment): (usize, &[u8])| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known");
-    segments.enumerate().any(|segment| !site.serve_hidden && is_hidden(segment) || is_incomplete_file(segment.1))
+    segments.enumerate().any(|segment| !site.config.serve_hidden && is_hidden(segment) || is_incomplete_file(segment.1))
+}
+
+/// A lookup beneath one root.
+struct Lookup<'a> {
+    site: &'a Site,
+    root: Arc<Root>,
+    codings: Option<&'a AcceptedCodings>,
+    now: SystemTime,
+}
+
+impl Lookup<'_> {
+    fn resource(&self, target: &RequestTarget<'_>) -> Resource {
+        let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
+        match (self.root.single_file(), path.strip_suffix(b"/")) {
+            // The user named it, so it is served even if it is hidden. If it has become a directory, ROOT is resolved again soon.
+            (Some(only), _) if path.is_empty() || path == only => self.file(only).unwrap_or(Resource::NotFound),
+            (Some(_), _) => Resource::NotFound,
+            (None, _) if is_hidden(self.site, target.segments()) => Resource::NotFound,
+            (None, Some(directory)) => self.directory(directory),
+            (None, None) if path.is_empty() => self.directory(path),
+            (None, None) => self.file(path).unwrap_or_else(|| Resource::MovedPermanently(with_slash(target))),
+        }
+    }
+
+    /// A directory, by its path without the slash at its end.
+    fn directory(&self, path: &[u8]) -> Resource {
+        // The index first: most directories have one, which takes a single open.
+        if let Some(found) = self.index(path) {
+            return found;
+        }
+        // The root may be half a second old, and a listing must show what ROOT names now.
+        match self.site.current.get_now() {
+            Ok(current) if Arc::ptr_eq(&current, &self.root) => self.listing(path),
+            Ok(current) => {
+                let current = Lookup { root: current, ..*self };
+                current.index(path).unwrap_or_else(|| current.listing(path))
+            }
+            Err(error) => Resource::Unavailable(error),
+        }
+    }
+
+    /// The index file of a directory, or the error because of which it is unknown whether there is one.
+    fn index(&self, path: &[u8]) -> Option<Resource> {
+        self.site.config.index.iter().find_map(|name| match self.file(&join(path, name.as_bytes())) {
+            Some(Resource::NotFound) => None,
+            found => found,
+        })
+    }
+
+    fn listing(&self, path: &[u8]) -> Resource {
+        let (root, config) = (&self.root, &self.site.config);
+        if !config.listing {
+            return Resource::NotFound;
+        }
+        match root.open_beneath(path) {
+            Ok(Opened::Directory(handle)) => {
+                Resource::Directory(Directory { root: Arc::clone(root), handle, serve_hidden: config.serve_hidden })
+            }
+            // A file with a slash at its end: relative links in it would lead to paths beneath the file.
+            Ok(Opened::File(..)) => Resource::NotFound,
+            Err(error) => open_error(error),
+        }
+    }
+
+    /// The file at a path, in the coding that suits the client best (RFC 9110 §12.5.3); `None` for a directory.
+    ///
+    /// With `--precompressed`, `app.js.br` is the Brotli-compressed form of `app.js`. It is opened by the same rules, and ignored if it
+    /// cannot be opened, is empty, younger than two seconds or older than `app.js`, since it may then be incomplete or out of date.
+    fn file(&self, path: &[u8]) -> Option<Resource> {
+        let plain = match self.file_in_coding(path, None) {
+            Ok(plain) => plain?,
+            Err(error) => return Some(open_error(error)),
+        };
+        // A file that is compressed by definition has no other forms, and is sent to every client.
+        let is_plain = plain.representation.content_encoding.is_none();
+        let Some(codings) = self.codings.filter(|_| is_plain) else { return Some(Resource::File(plain)) };
+        for coding in codings.preferred.into_iter().flatten() {
+            if let Ok(Some(coded)) = self.file_in_coding(path, Some((coding, &plain)))
+                && is_complete(coded.version(), self.now)
+                && is_not_older(coded.version(), plain.version())
+            {
+                return Some(Resource::File(coded));
+            }
+        }
+        Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::NotAcceptable })
+    }
+
+    /// The file at a path, or a coding of that plain file, from memory if it is cached and unchanged; `None` for a directory.
+    fn file_in_coding(&self, path: &[u8], coded: Option<(ContentCoding, &ServedFile)>) -> io::Result<Option<ServedFile>> {
+        let (Lookup { site, root, now, .. }, coding) = (self, coded.map(|(coding, _)| coding));
+        if let Some(cached) = site.cache.get(root, path, coding) {
+            return Ok(Some(ServedFile::from_cached(cached)));
+        }
+        let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
+        let open = OpenFile { file, version };
+        let representation = Arc::new(describe(site, path, coded, &open, *now));
+        Ok(Some(match site.cache.insert(root, path, &representation, &open, *now) {
+            Some(cached) => ServedFile::from_cached(cached),
+            None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
+        }))
+    }
 }
 
 /// The last segment of a path with the slash that relative links in the pages of a directory need. It is relative to the path (RFC 9110
@@ -132,92 +197,8 @@ fn with_slash(target: &RequestTarget<'_>) -> String {
     format!("{}/{query}", encode_path(target.segments().last().unwrap_or_default()))
 }
 
-/// A directory, by its path without the slash at its end.
-fn directory(site: &Site, root: &Arc<Root>, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    // The index first: most directories have one, which takes a single open.
-    if let Some(found) = index(site, root, path, codings, now) {
-        return found;
-    }
-    // `root` may be half a second old, and a listing must show what ROOT names now.
-    match site.current.get_now() {
-        Ok(current) if Arc::ptr_eq(&current, root) => directory_listing(site, root, path),
-        Ok(current) => index(site, &current, path, codings, now).unwrap_or_else(|| directory_listing(site, &current, path)),
-        Err(error) => Resource::Unavailable(error),
-    }
-}
-
-/// The index file of a directory, or the error because of which it is unknown whether there is one.
-fn index(site: &Site, root: &Root, path: &[u8], codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Resource> {
-    site.index.iter().find_map(|name| match file(site, root, &join(path, name.as_bytes()), codings, now) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Resource::Error(error)),
-    })
-}
-
-fn directory_listing(site: &Site, root: &Arc<Root>, path: &[u8]) -> Resource {
-    if !site.listing {
-        return Resource::NotFound;
-    }
-    match root.open_beneath(path) {
-        Ok(Opened::Directory(handle)) => {
-            Resource::Directory(Directory { root: Arc::clone(root), handle, serve_hidden: site.serve_hidden })
-        }
-        // A file with a slash at its end: relative links in it would lead to paths beneath the file.
-        Ok(Opened::File(..)) => Resource::NotFound,
-        Err(error) => open_error(error),
-    }
-}
-
 fn open_error(error: io::Error) -> Resource {
     if error.kind() == io::ErrorKind::NotFound { Resource::NotFound } else { Resource::Error(error) }
-}
-
-/// The file at a path, in the coding that suits the client best (RFC 9110 §12.5.3); `None` for a directory.
-///
-/// With `--precompressed`, `app.js.br` is the Brotli-compressed form of `app.js`. It is opened by the same rules, and ignored if it
-/// cannot be opened, is empty, younger than two seconds or older than `app.js`, since it may then be incomplete or out of date.
-fn file(
-    site: &Site,
-    root: &Root,
-    path: &[u8],
-    codings: Option<&AcceptedCodings>,
-    now: SystemTime,
-) -> io::Result<Option<Resource>> {
-    let Some(plain) = file_in_coding(site, root, path, None, now)? else { return Ok(None) };
-    // A file that is compressed by definition has no other forms, and is sent to every client.
-    let is_plain = plain.representation.content_encoding.is_none();
-    let Some(codings) = codings.filter(|_| is_plain) else { return Ok(Some(Resource::File(plain))) };
-    for coding in codings.preferred.into_iter().flatten() {
-        if let Ok(Some(coded)) = file_in_coding(site, root, path, Some((coding, &plain)), now)
-            && is_complete(coded.version(), now)
-            && is_not_older(coded.version(), plain.version())
-        {
-            return Ok(Some(Resource::File(coded)));
-        }
-    }
-    Ok(Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::NotAcceptable }))
-}
-
-/// The file at a path, or a coding of that plain file, from memory if it is cached and unchanged; `None` for a directory.
-fn file_in_coding(
-    site: &Site,
-    root: &Root,
-    path: &[u8],
-    coded: Option<(ContentCoding, &ServedFile)>,
-    now: SystemTime,
-) -> io::Result<Option<ServedFile>> {
-    let coding = coded.map(|(coding, _)| coding);
-    if let Some(cached) = site.cache.get(root, path, coding) {
-        return Ok(Some(ServedFile::from_cached(cached)));
-    }
-    let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
-    let open = OpenFile { file, version };
-    let representation = Arc::new(describe(site, path, coded, &open, now));
-    Ok(Some(match site.cache.insert(root, path, &representation, &open, now) {
-        Some(cached) => ServedFile::from_cached(cached),
-        None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
-    }))
 }
 
 /// Whether a compressed file is likely to be written completely: it is not empty, and nothing was written to it for two seconds.
@@ -240,21 +221,21 @@ fn describe(
     now: SystemTime,
 ) -> Representation {
     let (coding, plain) = coded.unzip();
-    let hash = match site.etag_source {
+    let hash = match site.config.etag_source {
         EtagSource::Mtime => None,
         EtagSource::Content => site.hashes.get(&open.file, &open.version),
     };
     let (media_type, own_coding) = match plain {
         Some(plain) => (plain.representation.media_type.clone(), None),
-        None => media_type::of_file(path, &site.typing, open),
+        None => media_type::of_file(path, &site.config.mime_types, open),
     };
     Representation {
         is_untrusted: site.uploads.as_ref().is_some_and(|uploads| uploads.is_untrusted(path, &media_type)),
         media_type,
-        cache_control: site.caching.header_for(path),
+        cache_control: site.config.cache_policy.header_for(path),
         coding,
         content_encoding: coding.or(own_coding),
-        varies_by_encoding: site.varies_by_encoding && own_coding.is_none(),
+        varies_by_encoding: site.config.precompressed && own_coding.is_none(),
         length: open.version.length,
         validators: validators(&open.version, hash.as_ref(), coding, now),
     }
@@ -348,6 +329,17 @@ mod tests {
         assert_eq!(look(&served, "/.git/config"), ".git/config");
         let unlisted = scratch.site("", |config| config.listing = false);
         assert_eq!((look(&unlisted, "/d/"), look(&unlisted, "/i/")), ("-".to_owned(), "i/index.html".to_owned()));
+    }
+
+    #[test]
+    fn absence_of_the_error_document_is_remembered() {
+        let scratch = Scratch::with(&["a"]);
+        let site = scratch.site("", |_| ());
+        let is_remembered = || site.no_error_document_since.lock().unwrap().is_some();
+        assert!(error_document_404(&site, SystemTime::now()).is_none() && is_remembered());
+        fs::write(scratch.path().join("404.html"), "gone").unwrap();
+        *site.no_error_document_since.lock().unwrap() = None;
+        assert!(error_document_404(&site, SystemTime::now()).is_some() && !is_remembered());
     }
 
     #[test]

@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
-use crate::config::cache_policy::CachePolicy;
-use crate::config::{Config, EtagSource, MimeTypes, Sandbox};
+use crate::config::{Config, Sandbox};
 use crate::http::target::RequestTarget;
 use cache::Cache;
 use content_hash::ContentHashes;
@@ -31,14 +30,8 @@ use upload::Uploads;
 pub struct Site {
     current: CurrentRoot,
     display_path: PathBuf,
-    index: Vec<String>,
-    listing: bool,
-    serve_hidden: bool,
-    follow_symlinks: bool,
-    typing: MimeTypes,
-    caching: CachePolicy,
-    varies_by_encoding: bool,
-    etag_source: EtagSource,
+    /// As given: the addresses in it may change before the server starts, and are not used here.
+    config: Config,
     hashes: ContentHashes,
     cache: Cache,
     /// When the site was found to have no `404.html`.
@@ -57,14 +50,7 @@ impl Site {
             uploads: current.get().ok().and_then(|root| Uploads::new(config, &root)),
             current,
             display_path: fs::canonicalize(&config.root)?,
-            index: config.index.clone(),
-            listing: config.listing,
-            serve_hidden: config.serve_hidden,
-            follow_symlinks: config.follow_symlinks,
-            typing: config.mime_types.clone(),
-            caching: config.cache_policy.clone(),
-            varies_by_encoding: config.precompressed,
-            etag_source: config.etag_source,
+            config: config.clone(),
             hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
             no_error_document_since: Mutex::default(),
@@ -90,7 +76,7 @@ impl Site {
     /// Whether the path leads to a file in memory, so that a lookup opens nothing but, perhaps, its form in a content coding.
     pub fn is_cached(&self, target: &RequestTarget<'_>) -> bool {
         let path = target.path().strip_prefix(b"/").unwrap_or_default();
-        match (path.strip_suffix(b"/").or(path.is_empty().then_some(path)), self.index.first()) {
+        match (path.strip_suffix(b"/").or(path.is_empty().then_some(path)), self.config.index.first()) {
             (Some(directory), Some(index)) => self.cache.contains(&root::join(directory, index.as_bytes())),
             _ => self.cache.contains(path),
         }
@@ -114,7 +100,7 @@ impl Site {
         let in_real_parent = || Some(fs::canonicalize(parent?).ok()?.join(path.file_name()?));
         let real = fs::canonicalize(path).ok().or_else(in_real_parent);
         // A link on the way is a name of the file too, if links are followed.
-        let named = std::path::absolute(path).ok().filter(|_| self.follow_symlinks);
+        let named = std::path::absolute(path).ok().filter(|_| self.config.follow_symlinks);
         let is_served = |beneath: &Path| match root.single_file_target() {
             Some(only) => beneath == only,
             None => !lookup::is_hidden(self, beneath.iter().map(OsStr::as_encoded_bytes)),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use crate::files::lookup::{Resource, error_document_404};
+use crate::files::lookup::error_document_404;
 use crate::handlers::AppState;
 use crate::handlers::message::{Body, NOT_FOUND, Request, Response};
 use crate::handlers::outcome::Outcome;
@@ -76,7 +76,7 @@ pub fn end(out: &mut String) {
 /// not the requested file.
 pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let response = if negotiation::accepts(&request.head.headers, "text/html")
-        && let Resource::File(file) = error_document_404(&app.site, now)
+        && let Some(file) = error_document_404(&app.site, now)
     {
         let range = ByteRange { start: 0, length: file.representation.length };
         Response::new(StatusCode::NOT_FOUND)
