@@ -54,7 +54,7 @@ fn app(site: &TestSite, case: &Case) -> AppState {
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare".to_owned()].into_iter().chain(case.options.iter().cloned()).chain([root]);
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    let (config, auth) = (cli.config(), cli.credentials().read().unwrap());
+    let (config, auth) = (cli.config(), cli.credentials().unwrap());
     let site = Site::open(&config).unwrap();
     AppState::new(config, site, auth)
 }

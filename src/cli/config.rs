@@ -12,7 +12,7 @@ use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig, Verbosity};
-use crate::handlers::access::{self, Auth, CredentialSources};
+use crate::handlers::access::{self, Auth};
 use crate::http::forwarded::{ForwardedField, TrustedProxies};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
 use crate::os;
@@ -124,10 +124,12 @@ impl Cli {
         AllowedHosts::Local { lan, extra: self.allow_host.iter().cloned().chain(own).collect() }
     }
 
-    /// Returns where names and passwords come from.
-    pub fn credentials(&self) -> CredentialSources<'_> {
-        let environment = env::var_os(access::VARIABLE);
-        CredentialSources { given: &self.auth, file: self.auth_file.as_deref(), environment }
+    /// Reads names and passwords from options, file and environment; `None` if none are given.
+    ///
+    /// # Errors
+    /// As [`Auth::read`].
+    pub fn credentials(&self) -> Result<Option<Auth>, String> {
+        Auth::read(&self.auth, self.auth_file.as_deref(), env::var_os(access::VARIABLE))
     }
 
     fn cache_policy(&self) -> CachePolicy {
@@ -194,8 +196,10 @@ impl Cli {
             self.upload_conflict()
         };
         // Not by clap, whose message would show the password.
-        let wrong_entry =
-            || Auth::new(self.auth.iter().map(String::as_str)).err().map(|(_, reason)| format!("'--auth': {reason}"));
+        let wrong_entry = || {
+            let reason = self.auth.iter().find_map(|entry| Auth::default().add(entry).err())?;
+            Some(format!("'--auth': {reason}"))
+        };
         conflict.map(str::to_owned).or_else(wrong_entry)
     }
     fn upload_conflict(&self) -> Option<&'static str> {

@@ -37,7 +37,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
     let lowered = fit_to_machine(&mut config.limits);
-    let auth = cli.credentials().read()?;
+    let auth = cli.credentials()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     check_private_files(cli, &site)?;
     let listeners = open_listeners(cli, &mut config)?;

@@ -103,6 +103,7 @@ pub fn add_cors_headers(mut response: Response, request: &Request<'_>, cors: &Co
 }
 
 /// The credentials that give access.
+#[derive(Default)]
 pub struct Auth {
     keys: [RandomState; 2],
     /// Keyed hashes of plaintext credentials, and of those that a bcrypt check has verified. Guarded for a comparison or an insertion.
@@ -130,95 +131,68 @@ pub enum AuthResult {
     Busy,
 }
 
-/// Where credentials are read from.
-#[derive(Debug)]
-pub struct CredentialSources<'a> {
-    /// The values of `--auth`.
-    pub given: &'a [String],
-    /// The file of `--auth-file`, with one entry per line.
-    pub file: Option<&'a Path>,
-    /// The value of [`VARIABLE`].
-    pub environment: Option<OsString>,
-}
-
-impl CredentialSources<'_> {
-    /// Reads all entries; `None` if there are none, and no authentication is required.
+impl Auth {
+    /// Reads the values of `--auth`, and the lines of the file of `--auth-file` and of the value of [`VARIABLE`]. `None` if there are no
+    /// entries, and no authentication is required.
     ///
     /// # Errors
     /// The file cannot be read, or an entry is malformed; in one line, without the entry.
-    pub fn read(&self) -> Result<Option<Auth>, String> {
-        let mut entries: Vec<(String, String)> = self.given.iter().map(|entry| ("--auth".to_owned(), entry.clone())).collect();
-        if let Some(path) = self.file {
+    pub fn read(given: &[String], file: Option<&Path>, environment: Option<OsString>) -> Result<Option<Auth>, String> {
+        let mut auth = Auth::default();
+        for entry in given {
+            auth.add(entry).map_err(|reason| format!("--auth: {reason}"))?;
+        }
+        if let Some(path) = file {
             let shown = printable_path(path);
             let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read --auth-file '{shown}': {error}"))?;
-            entries.extend(lines(&text, &format!("--auth-file '{shown}'")));
+            auth.add_lines(&text, &format!("--auth-file '{shown}'"))?;
         }
-        if let Some(value) = &self.environment {
-            let text = value.to_str().ok_or(format!("{VARIABLE} is not UTF-8"))?;
-            entries.extend(lines(text, VARIABLE));
+        if let Some(value) = environment {
+            auth.add_lines(value.to_str().ok_or(format!("{VARIABLE} is not UTF-8"))?, VARIABLE)?;
         }
-        if entries.is_empty() {
+        match file {
+            _ if auth.has_plaintext() || !auth.hashed.is_empty() => Ok(Some(auth)),
             // An empty file was meant to restrict access, not to give it to everyone.
-            return if self.file.is_some() {
-                Err("--auth-file has no entry; write USER:HASH (htpasswd -B)".into())
-            } else {
-                Ok(None)
-            };
+            Some(_) => Err("--auth-file has no entry; write USER:HASH (htpasswd -B)".into()),
+            None => Ok(None),
         }
-        let auth = Auth::new(entries.iter().map(|(_, entry)| &**entry));
-        auth.map(Some).map_err(|(number, reason)| {
-            let origin = entries.get(number - 1).map_or("an entry", |(origin, _)| &**origin);
-            format!("{origin}: {reason}")
-        })
     }
-}
 
-/// The entries of a text, each with its origin. Empty lines and those that begin with `#` are skipped.
-fn lines(text: &str, origin: &str) -> Vec<(String, String)> {
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    numbered.map(|(index, line)| (format!("{origin}, line {}", index + 1), line.to_owned())).collect()
-}
+    /// Adds the entries of a text. Empty lines and those that begin with `#` are skipped.
+    fn add_lines(&mut self, text: &str, origin: &str) -> Result<(), String> {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+            self.add(line).map_err(|reason| format!("{origin}, line {}: {reason}", index + 1))?;
+        }
+        Ok(())
+    }
 
-impl Auth {
-    /// Parses entries `NAME:PASSWORD` or `NAME:HASH`, with a bcrypt hash as `htpasswd -B` writes it.
+    /// Adds an entry `NAME:PASSWORD` or `NAME:HASH`, with a bcrypt hash as `htpasswd -B` writes it.
     ///
     /// # Errors
-    /// The number of the malformed entry, from 1, and the reason, without the entry itself.
-    pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Auth, (usize, &'static str)> {
-        let mut auth = Auth {
-            keys: [RandomState::new(), RandomState::new()],
-            verified: RwLock::new(Vec::new()),
-            hashed: Vec::new(),
-            costliest: None,
-            queue: CheckQueue::default(),
-        };
-        let (mut verified, mut cost_max) = (Vec::new(), 0);
-        for (index, entry) in entries.into_iter().enumerate() {
-            let wrong = |reason| (index + 1, reason);
-            let (name, secret) = entry.split_once(':').ok_or(wrong("it has no colon; write NAME:PASSWORD"))?;
-            if entry.len() > PAIR_BYTES_MAX {
-                return Err(wrong("it is longer than 1,024 bytes"));
-            }
-            if entry.chars().any(char::is_control) {
-                return Err(wrong("it contains a control character"));
-            }
-            if is_bcrypt(secret) {
-                let parts = secret.parse::<bcrypt::HashParts>();
-                let cost = parts.map_err(|_| wrong("its hash is damaged; create it again with htpasswd -B"))?.get_cost();
-                if cost > cost_max {
-                    (cost_max, auth.costliest) = (cost, Some(secret.to_owned()));
-                }
-                auth.hashed.push(HashedPassword { name: name.as_bytes().to_vec(), hash: secret.to_owned() });
-            } else if secret.is_empty() {
-                return Err(wrong("its password is empty"));
-            } else if is_other_hash(secret) {
-                return Err(wrong("its hash is of an unsupported kind; create one with htpasswd -B"));
-            } else {
-                verified.push(auth.digest(entry.as_bytes()));
-            }
+    /// Why it is malformed, without the entry itself.
+    pub fn add(&mut self, entry: &str) -> Result<(), &'static str> {
+        let (name, secret) = entry.split_once(':').ok_or("it has no colon; write NAME:PASSWORD")?;
+        if entry.len() > PAIR_BYTES_MAX {
+            return Err("it is longer than 1,024 bytes");
         }
-        auth.verified = RwLock::new(verified);
-        Ok(auth)
+        if entry.chars().any(char::is_control) {
+            return Err("it contains a control character");
+        }
+        if is_bcrypt(secret) {
+            secret.parse::<bcrypt::HashParts>().map_err(|_| "its hash is damaged; create it again with htpasswd -B")?;
+            if self.costliest.as_ref().is_none_or(|costliest| cost(secret) > cost(costliest)) {
+                self.costliest = Some(secret.to_owned());
+            }
+            self.hashed.push(HashedPassword { name: name.as_bytes().to_vec(), hash: secret.to_owned() });
+        } else if secret.is_empty() {
+            return Err("its password is empty");
+        } else if is_other_hash(secret) {
+            return Err("its hash is of an unsupported kind; create one with htpasswd -B");
+        } else {
+            let digest = self.digest(entry.as_bytes());
+            self.verified.get_mut().unwrap_or_else(PoisonError::into_inner).push(digest);
+        }
+        Ok(())
     }
 
     /// Whether any password was given in plaintext.
@@ -252,7 +226,8 @@ impl Auth {
         let mut hashes = self.hashed.iter().filter(|hashed| hashed.name == name).map(|hashed| &hashed.hash);
         if !hashes.clone().any(is_right) {
             // The result does not matter: this is not a hash of the name, or it has been checked.
-            if let Some(costliest) = self.costliest.as_ref().filter(|costliest| !hashes.any(|hash| same_cost(hash, costliest))) {
+            if let Some(costliest) = self.costliest.as_ref().filter(|costliest| !hashes.any(|hash| cost(hash) == cost(costliest)))
+            {
                 black_box(is_right(costliest));
             }
             return AuthResult::Denied;
@@ -275,9 +250,9 @@ fn is_bcrypt(secret: &str) -> bool {
     ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| secret.starts_with(prefix))
 }
 
-/// Whether two bcrypt hashes take the same time to check: the cost is the two digits after `$2y$`.
-fn same_cost(hash: &str, other: &str) -> bool {
-    hash.get(4..6) == other.get(4..6)
+/// The two digits after `$2y$` of a bcrypt hash: each step doubles the time to check it.
+fn cost(hash: &str) -> Option<&str> {
+    hash.get(4..6)
 }
 
 /// Whether a text looks like a hash that is not supported: `$id$…` as in crypt(5), or `{scheme}…` (RFC 2307 §5.3). Taken for a password,
@@ -309,40 +284,51 @@ mod tests {
 
     const CLIENT: PeerHost = PeerHost::Unix;
 
+    fn auth<'a>(entries: impl IntoIterator<Item = &'a str>) -> Auth {
+        let mut auth = Auth::default();
+        entries.into_iter().for_each(|entry| auth.add(entry).unwrap());
+        auth
+    }
+
     fn basic(pair: &str) -> Vec<u8> {
         format!("Basic {}", BASE64_STANDARD.encode(pair)).into_bytes()
     }
 
     #[test]
     fn entries_are_parsed_or_refused() {
-        for (entries, error, why) in [
-            (vec!["a:b"], None, "a name and a password"),
-            (vec!["a:b:c"], None, "a password may hold colons"),
-            (vec![":b"], None, "RFC 7617 allows an empty name"),
-            (vec!["a"], Some(1), "no colon"),
-            (vec!["a:b", "c:"], Some(2), "an empty password"),
-            (vec!["a:b\u{7}"], Some(1), "a control character"),
-            (vec![HASH], Some(1), "a hash without a name"),
-            (vec!["a:$2y$04$short"], Some(1), "a damaged hash"),
-            (vec!["a:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00"], Some(1), "MD5 of Apache, which htpasswd writes without -B"),
-            (vec!["a:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0"], Some(1), "MD5"),
-            (vec!["a:$5$rounds=1000$salt$hash"], Some(1), "SHA-256"),
-            (vec!["a:$6$salt$hash"], Some(1), "SHA-512"),
-            (vec!["a:$y$j9T$salt$hash"], Some(1), "yescrypt"),
-            (vec!["a:$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA"], Some(1), "Argon2"),
-            (vec!["a:$2$05$abcdefghijklmnopqrstuu"], Some(1), "the oldest bcrypt"),
-            (vec!["a:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="], Some(1), "SHA-1"),
-            (vec!["a:{SSHA}c2FsdA"], Some(1), "SHA-1 with salt"),
-            (vec!["a:{BLF-CRYPT}$2y$05$abc"], Some(1), "bcrypt as Dovecot writes it"),
-            (vec!["a:$ecret", "a:pa$$word", "a:{brace", "a:$$", "a:{}", "a:$ a$b"], None, "passwords with such characters"),
+        for (entry, is_valid, why) in [
+            ("a:b", true, "a name and a password"),
+            ("a:b:c", true, "a password may hold colons"),
+            (":b", true, "RFC 7617 allows an empty name"),
+            ("a", false, "no colon"),
+            ("c:", false, "an empty password"),
+            ("a:b\u{7}", false, "a control character"),
+            (HASH, false, "a hash without a name"),
+            ("a:$2y$04$short", false, "a damaged hash"),
+            ("a:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", false, "MD5 of Apache, which htpasswd writes without -B"),
+            ("a:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0", false, "MD5"),
+            ("a:$5$rounds=1000$salt$hash", false, "SHA-256"),
+            ("a:$6$salt$hash", false, "SHA-512"),
+            ("a:$y$j9T$salt$hash", false, "yescrypt"),
+            ("a:$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA", false, "Argon2"),
+            ("a:$2$05$abcdefghijklmnopqrstuu", false, "the oldest bcrypt"),
+            ("a:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", false, "SHA-1"),
+            ("a:{SSHA}c2FsdA", false, "SHA-1 with salt"),
+            ("a:{BLF-CRYPT}$2y$05$abc", false, "bcrypt as Dovecot writes it"),
+            ("a:$ecret", true, "a password with such characters"),
+            ("a:pa$$word", true, "a password with such characters"),
+            ("a:{brace", true, "a password with such characters"),
+            ("a:$$", true, "a password with such characters"),
+            ("a:{}", true, "a password with such characters"),
+            ("a:$ a$b", true, "a password with such characters"),
         ] {
-            assert_eq!(Auth::new(entries.clone()).err().map(|(place, _)| place), error, "{entries:?}: {why}");
+            assert_eq!(Auth::default().add(entry).is_ok(), is_valid, "{entry:?}: {why}");
         }
     }
 
     #[test]
     fn plaintext_passwords_are_verified() {
-        let auth = Auth::new(["ada:love:lace", "grüße:паро́ль"]).unwrap();
+        let auth = auth(["ada:love:lace", "grüße:паро́ль"]);
         for (value, want, why) in [
             (basic("ada:love:lace"), AuthResult::Ok, "the credentials"),
             (basic("grüße:паро́ль"), AuthResult::Ok, "in UTF-8"),
@@ -368,7 +354,7 @@ mod tests {
     fn bcrypt_hashes_are_verified_and_remembered() {
         let hash = bcrypt::hash("secret", 4).unwrap();
         let entry = format!("ada:{hash}");
-        let auth = Auth::new([entry.as_str(), "bob:plain"]).unwrap();
+        let auth = auth([entry.as_str(), "bob:plain"]);
         for round in 0..3 {
             assert_eq!(auth.verify(Some(&basic("ada:secret")), CLIENT), AuthResult::Ok, "round {round}");
             assert_eq!(auth.verify(Some(&basic("ada:Secret")), CLIENT), AuthResult::Denied);
@@ -385,7 +371,7 @@ mod tests {
         let lines = [("ada", "first", 4), ("ada", "second", 5), ("eve", "", 4)];
         let entries: Vec<String> =
             lines.iter().map(|(name, password, cost)| format!("{name}:{}", hash(password, *cost))).collect();
-        let auth = Auth::new(entries.iter().map(String::as_str)).unwrap();
+        let auth = auth(entries.iter().map(String::as_str));
         assert!(auth.costliest.as_ref().is_some_and(|hash| entries[1].ends_with(hash)), "the one of cost 5");
         for (pair, want, why) in [
             ("ada:first", AuthResult::Ok, "the first line"),
