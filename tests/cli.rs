@@ -60,6 +60,27 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
 }
 
 #[test]
+fn tls_needs_both_files_and_a_build_with_it() {
+    let apart = "'--tls-cert' and '--tls-key' belong together; give both, or '--tls' alone";
+    let unsupported =
+        "'--tls' needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls";
+    for (words, named) in [
+        (&["--tls-cert", "a"][..], apart),
+        (&["--tls-key", "a"], apart),
+        (&["--tls", "--tls-key", "a"], apart),
+        (&["--tls"], unsupported),
+        (&["--tls-cert", "a", "--tls-key", "a"], unsupported),
+        (&["--check-health", "--tls"], unsupported),
+    ] {
+        if named == apart || !cfg!(feature = "tls") {
+            let left = run(words);
+            assert!(left.code == Some(2) && left.stderr.contains(named), "{words:?}: {left:?}");
+            assert_eq!(left.stderr.lines().count(), 1, "{left:?}");
+        }
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn options_of_uploads_that_conflict_end_it_with_2() {
     let scratch = Scratch::new();

@@ -36,6 +36,10 @@ pub struct Banner<'a> {
     pub sockets: &'a [PathBuf],
     /// The addresses of this machine that other devices can use.
     pub lan_addresses: &'a [IpAddr],
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The fingerprint of a self-signed certificate.
+    pub fingerprint: Option<&'a str>,
     /// Whether standard output may be coloured.
     pub color: Color,
 }
@@ -49,15 +53,18 @@ impl Banner<'_> {
         let serving = format!("serving {served} at");
         match self.bind {
             Bind::Loopback | Bind::Everywhere => {
-                self.listening.first().iter().for_each(|address| add(&serving, &localhost(address.port())))
+                self.listening.first().iter().for_each(|address| add(&serving, &self.localhost(address.port())))
             }
-            Bind::Addresses(_) => self.listening.iter().for_each(|address| add(&serving, &url(*address))),
+            Bind::Addresses(_) => self.listening.iter().for_each(|address| add(&serving, &self.url(*address))),
         }
         for path in self.sockets {
             add(&serving, &format!("unix:{}", printable_path(path)));
         }
         for address in self.lan() {
-            add("  on the network:", &url(address));
+            add("  on the network:", &self.url(address));
+        }
+        if let Some(fingerprint) = self.fingerprint {
+            out.push_str(&format!("  certificate (SHA-256): {fingerprint}\n"));
         }
         out
     }
@@ -74,15 +81,24 @@ impl Banner<'_> {
     /// Returns the first URL for other devices.
     pub fn lan_url(&self) -> Option<String> {
         let chosen = self.listening.iter().filter(|address| !address.ip().is_unspecified() && !address.ip().is_loopback());
-        chosen.copied().chain(self.lan()).next().map(url)
+        chosen.copied().chain(self.lan()).next().map(|address| self.url(address))
     }
 
     /// Returns the URL for this machine.
     pub fn local_url(&self) -> Option<String> {
         self.listening.first().map(|address| match self.bind {
-            Bind::Loopback | Bind::Everywhere => localhost(address.port()),
-            Bind::Addresses(_) => url(*address),
+            Bind::Loopback | Bind::Everywhere => self.localhost(address.port()),
+            Bind::Addresses(_) => self.url(*address),
         })
+    }
+
+    fn localhost(&self, port: u16) -> String {
+        format!("{}://localhost:{port}/", self.scheme)
+    }
+
+    /// Returns a URL. A wildcard address can be connected to as `localhost`.
+    fn url(&self, address: SocketAddr) -> String {
+        if address.ip().is_unspecified() { self.localhost(address.port()) } else { format!("{}://{address}/", self.scheme) }
     }
 
     /// Prints the lines, and the QR code if it is wanted.
@@ -102,18 +118,12 @@ impl Banner<'_> {
     }
 }
 
-fn localhost(port: u16) -> String {
-    format!("http://localhost:{port}/")
-}
-
-/// Returns a URL. A wildcard address can be connected to as `localhost`.
-fn url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { localhost(address.port()) } else { format!("http://{address}/") }
-}
-
-/// Returns the addresses of this machine that other devices can use: for IPv4 and IPv6, the one that a UDP socket would send from.
-/// Connecting it sends nothing.
-pub fn lan_addresses() -> Vec<IpAddr> {
+/// Returns the addresses of this machine that other devices can use, if one that is listened on stands for all of them: for IPv4 and
+/// IPv6, the one that a UDP socket would send from. Connecting it sends nothing.
+pub fn lan_addresses(listening: &[SocketAddr]) -> Vec<IpAddr> {
+    if !listening.iter().any(|address| address.ip().is_unspecified()) {
+        return Vec::new();
+    }
     let source = |(from, to): (&str, &str)| {
         let socket = UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
@@ -215,7 +225,16 @@ mod tests {
         ] {
             let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
             let served = Path::new("/srv");
-            let banner = Banner { served, bind, listening: &listening, sockets: &[], lan_addresses: lan, color: Color::Plain };
+            let banner = Banner {
+                served,
+                bind,
+                listening: &listening,
+                sockets: &[],
+                lan_addresses: lan,
+                scheme: "http",
+                fingerprint: None,
+                color: Color::Plain,
+            };
             assert_eq!(banner.lines(), lines);
             assert_eq!(banner.lan_url().as_deref(), lan_url, "{lines}");
             assert_eq!(banner.local_url().as_deref(), Some(local_url), "{lines}");
@@ -224,7 +243,7 @@ mod tests {
 
     #[test]
     fn lan_addresses_can_be_bound_and_ipv4_comes_first() {
-        let all = lan_addresses();
+        let all = lan_addresses(&[SocketAddr::from(([0, 0, 0, 0], 80))]);
         assert!(all.iter().all(|ip| !ip.is_loopback() && UdpSocket::bind((*ip, 0)).is_ok()), "{all:?}");
         assert!(all.is_sorted_by_key(IpAddr::is_ipv6) && all.len() <= 2, "{all:?}");
     }

@@ -15,6 +15,7 @@ use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyCo
 use crate::handlers::access::{self, Auth};
 use crate::http::forwarded::{ForwardedField, TrustedProxies};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
+use crate::net::tls;
 use crate::os;
 use crate::telemetry::access_log::Destination;
 
@@ -41,6 +42,7 @@ impl Cli {
             hosts: self.allowed_hosts(&bind),
             bind,
             sockets: self.sockets(),
+            tls: self.tls || self.tls_cert.is_some(),
             index: self.index.clone(),
             listing: !self.no_listing,
             serve_hidden: self.hidden,
@@ -184,6 +186,12 @@ impl Cli {
         let inherits_sockets = env::var_os("LISTEN_FDS").is_some_and(|count| count != OsStr::new("0"));
         let conflict = if self.lan && !self.bind.is_empty() {
             Some("'--lan' and '--bind' both choose addresses; use one of them")
+        } else if self.tls_cert.is_some() != self.tls_key.is_some() {
+            Some("'--tls-cert' and '--tls-key' belong together; give both, or '--tls' alone for a self-signed certificate")
+        } else if (self.tls || self.tls_cert.is_some()) && !tls::SUPPORTED {
+            Some(
+                "'--tls' needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls",
+            )
         } else if self.qr && self.bind().is_loopback() && !inherits_sockets {
             Some("'--qr' shows a URL for other devices, which cannot reach this server; add '--lan' or '--bind ADDR'")
         } else if self.check_health && self.port == 0 && self.sockets().is_empty() {

@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::config::{Bind, Config};
+use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::{SocketTransport, connect_unix};
+use crate::net::tls;
 use crate::server::listener::ListenAddr;
 use crate::telemetry::printable_path;
 
@@ -74,18 +76,28 @@ fn show(place: &ListenAddr) -> String {
     }
 }
 
-/// Returns the status line.
+/// Connects, and returns the status line.
 fn ask(place: &ListenAddr, config: &Config, limit: Duration) -> io::Result<String> {
     let begun = Instant::now();
     let socket = match place {
         ListenAddr::Address(address) => TcpStream::connect_timeout(address, limit)?,
         ListenAddr::Path(path) => connect_unix(path, limit)?,
     };
-    let transport = SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
-    let mut stream = DeadlineStream::new(transport, begun, limit, limit);
+    let transport = || SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
+    let mut stream = DeadlineStream::new(transport(), begun, limit, limit);
     if config.proxies.proxy_protocol {
         stream.write_all(PROXY_UNKNOWN)?;
     }
+    match place {
+        ListenAddr::Address(_) if config.tls => {
+            exchange(DeadlineStream::new(tls::connect(transport())?, begun, limit, limit), config)
+        }
+        _ => exchange(stream, config),
+    }
+}
+
+/// Sends the request, and returns the status line.
+fn exchange<S: Transport>(mut stream: DeadlineStream<S>, config: &Config) -> io::Result<String> {
     stream.write_all(REQUEST)?;
     let mut head = Vec::new();
     let mut piece = [0; HEAD_BYTES_MAX];

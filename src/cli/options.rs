@@ -53,6 +53,18 @@ pub struct Cli {
     #[arg(long, env = "THREADBARE_LAN", help_heading = "Listening")]
     pub lan: bool,
 
+    /// Serve HTTPS, with a self-signed certificate unless --tls-cert names one
+    #[arg(long, env = "THREADBARE_TLS", help_heading = "Listening")]
+    pub tls: bool,
+
+    /// Certificate chain for HTTPS, in PEM; read again on SIGHUP and when it changes
+    #[arg(long, value_name = "FILE", env = "THREADBARE_TLS_CERT", help_heading = "Listening")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "THREADBARE_TLS_KEY", help_heading = "Listening")]
+    pub tls_key: Option<PathBuf>,
+
     /// Show the URL for other devices as a QR code; with --lan or --bind
     #[arg(long, env = "THREADBARE_QR", help_heading = "Listening")]
     pub qr: bool,

@@ -1,6 +1,7 @@
 //! Start-up: opens everything in the order that signals, the sandbox and the threads require, then serves.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::os::sandbox;
 use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
 use crate::server;
+use crate::server::certificates::ServerTls;
 use crate::server::close_reason::CloseReason;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
 use crate::telemetry::access_log::{AccessLog, Destination};
@@ -42,13 +44,16 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     check_private_files(cli, &site)?;
     let listeners = open_listeners(cli, &mut config)?;
     let (listening, sockets): (Vec<_>, Vec<_>) = (listeners.addresses().collect(), listeners.paths().collect());
-    let has_wildcard = listening.iter().any(|address| address.ip().is_unspecified());
+    let lan_addresses = banner::lan_addresses(&listening);
+    let tls = open_tls(cli, &config, lan_addresses.iter().copied().chain(listening.iter().map(SocketAddr::ip)))?;
     let banner = Banner {
         served: site.display_path(),
         bind: &config.bind,
         listening: &listening,
         sockets: &sockets,
-        lan_addresses: &if has_wildcard { banner::lan_addresses() } else { Vec::new() },
+        lan_addresses: &lan_addresses,
+        scheme: if config.tls { "https" } else { "http" },
+        fingerprint: tls.as_ref().and_then(|tls| tls.fingerprint.as_deref()),
         color: Color::of(&io::stdout()),
     };
     let browser = banner.local_url().filter(|_| cli.open).map(|url| banner::open_browser(&url));
@@ -61,7 +66,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let writable = site.uploads().map_or(Ok(Vec::new()), Uploads::directories).map_err(cannot_upload)?;
     let sandbox = sandbox::confine(config.sandbox, readable, &writable, &listeners.socket_directories())
         .map_err(|reason| format!("cannot enforce --sandbox=require: {reason}; use --sandbox=auto to start without"))?;
-    let scheduling = crate::os::use_batch_scheduling();
+    let scheduling = os::use_batch_scheduling();
     let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogQueue::start("log", || Ok(io::stderr())).map_err(cannot_log)?;
     telemetry::init(cli.verbosity(), log.clone());
@@ -85,27 +90,29 @@ pub fn run(cli: &Cli) -> Result<(), String> {
         Ok(()) => log::debug!("scheduling policy: SCHED_BATCH"),
         Err(reason) => log::debug!("scheduling policy unchanged: {reason}"),
     }
-    log_warnings(cli, &app);
+    log_warnings(cli, &app, tls.as_ref());
     let on_forced = |left| {
         warn!("shutdown timeout: closing {}", counted(left, "connection"));
         flush_logs(&app, &log);
         std::process::exit(0);
     };
-    reopen_on_sighup(&app).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
+    reload_on_sighup(&app, tls.as_ref()).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
     app.notify.notify(State::Ready);
-    server::run(listeners, &app, app.config.limits.connections_max, &on_forced);
+    server::run(listeners, &app, tls.as_ref().map(|tls| &tls.tls), app.config.limits.connections_max, &on_forced);
     info!("stopped");
     flush_logs(&app, &log);
     Ok(())
 }
 
-/// Refuses to serve passwords and the access log.
+/// Refuses to serve passwords, keys and the access log.
 fn check_private_files(cli: &Cli, site: &Site) -> Result<(), String> {
     let log = match cli.access_log_destination() {
         Destination::File(path) => Some(path),
         Destination::Stderr | Destination::Stdout => None,
     };
-    for (option, path) in [("--auth-file", cli.auth_file.as_ref()), ("--access-log", log.as_ref())] {
+    for (option, path) in
+        [("--auth-file", cli.auth_file.as_ref()), ("--access-log", log.as_ref()), ("--tls-key", cli.tls_key.as_ref())]
+    {
         if let Some(path) = path.filter(|path| site.would_serve(path)) {
             let path = printable_path(path);
             return Err(format!("{option} '{path}' is beneath ROOT, so clients could read it; move it to another directory"));
@@ -126,16 +133,31 @@ fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
     }
 }
 
-/// Lets SIGHUP reopen the log file, and tells systemd about it.
-fn reopen_on_sighup(app: &AppState) -> io::Result<()> {
+/// Opens the certificate, if connections are encrypted. A self-signed one has the names of this machine and these addresses.
+fn open_tls(cli: &Cli, config: &Config, addresses: impl Iterator<Item = IpAddr>) -> Result<Option<ServerTls>, String> {
+    if let (Some(certificate), Some(key)) = (&cli.tls_cert, &cli.tls_key) {
+        return ServerTls::from_files(certificate, key, config.sandbox).map(Some);
+    }
+    let host = os::host_name().map(|host| host.to_ascii_lowercase());
+    let local = host.as_deref().and_then(|host| host.split('.').next()).map(|label| format!("{label}.local"));
+    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    let addresses = loopback.into_iter().chain(addresses.filter(|address| !address.is_unspecified() && !address.is_loopback()));
+    let names = ["localhost".to_owned()].into_iter().chain(host).chain(local).chain(addresses.map(|address| address.to_string()));
+    config.tls.then(|| ServerTls::self_signed(&names.collect::<Vec<String>>())).transpose()
+}
+
+/// Lets SIGHUP reopen the log file and read the certificate again, and tells systemd about it.
+fn reload_on_sighup(app: &AppState, tls: Option<&ServerTls>) -> io::Result<()> {
+    let certificate = tls.and_then(ServerTls::reloader);
     let (log_file, notify) = (app.access_log.clone().filter(AccessLog::is_file), app.notify.clone());
     // A closed terminal ends the server; where there is none, SIGHUP is a request to reload.
-    if log_file.is_none() && !notify.is_connected() && os::has_terminal() {
+    if log_file.is_none() && certificate.is_none() && !notify.is_connected() && os::has_terminal() {
         return Ok(());
     }
     on_sighup(move || {
         notify.notify(State::Reloading);
         log_file.iter().for_each(AccessLog::reopen);
+        certificate.iter().for_each(|reload| reload());
         notify.notify(State::Ready);
     })
 }
@@ -148,8 +170,11 @@ fn flush_logs(app: &AppState, log: &LogQueue) {
 }
 
 /// Logs what is unsafe or useless about this configuration.
-fn log_warnings(cli: &Cli, app: &AppState) {
+fn log_warnings(cli: &Cli, app: &AppState, tls: Option<&ServerTls>) {
     let config = &app.config;
+    if let Some(warning) = tls.and_then(|tls| tls.warning.as_ref()) {
+        warn!("{warning}");
+    }
     let is_reachable = !config.bind.is_loopback();
     if cli.quiet && cli.access_log.is_some() {
         warn!("--quiet disables the access log, so nothing is written to --access-log; use one of them");
@@ -157,7 +182,7 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if let Some(error) = app.notify.error() {
         warn!("{error}; systemd is not notified");
     }
-    if crate::os::is_root() {
+    if os::is_root() {
         warn!("running as root; for ports below 1024 use socket activation, setcap cap_net_bind_service or setpriv");
     }
     if is_reachable && config.hosts == AllowedHosts::Any {
@@ -166,8 +191,8 @@ fn log_warnings(cli: &Cli, app: &AppState) {
     if is_reachable && config.proxies.proxy_protocol && config.proxies.trusted.is_empty() {
         warn!("any client can forge its address in a PROXY header; add --trust-proxy ADDR for the load balancer");
     }
-    if is_reachable && app.auth.is_some() {
-        warn!("passwords are sent unencrypted; put a proxy with TLS in front");
+    if is_reachable && app.auth.is_some() && !config.tls {
+        warn!("passwords are sent unencrypted; use --tls, or put a proxy with TLS in front");
     }
     if is_reachable && app.auth.is_none() && app.metrics.is_some() {
         warn!("/metrics is reachable without authentication; add --auth-file, or block it in the proxy");

@@ -28,6 +28,8 @@ pub struct Config {
     pub bind: Bind,
     /// The paths of Unix sockets to listen on. The umask decides their permissions, and so who may connect.
     pub sockets: Vec<PathBuf>,
+    /// Whether TCP connections are encrypted.
+    pub tls: bool,
     /// Names of index files, in the order in which they are tried.
     pub index: Vec<String>,
     /// Whether a directory without an index file is listed.

@@ -174,6 +174,7 @@ pub(crate) mod scratch {
                 port: 0,
                 bind: Bind::Loopback,
                 sockets: Vec::new(),
+                tls: false,
                 index: vec!["index.html".to_owned()],
                 listing: true,
                 serve_hidden: false,

@@ -23,7 +23,9 @@ use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::origin;
 use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS, Preflight};
+use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
+use crate::http::target::TargetForm;
 use crate::telemetry::printable_path;
 
 /// Longest `name:password` in bytes.
@@ -32,6 +34,24 @@ const PAIR_BYTES_MAX: usize = 1024;
 const REMEMBERED_MAX: usize = 64;
 /// The environment variable with credentials, one entry per line.
 pub const VARIABLE: &str = "THREADBARE_AUTH";
+
+/// The response to a request that was sent without TLS to a server that has it: a redirect of GET and HEAD to the same URL with `https`.
+pub fn redirect_to_https(head: &RequestHead<'_>, form: TargetForm) -> Response {
+    let after_scheme = |target: &str| target.split_once("://").map(|(_, rest)| rest.to_owned());
+    let target = std::str::from_utf8(head.target).ok().filter(|_| matches!(head.method, Method::Get | Method::Head));
+    let url = target.and_then(|target| match form {
+        TargetForm::Origin => Some(format!("{}{target}", std::str::from_utf8(head.headers.get(name::HOST)?).ok()?)),
+        TargetForm::Absolute => after_scheme(target),
+        TargetForm::Asterisk => None,
+    });
+    let response = match url.filter(|url| !url.starts_with('/')) {
+        Some(url) => Response::text(StatusCode::PERMANENT_REDIRECT, "this server speaks HTTPS")
+            .header("Location", format!("https://{url}"))
+            .header("Cache-Control", "no-store"),
+        None => Response::text(StatusCode::BAD_REQUEST, "this server speaks HTTPS; send the request to https://"),
+    };
+    response.outcome(Outcome::Cleartext)
+}
 
 /// The response to a request for a host that is not allowed (RFC 9110 §15.5.20); `None` if it is allowed.
 pub fn check_host(request: &Request<'_>, app: &AppState) -> Option<Response> {

@@ -12,6 +12,8 @@ pub enum Outcome {
     NoRequest,
     /// The request is for a host name that is not allowed.
     WrongHost,
+    /// The request was sent without TLS.
+    Cleartext,
     /// The credentials are missing or wrong.
     Unauthorized,
     /// The request is a CORS preflight.
@@ -58,6 +60,7 @@ impl Outcome {
             Outcome::WrongHost => {
                 "the host is not one of this server: a web page may have pointed its own name here. Nothing was looked up"
             }
+            Outcome::Cleartext => "the request was sent without TLS, which this server requires (--tls). Nothing was looked up",
             Outcome::Unauthorized => "credentials are required, and these are missing or wrong. Nothing was looked up",
             Outcome::Preflight => {
                 "a browser asks whether a page of another site may send such a request (Fetch §3.3). Nothing was looked up"

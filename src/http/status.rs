@@ -43,6 +43,7 @@ statuses! {
     MOVED_PERMANENTLY, 301, "Moved Permanently", "the resource has another URL, see Location (RFC 9110 §15.4.2)";
     SEE_OTHER, 303, "See Other", "done; the result is at another URL, see Location (RFC 9110 §15.4.4)";
     NOT_MODIFIED, 304, "Not Modified", "the client already has this version (RFC 9110 §15.4.5)";
+    PERMANENT_REDIRECT, 308, "Permanent Redirect", "the resource has another URL, see Location; the method stays the same";
     BAD_REQUEST, 400, "Bad Request", "the request breaks a rule, or is ambiguous (RFC 9110 §15.5.1)";
     UNAUTHORIZED, 401, "Unauthorized", "the client must authenticate (RFC 9110 §15.5.2)";
     FORBIDDEN, 403, "Forbidden", "understood, but refused (RFC 9110 §15.5.4)";

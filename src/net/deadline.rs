@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use log::trace;
 
-use crate::net::Transport;
+use crate::net::{TlsState, Transport};
 
 /// No timeout is below this: zero would mean none, and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -182,6 +182,24 @@ impl<S: Transport> DeadlineStream<S> {
     /// Whether the client has sent bytes that were not read. Reads one of them.
     pub fn has_unread(&mut self) -> bool {
         matches!(self.stream.try_read(&mut [0]), Ok(Some(1..)))
+    }
+
+    /// Starts TLS. See [`Transport::start_tls`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
+        self.stream.start_tls(received)
+    }
+
+    /// Returns whether the connection is encrypted.
+    pub fn tls_state(&self) -> TlsState {
+        self.stream.tls_state()
+    }
+
+    /// Ends TLS. See [`Transport::end_tls`].
+    pub fn end_tls(&mut self) {
+        self.stream.end_tls();
     }
 
     /// Limits the bytes that the kernel buffers for the client. See [`Transport::set_send_buffer_size`].

@@ -8,9 +8,51 @@ pub mod deadline;
 pub mod memory;
 pub mod read_buffer;
 pub mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
+
+/// This build has no TLS.
+#[cfg(not(feature = "tls"))]
+pub mod tls {
+    use std::io;
+
+    use crate::net::socket::SocketTransport;
+
+    /// Whether this build supports TLS.
+    pub const SUPPORTED: bool = false;
+
+    /// What all TLS connections share. It is never constructed.
+    #[derive(Clone, Debug)]
+    pub enum NoTls {}
+
+    pub use NoTls as Tls;
+
+    impl NoTls {
+        pub(crate) fn accept<'a>(&self, _: SocketTransport<'a>) -> SocketTransport<'a> {
+            match *self {}
+        }
+    }
+
+    pub(crate) fn connect(socket: SocketTransport<'_>) -> io::Result<SocketTransport<'_>> {
+        Ok(socket)
+    }
+}
 
 use std::io;
 use std::time::{Duration, Instant};
+
+/// Whether a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsState {
+    /// The server does not ask for TLS, or no byte has been received.
+    Off,
+    /// The server asks for TLS, and the client does not speak it.
+    Cleartext,
+    /// The handshake has begun; it may have failed.
+    Handshake,
+    /// What is read was encrypted.
+    Established,
+}
 
 /// Both directions of a connection: a socket, or a client in memory.
 ///
@@ -46,4 +88,17 @@ pub trait Transport {
     fn set_waiting_since(&mut self, _: Option<Instant>) -> io::Result<()> {
         Ok(())
     }
+    /// Starts TLS if this transport has it; `received` are bytes that belong to it. Returns whether it has taken them.
+    ///
+    /// # Errors
+    /// The random generator of the system fails.
+    fn start_tls(&mut self, _received: &[u8]) -> io::Result<bool> {
+        Ok(false)
+    }
+    /// Returns whether the connection is encrypted.
+    fn tls_state(&self) -> TlsState {
+        TlsState::Off
+    }
+    /// Tells the client that no more plaintext follows (`close_notify`). What is read afterwards is not decrypted.
+    fn end_tls(&mut self) {}
 }

@@ -108,9 +108,10 @@ pub fn is_incomplete_file(name: &[u8]) -> bool {
     name.split_at_checked(HIDDEN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(HIDDEN_PREFIX.as_bytes()))
 }
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The program that opens a URL in the user's browser, and its first arguments.
@@ -201,4 +202,22 @@ pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Creates a file that only its owner can read.
+///
+/// # Errors
+/// The error of the system; `AlreadyExists` if there is one.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+/// Returns the path of a file that outlives the process, beneath `XDG_STATE_HOME`; `None` if neither that nor a home directory is set.
+pub fn state_file(name: &str) -> Option<PathBuf> {
+    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(env::home_dir().filter(|home| home.is_absolute())?.join(".local/state")));
+    state.map(|state| state.join("threadbare").join(name))
 }

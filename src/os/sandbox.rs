@@ -4,8 +4,9 @@
 //! After start-up the server reads files under the root, adds files under the directories of `--upload`, accepts connections and removes its
 //! Unix socket files; Landlock denies all other files, writes, programs, outgoing connections, further ports, and signals to other processes.
 //!
-//! [`confine`] must run before the first thread starts, since running threads keep their rights. The exception is the thread that writes
-//! the log file: it starts earlier and restricts itself to writing ([`allow_write`]).
+//! [`confine`] must run before the first thread starts, since running threads keep their rights. The exceptions are the thread
+//! that writes the log file ([`allow_write`]) and the one that reads certificates ([`allow_read`]): they start earlier and restrict
+//! themselves.
 
 use std::path::{Path, PathBuf};
 
@@ -60,12 +61,31 @@ pub fn confine(
 /// With [`Sandbox::Require`]: why the sandbox is not complete.
 #[cfg(target_os = "linux")]
 pub fn allow_write(wanted: Sandbox, directory: &Path) -> Result<(), String> {
-    use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
+    allow(wanted, &[directory], landlock::AccessFs::WriteFile | landlock::AccessFs::MakeReg)
+}
+
+/// Restricts this thread to reading files in directories: it reads certificates.
+///
+/// # Errors
+/// With [`Sandbox::Require`]: why the sandbox is not complete.
+#[cfg(target_os = "linux")]
+pub fn allow_read(wanted: Sandbox, directories: &[PathBuf]) -> Result<(), String> {
+    allow(wanted, directories, landlock::AccessFs::ReadFile.into())
+}
+
+#[cfg(target_os = "linux")]
+fn allow<P: AsRef<Path>>(
+    wanted: Sandbox,
+    directories: &[P],
+    access: landlock::BitFlags<landlock::AccessFs>,
+) -> Result<(), String> {
+    use landlock::{PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
-    let directory = PathFd::new(directory).map_err(|error| error.to_string())?;
-    match restrict_to([PathBeneath::new(directory, AccessFs::WriteFile | AccessFs::MakeReg)]) {
+    let directories: Result<Vec<PathFd>, _> = directories.iter().map(PathFd::new).collect();
+    let directories = directories.map_err(|error| error.to_string())?;
+    match restrict_to(directories.into_iter().map(|directory| PathBeneath::new(directory, access))) {
         Err(error) if wanted == Sandbox::Require => Err(format!("cannot enforce --sandbox=require: Landlock failed: {error}")),
         Ok(status) if wanted == Sandbox::Require && status != RulesetStatus::FullyEnforced => {
             Err("cannot enforce --sandbox=require: this kernel does not fully support Landlock".to_owned())
@@ -112,5 +132,14 @@ pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[WritableDirectory], _: 
 /// None.
 #[cfg(not(target_os = "linux"))]
 pub fn allow_write(_: Sandbox, _: &Path) -> Result<(), String> {
+    Ok(())
+}
+
+/// Does nothing, as [`allow_write`].
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn allow_read(_: Sandbox, _: &[PathBuf]) -> Result<(), String> {
     Ok(())
 }

@@ -44,6 +44,8 @@ close_reasons! {
     ContentTimeout, "content_timeout", "the request body was not complete in time (RFC 9112 §9.5)";
     Malformed(ParseError), "malformed", "where the next request would begin is unknown (RFC 9112 §2.2)";
     ProxyHeader(&'static str), "no_proxy_header", "invalid PROXY header";
+    Handshake(io::Error), "handshake", "the TLS handshake failed";
+    Cleartext, "cleartext", "the request was sent without TLS";
     UnreadBody, "unread", "the rest of the request body is too long to be read and discarded (RFC 9112 §9.3)";
     HandlerPanicked, "panicked", "the handler panicked, which is a bug of this server";
     BodyAborted, "broke_off", "the file changed or could not be read, and an incomplete body shows it (RFC 9112 §8)";
@@ -80,7 +82,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Malformed(error) => write!(f, ": {}", error.message()),
             CloseReason::ProxyHeader(why) => write!(f, ": {why}"),
-            CloseReason::Io(error) => write!(f, ": {error}"),
+            CloseReason::Io(error) | CloseReason::Handshake(error) => write!(f, ": {error}"),
             _ => Ok(()),
         }
     }

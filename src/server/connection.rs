@@ -1,7 +1,7 @@
 //! One connection, from accept to close. Read this file first.
 //!
 //! 1. One thread serves one connection, so the protocol state is the position in this code, not a state machine.
-//! 2. If the server expects a PROXY header, it comes first and names the client.
+//! 2. If the server expects a PROXY header, it comes first and names the client. TLS follows it, within the stream.
 //! 3. `receive_head` reads until the parser has a complete request head.
 //! 4. `handle` checks the head, calls a handler and reads what the handler left of the body.
 //! 5. `respond` decides with `close_reason` whether the connection persists, and writes the response.
@@ -23,13 +23,13 @@ use crate::handlers::page;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::forwarded::PeerAddr;
-use crate::http::forwarded::{self, Client};
+use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing;
 use crate::http::request::{Progress, RequestParser};
 use crate::http::status::StatusCode;
-use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
+use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::exchange::Handled;
 use crate::server::proxy_protocol;
@@ -124,6 +124,11 @@ impl<S: Transport> Connection<'_, S> {
             Ok(client) => self.client = client,
             Err(reason) => return reason,
         }
+        match self.stream.start_tls(self.read_buffer.bytes()) {
+            Ok(true) => self.read_buffer.consume(self.read_buffer.bytes().len()),
+            Ok(false) => {}
+            Err(error) => return CloseReason::Io(error),
+        }
         loop {
             if let ControlFlow::Break(reason) = self.serve_request() {
                 return reason;
@@ -134,6 +139,9 @@ impl<S: Transport> Connection<'_, S> {
     /// Receives one request and responds to it.
     fn serve_request(&mut self) -> ControlFlow<CloseReason> {
         let received = self.receive_head();
+        if self.stream.tls_state() == TlsState::Established {
+            self.client.scheme = Some(Scheme::Https);
+        }
         let began = Instant::now();
         self.request_client = match self.parser.head(self.read_buffer.bytes()) {
             Some(head) => forwarded::resolve_client(self.client, &head.headers, &self.app.config.proxies.trusted),
@@ -201,9 +209,13 @@ impl<S: Transport> Connection<'_, S> {
         let bytes = self.read_buffer.bytes();
         let between_requests = self.parser.is_at_message_start(bytes);
         let error = match read {
+            Ok(1..) => return Ok(()),
+            result if self.stream.tls_state() == TlsState::Handshake => {
+                let error = result.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                RequestError::Closed(CloseReason::Handshake(error))
+            }
             Ok(0) if between_requests => RequestError::Closed(CloseReason::ClientClosed),
             Ok(0) => RequestError::Malformed(ParseError::IncompleteHead.with_offset(bytes.len())),
-            Ok(_) => return Ok(()),
             Err(error) if error.kind() != io::ErrorKind::TimedOut => error.into(),
             Err(_) if between_requests => RequestError::Closed(CloseReason::IdleTimeout),
             Err(_) => RequestError::TimedOut,
@@ -265,6 +277,7 @@ impl<S: Transport> Connection<'_, S> {
         }
         let now = Instant::now();
         let has_unread = !self.read_buffer.is_empty() || self.stream.has_unread();
+        self.stream.end_tls();
         if (reason.needs_lingering_close() || has_unread) && self.state.set_idle(now).is_ok() {
             self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }

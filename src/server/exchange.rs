@@ -11,13 +11,13 @@ use log::{error, warn};
 use crate::handlers::AppState;
 use crate::handlers::message::{BodyError, Request, Response, length_of};
 use crate::handlers::outcome::Outcome;
-use crate::handlers::{self, page};
+use crate::handlers::{self, access, page};
 use crate::http::error::ParseError;
 use crate::http::framing::BodyLength;
 use crate::http::headers::{Headers, name};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
-use crate::net::Transport;
+use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::{Connection, RequestError};
 use crate::server::request_body::BodyReader;
@@ -55,6 +55,10 @@ impl<S: Transport> Connection<'_, S> {
         let info = head.validate().map_err(RequestError::Invalid)?;
         if let Some(explain) = &app.explain {
             explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
+        }
+        if self.stream.tls_state() == TlsState::Cleartext {
+            let response = access::redirect_to_https(&head, info.target.form);
+            return Ok(Handled { response, request_bytes: head_bytes, close_reason: Some(CloseReason::Cleartext) });
         }
         let decisions = app.explain.as_ref().map(|_| RefCell::default());
         if info.body_length != BodyLength::None || !app.site.is_cached(&info.target) {

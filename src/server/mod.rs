@@ -3,6 +3,8 @@
 //! The accept loop is here; [`connection`] serves one connection and is the file to read first. The loop never waits for a client, so one
 //! slow client cannot delay others.
 
+#[cfg(feature = "tls")]
+pub mod certificates;
 pub mod close_reason;
 pub mod connection;
 mod exchange;
@@ -13,7 +15,42 @@ pub mod proxy_protocol;
 pub mod registry;
 mod request_body;
 pub mod response_writer;
+#[cfg(feature = "tls")]
+pub mod self_signed;
 mod thread_pool;
+
+/// This build has no TLS.
+#[cfg(not(feature = "tls"))]
+pub mod certificates {
+    use std::path::Path;
+
+    use crate::config::Sandbox;
+    use crate::net::tls::Tls;
+
+    /// TLS with its certificate. It is never constructed.
+    #[derive(Debug)]
+    pub struct NoServerTls {
+        pub(crate) tls: Tls,
+        pub(crate) fingerprint: Option<String>,
+        pub(crate) warning: Option<String>,
+    }
+
+    pub use NoServerTls as ServerTls;
+
+    impl NoServerTls {
+        pub(crate) fn from_files(_: &Path, _: &Path, _: Sandbox) -> Result<ServerTls, String> {
+            Err("this build has no TLS".to_owned())
+        }
+
+        pub(crate) fn self_signed(_: &[String]) -> Result<ServerTls, String> {
+            Err("this build has no TLS".to_owned())
+        }
+
+        pub(crate) fn reloader(&self) -> Option<fn()> {
+            None
+        }
+    }
+}
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -24,12 +61,13 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{info, warn};
 
 use crate::handlers::AppState;
-use crate::http::forwarded::PeerAddr;
+use crate::http::forwarded::{PeerAddr, PeerHost};
 use crate::net::socket::{AcceptError, Listener, Socket, SocketTransport};
+use crate::net::tls::Tls;
 use crate::os::signals::{SIGNAL_DEBOUNCE, ShutdownSignal};
 use crate::os::systemd::State;
 use crate::server::listener::Listeners;
-use crate::server::registry::{Admission, ConnectionGuard, ConnectionRegistry};
+use crate::server::registry::{Admission, ConnectionEntry, ConnectionGuard, ConnectionRegistry};
 use crate::server::thread_pool::ThreadPool;
 use crate::telemetry::counted;
 use crate::telemetry::metrics::Metrics;
@@ -56,17 +94,21 @@ const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 /// Serves until a signal requests shutdown, then finishes the requests that have begun.
 ///
 /// When the shutdown timeout is over, `exit` is called with the number of open connections. It must end the process, since a thread that waits for an unresponsive file system
-/// cannot be ended.
-pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
+/// cannot be ended. With `tls`, TCP connections are encrypted.
+pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
-        let entry = &admitted.entry;
-        let transport = SocketTransport { socket: &entry.socket, on_wait: &|since| entry.state.set_waiting_since(since) };
-        connection::serve_connection(transport, entry.peer, app, &entry.state);
+        let ConnectionEntry { socket, peer, state, .. } = &*admitted.entry;
+        let transport = SocketTransport { socket, on_wait: &|since| state.set_waiting_since(since) };
+        match tls_for(tls, *peer) {
+            Some(tls) => connection::serve_connection(tls.accept(transport), *peer, app, state),
+            None => connection::serve_connection(transport, *peer, app, state),
+        };
     };
     thread::scope(|scope| {
         let mut acceptor = Acceptor {
             app,
+            tls,
             registry: &registry,
             threads: ThreadPool::new(scope, &work),
             rejected: VecDeque::new(),
@@ -98,6 +140,11 @@ pub fn run(listeners: Listeners, app: &AppState, connections_max: usize, exit: &
     })
 }
 
+/// Returns TLS for a connection, unless it came through a Unix socket.
+fn tls_for(tls: Option<&Tls>, peer: PeerAddr) -> Option<&Tls> {
+    tls.filter(|_| peer.address != PeerHost::Unix)
+}
+
 /// Waits for the requests that have begun, and returns how many connections are open when the shutdown timeout is over, which counts from
 /// `began`.
 fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled: Instant, began: Instant) -> usize {
@@ -117,6 +164,7 @@ fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled
 /// The accept loop.
 struct Acceptor<'a, 'scope, 'env> {
     app: &'a AppState,
+    tls: Option<&'a Tls>,
     registry: &'env ConnectionRegistry,
     threads: ThreadPool<'scope, 'env, ConnectionGuard<'env>>,
     /// Connections that got a 503 and have not ended yet.
@@ -191,7 +239,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     fn admit(&mut self, mut connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
         for _ in 0..ADMISSION_TRIES {
             match self.registry.admit(connection, peer, Instant::now()) {
-                Admission::Full(connection) => return self.reject(connection),
+                Admission::Full(connection) => return self.reject(connection, peer),
                 Admission::Admitted(admitted) => return self.spawn(admitted, stop),
                 Admission::RetryAfter(returned, wait) => {
                     connection = returned;
@@ -199,7 +247,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
                 }
             }
         }
-        self.reject(connection);
+        self.reject(connection, peer);
     }
 
     /// Gives an admitted connection a thread: a new one, or that of an evicted connection.
@@ -212,17 +260,17 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         warn!("cannot start a thread: {error}; evicting one connection");
         Listeners::pause(stop, BACKOFF_MIN);
         let Err((admitted, _)) = self.threads.spawn(admitted) else { return };
-        let connection = admitted.entry.socket.try_clone();
+        let (connection, peer) = (admitted.entry.socket.try_clone(), admitted.entry.peer);
         drop(admitted);
         if let Ok(connection) = connection {
-            self.reject(connection);
+            self.reject(connection, peer);
         }
     }
 
-    /// Sends a 503, without ever waiting for the client.
-    fn reject(&mut self, connection: Socket) {
+    /// Sends a 503, without ever waiting for the client. With TLS that would need a handshake, so the connection is closed.
+    fn reject(&mut self, connection: Socket, peer: PeerAddr) {
         self.count(Metrics::rejected);
-        if connection.set_nonblocking(true).is_err() {
+        if tls_for(self.tls, peer).is_some() || connection.set_nonblocking(true).is_err() {
             return;
         }
         // The empty send buffer of a new socket takes these few hundred bytes at once.

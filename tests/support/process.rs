@@ -177,7 +177,7 @@ pub fn descriptors(pid: u32) -> usize {
 /// The address in a ready line.
 pub fn address(ready: &str) -> &str {
     let url = ready.rsplit(' ').next().unwrap_or_default();
-    let inside = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
+    let inside = url.strip_prefix("http://").or(url.strip_prefix("https://")).and_then(|rest| rest.strip_suffix('/'));
     inside.unwrap_or_else(|| panic!("no URL at the end of {ready:?}"))
 }
 

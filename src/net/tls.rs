@@ -1,0 +1,354 @@
+//! TLS 1.2 and 1.3, by rustls.
+//!
+//! A [`TlsSocket`] is a [`Transport`] like the socket below it. Its handshake happens within the first reads, so that their deadline applies
+//! to it. A call of [`Transport::read`] reads from the socket once: if that yields no plaintext, it returns `Interrupted`, and the caller
+//! tries again with the time that is left.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme,
+};
+
+use crate::net::socket::SocketTransport;
+use crate::net::{TlsState, Transport};
+
+/// Whether this build supports TLS.
+pub const SUPPORTED: bool = true;
+
+/// The first byte of a TLS connection: a record with a handshake message. No request begins with it.
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// The only protocol, by its name in ALPN.
+const PROTOCOL: &[u8] = b"http/1.1";
+/// What an idle connection keeps for encrypted bytes.
+const KEPT_BYTES_MAX: usize = 1024;
+
+/// What all TLS connections of a server share: the configuration and the certificate, which can be replaced.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    certificate: Arc<CurrentCertificate>,
+}
+
+/// The certificate for new connections. Guards it while it is cloned or replaced.
+#[derive(Debug)]
+struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for CurrentCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl Tls {
+    /// Creates the configuration: TLS 1.2 and 1.3, `http/1.1` alone, session tickets, no early data.
+    ///
+    /// # Errors
+    /// The random generator of the system fails.
+    pub fn new(certificate: CertifiedKey) -> Result<Tls, rustls::Error> {
+        let certificate = Arc::new(CurrentCertificate(RwLock::new(Arc::new(certificate))));
+        let builder =
+            ServerConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions()?;
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<CurrentCertificate>::clone(&certificate);
+        let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        config.ticketer = ring::Ticketer::new()?;
+        Ok(Tls { config: Arc::new(config), certificate })
+    }
+
+    /// Replaces the certificate. Connections that exist keep theirs.
+    pub fn replace(&self, certificate: CertifiedKey) {
+        *self.certificate.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificate);
+    }
+
+    /// Returns the transport for a connection that was accepted. It moves bytes as they are until [`Transport::start_tls`].
+    pub fn accept<'a>(&self, socket: SocketTransport<'a>) -> TlsSocket<'a> {
+        TlsSocket { config: Some(Arc::clone(&self.config)), ..TlsSocket::unencrypted(socket) }
+    }
+}
+
+/// Starts TLS as a client that accepts any certificate: for asking a server on this machine whether it responds.
+///
+/// # Errors
+/// The random generator of the system fails.
+pub fn connect(socket: SocketTransport<'_>) -> io::Result<TlsSocket<'_>> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(io::Error::other)?;
+    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    Ok(TlsSocket { session: Session::Encrypted(Box::new(client.into())), ..TlsSocket::unencrypted(socket) })
+}
+
+/// A connection with TLS: one that was accepted, or one to a server.
+pub struct TlsSocket<'a> {
+    socket: SocketTransport<'a>,
+    /// The configuration of a server, until the session begins.
+    config: Option<Arc<ServerConfig>>,
+    session: Session,
+    /// The first bytes, which were read before the session began.
+    early: Vec<u8>,
+    /// Encrypted bytes that the kernel has not taken yet.
+    encrypted: Vec<u8>,
+    /// Plaintext bytes that rustls has taken, and no write has reported as written.
+    unreported: usize,
+}
+
+#[derive(Debug)]
+enum Session {
+    /// Bytes pass as they are: before TLS starts, or after its end.
+    Off,
+    /// The first byte will tell whether the client speaks TLS.
+    Undecided,
+    /// The client does not speak TLS.
+    Cleartext,
+    /// The client speaks TLS.
+    Encrypted(Box<Connection>),
+}
+
+/// Reads from the socket: [`Transport::read`] or [`Transport::try_read`], with `WouldBlock` if nothing has arrived.
+type ReadSocket = fn(&mut SocketTransport<'_>, &mut [u8]) -> io::Result<usize>;
+
+impl<'a> TlsSocket<'a> {
+    fn unencrypted(socket: SocketTransport<'a>) -> TlsSocket<'a> {
+        TlsSocket { socket, config: None, session: Session::Off, early: Vec::new(), encrypted: Vec::new(), unreported: 0 }
+    }
+
+    /// Reads plaintext, if necessary by one read from the socket.
+    fn receive(&mut self, buffer: &mut [u8], read: ReadSocket) -> io::Result<usize> {
+        if matches!(self.session, Session::Undecided) {
+            let count = read(&mut self.socket, buffer)?;
+            let received = buffer.split_at(count).0;
+            if received.is_empty() || !self.start_tls(received)? {
+                return Ok(count);
+            }
+        }
+        let Session::Encrypted(session) = &mut self.session else { return read(&mut self.socket, buffer) };
+        if let Some(result) = plaintext(session, buffer) {
+            return result;
+        }
+        session.read_tls(&mut Source { early: &mut self.early, socket: &mut self.socket, read })?;
+        let processed = session.process_new_packets();
+        // An answer, or the alert.
+        let is_sent = self.flush()?;
+        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let Session::Encrypted(session) = &mut self.session else { return Ok(0) };
+        match plaintext(session, buffer) {
+            Some(result) => result,
+            None if is_sent => Err(io::ErrorKind::Interrupted.into()),
+            None => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// Writes what rustls has encrypted, and returns whether that was all.
+    fn flush(&mut self) -> io::Result<bool> {
+        let Session::Encrypted(session) = &mut self.session else { return Ok(true) };
+        while session.wants_write() {
+            session.write_tls(&mut self.encrypted)?;
+        }
+        if self.encrypted.is_empty() {
+            return Ok(true);
+        }
+        match self.socket.write(&self.encrypted) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) if count == self.encrypted.len() => {
+                self.encrypted.clear();
+                self.encrypted.shrink_to(KEPT_BYTES_MAX);
+                Ok(true)
+            }
+            Ok(count) => {
+                self.encrypted.drain(..count);
+                Ok(false)
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Returns the plaintext that is there, or the end; `None` if more must be read. An end without `close_notify` is an end: HTTP shows by
+/// itself whether a message is complete.
+fn plaintext(session: &mut Connection, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+    match session.reader().read(buffer) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
+        result => Some(result),
+    }
+}
+
+impl Transport for TlsSocket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.receive(buffer, |socket, buffer| socket.read(buffer))
+    }
+
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let try_read: ReadSocket =
+            |socket, buffer| socket.try_read(buffer)?.ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock));
+        match self.receive(buffer, try_read) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(bytes, &[])
+    }
+
+    /// After `TimedOut`, rustls may hold bytes that were not reported: the next call must begin with the same bytes.
+    fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(first), IoSlice::new(second)];
+        let mut rest = slices.as_mut_slice();
+        let mut total = 0;
+        while !rest.is_empty() {
+            let Session::Encrypted(session) = &mut self.session else {
+                return self.socket.write_vectored(first, second);
+            };
+            if self.unreported == 0 {
+                // It takes up to 64 KiB.
+                self.unreported = session.writer().write_vectored(rest)?;
+            }
+            let is_sent = self.flush()?;
+            // A byte of plaintext is at least a byte when encrypted.
+            let count = self.unreported.saturating_sub(self.encrypted.len());
+            self.unreported -= count;
+            total += count;
+            IoSlice::advance_slices(&mut rest, count);
+            if !is_sent {
+                return if total == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(total) };
+            }
+        }
+        Ok(total)
+    }
+
+    fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        if !matches!(self.tls_state(), TlsState::Established | TlsState::Cleartext) {
+            // The handshake writes too.
+            self.set_write_timeout(limit)?;
+        }
+        self.socket.set_read_timeout(limit)
+    }
+
+    fn set_write_timeout(&mut self, limit: Duration) -> io::Result<()> {
+        self.socket.set_write_timeout(limit)
+    }
+
+    fn shutdown_write(&mut self) {
+        self.socket.shutdown_write();
+    }
+
+    fn reset_on_close(&mut self) {
+        self.socket.reset_on_close();
+    }
+
+    fn set_send_buffer_size(&mut self, bytes: usize) {
+        self.socket.set_send_buffer_size(bytes);
+    }
+
+    fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {
+        self.socket.set_waiting_since(since)
+    }
+
+    fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
+        self.session = match (received.first(), self.config.take()) {
+            (None, config) => {
+                self.config = config;
+                Session::Undecided
+            }
+            (Some(&HANDSHAKE_RECORD), Some(config)) => {
+                let server = ServerConnection::new(config).map_err(io::Error::other)?;
+                self.early = received.to_vec();
+                Session::Encrypted(Box::new(server.into()))
+            }
+            _ => Session::Cleartext,
+        };
+        Ok(matches!(self.session, Session::Encrypted(_)))
+    }
+
+    fn tls_state(&self) -> TlsState {
+        match &self.session {
+            Session::Off | Session::Undecided => TlsState::Off,
+            Session::Cleartext => TlsState::Cleartext,
+            Session::Encrypted(session) if session.is_handshaking() => TlsState::Handshake,
+            Session::Encrypted(_) => TlsState::Established,
+        }
+    }
+
+    fn end_tls(&mut self) {
+        if let Session::Encrypted(session) = &mut self.session {
+            session.send_close_notify();
+            // The client may be gone.
+            let _ = self.flush();
+            self.session = Session::Off;
+        }
+    }
+}
+
+/// The encrypted bytes: those that were read early, then those of the socket.
+struct Source<'a, 'b> {
+    early: &'a mut Vec<u8>,
+    socket: &'a mut SocketTransport<'b>,
+    read: ReadSocket,
+}
+
+impl Read for Source<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.early.is_empty() {
+            return (self.read)(self.socket, buffer);
+        }
+        let count = self.early.as_slice().read(buffer)?;
+        self.early.drain(..count);
+        if self.early.is_empty() {
+            *self.early = Vec::new();
+        }
+        Ok(count)
+    }
+}
+
+/// Accepts every certificate.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
