@@ -39,14 +39,9 @@ impl ContentHashes {
         if version.length > FILE_BYTES_MAX {
             return None;
         }
-        self.known(version).or_else(|| self.read(file, version))
-    }
-
-    fn known(&self, version: &FileVersion) -> Option<ContentHash> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
-    }
-
-    fn read(&self, file: &File, version: &FileVersion) -> Option<ContentHash> {
+        if let Some(known) = self.known(version) {
+            return Some(known);
+        }
         let [byte, ..] = self.hasher.hash_one(version).to_ne_bytes();
         let _reading = self.reading.get(usize::from(byte) % READERS_MAX)?.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(version) {
@@ -64,6 +59,10 @@ impl ContentHashes {
             known.insert(*version, digest.clone());
         }
         Some(digest)
+    }
+
+    fn known(&self, version: &FileVersion) -> Option<ContentHash> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
     }
 }
 

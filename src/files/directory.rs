@@ -239,7 +239,7 @@ impl Readme {
     fn read(directory: &Directory, names: &[Name]) -> Option<Readme> {
         let named = |name: &&str| names.iter().find(|entry| entry.bytes.eq_ignore_ascii_case(name.as_bytes()));
         let entry = README_NAMES.iter().find_map(named).filter(|entry| entry.kind == EntryKind::File)?;
-        let Opened::File(mut file, _) = directory.root.open_beneath(&join(directory.handle.path(), &entry.bytes)).ok()? else {
+        let Opened::File(mut file, _) = directory.root.open_beneath(&join(&directory.handle.path, &entry.bytes)).ok()? else {
             return None;
         };
         let mut bytes = Vec::new();

@@ -50,15 +50,11 @@ pub enum Opened {
 #[derive(Debug)]
 pub struct RootDirectory {
     pub(super) handle: Dir,
-    path: Vec<u8>,
+    /// The path beneath the root.
+    pub path: Vec<u8>,
 }
 
 impl RootDirectory {
-    /// The path beneath the root.
-    pub fn path(&self) -> &[u8] {
-        &self.path
-    }
-
     /// Whether it was removed since it was opened; it looks empty then.
     pub fn is_removed(&self) -> bool {
         is_removed(&self.handle)
@@ -72,11 +68,10 @@ impl Root {
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<Root> {
         let (directory, file_name) = resolve(path)?;
-        let single_file = match (file_name, path.file_name()) {
-            (None, _) => None,
-            (Some(target), Some(shown)) => Some(SingleFile { shown: shown.as_encoded_bytes().to_vec(), target }),
-            (Some(_), None) => return Err(io::ErrorKind::InvalidInput.into()),
-        };
+        let single_file = file_name.map(|target| {
+            let shown = path.file_name().unwrap_or(target.as_os_str()).as_encoded_bytes().to_vec();
+            SingleFile { shown, target }
+        });
         let root = Root {
             handle: Dir::open_ambient_dir(&directory, ambient_authority())?,
             path: directory,

@@ -92,25 +92,21 @@ impl Request<'_> {
     /// # Errors
     /// The response to send: 413 if it is too long. If the body breaks off or is malformed, the connection sends its own response instead.
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
-        let too_large =
-            || Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)");
-        if matches!(self.body_length, BodyLength::Length(length) if usize::try_from(length).map_or(true, |length| length > bytes_max))
-        {
-            return Err(too_large());
-        }
+        // A body that is announced as too long is not read, and 100 Continue is not sent.
+        let announced = match self.body_length {
+            BodyLength::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
+            BodyLength::None | BodyLength::Chunked => 0,
+        };
         let mut content = Vec::new();
         let mut buffer = vec![0; 4096];
-        loop {
-            let read = match self.content.read(&mut buffer) {
+        while announced.max(content.len()) <= bytes_max {
+            match self.content.read(&mut buffer) {
                 Ok(0) => return Ok(content),
-                Ok(count) => buffer.split_at(count).0,
+                Ok(count) => content.extend_from_slice(buffer.split_at(count).0),
                 Err(_) => return Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
-            };
-            content.extend_from_slice(read);
-            if content.len() > bytes_max {
-                return Err(too_large());
             }
         }
+        Err(Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)"))
     }
 }
 
