@@ -22,6 +22,7 @@ use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
 use threadbare::http::request::{HeadLimits, RequestParser};
 use threadbare::http::target::RequestTarget;
+use threadbare::net::budget::MemoryBudget;
 
 fn app(root: &Path) -> AppState {
     app_with(root, "--quiet")
@@ -64,6 +65,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str, later: Duration) -> (Came, O
         target: &target,
         body_length: BodyLength::None,
         content: &mut EmptyBody,
+        memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
         decisions: None,
     };
     let response = handlers::dispatch(&mut request, app, SystemTime::now() + later);

@@ -39,7 +39,7 @@ const BANS: &[Ban] = &[
     },
     Ban {
         rule: "handlers/ sees no socket",
-        words: "TcpStream|TcpListener|UdpSocket|UnixStream|crate::net::",
+        words: "TcpStream|TcpListener|UdpSocket|UnixStream|crate::net::socket|crate::net::deadline|Transport",
         within: "handlers/",
         // Routes of the feature for tests try what the sandbox must prevent.
         except: &["handlers/test_routes.rs"],

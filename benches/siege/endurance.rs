@@ -18,7 +18,7 @@ type Kind = (usize, &'static [u8], &'static [u8], bool);
 
 const KINDS: [Kind; 5] = [
     (200, b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", b"a", false),
-    (100, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n", b"a", false),
+    (100, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n", b"a", false),
     (50, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n", b"", true),
     (300, b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n", b"", false),
     (100, b"\0\xff GET / HTTP/9.9\r\n\r\n", b"", false),

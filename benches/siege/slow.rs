@@ -18,7 +18,7 @@ const SEND_TIMEOUT_SECONDS: u64 = 5;
 const LATE_SECONDS: f64 = 0.5;
 
 const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
-const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
+const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n";
 
 /// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
 fn at_the_cap(scale: &Scale, opening: &[u8], ordinary: usize) -> (OrdinaryClients, Crowd, Victim) {

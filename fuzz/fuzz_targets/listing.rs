@@ -19,6 +19,7 @@ use threadbare::handlers::message::{Body, EmptyBody, Request};
 use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
 use threadbare::http::target::RequestTarget;
+use threadbare::net::budget::MemoryBudget;
 use threadbare_fuzz::with_head;
 
 thread_local! {
@@ -61,17 +62,18 @@ fuzz_target!(|data: &[u8]| {
         let head = b"GET /d/ HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n";
         let page = with_head(head, |head, _| {
             let target = RequestTarget::parse(head).expect("a plain target");
-            let request = Request {
+            let mut request = Request {
                 peer: PeerAddr::unix(),
                 client: &Client::from_peer(PeerAddr::unix()),
                 head,
                 target: &target,
                 body_length: BodyLength::None,
                 content: &mut EmptyBody,
+            memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
                 decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
-                Resource::Directory(directory) => match &listing::serve(directory, &request, false).body {
+                Resource::Directory(directory) => match &listing::serve(directory, &mut request, false).body {
                     Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).expect("a page is UTF-8"),
                     _ => panic!("no page"),
                 },

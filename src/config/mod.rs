@@ -228,7 +228,7 @@ impl Default for Limits {
             linger_timeout: Duration::from_secs(2),
             linger_bytes_max: 64 * 1024 * 1024,
             drain_bytes_max: 64 * 1024,
-            echo_bytes_max: 1024 * 1024,
+            echo_bytes_max: 64 * 1024,
             cache_bytes_max: 64 * 1024 * 1024,
             content_bytes_max: 128 * 1024 * 1024,
             shutdown_timeout: Duration::from_secs(10),

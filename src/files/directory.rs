@@ -1,24 +1,23 @@
 //! Contents of a directory: its names, their order and its README, as every form of a listing shows them.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::mem;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::files::root::{Opened, Root, RootDirectory, join};
 use crate::http::target::RequestTarget;
+use crate::net::budget::HeldMemory;
 use crate::os::is_incomplete_file;
 
 /// Names in one listing. A longer directory is refused: clients that copy or delete by a listing would take a truncated one as complete.
 pub const NAMES_MAX: usize = 200_000;
-/// A listing of more names is long: one at a time is read and sorted, and its memory is counted.
-const LONG_NAMES_MIN: usize = 1000;
-/// Memory for the names of long listings while they are sent. One more is read as long as they take less: up to 64 MiB for 200,000 names
-/// of 255 bytes, and three times that while it is sorted.
-const LONG_LISTINGS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Memory for a name beside its bytes.
 const NAME_BYTES: usize = 48;
-/// How long a long listing waits for others before it fails.
-const WAIT_TIME_MAX: Duration = Duration::from_secs(10);
+/// The same while names are sorted: a key, which may have twice as many bytes as the name, stands beside each.
+const SORTED_NAME_BYTES: usize = 150;
+/// Memory is counted in steps of this many bytes while names are read.
+const STEP_BYTES: usize = 64 * 1024;
 
 /// Bytes of a README that are shown.
 const README_BYTES_MAX: u64 = 64 * 1024;
@@ -87,7 +86,6 @@ pub struct DirectoryListing {
     /// Its README, if the form of the listing shows it.
     pub readme: Option<Readme>,
     directory: Directory,
-    _memory: Option<HeldMemory>,
 }
 
 /// Totals of a listing.
@@ -118,35 +116,39 @@ impl DirectoryListing {
     /// Reads and sorts all names of a directory.
     ///
     /// # Errors
-    /// The directory cannot be read; `FileTooLarge` if it has more than `names_max` names; `ResourceBusy` if other long listings take too
-    /// much memory for too long.
-    pub fn read(directory: Directory, target: &RequestTarget<'_>, names_max: usize) -> io::Result<DirectoryListing> {
+    /// The directory cannot be read; `FileTooLarge` if it has more than `names_max` names; those of [`HeldMemory::grow`].
+    pub fn read(
+        directory: Directory,
+        target: &RequestTarget<'_>,
+        names_max: usize,
+        memory: &mut HeldMemory,
+    ) -> io::Result<DirectoryListing> {
         let order = SortOrder::from_query(target);
         let Directory { root, handle, serve_hidden } = &directory;
         let mut names = Vec::new();
-        let (mut memory, mut hidden) = (None, 0);
+        let (mut uncounted, mut hidden) = (0, 0);
         for name in root.names(handle)? {
             let is_shown = |name: &Name| (*serve_hidden || !name.bytes.starts_with(b".")) && !is_incomplete_file(&name.bytes);
             let Some(name) = name?.filter(is_shown) else {
                 hidden += 1;
                 continue;
             };
-            match names.len() {
-                count if count == names_max => return Err(io::ErrorKind::FileTooLarge.into()),
-                LONG_NAMES_MIN => memory = Some(HeldMemory::acquire_all(WAIT_TIME_MAX)?),
-                _ => {}
+            if names.len() == names_max {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            uncounted += SORTED_NAME_BYTES + 3 * name.bytes.len();
+            if uncounted >= STEP_BYTES {
+                memory.grow(mem::take(&mut uncounted))?;
             }
             names.push(name);
         }
+        memory.grow(uncounted)?;
         let names = order.sort(names, |name| root.entry(handle, &name.bytes))?;
-        if let Some(memory) = &mut memory {
-            memory.shrink(names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum());
-        }
+        memory.shrink_to(names.iter().map(|name| NAME_BYTES + name.bytes.len()).sum());
         Ok(DirectoryListing {
             path: target.path().to_vec(),
             levels_up: target.levels_up(),
             order,
-            _memory: memory,
             names,
             hidden,
             totals: ListingTotals::default(),
@@ -167,9 +169,13 @@ impl DirectoryListing {
     }
 
     /// Reads the README of the directory.
-    pub fn with_readme(mut self) -> DirectoryListing {
+    ///
+    /// # Errors
+    /// Those of [`HeldMemory::grow`].
+    pub fn with_readme(mut self, memory: &mut HeldMemory) -> io::Result<DirectoryListing> {
         self.readme = Readme::read(&self.directory, &self.names);
-        self
+        memory.grow(self.readme.as_ref().map_or(0, |readme| readme.text.len()))?;
+        Ok(self)
     }
 
     /// What exists under a name now; `None` if it is gone since the names were read.
@@ -183,43 +189,6 @@ impl DirectoryListing {
     /// Whether the directory was removed since the names were read.
     pub fn is_removed(&self) -> bool {
         self.directory.handle.is_removed()
-    }
-}
-
-/// Bytes that long listings take. Guarded for lines, never while a directory is read.
-static LONG_LISTINGS_BYTES: Mutex<usize> = Mutex::new(0);
-/// Signals that there are fewer.
-static MEMORY_RELEASED: Condvar = Condvar::new();
-
-/// Memory that a long listing takes: all that is allowed while it is read, so that one at a time is, and then that of its names.
-#[derive(Debug)]
-struct HeldMemory(usize);
-
-impl HeldMemory {
-    fn acquire_all(timeout: Duration) -> io::Result<HeldMemory> {
-        let bytes = LONG_LISTINGS_BYTES.lock().unwrap_or_else(PoisonError::into_inner);
-        let must_wait = |bytes: &mut usize| *bytes >= LONG_LISTINGS_BYTES_MAX;
-        let (mut bytes, waited) =
-            MEMORY_RELEASED.wait_timeout_while(bytes, timeout, must_wait).unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() {
-            return Err(io::ErrorKind::ResourceBusy.into());
-        }
-        *bytes += LONG_LISTINGS_BYTES_MAX;
-        Ok(HeldMemory(LONG_LISTINGS_BYTES_MAX))
-    }
-
-    /// Releases all but this many bytes.
-    fn shrink(&mut self, held: usize) {
-        let mut bytes = LONG_LISTINGS_BYTES.lock().unwrap_or_else(PoisonError::into_inner);
-        *bytes = *bytes - self.0 + held;
-        self.0 = held;
-        MEMORY_RELEASED.notify_all();
-    }
-}
-
-impl Drop for HeldMemory {
-    fn drop(&mut self) {
-        self.shrink(0);
     }
 }
 
@@ -328,7 +297,7 @@ impl SortOrder {
     /// Those of `entry`.
     fn sort(self, names: Vec<Name>, entry: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
         struct Keyed {
-            key: Vec<u8>,
+            key: Box<[u8]>,
             length: u64,
             modified: Option<SystemTime>,
             name: Name,
@@ -342,7 +311,7 @@ impl SortOrder {
                     None => continue,
                 },
             };
-            keyed.push(Keyed { key: name_sort_key(&name.bytes), length, modified, name });
+            keyed.push(Keyed { key: name_sort_key(&name.bytes).into(), length, modified, name });
         }
         keyed.sort_unstable_by(|a, b| {
             let by_name = a.key.cmp(&b.key).then_with(|| a.name.bytes.cmp(&b.name.bytes));
@@ -382,12 +351,18 @@ fn name_sort_key(name: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::files::lookup::{Resource, lookup};
     use crate::files::scratch::Scratch;
     use crate::http::request::{HeadLimits, RequestParser};
+    use crate::net::budget::MemoryBudget;
+
+    /// More memory than a test needs.
+    pub(crate) fn memory() -> HeldMemory {
+        MemoryBudget::new(usize::MAX).hold_none(None)
+    }
 
     /// The listing of a directory.
     pub(crate) fn listing(scratch: &Scratch, path: &str, serve_hidden: bool) -> DirectoryListing {
@@ -395,27 +370,44 @@ pub(crate) mod tests {
     }
 
     fn listing_up_to(scratch: &Scratch, path: &str, serve_hidden: bool, names_max: usize) -> io::Result<DirectoryListing> {
+        let mut memory = memory();
+        listing_within(scratch, path, serve_hidden, names_max, &mut memory)?.with_readme(&mut memory)
+    }
+
+    fn listing_within(
+        scratch: &Scratch,
+        path: &str,
+        serve_hidden: bool,
+        names_max: usize,
+        memory: &mut HeldMemory,
+    ) -> io::Result<DirectoryListing> {
         let head = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
         let target = RequestTarget::parse(&parser.head(head.as_bytes()).unwrap()).unwrap();
         let site = scratch.site("", |config| config.serve_hidden = serve_hidden);
         let Resource::Directory(directory) = lookup(&site, &target, None, SystemTime::now()) else { panic!("no directory") };
-        Ok(DirectoryListing::read(directory, &target, names_max)?.with_readme())
+        DirectoryListing::read(directory, &target, names_max, memory)
     }
 
     #[test]
-    fn long_listings_are_read_one_at_a_time_within_a_memory_limit() {
-        let soon = Duration::from_millis(1);
-        let refused = || HeldMemory::acquire_all(soon).unwrap_err().kind();
-        let mut first = HeldMemory::acquire_all(WAIT_TIME_MAX).unwrap();
-        assert_eq!(refused(), io::ErrorKind::ResourceBusy, "another one is being read");
-        first.shrink(LONG_LISTINGS_BYTES_MAX - 1);
-        let mut second = HeldMemory::acquire_all(WAIT_TIME_MAX).unwrap();
-        second.shrink(1);
-        assert_eq!(refused(), io::ErrorKind::ResourceBusy, "others take all memory");
-        drop(second);
-        assert!(HeldMemory::acquire_all(WAIT_TIME_MAX).is_ok(), "one was sent");
+    fn memory_of_the_names_is_held() {
+        let scratch = Scratch::with(&["d/a", "d/bb", "d/README"]);
+        std::fs::write(scratch.path().join("d/README"), "text").unwrap();
+        let (names, bytes) = (3, "abbREADME".len());
+        let while_sorted = names * SORTED_NAME_BYTES + 3 * bytes;
+        let mut memory = MemoryBudget::new(while_sorted - 1).hold_none(None);
+        let error = listing_within(&scratch, "/d/", false, names, &mut memory).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "one byte too little");
+
+        let budget = MemoryBudget::new(while_sorted);
+        let mut memory = budget.hold_none(None);
+        let listing = listing_within(&scratch, "/d/", false, names, &mut memory).expect("exactly enough");
+        let free = while_sorted - names * NAME_BYTES - bytes;
+        let is_free = |bytes| budget.try_hold(bytes).is_some();
+        assert!(is_free(free) && !is_free(free + 1), "the names are still held");
+        let _listing = listing.with_readme(&mut memory).unwrap();
+        assert!(is_free(free - 4) && !is_free(free - 3), "and so is the README");
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! `/echo`: the request as the server parsed it, as text or JSON.
 
+use std::io;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::handlers::AppState;
-use crate::handlers::message::{Request, Response};
-use crate::handlers::page::escape_json;
+use crate::handlers::message::{Body, Request, Response};
+use crate::handlers::page::{escape_json, push_json};
+use crate::handlers::pieces;
 use crate::http::forwarded::Client;
 use crate::http::framing::BodyLength;
 use crate::http::headers::is_sensitive;
 use crate::http::negotiation::{self, Format};
 use crate::http::request::Version;
 use crate::http::status::StatusCode;
+use crate::net::budget::HeldMemory;
 use crate::telemetry::{counted, printable};
 
 /// Responds with everything about the request.
@@ -21,7 +25,8 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         Err(response) => return response,
     };
     let (head, client) = (request.head, request.client);
-    let mut dump = Dump::default();
+    let format = negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]);
+    let mut dump = Dump { out: String::new(), is_json: format == Format::Json };
     dump.value("peer", &request.peer.to_string());
     // The client, and the scheme of its request, if the peer is a trusted proxy that reports them.
     if client.peer != request.peer {
@@ -50,13 +55,14 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push(escape_field((name, value))));
     dump.pairs("trailers", "trailer", ": ", trailers);
-    let response = match negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]) {
-        Format::Json => Response::with_content(StatusCode::OK, "application/json", dump.into_json(&content).into_bytes()),
-        Format::Text | Format::Html => {
-            Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", dump.into_text(&content).into_bytes())
-        }
-    };
-    response.header("Cache-Control", "no-store").header("Vary", "Accept")
+    let media_type = if dump.is_json { "application/json" } else { "text/plain; charset=utf-8" };
+    match dump.into_body(content, request.memory) {
+        Ok(body) => Response::with_content(StatusCode::OK, media_type, &b""[..])
+            .with_body(body)
+            .header("Cache-Control", "no-store")
+            .header("Vary", "Accept"),
+        Err(error) => Response::from_io_error(&error),
+    }
 }
 
 fn shown(bytes: &[u8]) -> String {
@@ -68,11 +74,10 @@ fn escape_field((name, value): (&[u8], &[u8])) -> (String, String) {
     (shown(name), if is_sensitive(name) { "(masked)".to_owned() } else { shown(value) })
 }
 
-/// A request, in both forms: lines of text, and members of a JSON object.
-#[derive(Default)]
+/// All but the content of a request: lines of text, or members of a JSON object.
 struct Dump {
-    text: String,
-    json: String,
+    out: String,
+    is_json: bool,
 }
 
 impl Dump {
@@ -81,34 +86,61 @@ impl Dump {
     }
 
     fn member(&mut self, name: &str, text: &str, json: &str) {
-        self.text.push_str(&format!("{name}: {text}\n"));
-        self.json.push_str(&format!("\"{}\":{json},", name.replace(' ', "_")));
+        self.out.push_str(&match self.is_json {
+            true => format!("\"{}\":{json},", name.replace(' ', "_")),
+            false => format!("{name}: {text}\n"),
+        });
     }
 
-    /// Names and values: a line for each, and a JSON array of pairs, since an object would lose the order and repeated names.
+    /// Names and values: a line for each, or a JSON array of pairs, since an object would lose the order and repeated names.
     fn pairs(&mut self, name: &str, line: &str, separator: &str, pairs: impl IntoIterator<Item = (String, String)>) {
-        let mut json = Vec::new();
-        for (key, value) in pairs {
-            self.text.push_str(&format!("{line}: {key}{separator}{value}\n"));
-            json.push(format!("[{},{}]", escape_json(&key), escape_json(&value)));
-        }
-        self.json.push_str(&format!("\"{name}\":[{}],", json.join(",")));
-    }
-
-    fn into_text(self, content: &[u8]) -> String {
-        let (text, bytes) = (self.text, counted(content.len(), "byte"));
-        match std::str::from_utf8(content) {
-            Ok("") => format!("{text}content: 0 bytes\n"),
-            Ok(content) => format!("{text}content: {bytes}, text\n\n{content}"),
-            Err(_) => format!("{text}content: {bytes}, base64\n\n{}\n", BASE64_STANDARD.encode(content)),
+        let pairs = pairs.into_iter();
+        if self.is_json {
+            let json: Vec<String> =
+                pairs.map(|(key, value)| format!("[{},{}]", escape_json(&key), escape_json(&value))).collect();
+            self.out.push_str(&format!("\"{name}\":[{}],", json.join(",")));
+        } else {
+            pairs.for_each(|(key, value)| self.out.push_str(&format!("{line}: {key}{separator}{value}\n")));
         }
     }
 
-    fn into_json(self, content: &[u8]) -> String {
-        let (form, text) = match std::str::from_utf8(content) {
-            Ok(text) => ("text", escape_json(text)),
-            Err(_) => ("base64", escape_json(&BASE64_STANDARD.encode(content))),
+    /// Adds the content, which is escaped while it is sent.
+    fn into_body(self, content: Vec<u8>, memory: &mut HeldMemory) -> io::Result<Body> {
+        let Dump { mut out, is_json } = self;
+        let bytes = content.len();
+        let (form, content) = match String::from_utf8(content) {
+            Ok(text) => ("text", text),
+            Err(error) => ("base64", BASE64_STANDARD.encode(error.as_bytes())),
         };
-        format!("{{{}\"content\":{{\"bytes\":{},\"{form}\":{text}}}}}\n", self.json, content.len())
+        let end = match (is_json, form) {
+            (true, _) => "\"}}\n",
+            (false, "text") => "",
+            (false, _) => "\n",
+        };
+        out.push_str(&match (is_json, bytes) {
+            (true, _) => format!("\"content\":{{\"bytes\":{bytes},\"{form}\":\""),
+            (false, 0) => "content: 0 bytes\n".to_owned(),
+            (false, _) => format!("content: {}, {form}\n\n", counted(bytes, "byte")),
+        });
+        if is_json {
+            out.insert(0, '{');
+        }
+        memory.grow(out.len())?;
+        let (mut head, mut offset) = (Some(out), 0);
+        pieces::body(memory, move |out| {
+            if let Some(head) = head.take() {
+                out.push_str(&head);
+            }
+            let text = pieces::text_from(&content, offset);
+            offset += text.len();
+            if is_json {
+                push_json(out, text)
+            } else {
+                out.push_str(text)
+            }
+            let is_more = offset < content.len();
+            out.push_str(if is_more { "" } else { end });
+            Ok(is_more)
+        })
     }
 }

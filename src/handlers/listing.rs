@@ -1,51 +1,49 @@
 //! Directory listings as HTML, plain text or JSON, made while they are sent.
 //!
 //! In each form a listing is a beginning, a row per entry, and an end. A short listing is made at once, so that its length is known; of a
-//! long one, memory holds only its names and the piece that is sent next. An entry that is gone is omitted; one whose metadata cannot be
+//! long one, memory holds only its names, its README and the piece that is sent next. An entry that is gone is omitted; one whose metadata cannot be
 //! read fails the listing, so that no listing ends early and looks complete.
 
 use std::fmt::{self, Display, Write};
-use std::io::{self, Read};
+use std::io;
 
 use crate::files::directory::{Directory, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, NAMES_MAX, Name};
 use crate::handlers::listing_html::HTML;
 use crate::handlers::message::{Body, Request, Response};
-use crate::handlers::page::{self, escape_json};
+use crate::handlers::page::{self, escape_html, escape_json};
+use crate::handlers::pieces;
 use crate::handlers::upload_page;
 use crate::http::date::CivilTime;
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
 use crate::http::target::encode_path;
+use crate::net::budget::HeldMemory;
 use crate::telemetry::printable;
 
-/// A listing up to this length is made at once.
-const WHOLE_BYTES_MAX: usize = 32 * 1024;
-/// Length of the pieces of a longer one, each of which is sent as a chunk.
-const PIECE_BYTES: usize = 16 * 1024;
-
 /// Responds to GET or HEAD of a directory, to which files may be uploaded or not.
-pub fn serve(directory: Directory, request: &Request<'_>, accepts_uploads: bool) -> Response {
+pub fn serve(directory: Directory, request: &mut Request<'_>, accepts_uploads: bool) -> Response {
     match listing(directory, request, accepts_uploads) {
         Ok(response) => response.header("Cache-Control", "no-cache").header("Vary", "Accept"),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            Response::text(StatusCode::FORBIDDEN, "this directory has more than 200,000 entries, too many to list")
+            Response::text(StatusCode::FORBIDDEN, "this directory has too many entries to list")
         }
         Err(error) => Response::from_io_error(&error),
     }
 }
 
-fn listing(directory: Directory, request: &Request<'_>, accepts_uploads: bool) -> io::Result<Response> {
-    let mut listing = DirectoryListing::read(directory, request.target, NAMES_MAX)?;
+fn listing(directory: Directory, request: &mut Request<'_>, accepts_uploads: bool) -> io::Result<Response> {
+    let memory = &mut *request.memory;
+    let mut listing = DirectoryListing::read(directory, request.target, NAMES_MAX, memory)?;
     let format = match negotiation::choose_listing(&request.head.headers) {
         Format::Html => {
             let response = if accepts_uploads { upload_page::response } else { page::response };
             listing.accepts_uploads = accepts_uploads;
-            return Ok(response(StatusCode::OK, HTML.body(listing.with_readme())?));
+            return Ok(response(StatusCode::OK, HTML.body(listing.with_readme(memory)?, memory)?));
         }
         Format::Text => &TEXT,
         Format::Json => &JSON,
     };
-    Ok(Response::with_content(StatusCode::OK, format.media_type, &b""[..]).with_body(format.body(listing)?))
+    Ok(Response::with_content(StatusCode::OK, format.media_type, &b""[..]).with_body(format.body(listing, memory)?))
 }
 
 /// A form of a listing.
@@ -56,21 +54,61 @@ pub struct ListingFormat {
     pub begin: fn(&mut String, &DirectoryListing),
     /// Writes an entry.
     pub row: fn(&mut String, &DirectoryListing, &Name, &DirectoryEntry),
-    /// Writes what comes last, when the totals are complete.
+    /// Writes what follows the entries, when the totals are complete.
     pub end: fn(&mut String, &DirectoryListing),
+    /// Writes what follows the text of the README, or the end if there is none.
+    pub close: fn(&mut String, &DirectoryListing),
 }
 
 impl ListingFormat {
     /// The body of a listing in this form.
     ///
     /// # Errors
-    /// The metadata of one of the first entries cannot be read.
-    pub fn body(&'static self, listing: DirectoryListing) -> io::Result<Body> {
-        let mut stream = ListingStream { format: self, listing, next: Next::Beginning, piece: String::new(), taken: 0 };
-        stream.fill(WHOLE_BYTES_MAX)?;
-        Ok(match stream.next {
-            Next::Nothing => Body::Bytes(stream.piece.into_bytes().into()),
-            Next::Beginning | Next::Row(_) => Body::Stream(Box::new(stream)),
+    /// The metadata of one of the first entries cannot be read, or there is no memory.
+    pub fn body(&'static self, mut listing: DirectoryListing, memory: &mut HeldMemory) -> io::Result<Body> {
+        let mut next = Next::Beginning;
+        pieces::body(memory, move |out| {
+            next = self.write_next(out, &mut listing, next)?;
+            Ok(!matches!(next, Next::Nothing))
+        })
+    }
+
+    fn write_next(&self, out: &mut String, listing: &mut DirectoryListing, next: Next) -> io::Result<Next> {
+        Ok(match next {
+            Next::Beginning => {
+                (self.begin)(out, listing);
+                Next::Row(0)
+            }
+            Next::Row(index) => match listing.names.get(index) {
+                Some(name) => {
+                    match listing.entry(name)? {
+                        Some(entry) => {
+                            (self.row)(out, listing, name, &entry);
+                            listing.totals.add(&entry);
+                        }
+                        None if listing.is_removed() => {
+                            return Err(io::Error::other("the directory was removed while it was listed"));
+                        }
+                        None => {}
+                    }
+                    Next::Row(index + 1)
+                }
+                None => {
+                    (self.end)(out, listing);
+                    Next::Readme(0)
+                }
+            },
+            Next::Readme(offset) => match listing.readme.as_ref().map(|readme| pieces::text_from(&readme.text, offset)) {
+                Some(text) if !text.is_empty() => {
+                    out.push_str(&escape_html(text));
+                    Next::Readme(offset + text.len())
+                }
+                _ => {
+                    (self.close)(out, listing);
+                    Next::Nothing
+                }
+            },
+            Next::Nothing => Next::Nothing,
         })
     }
 }
@@ -80,65 +118,9 @@ impl ListingFormat {
 enum Next {
     Beginning,
     Row(usize),
+    /// The README, from this byte on.
+    Readme(usize),
     Nothing,
-}
-
-struct ListingStream {
-    format: &'static ListingFormat,
-    listing: DirectoryListing,
-    next: Next,
-    piece: String,
-    /// Bytes of the piece that have been read.
-    taken: usize,
-}
-
-impl ListingStream {
-    /// Writes until the piece has this length, or nothing is left.
-    fn fill(&mut self, bytes: usize) -> io::Result<()> {
-        while self.piece.len() < bytes {
-            self.next = match self.next {
-                Next::Beginning => {
-                    (self.format.begin)(&mut self.piece, &self.listing);
-                    Next::Row(0)
-                }
-                Next::Row(index) => match self.listing.names.get(index) {
-                    Some(name) => {
-                        match self.listing.entry(name)? {
-                            Some(entry) => {
-                                (self.format.row)(&mut self.piece, &self.listing, name, &entry);
-                                self.listing.totals.add(&entry);
-                            }
-                            None if self.listing.is_removed() => {
-                                return Err(io::Error::other("the directory was removed while it was listed"));
-                            }
-                            None => {}
-                        }
-                        Next::Row(index + 1)
-                    }
-                    None => {
-                        (self.format.end)(&mut self.piece, &self.listing);
-                        Next::Nothing
-                    }
-                },
-                Next::Nothing => return Ok(()),
-            };
-        }
-        Ok(())
-    }
-}
-
-impl Read for ListingStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.piece.len() {
-            self.piece.clear();
-            self.taken = 0;
-            self.fill(PIECE_BYTES)?;
-        }
-        let (_, mut rest) = self.piece.as_bytes().split_at(self.taken);
-        let count = rest.read(buffer)?;
-        self.taken += count;
-        Ok(count)
-    }
 }
 
 /// Plain text: a line per entry with time, size and name. The name comes last, since it may contain spaces; a slash marks a directory.
@@ -151,6 +133,7 @@ const TEXT: ListingFormat = ListingFormat {
     },
     row: text_row,
     end: |_, _| {},
+    close: |_, _| {},
 };
 
 fn text_row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
@@ -185,6 +168,7 @@ const JSON: ListingFormat = ListingFormat {
     },
     row: json_row,
     end: |out, _| out.push_str("\n],\"complete\":true}\n"),
+    close: |_, _| {},
 };
 
 fn json_row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &DirectoryEntry) {
@@ -247,38 +231,6 @@ impl Display for ThousandsSeparated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::directory::tests::listing;
-    use crate::files::scratch::Scratch;
-
-    const FORM: ListingFormat = ListingFormat {
-        media_type: "text/plain",
-        begin: |out, listing| out.push_str(&format!("{} names\n", listing.names.len())),
-        row: |out, listing, name, _| {
-            let index = listing.totals.files;
-            out.push_str(&format!("{index} {} {}\n", String::from_utf8_lossy(&name.bytes), "x".repeat(1000)));
-        },
-        end: |out, listing| out.push_str(&format!("end {}\n", listing.totals.files)),
-    };
-
-    #[test]
-    fn listing_is_the_same_at_once_and_in_pieces() {
-        for (count, is_whole) in [(0, true), (20, true), (40, false), (100, false)] {
-            let names: Vec<String> = (0..count).map(|n| n.to_string()).collect();
-            let scratch = Scratch::with(&names.iter().map(|name| &**name).collect::<Vec<_>>());
-            let mut want = format!("{count} names\n");
-            names.iter().for_each(|name| want.push_str(&format!("{name} {name} {}\n", "x".repeat(1000))));
-            want.push_str(&format!("end {count}\n"));
-            let mut got = Vec::new();
-            match FORM.body(listing(&scratch, "/", false)).unwrap() {
-                Body::Bytes(bytes) if is_whole => got = bytes.to_vec(),
-                Body::Stream(mut stream) if !is_whole => {
-                    stream.read_to_end(&mut got).unwrap();
-                }
-                _ => panic!("{count} names should be whole: {is_whole}"),
-            }
-            assert_eq!(String::from_utf8(got).unwrap(), want);
-        }
-    }
 
     #[test]
     fn sizes_have_one_decimal() {

@@ -19,7 +19,7 @@ use crate::telemetry::printable;
 const FILTERED_MIN: usize = 10;
 
 /// The page.
-pub const HTML: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end };
+pub const HTML: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end, close };
 
 fn begin(out: &mut String, listing: &DirectoryListing) {
     let name = printable(listing.name());
@@ -140,13 +140,20 @@ fn end(out: &mut String, listing: &DirectoryListing) {
     totals(out, listing);
     if let Some(readme) = &listing.readme {
         let (href, name) = (encode_path(&readme.name), printable(&readme.name));
-        let (name, text) = (escape_html(&name), escape_html(&readme.text));
         // HTML ignores a line feed after <pre>, so that the first of the text is kept.
         let _ = writeln!(
             out,
-            "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">{name}</a></h2>\n<pre>\n{text}</pre>"
+            "<section aria-labelledby=\"readme\">\n<h2 id=\"readme\"><a href=\"{href}\">{}</a></h2>\n<pre>",
+            escape_html(&name)
         );
+    }
+}
+
+fn close(out: &mut String, listing: &DirectoryListing) {
+    if let Some(readme) = &listing.readme {
+        out.push_str("</pre>\n");
         if readme.truncated {
+            let href = encode_path(&readme.name);
             let _ = writeln!(out, "<p class=\"quiet\">The file is longer. <a href=\"{href}\">Read all of it</a></p>");
         }
         out.push_str("</section>\n");
@@ -163,13 +170,13 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::files::directory::tests::listing;
+    use crate::files::directory::tests::{listing, memory};
     use crate::files::scratch::Scratch;
     use crate::handlers::message::Body;
 
     /// The listing of a directory as a page.
     fn listed(scratch: &Scratch, path: &str, hidden: bool) -> String {
-        match HTML.body(listing(scratch, path, hidden)).unwrap() {
+        match HTML.body(listing(scratch, path, hidden), &mut memory()).unwrap() {
             Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
             Body::Stream(mut stream) => {
                 let mut page = String::new();

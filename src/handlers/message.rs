@@ -16,6 +16,7 @@ use crate::http::request::RequestHead;
 use crate::http::response::ResponseHeaders;
 use crate::http::status::StatusCode;
 use crate::http::target::RequestTarget;
+use crate::net::budget::HeldMemory;
 
 /// Content-Security-Policy of generated content, in case a name in it is ever not escaped: no script, no frame, no form, nothing loaded.
 const GENERATED_CONTENT_CSP: &str =
@@ -75,6 +76,8 @@ pub struct Request<'a> {
     pub body_length: BodyLength,
     /// The body. Reading it may send 100 Continue.
     pub content: &'a mut dyn RequestBody,
+    /// Memory for the body and the response, which is released when the response has been sent.
+    pub memory: &'a mut HeldMemory,
     /// Decisions about how much of a file is sent, in order; `None` without `--explain`.
     pub decisions: Option<&'a RefCell<Vec<Decision>>>,
 }
@@ -90,7 +93,8 @@ impl Request<'_> {
     /// Reads the whole body, at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// The response to send: 413 if it is too long. If the body breaks off or is malformed, the connection sends its own response instead.
+    /// The response to send: 413 if it is too long, 503 if there is no memory. If the body breaks off or is malformed, the connection sends
+    /// its own response instead.
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         // A body that is announced as too long is not read, and 100 Continue is not sent.
         let announced = match self.body_length {
@@ -102,7 +106,10 @@ impl Request<'_> {
         while announced.max(content.len()) <= bytes_max {
             match self.content.read(&mut buffer) {
                 Ok(0) => return Ok(content),
-                Ok(count) => content.extend_from_slice(buffer.split_at(count).0),
+                Ok(count) => {
+                    self.memory.grow(count).map_err(|error| Response::from_io_error(&error))?;
+                    content.extend_from_slice(buffer.split_at(count).0);
+                }
                 Err(_) => return Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
             }
         }

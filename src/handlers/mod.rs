@@ -9,24 +9,27 @@ pub mod listing_html;
 pub mod message;
 pub mod outcome;
 pub mod page;
+pub mod pieces;
 pub mod static_file;
 #[cfg(feature = "test-routes")]
 pub mod test_routes;
 pub mod upload;
 pub mod upload_page;
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::config::Config;
 use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
 use crate::files::representation::FileSource;
-use crate::handlers::message::{Request, Response};
+use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
 use crate::http::negotiation::{AcceptedCodings, is_navigation_request};
 use crate::http::status::StatusCode;
 use crate::http::target::{TargetForm, encode_path};
+use crate::net::budget::MemoryBudget;
 use crate::os::signals::ShutdownSignal;
 use crate::os::systemd::SdNotify;
 use crate::telemetry::Explain;
@@ -39,6 +42,8 @@ pub struct AppState {
     pub config: Config,
     /// The served directory.
     pub site: Site,
+    /// Memory for request bodies and generated content.
+    pub memory: MemoryBudget,
     /// The accepted credentials; with `None` no authentication is required.
     pub auth: Option<access::Auth>,
     /// Whether the server is shutting down.
@@ -56,8 +61,18 @@ pub struct AppState {
 impl AppState {
     /// Creates a state without logs and metrics.
     pub fn new(config: Config, site: Site, auth: Option<access::Auth>) -> AppState {
-        let notify = SdNotify::default();
-        AppState { config, site, auth, stop: ShutdownSignal::default(), access_log: None, explain: None, metrics: None, notify }
+        let (memory, notify) = (MemoryBudget::new(config.limits.content_bytes_max), SdNotify::default());
+        AppState {
+            config,
+            site,
+            memory,
+            auth,
+            stop: ShutdownSignal::default(),
+            access_log: None,
+            explain: None,
+            metrics: None,
+            notify,
+        }
     }
 }
 
@@ -197,10 +212,22 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
         .or_else(|| server_options(request))
         .or_else(|| upload::respond(request, app))
         .unwrap_or_else(|| route(request, app, now));
+    let response = count_body(response, request);
     let response = page::render_error(response, &request.head.headers, Some(request.target));
     match &app.config.cors {
         None => response,
         Some(cors) => access::add_cors_headers(response, request, cors),
+    }
+}
+
+/// Counts the memory of a body that is longer than what every connection may hold. Those made while they are sent have been counted.
+fn count_body(response: Response, request: &mut Request<'_>) -> Response {
+    match &response.body {
+        Body::Bytes(Cow::Owned(bytes)) if bytes.len() > pieces::WHOLE_BYTES_MAX => match request.memory.grow(bytes.len()) {
+            Ok(()) => response,
+            Err(error) => Response::from_io_error(&error).outcome(response.outcome),
+        },
+        _ => response,
     }
 }
 

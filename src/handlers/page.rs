@@ -168,6 +168,13 @@ pub fn escape_html(text: &str) -> Cow<'_, str> {
 pub fn escape_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
+    push_json(&mut out, text);
+    out.push('"');
+    out
+}
+
+/// Appends text of a JSON string, without its quotes.
+pub fn push_json(out: &mut String, text: &str) {
     for char in text.chars() {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
@@ -180,8 +187,6 @@ pub fn escape_json(text: &str) -> String {
             _ => out.push(char),
         }
     }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

@@ -128,6 +128,7 @@ mod tests {
     use crate::http::framing::BodyLength;
     use crate::http::request::{HeadLimits, RequestParser};
     use crate::http::target::RequestTarget;
+    use crate::net::budget::MemoryBudget;
 
     /// Requests a text of ten bytes with these header lines, from an open file and from memory.
     fn ask(method: &str, lines: &[&str]) -> [Response; 2] {
@@ -149,6 +150,7 @@ mod tests {
             target: &target,
             body_length: BodyLength::None,
             content: &mut EmptyBody,
+            memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
             decisions: None,
         };
         let representation = Arc::new(Representation::of_type("text/plain; charset=utf-8", &version, SystemTime::now()));

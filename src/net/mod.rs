@@ -39,7 +39,10 @@ pub mod tls {
 }
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::net::budget::Holder;
 
 /// Whether a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,10 @@ pub trait Transport {
     fn reset_on_close(&mut self) {}
     /// Limits the bytes that the kernel buffers for the client, approximately.
     fn set_send_buffer_size(&mut self, _bytes: usize) {}
+    /// The connection as a holder of memory; `None` if it cannot be evicted.
+    fn holder(&self) -> Option<Arc<dyn Holder>> {
+        None
+    }
     /// Tells whether a write waits for the client, and since when the client would have had to wait to be as late as it is.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme,
 };
 
+use crate::net::budget::Holder;
 use crate::net::socket::SocketTransport;
 use crate::net::{TlsState, Transport};
 
@@ -252,6 +253,10 @@ impl Transport for TlsSocket<'_> {
 
     fn set_send_buffer_size(&mut self, bytes: usize) {
         self.socket.set_send_buffer_size(bytes);
+    }
+
+    fn holder(&self) -> Option<Arc<dyn Holder>> {
+        self.socket.holder()
     }
 
     fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {

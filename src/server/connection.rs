@@ -27,6 +27,7 @@ use crate::http::forwarded::{self, Client, Scheme};
 use crate::http::framing;
 use crate::http::request::{Progress, RequestParser};
 use crate::http::status::StatusCode;
+use crate::net::budget::HeldMemory;
 use crate::net::deadline::DeadlineStream;
 use crate::net::read_buffer::ReadBuffer;
 use crate::net::{TlsState, Transport};
@@ -49,6 +50,8 @@ pub(super) struct Connection<'a, S> {
     /// Response bytes that have not been written yet.
     pub(super) write_buffer: WriteBuffer,
     pub(super) parser: RequestParser,
+    /// Memory for the current request body and for generated content.
+    pub(super) memory: HeldMemory,
     /// Shared with the registry, which may evict the connection.
     pub(super) state: &'a ConnState,
     /// The peer, or the client that the PROXY header names.
@@ -89,13 +92,14 @@ impl From<Evicted> for RequestError {
 /// Serves one connection until it ends, and returns why it ended.
 pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState, state: &ConnState) -> CloseReason {
     let limits = &app.config.limits;
-    let client = Client::from_peer(peer);
+    let (client, memory) = (Client::from_peer(peer), app.memory.hold_none(stream.holder()));
     let mut connection = Connection {
         app,
         stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.send_timeout),
         read_buffer: ReadBuffer::new(limits.head.head_bytes_max + 4),
         write_buffer: WriteBuffer::default(),
         parser: RequestParser::new(limits.head),
+        memory,
         state,
         client,
         request_client: client,

@@ -73,6 +73,7 @@ impl<S: Transport> Connection<'_, S> {
             target: &info.target,
             body_length: info.body_length,
             content: &mut body,
+            memory: &mut self.memory,
             decisions: decisions.as_ref(),
         };
         let (mut response, mut close_reason) = dispatch(&mut request, app);
@@ -110,6 +111,7 @@ impl<S: Transport> Connection<'_, S> {
         }
         self.record(&sent, began.elapsed(), close_reason.as_ref());
         self.exchanges += 1;
+        self.memory.shrink_to(0);
         self.read_buffer.consume(request_bytes);
         sent.failure.or(close_reason).map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }

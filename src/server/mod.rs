@@ -98,8 +98,10 @@ const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
-        let ConnectionEntry { socket, peer, state, .. } = &*admitted.entry;
-        let transport = SocketTransport { socket, on_wait: &|since| state.set_waiting_since(since) };
+        let entry = &admitted.entry;
+        let ConnectionEntry { socket, peer, state, .. } = &**entry;
+        let on_wait = |since| state.set_waiting_since(since);
+        let transport = SocketTransport { socket, on_wait: &on_wait, holder: Some(entry.clone()) };
         match tls_for(tls, *peer) {
             Some(tls) => connection::serve_connection(tls.accept(transport), *peer, app, state),
             None => connection::serve_connection(transport, *peer, app, state),

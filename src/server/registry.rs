@@ -23,6 +23,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::forwarded::PeerAddr;
+use crate::net::budget::Holder;
 use crate::net::socket::Socket;
 
 /// A request younger than this is not evicted: a new client needs the time of a round trip.
@@ -178,6 +179,19 @@ impl ConnectionEntry {
     /// Shuts the socket down, which wakes a thread that reads or writes there.
     fn cut(&self) {
         let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// A client that is late keeps its connection, but not memory that others need.
+impl Holder for ConnectionEntry {
+    fn late_since(&self) -> Option<u64> {
+        matches!(self.state.get(), SENDING | BODY).then(|| self.state.since.load(Ordering::Relaxed))
+    }
+
+    fn evict(&self) {
+        if self.state.evict(SENDING).or_else(|_| self.state.evict(BODY)).is_ok() {
+            self.cut();
+        }
     }
 }
 

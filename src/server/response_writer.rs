@@ -27,7 +27,7 @@ use crate::net::deadline::DeadlineStream;
 
 /// The write buffer is flushed when it holds this much.
 const FLUSH_THRESHOLD: usize = 32 * 1024;
-/// A cached file shorter than this is copied after the head; a longer one is sent with the head in one vectored write.
+/// A cached file or generated content shorter than this is copied after the head; a longer one is sent with the head in one vectored write.
 const COPIED_BYTES_MAX: usize = 4096;
 /// How much of a stream becomes one chunk.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -181,11 +181,7 @@ impl WriteBuffer {
         }
         match body {
             Body::Empty => Ok(0),
-            Body::Bytes(bytes) => {
-                self.bytes.extend_from_slice(&bytes);
-                self.flush_if_over(FLUSH_THRESHOLD, stream)?;
-                Ok(length_of(&bytes))
-            }
+            Body::Bytes(bytes) => self.write_bytes(stream, &bytes),
             Body::Slice(source, slice) => self.write_slice(stream, &source, slice, buffer),
             Body::Parts(parts) => {
                 let mut total = length_of(&parts.end);
@@ -209,18 +205,20 @@ impl WriteBuffer {
     ) -> Result<u64, SendError> {
         match source {
             FileSource::Disk(file) => self.write_file(stream, file, slice, buffer)?,
-            FileSource::Memory(file) => {
-                let bytes = file.part(slice).map_err(SendError::File)?;
-                if bytes.len() < COPIED_BYTES_MAX {
-                    self.bytes.extend_from_slice(bytes);
-                    self.flush_if_over(FLUSH_THRESHOLD, stream)?;
-                } else {
-                    stream.write_all_vectored(&self.bytes, bytes)?;
-                    self.bytes.clear();
-                }
-            }
+            FileSource::Memory(file) => return self.write_bytes(stream, file.part(slice).map_err(SendError::File)?),
         }
         Ok(slice.length)
+    }
+
+    fn write_bytes<S: Transport>(&mut self, stream: &mut DeadlineStream<S>, bytes: &[u8]) -> Result<u64, SendError> {
+        if bytes.len() < COPIED_BYTES_MAX {
+            self.bytes.extend_from_slice(bytes);
+            self.flush_if_over(FLUSH_THRESHOLD, stream)?;
+        } else {
+            stream.write_all_vectored(&self.bytes, bytes)?;
+            self.bytes.clear();
+        }
+        Ok(length_of(bytes))
     }
 
     fn write_file<S: Transport>(
