@@ -1,31 +1,34 @@
-//! How do two programs talk over a network?
+//! A TCP server.
 //!
-//! New: a socket. `bind` asks the system for an address and a port, `listen` lets connections queue up there (the standard library
-//! does both at once), `accept` takes one from the queue. What it gives is a stream of bytes in each direction, and no more than
-//! that: no messages, no lines. This server says "OK" to anyone.
+//! New: a socket. `bind` asks the system for an address and a port, `listen` makes the system queue connections there (the standard library
+//! does both at once), and `accept` takes one from the queue. A connection is a stream of bytes in each direction: it has no messages and
+//! no lines. This server sends "OK" to every client.
 //!
 //! Try: `telnet 127.0.0.1 8080`
 //!
-//! Still wrong: a browser shows an error, for "OK" is not HTTP (step 02). What the client says is never read (step 03), and closing
-//! a socket that holds unread bytes tells the peer that the connection was reset.
+//! Still wrong: a browser shows an error, because "OK" is not HTTP (step 02). The request is never read (step 03). Closing a socket with
+//! unread bytes resets the connection, and the response may be lost (`src/server/connection.rs`).
 
 use std::io::{self, Write};
 use std::net::TcpListener;
 
 fn main() -> io::Result<()> {
-    // 127.0.0.1 is this machine alone; the system sends what comes for port 8080 to this program. Port 0 is any that is free.
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let listener = TcpListener::bind(address)?;
+    // 127.0.0.1 is reachable from this machine only. With PORT=0 the system chooses a free port.
+    let port = std::env::var("PORT").unwrap_or_else(|_| "8080".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; choose another: PORT=9000 cargo run --example 01_socket");
+        std::process::exit(1)
+    });
     println!("listening on http://{}/", listener.local_addr()?);
     loop {
-        // Waits here until a client connects.
+        // Waits until a client connects.
         match listener.accept() {
             Ok((mut stream, peer)) => match stream.write_all(b"OK\n") {
-                Ok(()) => println!("said OK to {peer}"),
+                Ok(()) => println!("sent OK to {peer}"),
                 Err(error) => eprintln!("{peer}: {error}"),
             },
             Err(error) => eprintln!("accept: {error}"),
         }
-        // Here `stream` is dropped, which closes the connection.
+        // `stream` is dropped here, which closes the connection.
     }
 }

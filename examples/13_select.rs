@@ -1,14 +1,14 @@
-//! Can one thread serve them all?
+//! An event loop: one thread for all connections.
 //!
-//! New: `poll`. Sockets that never block, and one call that sleeps until any of them can go on. Where a thread remembers by its place in
-//! the code how far a client has come, here a value must say so. The answer is that of step 02, byte for byte.
+//! New: `poll`. The sockets never block, and one call waits until any of them is ready. In step 05 the position in the code shows how far a
+//! connection has come; here a value has to. The response is that of step 02, byte for byte.
 //!
-//! Try: `telnet 127.0.0.1 8000`, say nothing, and in another terminal `curl http://127.0.0.1:8000/`; it is answered at once
+//! Try: `telnet 127.0.0.1 8080`, type nothing, and run `curl http://127.0.0.1:8080/` in another terminal: it gets its response at once
 //!
-//! Measured against step 05: 21,400 answers a second to 13,400; 900 to 10,900 if each waits 1 ms (`docs/book/10-threads-and-event-loops.md`).
+//! Responses per second, compared with step 05: 21,400 to 13,400; 900 to 10,900 if each waits 1 ms (`docs/book/10-threads-and-event-loops.md`).
 //!
-//! Still wrong: a handler that waits or computes stops all clients (`src/server/thread_pool.rs` has a thread for each). Each call of `poll` hands
-//! over all sockets, also those that sleep, which `epoll` does not. An `accept` that fails is tried again at once (`src/server/mod.rs`).
+//! Still wrong: a handler that waits or computes delays all clients (`src/server/thread_pool.rs` has a thread for each). Each call of `poll`
+//! passes all sockets, also the idle ones; `epoll` does not. After an error, `accept` is called again at once (`src/server/mod.rs`).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,59 +18,62 @@ use rustix::event::{PollFd, PollFlags, poll};
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const PAGE: &str = "<!doctype html><title>Hello</title><h1>Hello</h1><p>Grüße from twenty lines of Rust.\n";
 
-/// How far a connection has come: what is here of its head, and what is left of the answer once there is one.
-struct Client {
+/// The state of a connection: the bytes of the request so far, then the bytes of the response that are left to send.
+struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
-    answer: Vec<u8>,
+    unsent: Vec<u8>,
 }
 
 fn main() -> io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
-    let listener = TcpListener::bind(address)?;
+    let port = std::env::var("PORT").unwrap_or_else(|_| "8080".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; choose another: PORT=9000 cargo run --example 13_select");
+        std::process::exit(1)
+    });
     println!("listening on http://{}/", listener.local_addr()?);
     listener.set_nonblocking(true)?;
-    let mut clients: Vec<Client> = Vec::new();
+    let mut connections: Vec<Connection> = Vec::new();
     loop {
-        let client_sockets = clients.iter().map(|client| PollFd::new(&client.stream, client.waits_for()));
-        let mut sockets: Vec<PollFd> = client_sockets.chain([PollFd::new(&listener, PollFlags::IN)]).collect();
+        let streams = connections.iter().map(|connection| PollFd::new(&connection.stream, connection.events()));
+        let mut sockets: Vec<PollFd> = streams.chain([PollFd::new(&listener, PollFlags::IN)]).collect();
         poll(&mut sockets, None)?;
         let mut ready = sockets.iter().map(|socket| !socket.revents().is_empty()).collect::<Vec<_>>().into_iter();
-        // Who is not ready stays; who is goes on, and stays if it then would have to wait.
-        clients.retain_mut(|client| {
-            ready.next() == Some(false) || client.go_on().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        // A connection stays if it is not ready, or if it would block again before its end.
+        connections.retain_mut(|connection| {
+            ready.next() == Some(false) || connection.advance().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         });
-        let connection_waits = ready.next() == Some(true);
-        while connection_waits && let Ok((stream, _)) = listener.accept() {
+        let can_accept = ready.next() == Some(true);
+        while can_accept && let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
-                clients.push(Client { stream, received: Vec::new(), answer: Vec::new() });
+                connections.push(Connection { stream, received: Vec::new(), unsent: Vec::new() });
             }
         }
     }
 }
 
-impl Client {
-    fn waits_for(&self) -> PollFlags {
-        if self.answer.is_empty() { PollFlags::IN } else { PollFlags::OUT }
+impl Connection {
+    fn events(&self) -> PollFlags {
+        if self.unsent.is_empty() { PollFlags::IN } else { PollFlags::OUT }
     }
 
-    /// Goes on to the end of the connection, or to where it would have to wait.
-    fn go_on(&mut self) -> io::Result<()> {
-        while self.answer.is_empty() {
-            let mut piece = [0; 1024];
-            let length = self.stream.read(&mut piece)?;
-            self.received.extend(&piece[..length]);
+    /// Reads and writes until the response is sent, or until the socket would block.
+    fn advance(&mut self) -> io::Result<()> {
+        while self.unsent.is_empty() {
+            let mut buffer = [0; 1024];
+            let length = self.stream.read(&mut buffer)?;
+            self.received.extend(&buffer[..length]);
             if length == 0 || self.received.len() > HEAD_BYTES_MAX {
                 return Err(ErrorKind::InvalidData.into());
             }
             if self.received.windows(4).any(|end| end == b"\r\n\r\n") {
-                let fields = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 87\r\nConnection: close\r\n";
-                self.answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n{PAGE}").into_bytes();
+                let headers = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 87\r\nConnection: close\r\n";
+                self.unsent = format!("HTTP/1.1 200 OK\r\n{headers}\r\n{PAGE}").into_bytes();
             }
         }
-        while !self.answer.is_empty() {
-            let sent = self.stream.write(&self.answer)?;
-            self.answer.drain(..sent);
+        while !self.unsent.is_empty() {
+            let sent = self.stream.write(&self.unsent)?;
+            self.unsent.drain(..sent);
         }
         Ok(())
     }

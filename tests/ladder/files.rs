@@ -1,12 +1,12 @@
-//! Step 07: is a folder served, and nothing outside of it?
+//! Step 07: the files of a directory, and nothing outside of it.
 
 use std::fs;
 use std::path::Path;
 
-use crate::example::{curl_text, said_to, start};
+use crate::example::{curl_text, response_to, start};
 use crate::process::{Process, Scratch};
 
-/// A secret, and beside it a site: what is served is `site`.
+/// A directory `site`, which is served, and a file `secret` beside it.
 fn served() -> (Scratch, Process) {
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path().join("site/sub")).unwrap();
@@ -27,7 +27,7 @@ fn served() -> (Scratch, Process) {
 }
 
 #[test]
-fn step_07_serves_a_folder() {
+fn step_07_serves_a_directory() {
     let (_scratch, server) = served();
     for (target, media_type, content) in [
         ("/", "text/html; charset=utf-8", "<p>hello"),
@@ -39,8 +39,12 @@ fn step_07_serves_a_folder() {
         ("/two..dots.js", "text/javascript; charset=utf-8", "dots"),
         ("/data", "application/octet-stream", "data"),
     ] {
-        let answer = server.get(target);
-        assert_eq!((answer.status, answer.field("Content-Type"), answer.text()), (200, Some(media_type), content), "{target}");
+        let response = server.get(target);
+        assert_eq!(
+            (response.status, response.field("Content-Type"), response.text()),
+            (200, Some(media_type), content),
+            "{target}"
+        );
     }
     if let Some(page) = curl_text(&[&format!("http://{}/sub/", server.address)]) {
         assert_eq!(page, "<p>below");
@@ -48,22 +52,22 @@ fn step_07_serves_a_folder() {
 }
 
 #[test]
-fn step_07_answers_head_without_content() {
+fn step_07_responds_to_head_without_a_body() {
     let (_scratch, server) = served();
     let fields = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\nConnection: close\r\n\r\n";
-    assert_eq!(said_to(&server, b"HEAD / HTTP/1.1\r\n\r\n"), format!("HTTP/1.1 200 OK\r\n{fields}"));
+    assert_eq!(response_to(&server, b"HEAD / HTTP/1.1\r\n\r\n"), format!("HTTP/1.1 200 OK\r\n{fields}"));
     let fields = "Content-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    assert_eq!(said_to(&server, b"HEAD /none HTTP/1.1\r\n\r\n"), format!("HTTP/1.1 404 Not Found\r\n{fields}"));
-    let not_so = format!("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n{fields}");
-    assert_eq!(said_to(&server, b"DELETE / HTTP/1.1\r\n\r\n"), not_so);
-    assert_eq!(said_to(&server, b"hello\r\n\r\n"), format!("HTTP/1.1 400 Bad Request\r\n{fields}"));
+    assert_eq!(response_to(&server, b"HEAD /none HTTP/1.1\r\n\r\n"), format!("HTTP/1.1 404 Not Found\r\n{fields}"));
+    let not_allowed = format!("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n{fields}");
+    assert_eq!(response_to(&server, b"DELETE / HTTP/1.1\r\n\r\n"), not_allowed);
+    assert_eq!(response_to(&server, b"hello\r\n\r\n"), format!("HTTP/1.1 400 Bad Request\r\n{fields}"));
 }
 
 #[test]
-fn step_07_does_not_leave_the_folder() {
+fn step_07_does_not_leave_the_directory() {
     let (scratch, server) = served();
     let absolute = format!("/{}/secret", scratch.path().display());
-    assert!(Path::new(&absolute).exists() && absolute.starts_with("//"), "there is something to be found");
+    assert!(Path::new(&absolute).exists() && absolute.starts_with("//"), "the file exists");
     for target in [
         "/../secret",
         "/%2e%2e/secret",
@@ -87,8 +91,8 @@ fn step_07_does_not_leave_the_folder() {
         &absolute,
         &absolute.replace('/', "%2f").replacen("%2f", "/", 1),
     ] {
-        let answer = server.get(target);
-        assert_eq!((answer.status, answer.text()), (404, ""), "{target}");
+        let response = server.get(target);
+        assert_eq!((response.status, response.text()), (404, ""), "{target}");
     }
     let url = format!("http://{}/../secret", server.address);
     if let Some(status) = curl_text(&["--path-as-is", "-o", "/dev/null", "-w", "%{http_code}", &url]) {
@@ -97,7 +101,7 @@ fn step_07_does_not_leave_the_folder() {
 }
 
 #[test]
-fn step_07_sends_a_large_file_whole() {
+fn step_07_sends_a_large_file() {
     let (scratch, server) = served();
     let content: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251).try_into().unwrap()).collect();
     fs::write(scratch.path().join("site/large"), &content).unwrap();
@@ -106,11 +110,11 @@ fn step_07_sends_a_large_file_whole() {
 
 #[test]
 #[cfg(unix)]
-fn step_07_does_not_wait_for_a_pipe_but_follows_a_link() {
+fn step_07_refuses_a_pipe_but_follows_a_symbolic_link() {
     let (scratch, server) = served();
     let pipe = scratch.path().join("site/pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
     assert_eq!(server.get("/pipe").status, 404);
     std::os::unix::fs::symlink(scratch.path().join("secret"), scratch.path().join("site/link")).unwrap();
-    assert_eq!(server.get("/link").text(), "secret", "that is what its head says is still wrong");
+    assert_eq!(server.get("/link").text(), "secret", "still wrong, as its head says");
 }

@@ -1,7 +1,6 @@
-//! Does each step of the ladder do what its head says, and is what it says still wrong really wrong?
+//! The steps of the ladder: each does what its head says, and has the faults that its head lists.
 //!
-//! Every step is a program in `examples/`. It is started on a free port and spoken to in raw bytes; where a user would take curl or a
-//! browser, with those as well.
+//! Every step is a program in `examples/`. The tests start it on a free port and send raw bytes, and use curl or a browser where a user would.
 
 #[path = "../support/process.rs"]
 mod process;
@@ -20,10 +19,16 @@ mod framing;
 
 mod files;
 
-mod people;
+mod sessions;
 
-mod talking;
+mod messages;
 
 mod polling;
 
 mod mistakes;
+
+mod scripts;
+
+mod uploads;
+
+mod ports;

@@ -1,4 +1,4 @@
-//! Where is the program of an example, how is it started, and how does one talk to it?
+//! Starting the programs of `examples/`, and sending requests to them.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::{self, Write};
@@ -8,17 +8,17 @@ use std::process::{Command, Output, Stdio};
 
 use crate::process::{Client, Log, Process};
 
-/// Starts an example on a free port of the loopback; `args` come behind the address.
+/// Starts an example on a free port.
 pub fn start(name: &str, args: &[&str]) -> Process {
     let mut command = Command::new(program(name));
-    command.arg("127.0.0.1:0").args(args);
+    command.env("PORT", "0").args(args);
     Process::of(command, Log::Read)
 }
 
-/// Where cargo puts examples: beside the folder of this test, whatever the profile, the target or `CARGO_TARGET_DIR`.
+/// The path of an example: cargo puts it beside the directory of this test, for any profile, target and `CARGO_TARGET_DIR`.
 ///
-/// `cargo test` builds them first, but `cargo test --test ladder` does not: an old one would be tested in place of the new one.
-fn program(name: &str) -> PathBuf {
+/// `cargo test` builds examples first, but `cargo test --test ladder` does not. So that no old program is tested, its age is checked.
+pub fn program(name: &str) -> PathBuf {
     let me = std::env::current_exe().unwrap();
     let name_here = format!("examples/{name}{}", std::env::consts::EXE_SUFFIX);
     let Some(program) = me.ancestors().map(|folder| folder.join(&name_here)).find(|program| program.is_file()) else {
@@ -30,39 +30,39 @@ fn program(name: &str) -> PathBuf {
     program
 }
 
-/// What a command prints; `None`, and a word about it, where there is no such command.
+/// Runs a command and returns its output. Returns `None` and reports it if the command is not installed.
 pub fn run(command: &str, args: &[&str]) -> Option<Output> {
     match Command::new(command).args(args).stdin(Stdio::null()).output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Not `eprintln!`, which the harness keeps to itself when the test passes.
-            let _ = writeln!(io::stderr(), "SKIPPED: no {command} here, so nothing is known about {command} {args:?}");
+            // Not `eprintln!`, which the test harness hides if the test passes.
+            let _ = writeln!(io::stderr(), "SKIPPED: {command} is not installed: {command} {args:?}");
             None
         }
         Err(error) => panic!("{command}: {error}"),
     }
 }
 
-/// Runs curl, without progress but with errors, and not for ever.
+/// Runs curl with a timeout, without its progress meter but with its errors.
 pub fn curl(args: &[&str]) -> Option<Output> {
     run("curl", &[&["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"], args].concat())
 }
 
-/// What curl prints for these arguments, as text, if it is here. It must succeed.
+/// Runs curl and returns its output as text. Panics if curl fails.
 pub fn curl_text(args: &[&str]) -> Option<String> {
     let output = curl(args)?;
     assert!(output.status.success(), "curl {args:?}: {output:?}");
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Everything that a server says to these bytes on a connection of its own.
-pub fn said_to(server: &Process, bytes: &[u8]) -> String {
+/// Sends bytes on a new connection and returns everything that comes back.
+pub fn response_to(server: &Process, bytes: &[u8]) -> String {
     let mut client = server.client();
     client.send(bytes);
     String::from_utf8(client.rest()).unwrap()
 }
 
-/// Tells the server that no more will come.
-pub fn hang_up(client: &Client) {
+/// Closes the sending side of a connection.
+pub fn close_write(client: &Client) {
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
 }

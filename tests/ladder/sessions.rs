@@ -1,13 +1,13 @@
-//! Steps 09 and 10: is a session recognized, and is a password required?
+//! Steps 09 and 10: sessions and passwords.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::example::{curl_text, said_to, start};
+use crate::example::{curl_text, response_to, start};
 use crate::process::{Answer, Process, Scratch};
 use crate::webdriver::Browser;
 
-/// Sends a form to step 09.
+/// Sends the form of step 09.
 fn log_in(server: &Process, form: &str) -> Answer {
     let mut client = server.client();
     client.send(format!("POST /login HTTP/1.1\r\nContent-Length: {}\r\n\r\n{form}", form.len()).as_bytes());
@@ -21,7 +21,7 @@ fn page(server: &Process, cookies: &str) -> String {
     client.answer().text().to_owned()
 }
 
-/// `session=…`, of an answer that sets it.
+/// `session=…`, from the field Set-Cookie.
 fn session(answer: &Answer) -> &str {
     answer.field("Set-Cookie").unwrap().split(';').next().unwrap()
 }
@@ -38,7 +38,7 @@ fn step_09_recognizes_a_session() {
     let number = ada.strip_prefix("session=").unwrap();
     assert!(number.len() == 32 && number.bytes().all(|b| b.is_ascii_hexdigit()), "{ada}");
     let grace = log_in(&server, "name=Grace");
-    assert_ne!(ada, session(&grace), "each has another");
+    assert_ne!(ada, session(&grace), "each session has its own number");
     for (cookies, want) in [
         (ada, "<!doctype html><h1>Hello, Ada</h1>\n"),
         (session(&grace), "<!doctype html><h1>Hello, Grace</h1>\n"),
@@ -54,7 +54,7 @@ fn step_09_recognizes_a_session() {
 }
 
 #[test]
-fn step_09_decodes_a_form_and_escapes_what_it_shows() {
+fn step_09_decodes_the_form_and_escapes_the_name() {
     let server = start("09_cookies_and_forms", &[]);
     for (form, shown) in [
         ("name=Ada+L%C3%B6v", "Ada Löv"),
@@ -71,7 +71,7 @@ fn step_09_decodes_a_form_and_escapes_what_it_shows() {
 }
 
 #[test]
-fn step_09_has_a_limit_of_sessions() {
+fn step_09_limits_the_number_of_sessions() {
     let server = start("09_cookies_and_forms", &[]);
     for number in 1..=1001 {
         assert_eq!(log_in(&server, "name=Ada").status, if number <= 1000 { 303 } else { 404 }, "session {number}");
@@ -83,7 +83,7 @@ fn step_09_in_curl() {
     let server = start("09_cookies_and_forms", &[]);
     let (scratch, url) = (Scratch::new(), format!("http://{}", server.address));
     let jar = scratch.path().join("jar").to_str().unwrap().to_owned();
-    // The redirect is followed with the cookie, and with GET.
+    // curl follows the redirect with GET, and sends the cookie.
     let Some(shown) = curl_text(&["-L", "-c", &jar, "-d", "name=<Ada>", &format!("{url}/login")]) else { return };
     assert_eq!(shown, "<!doctype html><h1>Hello, &lt;Ada></h1>\n");
     assert_eq!(curl_text(&["-b", &jar, &url]), Some(shown));
@@ -100,29 +100,29 @@ fn step_09_in_a_browser() {
     browser.click("button");
     browser.wait_until("document.querySelector('h1')?.textContent === 'Hello, Ada <3'");
     browser.reload();
-    assert_eq!(browser.text("return document.body.textContent.trim()"), "Hello, Ada <3", "no form is sent again");
-    assert_eq!(browser.text("return document.cookie"), "", "scripts do not see it");
+    assert_eq!(browser.text("return document.body.textContent.trim()"), "Hello, Ada <3", "the form is not sent again");
+    assert_eq!(browser.text("return document.cookie"), "", "scripts cannot read the cookie");
 }
 
 #[test]
-fn step_10_wants_the_password() {
+fn step_10_requires_the_password() {
     let server = start("10_auth", &[]);
     let basic = |credentials: &[u8]| format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(credentials));
     let ada = Some("dear ada, today we wrote a server\n");
     for (field, letter, why) in [
-        (basic(b"ada:engine"), ada, "right"),
+        (basic(b"ada:engine"), ada, "valid"),
         (basic(b"grace:na:no"), Some("dear grace, today we wrote a server\n"), "a password with a colon"),
-        (format!("authorization:basic   {}  \r\n", BASE64_STANDARD.encode("ada:engine")), ada, "spaces, and small letters"),
-        (String::new(), None, "nothing"),
+        (format!("authorization:basic   {}  \r\n", BASE64_STANDARD.encode("ada:engine")), ada, "spaces, and lower case"),
+        (String::new(), None, "no field"),
         (basic(b"ada:Engine"), None, "another case"),
         (basic(b"ada:engin"), None, "too short"),
         (basic(b"ada:engines"), None, "too long"),
-        (basic(b"ada:na:no"), None, "that of another user"),
+        (basic(b"ada:na:no"), None, "the password of another user"),
         (basic(b"ada"), None, "no password"),
-        (basic(b"ada:"), None, "an empty one"),
-        (basic(b""), None, "no credentials"),
-        (basic(b"\xff:\xff"), None, "no text"),
-        ("Authorization: Basic !!!\r\n".to_owned(), None, "no base64"),
+        (basic(b"ada:"), None, "an empty password"),
+        (basic(b""), None, "empty credentials"),
+        (basic(b"\xff:\xff"), None, "not UTF-8"),
+        ("Authorization: Basic !!!\r\n".to_owned(), None, "not base64"),
         ("Authorization: Basic\r\n".to_owned(), None, "no credentials"),
         (basic(b"ada:engine").replace("Basic", "Bearer"), None, "another scheme"),
     ] {
@@ -132,13 +132,13 @@ fn step_10_wants_the_password() {
         match letter {
             Some(letter) => assert_eq!((answer.status, answer.text()), (200, letter), "{why}"),
             None => {
-                assert_eq!((answer.status, answer.text()), (401, "who are you?\n"), "{why}");
+                assert_eq!((answer.status, answer.text()), (401, "authentication required\n"), "{why}");
                 assert_eq!(answer.field("WWW-Authenticate"), Some("Basic realm=\"diary\""), "{why}");
             }
         }
     }
-    assert_eq!(server.get("/").text(), "anyone may read this, and some /diary\n");
-    assert!(said_to(&server, b"POST /diary HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    assert_eq!(server.get("/").text(), "this page is public, /diary is not\n");
+    assert!(response_to(&server, b"POST /diary HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Steps 11 and 12: who waits for news, does he hear of it, and does a WebSocket give back what it is sent?
+//! Steps 11 and 12: long polling, server-sent events and WebSocket.
 
 use std::io::BufRead;
 
-use crate::example::{curl_text, said_to, start};
+use crate::example::{curl_text, response_to, start};
 use crate::process::{Client, Process};
 use crate::webdriver::Browser;
 
@@ -12,8 +12,8 @@ fn say(server: &Process, message: &str) -> u16 {
     client.answer().status
 }
 
-/// A client that listens to the events of step 11, from the first.
-fn listener(server: &Process) -> Client {
+/// A client that reads the events of step 11, from the first.
+fn subscriber(server: &Process) -> Client {
     let mut client = server.client();
     client.send(b"GET /events?0 HTTP/1.1\r\n\r\n");
     assert_eq!(client.head(), "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close");
@@ -24,45 +24,45 @@ fn listener(server: &Process) -> Client {
 fn event(client: &mut Client) -> String {
     let mut event = String::new();
     while !event.ends_with("\n\n") {
-        assert!(client.stream.read_line(&mut event).unwrap() > 0, "the stream has ended: {event:?}");
+        assert!(client.stream.read_line(&mut event).unwrap() > 0, "the stream ended: {event:?}");
     }
     event
 }
 
 #[test]
-fn step_11_lets_a_client_wait_for_news() {
+fn step_11_responds_when_a_message_arrives() {
     let server = start("11_long_polling", &[]);
     let mut waiting: Vec<Client> = (0..3).map(|_| server.client()).collect();
     waiting.iter_mut().for_each(|client| client.send(b"GET /wait?0 HTTP/1.1\r\n\r\n"));
     assert_eq!(say(&server, "hello"), 200);
     for client in &mut waiting {
-        assert_eq!(client.answer().text(), "hello", "all of them hear it");
+        assert_eq!(client.answer().text(), "hello", "every waiting client gets it");
     }
     assert_eq!(say(&server, "again"), 200);
-    assert_eq!(server.get("/wait?0").text(), "hello\nagain", "who asks late hears all");
-    assert_eq!(server.get("/wait?1").text(), "again", "who has heard the first hears the second");
+    assert_eq!(server.get("/wait?0").text(), "hello\nagain", "a late client gets all messages");
+    assert_eq!(server.get("/wait?1").text(), "again", "a client that has the first gets the second");
 }
 
 #[test]
-fn step_11_sends_events_as_they_come() {
+fn step_11_sends_events_as_messages_arrive() {
     let server = start("11_long_polling", &[]);
     assert_eq!(say(&server, "early"), 200);
-    let mut listeners = [listener(&server), listener(&server)];
-    for client in &mut listeners {
-        assert_eq!(event(client), "data: early\n\n", "what was said before");
+    let mut subscribers = [subscriber(&server), subscriber(&server)];
+    for client in &mut subscribers {
+        assert_eq!(event(client), "data: early\n\n", "earlier messages");
     }
     for message in ["one", "two", "%F0%9F%8C%8D"] {
         assert_eq!(say(&server, message), 200);
-        for client in &mut listeners {
+        for client in &mut subscribers {
             assert_eq!(event(client), format!("data: {message}\n\n"));
         }
     }
 }
 
 #[test]
-fn step_11_lets_no_client_forge_an_event() {
+fn step_11_prevents_forged_events() {
     let server = start("11_long_polling", &[]);
-    let mut client = listener(&server);
+    let mut client = subscriber(&server);
     for forged in ["a\rdata:forged", "a\ndata:forged"] {
         assert_eq!(say(&server, forged), 404, "{forged:?}");
     }
@@ -71,15 +71,15 @@ fn step_11_lets_no_client_forge_an_event() {
 }
 
 #[test]
-fn step_11_keeps_so_much_and_no_more() {
+fn step_11_limits_the_number_of_messages() {
     let server = start("11_long_polling", &[]);
     for number in 1..=1001 {
         assert_eq!(say(&server, "x"), if number <= 1000 { 200 } else { 404 }, "message {number}");
     }
     assert_eq!(server.get("/wait?998").text(), "x\nx");
     for request_line in ["GET /nothing HTTP/1.1", "GET /wait HTTP/1.1", "GET /say?x HTTP/1.1", "hello"] {
-        let said = said_to(&server, format!("{request_line}\r\n\r\n").as_bytes());
-        assert!(said.starts_with("HTTP/1.1 404 "), "{request_line}: {said}");
+        let response = response_to(&server, format!("{request_line}\r\n\r\n").as_bytes());
+        assert!(response.starts_with("HTTP/1.1 404 "), "{request_line}: {response}");
     }
 }
 
@@ -87,24 +87,24 @@ fn step_11_keeps_so_much_and_no_more() {
 fn step_11_in_curl_and_in_a_browser() {
     let server = start("11_long_polling", &[]);
     let url = format!("http://{}", server.address);
-    let Some(said) = curl_text(&["-X", "POST", &format!("{url}/say?hello")]) else { return };
-    assert_eq!((said, curl_text(&[&format!("{url}/wait?0")])), ("said\n".to_owned(), Some("hello".to_owned())));
+    let Some(sent) = curl_text(&["-X", "POST", &format!("{url}/say?hello")]) else { return };
+    assert_eq!((sent, curl_text(&[&format!("{url}/wait?0")])), ("sent\n".to_owned(), Some("hello".to_owned())));
     let Some(browser) = Browser::start() else { return };
     browser.go(&url);
     browser.run("fetch('/say?news', { method: 'POST' })");
     browser.wait_until("document.querySelector('pre').textContent == 'hello\\nnews\\n'");
 }
 
-/// The request of RFC 6455 §1.3, and the answer that it must have.
+/// The request of RFC 6455 §1.3 and its response.
 const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn socket(server: &Process) -> Client {
     let mut client = server.client();
     client.send(HANDSHAKE.as_bytes());
-    assert_eq!(client.head(), AGREED);
+    assert_eq!(client.head(), ACCEPTED);
     client
 }
 
@@ -120,11 +120,11 @@ fn frame(flags: u8, content: &[u8]) -> Vec<u8> {
     [&[flags], length.as_slice(), &mask, &masked].concat()
 }
 
-/// The closing frame for who breaks the protocol.
+/// The close frame after a protocol error.
 const REFUSAL: &[u8] = &[0x88, 2, 0x03, 0xea];
 
 #[test]
-fn step_12_gives_back_what_it_is_sent() {
+fn step_12_echoes_messages() {
     let server = start("12_websocket", &[]);
     // The frames of RFC 6455 §5.7.
     let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
@@ -144,24 +144,24 @@ fn step_12_gives_back_what_it_is_sent() {
 }
 
 #[test]
-fn step_12_knows_pieces_pings_and_the_end() {
+fn step_12_handles_fragments_pings_and_close() {
     let server = start("12_websocket", &[]);
     let mut client = socket(&server);
-    // In one go: the first piece of a text, a ping between, the last piece, the end with its code and reason.
+    // In one write: the first fragment of a text, a ping, the last fragment, and close with its code and reason.
     client.send(&[frame(0x01, b"Hel"), frame(0x89, b"there?"), frame(0x80, b"lo"), frame(0x88, b"\x03\xe8bye")].concat());
     assert_eq!(client.rest(), b"\x01\x03Hel\x8a\x06there?\x80\x02lo\x88\x05\x03\xe8bye");
 }
 
 #[test]
-fn step_12_ends_with_who_breaks_the_protocol() {
+fn step_12_closes_after_a_protocol_error() {
     let server = start("12_websocket", &[]);
     for (bytes, why) in [
         (b"\x81\x05Hello".to_vec(), "no mask"),
-        (frame(0x82, &[0; 126]), "longer than it takes, its length in two bytes"),
-        (frame(0x82, &vec![0; 65536]), "longer still, its length in eight"),
+        (frame(0x82, &[0; 126]), "a length of two bytes"),
+        (frame(0x82, &vec![0; 65536]), "a length of eight bytes"),
         (frame(0x83, b""), "an undefined opcode"),
-        (frame(0xc1, b""), "a flag that was not negotiated"),
-        (frame(0x8a, b""), "an unsolicited pong, which its head admits"),
+        (frame(0xc1, b""), "a flag of an extension that was not negotiated"),
+        (frame(0x8a, b""), "an unrequested pong, which is still wrong, as its head says"),
     ] {
         let mut client = socket(&server);
         client.send(&bytes);
@@ -170,10 +170,10 @@ fn step_12_ends_with_who_breaks_the_protocol() {
 }
 
 #[test]
-fn step_12_shows_a_page_to_others() {
+fn step_12_sends_a_page_to_other_requests() {
     let server = start("12_websocket", &[]);
-    let said = said_to(&server, b"GET / HTTP/1.1\r\n\r\n");
-    let (head, page) = said.split_once("\r\n\r\n").unwrap();
+    let response = response_to(&server, b"GET / HTTP/1.1\r\n\r\n");
+    let (head, page) = response.split_once("\r\n\r\n").unwrap();
     assert_eq!(head, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close");
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</script>"), "{page}");
     if let Some(same) = curl_text(&[&format!("http://{}/", server.address)]) {
