@@ -8,6 +8,7 @@ use std::fs;
 use std::net::Shutdown;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use process::{GET, Log, PATIENCE, Process, Scratch, command, served};
@@ -364,18 +365,22 @@ fn requests_without_a_whole_response_have_a_line() {
 #[test]
 fn the_line_of_an_exchange_follows_its_explanation() {
     let (_scratch, mut process) = served(&["--explain"]);
-    let mut client = process.client();
-    for _ in 0..20 {
-        client.send(GET);
-        client.answer();
-    }
-    drop(client);
+    thread::scope(|scope| {
+        for mut client in [process.client(), process.client(), process.client(), process.client()] {
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    client.send(GET);
+                    client.answer();
+                }
+            });
+        }
+    });
     process.signal(Signal::TERM);
     process.wait(PATIENCE);
     let log = process.log_lines();
     let kinds = ["-- request --", "-- response --", "  then ", "\"GET /ten.txt HTTP/1.1\" 200 10 "];
     let order: Vec<usize> = log.iter().filter_map(|line| kinds.iter().position(|kind| line.contains(kind))).collect();
-    assert_eq!(order, [0, 1, 2, 3].repeat(20), "{log:?}");
+    assert_eq!(order, [0, 1, 2, 3].repeat(200), "{log:?}");
 }
 
 #[test]

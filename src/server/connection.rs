@@ -61,6 +61,8 @@ pub(super) struct Connection<'a, S> {
     /// The value of the Date field, formatted once per second.
     pub(super) date: HttpDate,
     pub(super) metrics: Option<ConnectionMetrics<'a>>,
+    /// The explanation of the current exchange (`--explain`), logged when the exchange is over.
+    pub(super) explanation: String,
     /// Number of responses sent.
     pub(super) exchanges: u64,
 }
@@ -105,6 +107,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         request_client: client,
         date: HttpDate::new(SystemTime::now()),
         metrics: app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.label())),
+        explanation: String::new(),
         exchanges: 0,
     };
     debug!("{peer} connected");
@@ -239,7 +242,7 @@ impl<S: Transport> Connection<'_, S> {
     fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
         let bytes = self.read_buffer.bytes();
         if let (Some(explain), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (&self.app.explain, &error) {
-            explain.parse_error(bytes, *fault);
+            self.explanation.push_str(&explain.parse_error(bytes, *fault));
         }
         let (response, reason) = match error {
             RequestError::Closed(reason) => return ControlFlow::Break(reason),

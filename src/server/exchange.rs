@@ -54,7 +54,8 @@ impl<S: Transport> Connection<'_, S> {
         };
         let info = head.validate().map_err(RequestError::Invalid)?;
         if let Some(explain) = &app.explain {
-            explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
+            let text = explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
+            self.explanation.push_str(&text);
         }
         if self.stream.tls_state() == TlsState::Cleartext {
             let response = access::redirect_to_https(&head, info.target.form);
@@ -88,7 +89,7 @@ impl<S: Transport> Connection<'_, S> {
             close_reason = close_reason.or(Some(CloseReason::UnreadBody));
         }
         if let (Some(explain), Some(decisions)) = (&app.explain, decisions) {
-            explain.decisions(&decisions.into_inner());
+            self.explanation.push_str(&explain.decisions(&decisions.into_inner()));
         }
         self.read_buffer.unread(&read_ahead);
         Ok(Handled { response, request_bytes, close_reason })
@@ -107,7 +108,8 @@ impl<S: Transport> Connection<'_, S> {
         let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
         let sent = self.send(response, framing, flush, &mut buffer);
         if let Some(explain) = &self.app.explain {
-            explain.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
+            let text = explain.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
+            self.explanation.push_str(&text);
         }
         self.record(&sent, began.elapsed(), close_reason.as_ref());
         self.exchanges += 1;
@@ -174,21 +176,27 @@ impl<S: Transport> Connection<'_, S> {
         let start = out.len();
         response_writer::write_head(out, response, framing, &config.default_headers, &self.date);
         if let (Some(explain), Some(head)) = (&self.app.explain, out.get(start..)) {
-            explain.response(response, head);
+            self.explanation.push_str(&explain.response(response, head));
         }
         self.stream.begin_writing_at(Instant::now(), config.limits.send_timeout, config.limits.min_rate_bytes_per_sec);
     }
 
-    /// Counts and logs an exchange while its request is still in the read buffer.
+    /// Counts and logs an exchange, and its explanation, while its request is still in the read buffer.
     fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
             metrics.count_bytes(self.stream.received(), self.stream.written());
             metrics.exchange(sent.status, matches!(close_reason, Some(CloseReason::Malformed(_))), duration);
         }
+        let mut explanation = std::mem::take(&mut self.explanation);
+        if let Some(explain) = &self.app.explain
+            && self.app.access_log.as_ref().is_none_or(|log| !log.is_written_to(&explain.log))
+        {
+            explain.log.append(|bytes| bytes.extend(std::mem::take(&mut explanation).bytes()));
+        }
         let Some(log) = &self.app.access_log else { return };
         let bytes = self.read_buffer.bytes();
         let headers = self.parser.head(bytes).map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
-        log.note(&AccessRecord {
+        let record = AccessRecord {
             client: self.request_client.peer.address,
             scheme: self.request_client.scheme,
             date: self.date.as_str(),
@@ -199,7 +207,8 @@ impl<S: Transport> Connection<'_, S> {
             duration,
             referer: headers.get(name::REFERER),
             user_agent: headers.get(name::USER_AGENT),
-        });
+        };
+        log.note(&record, &explanation);
     }
 }
 

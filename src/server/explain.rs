@@ -3,7 +3,6 @@
 //! It shows what the server itself read, found and decided; nothing is parsed a second time.
 
 use std::fmt::{Display, Write as _};
-use std::io::Write as _;
 
 use crate::handlers::message::Response;
 use crate::handlers::outcome::Decision;
@@ -38,7 +37,7 @@ impl Explain {
         target: &RequestTarget<'_>,
         body: BodyLength,
         expects_continue: bool,
-    ) {
+    ) -> String {
         let mut text = self.section("request");
         text.message('<', bytes);
         text.item("method", format_args!("{}: {}", head.method.as_str(), head.method.meaning()));
@@ -75,11 +74,11 @@ impl Explain {
                 "the client waits for 100 Continue or a final status before it sends the body (RFC 9110 §10.1.1)",
             );
         }
-        self.write(text);
+        text.text
     }
 
     /// Explains what is wrong with a request, and shows the byte that is wrong.
-    pub(super) fn parse_error(&self, bytes: &[u8], error: LocatedError) {
+    pub(super) fn parse_error(&self, bytes: &[u8], error: LocatedError) -> String {
         let mut text = self.section("malformed request");
         let (lines, column) = lines_up_to(bytes, error.offset);
         for line in lines {
@@ -87,23 +86,23 @@ impl Explain {
         }
         text.line(format_args!("  {:column$}{} byte {}", "", self.color.style("1;31", "^"), error.offset));
         text.item("rule", error.error.message());
-        self.write(text);
+        text.text
     }
 
     /// Explains how the conditions and ranges of a request were evaluated, if it has any.
-    pub(super) fn decisions(&self, decisions: &[Decision]) {
+    pub(super) fn decisions(&self, decisions: &[Decision]) -> String {
         if decisions.is_empty() {
-            return;
+            return String::new();
         }
         let mut text = self.section("conditions and ranges");
         for decision in decisions {
             text.item("result", decision_text(decision));
         }
-        self.write(text);
+        text.text
     }
 
     /// Explains a response; `head` is its head.
-    pub(super) fn response(&self, response: &Response, head: &[u8]) {
+    pub(super) fn response(&self, response: &Response, head: &[u8]) -> String {
         let mut text = self.section("response");
         let (status, reason) = (response.status, response.outcome.text());
         match response.outcome {
@@ -120,24 +119,19 @@ impl Explain {
         for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
             text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::response_header(name)));
         }
-        self.write(text);
+        text.text
     }
 
     /// Explains whether the connection persists after a response, and why (RFC 9112 §9.3, §9.6).
-    pub(super) fn connection(&self, framing: ResponseFraming, reason: Option<&CloseReason>) {
+    pub(super) fn connection(&self, framing: ResponseFraming, reason: Option<&CloseReason>) -> String {
         let mut text = Text { color: self.color, text: String::new() };
         text.item("then", connection_text(framing, reason));
         text.text.push('\n');
-        self.write(text);
+        text.text
     }
 
     fn section(&self, title: &str) -> Text {
         Text { color: self.color, text: format!("{}\n", self.color.style("1", &format!("-- {title} --"))) }
-    }
-
-    fn write(&self, text: Text) {
-        // The queue never blocks; it counts the lines for which it has no room.
-        let _ = self.log.clone().write_all(text.text.as_bytes());
     }
 }
 

@@ -77,8 +77,11 @@ const ACCEPTS_PER_LISTENER: usize = 64;
 /// The first pause when the system has run out of a resource; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
-/// How many times admission is tried before a connection gets a 503.
-const ADMISSION_TRIES: usize = 4;
+/// How long a connection is held while no other is old enough to be evicted; then it gets a 503. By then each head that was too recent is
+/// complete, or can be evicted.
+const HELD_MAX: Duration = Duration::from_millis(100);
+/// The longest pause while a connection is held, since another may end meanwhile.
+const HELD_PAUSE_MAX: Duration = Duration::from_millis(2);
 /// Rejected connections that linger. Each costs a descriptor, so there are at most this many, and at most an eighth of all connections.
 const REJECTED_MAX: usize = 64;
 /// How long a rejected connection lingers, so that the client can read the 503.
@@ -113,6 +116,7 @@ pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_
             tls,
             registry: &registry,
             threads: ThreadPool::new(scope, &work),
+            held: None,
             rejected: VecDeque::new(),
             backoff: BACKOFF_MIN,
         };
@@ -169,6 +173,8 @@ struct Acceptor<'a, 'scope, 'env> {
     tls: Option<&'a Tls>,
     registry: &'env ConnectionRegistry,
     threads: ThreadPool<'scope, 'env, ConnectionGuard<'env>>,
+    /// A connection that cannot be admitted yet, and since when. Meanwhile others stay in the queue of the kernel.
+    held: Option<(Socket, PeerAddr, Instant)>,
     /// Connections that got a 503 and have not ended yet.
     rejected: VecDeque<(Socket, Instant)>,
     /// The next pause when the system has run out of a resource.
@@ -182,6 +188,8 @@ enum AcceptResult {
     WouldBlock,
     /// At least one connection was accepted.
     Accepted,
+    /// A connection was accepted and is held, for so long until the next try.
+    Held(Duration),
     /// The system has run out of a resource.
     OutOfResources,
 }
@@ -199,26 +207,32 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {
                 AcceptResult::Accepted => {}
+                AcceptResult::Held(pause) => Listeners::pause(stop, pause),
                 AcceptResult::WouldBlock if listeners.wait(stop, limit).is_ok() => {}
                 AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.back_off(stop),
             }
         }
     }
 
-    /// Accepts the connections that wait at each listener, up to a limit, and none after `until`.
+    /// Accepts the connections that wait at each listener, up to a limit, and none after `until` or while one is held.
     fn accept_from(&mut self, sockets: &[Listener], stop: &ShutdownSignal, until: Option<Instant>) -> AcceptResult {
         let mut result = AcceptResult::WouldBlock;
+        if let Some((connection, peer, since)) = self.held.take() {
+            result = self.admit(connection, peer, since, stop);
+        }
         for socket in sockets {
             for _ in 0..ACCEPTS_PER_LISTENER {
+                if matches!(result, AcceptResult::Held(_)) {
+                    return result;
+                }
                 if until.is_some_and(|until| Instant::now() >= until) {
                     return AcceptResult::WouldBlock;
                 }
                 match socket.accept() {
                     Ok((connection, peer)) => {
                         self.backoff = BACKOFF_MIN;
-                        result = AcceptResult::Accepted;
                         self.count(Metrics::accepted);
-                        self.admit(connection, peer, stop);
+                        result = self.admit(connection, peer, Instant::now(), stop);
                     }
                     Err(error) => match AcceptError::from_io_error(&error) {
                         AcceptError::WouldBlock => break,
@@ -236,20 +250,18 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         result
     }
 
-    /// Registers a connection and starts serving it, or rejects it. If every connection that waits for a
-    /// head or a body is too recent to be evicted, waits for the first to become old enough: meanwhile none could be admitted.
-    fn admit(&mut self, mut connection: Socket, peer: PeerAddr, stop: &ShutdownSignal) {
-        for _ in 0..ADMISSION_TRIES {
-            match self.registry.admit(connection, peer, Instant::now()) {
-                Admission::Full(connection) => return self.reject(connection, peer),
-                Admission::Admitted(admitted) => return self.spawn(admitted, stop),
-                Admission::RetryAfter(returned, wait) => {
-                    connection = returned;
-                    Listeners::pause(stop, wait);
-                }
+    /// Registers a connection and starts serving it, rejects it, or holds it because none is old enough to be evicted for it.
+    fn admit(&mut self, connection: Socket, peer: PeerAddr, since: Instant, stop: &ShutdownSignal) -> AcceptResult {
+        let now = Instant::now();
+        match self.registry.admit(connection, peer, now) {
+            Admission::Admitted(admitted) => self.spawn(admitted, stop),
+            Admission::RetryAfter(connection, wait) if now < since + HELD_MAX && !stop.is_requested() => {
+                self.held = Some((connection, peer, since));
+                return AcceptResult::Held(wait.min(HELD_PAUSE_MAX));
             }
+            Admission::Full(connection) | Admission::RetryAfter(connection, _) => self.reject(connection, peer),
         }
-        self.reject(connection, peer);
+        AcceptResult::Accepted
     }
 
     /// Gives an admitted connection a thread: a new one, or that of an evicted connection.

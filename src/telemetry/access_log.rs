@@ -92,9 +92,17 @@ impl AccessLog {
         AccessLog { format, queue, reopen_requested: None }
     }
 
-    /// Appends the line of an exchange.
-    pub fn note(&self, record: &AccessRecord<'_>) {
-        self.queue.append(|bytes| record.write(self.format, bytes));
+    /// Appends the line of an exchange after its explanation, which may be empty: no line of another connection comes between them.
+    pub fn note(&self, record: &AccessRecord<'_>, explanation: &str) {
+        self.queue.append(|bytes| {
+            bytes.extend_from_slice(explanation.as_bytes());
+            record.write(self.format, bytes);
+        });
+    }
+
+    /// Whether the lines go to this queue.
+    pub fn is_written_to(&self, queue: &LogQueue) -> bool {
+        self.queue.is_same(queue)
     }
 
     /// Returns how many lines were lost since the start.

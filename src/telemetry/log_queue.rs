@@ -89,6 +89,11 @@ impl LogQueue {
         }
     }
 
+    /// Whether both are ends of one queue.
+    pub fn is_same(&self, other: &LogQueue) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
     /// Flushes the destination even if no line is waiting: that is when the access log reopens its file.
     pub fn wake(&self) {
         self.queue.lock().is_woken = true;
