@@ -115,6 +115,40 @@ fn the_command_lines_in_the_guide_are_accepted() {
     assert!(count > 40, "these are not all: {count}");
 }
 
+/// The sentences of the prose: no code, tables, headings or pictures.
+fn sentences(markdown: &str) -> Vec<String> {
+    let prose = markdown.split("```").step_by(2).flat_map(str::lines);
+    let prose: Vec<&str> = prose.map(|line| if line.starts_with(['|', '#', '!']) { "" } else { line }).collect();
+    let mut sentences = vec![String::new()];
+    for line in prose {
+        let begins = line.is_empty() || line.trim_start().starts_with("- ") || line.starts_with(|c: char| c.is_ascii_digit());
+        if begins {
+            sentences.push(String::new());
+        }
+        for word in line.split_whitespace() {
+            let last = sentences.last_mut().unwrap();
+            last.push_str(word);
+            last.push(' ');
+            if word.trim_end_matches(['*', ')', '"']).ends_with(['.', ':', '?', '!']) {
+                sentences.push(String::new());
+            }
+        }
+    }
+    sentences.retain(|sentence| !sentence.is_empty());
+    sentences
+}
+
+#[test]
+fn readme_is_short() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(text.lines().count() <= 200, "{} lines: the guide and the reference have more room", text.lines().count());
+    let all = sentences(&text);
+    assert!(all.len() > 40, "these are not all: {all:#?}");
+    for sentence in all {
+        assert!(sentence.split(' ').count() <= 31, "more than 30 words: {sentence}");
+    }
+}
+
 #[test]
 fn how_a_line_is_split() {
     assert_eq!(
