@@ -1,8 +1,8 @@
 //! A TCP server.
 //!
-//! New: a socket. `bind` asks the system for an address and a port, `listen` makes the system queue connections there (the standard library
-//! does both at once), and `accept` takes one from the queue. A connection is a stream of bytes in each direction: it has no messages and
-//! no lines. This server sends "OK" to every client.
+//! New: a socket. `bind` asks the system for an address and a port, and `listen` makes the system queue connections there. (The standard
+//! library does both at once.) `accept` takes a connection from the queue. It is a stream of bytes in each direction, without messages or
+//! lines. This server sends "OK" to every client.
 //!
 //! Try: `telnet 127.0.0.1 8080`
 //!

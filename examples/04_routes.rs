@@ -1,7 +1,7 @@
 //! Routes.
 //!
 //! New: a table of methods, paths and functions, and status codes for errors. 400 means that the request is invalid, 404 that the path does
-//! not exist, and 405 that the path does not support the method; `Allow` lists the methods that it supports.
+//! not exist, and 405 that the path does not support the method. `Allow` lists the methods that it supports.
 //!
 //! Try: `curl -i http://127.0.0.1:8080/user`, the same with `-X POST` and `-X DELETE`, and `curl -i http://127.0.0.1:8080/nothing`
 //!

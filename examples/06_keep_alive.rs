@@ -2,7 +2,7 @@
 //!
 //! New: framing. A request ends after its head and as many bytes as `Content-Length` says, and the next one begins there. HTTP/1.1 keeps
 //! the connection open unless one side sends `Connection: close`. HTTP/1.0 keeps it open only if the client asks for it. A client may send a
-//! request before the response to the last one (pipelining). It waits in the buffer, which therefore lives as long as the connection.
+//! request before the response to the previous one (pipelining). It waits in the buffer, which therefore lives as long as the connection.
 //!
 //! Try: `curl -v http://127.0.0.1:8080/ http://127.0.0.1:8080/`, and `curl --data hello http://127.0.0.1:8080/`
 //!

@@ -6,7 +6,7 @@
 //! Try: open <http://127.0.0.1:8080/> and type something
 //!
 //! Still wrong: a page of any site may connect, since Origin is not checked (step 14 checks Host). Frames of more than 125 bytes and
-//! unrequested pongs are refused, and text is not checked for UTF-8. Each client costs a thread (step 13).
+//! unsolicited pongs are refused, and text is not checked for UTF-8. Each client costs a thread (step 13).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -5,7 +5,7 @@
 //!
 //! Try: `telnet 127.0.0.1 8080`, type nothing, and run `curl http://127.0.0.1:8080/` in another terminal: it gets its response at once
 //!
-//! Responses per second, compared with step 05: 21,400 to 13,400; 900 to 10,900 if each waits 1 ms (`docs/book/10-threads-and-event-loops.md`).
+//! Responses per second, here and in step 05: 21,400 and 13,400; 900 and 10,900 if each waits 1 ms (`docs/book/10-threads-and-event-loops.md`).
 //!
 //! Still wrong: a handler that waits or computes delays all clients (`src/server/thread_pool.rs` has a thread for each). Each call of `poll`
 //! passes all sockets, also the idle ones; `epoll` does not. After an error, `accept` is called again at once (`src/server/mod.rs`).

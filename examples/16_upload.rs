@@ -3,7 +3,7 @@
 //! New: a client names a file. In a PUT its name is the path of the target, and the body is the file. A form with
 //! `enctype=multipart/form-data` sends parts between lines with a boundary (RFC 7578). The head of a part has the name.
 //!
-//! Try: `curl -T Cargo.toml http://127.0.0.1:8080/`, and open <http://127.0.0.1:8080/>. Files go to `target/uploads`, or to the argument
+//! Try: `curl -T Cargo.toml http://127.0.0.1:8080/`, and open <http://127.0.0.1:8080/>. Files go to `target/uploads`, or to a directory that you name
 //!
 //! Still wrong: the server trusts the name. `evil.html` is accepted, and an existing file is overwritten. If the connection breaks, a partial
 //! file remains (`src/files/upload.rs`). A form is held in memory, and a page of any site may send one (`src/handlers/upload.rs`).

@@ -161,7 +161,7 @@ fn step_12_closes_after_a_protocol_error() {
         (frame(0x82, &vec![0; 65536]), "a length of eight bytes"),
         (frame(0x83, b""), "an undefined opcode"),
         (frame(0xc1, b""), "a flag of an extension that was not negotiated"),
-        (frame(0x8a, b""), "an unrequested pong, which is still wrong, as its head says"),
+        (frame(0x8a, b""), "an unsolicited pong: still wrong, as its head says"),
     ] {
         let mut client = socket(&server);
         client.send(&bytes);

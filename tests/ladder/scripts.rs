@@ -24,7 +24,7 @@ const SCRIPTS: &[(&str, &str)] = &[
 /// Step 15 with these scripts, a file that is not executable, and a hidden script beside the directory.
 fn served() -> (Scratch, Process) {
     let scratch = Scratch::new();
-    let directory = scratch.path().join("cgi");
+    let directory = scratch.path().join("scripts");
     fs::create_dir(&directory).unwrap();
     for (name, script) in SCRIPTS.iter().chain(&[("../outside", "echo 'X: y'; echo")]) {
         let path = directory.join(name);
@@ -32,7 +32,10 @@ fn served() -> (Scratch, Process) {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     fs::write(directory.join("text"), "not executable").unwrap();
-    let server = start("15_cgi", &[directory.to_str().unwrap()]);
+    // A script cannot run while a process has it open to write, such as one that another test forks at that moment. So `cp` writes the files.
+    let copy = scratch.path().join("cgi");
+    run("cp", &["-Rp", directory.to_str().unwrap(), copy.to_str().unwrap()]).unwrap();
+    let server = start("15_cgi", &[copy.to_str().unwrap()]);
     (scratch, server)
 }
 
