@@ -43,6 +43,7 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
         ("--log-format xml", "'xml' for '--log-format", "no such format"),
         ("--access-log", "--access-log", "a flag without its value"),
         ("--no-listing --no-listing", "--no-listing", "twice the same"),
+        ("--archive --no-listing", "'--archive' sends what '--no-listing' hides", "an archive is a listing and more"),
         ("one two", "'two'", "two roots"),
     ] {
         let words: Vec<&str> = words.split(' ').collect();

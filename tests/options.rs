@@ -29,6 +29,7 @@ const OPTIONS: &[(&str, Seen)] = &[
     ("root", In("cli.rs", "a_single_file_is_served_at_its_name_and_at_the_root")),
     ("index", Here(index)),
     ("no_listing", Here(no_listing)),
+    ("archive", Here(archive)),
     ("hidden", Here(hidden)),
     ("follow_symlinks", Here(follow_symlinks)),
     ("clean_urls", Here(clean_urls)),
@@ -167,6 +168,11 @@ fn index() {
 fn no_listing() {
     assert_eq!(serving(&["d/a"], &["--no-listing"]).1.get("/d/").status, 404);
     assert_eq!(serving(&["d/a"], &[]).1.get("/d/").status, 200);
+}
+
+fn archive() {
+    assert_eq!(serving(&["d/a"], &["--archive"]).1.get("/d/?archive=tar").field("Content-Type"), Some("application/x-tar"));
+    assert_eq!(serving(&["d/a"], &[]).1.get("/d/?archive=tar").field("Content-Type"), Some("text/html; charset=utf-8"));
 }
 
 fn hidden() {

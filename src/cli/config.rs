@@ -45,6 +45,7 @@ impl Cli {
             tls: self.tls || self.tls_cert.is_some(),
             index: self.index.clone(),
             listing: !self.no_listing,
+            archive: self.archive,
             serve_hidden: self.hidden,
             follow_symlinks: self.follow_symlinks,
             sandbox: self.sandbox,
@@ -196,6 +197,8 @@ impl Cli {
             Some("'--qr' shows a URL for other devices, which cannot reach this server; add '--lan' or '--bind ADDR'")
         } else if self.check_health && self.port == 0 && self.sockets().is_empty() {
             Some("'--check-health' needs the port of the server, and '--port 0' is any; name the port")
+        } else if self.archive && self.no_listing {
+            Some("'--archive' sends what '--no-listing' hides; use one of them")
         } else if self.cache.is_some() && self.cache_control_headers().next().is_some() {
             Some("'--cache' and '--header Cache-Control' both set Cache-Control; use one of them")
         } else if self.cors.iter().any(is_any) && !self.cors.iter().all(is_any) {

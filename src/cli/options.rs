@@ -92,6 +92,10 @@ pub struct Cli {
     #[arg(long, env = "THREADBARE_NO_LISTING", help_heading = "Files")]
     pub no_listing: bool,
 
+    /// Send a directory as one file for ?archive=tar and ?archive=zip, with links in listings
+    #[arg(long, env = "THREADBARE_ARCHIVE", help_heading = "Files")]
+    pub archive: bool,
+
     /// Serve names that begin with a dot
     #[arg(long, env = "THREADBARE_HIDDEN", help_heading = "Files")]
     pub hidden: bool,

@@ -34,6 +34,8 @@ pub struct Config {
     pub index: Vec<String>,
     /// Whether a directory without an index file is listed.
     pub listing: bool,
+    /// Whether directories can be downloaded as archives.
+    pub archive: bool,
     /// Whether names that begin with a dot are served.
     pub serve_hidden: bool,
     /// Whether symbolic links that leave the root are followed.
@@ -211,6 +213,12 @@ pub struct Limits {
     pub cache_bytes_max: usize,
     /// Memory for request bodies and generated content. A listing of 200,000 names takes 14 to 60 MiB while it is sent.
     pub content_bytes_max: usize,
+    /// Archives that are made and sent at the same time. One of 100,000 entries takes about 20 MiB.
+    pub archives_max: usize,
+    /// Entries of an archive, with the directory itself.
+    pub archive_entries_max: usize,
+    /// Time to find the entries of an archive.
+    pub archive_walk_time_max: Duration,
     /// Time for requests in progress to complete after the first signal.
     pub shutdown_timeout: Duration,
 }
@@ -231,6 +239,9 @@ impl Default for Limits {
             echo_bytes_max: 64 * 1024,
             cache_bytes_max: 64 * 1024 * 1024,
             content_bytes_max: 128 * 1024 * 1024,
+            archives_max: 4,
+            archive_entries_max: 100_000,
+            archive_walk_time_max: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
         }
     }

@@ -63,6 +63,21 @@ pub struct Directory {
     pub(super) root: Arc<Root>,
     pub(super) handle: RootDirectory,
     pub(super) serve_hidden: bool,
+    /// Whether it can be downloaded as an archive.
+    pub(super) archive: bool,
+}
+
+impl Directory {
+    /// Its name: the last segment of its path, or the name of the root.
+    pub fn name(&self) -> &[u8] {
+        let path = &self.handle.path;
+        if path.is_empty() { self.root.name() } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or(path) }
+    }
+
+    /// Whether a name in it, or beneath it, is shown.
+    pub(super) fn shows(&self, name: &Name) -> bool {
+        (self.serve_hidden || !name.bytes.starts_with(b".")) && !is_incomplete_file(&name.bytes)
+    }
 }
 
 /// A directory that is listed: all its names, in order. Their metadata is read while the listing is sent, so that a long one starts at once
@@ -124,12 +139,11 @@ impl DirectoryListing {
         memory: &mut HeldMemory,
     ) -> io::Result<DirectoryListing> {
         let order = SortOrder::from_query(target);
-        let Directory { root, handle, serve_hidden } = &directory;
+        let Directory { root, handle, .. } = &directory;
         let mut names = Vec::new();
         let (mut uncounted, mut hidden) = (0, 0);
         for name in root.names(handle)? {
-            let is_shown = |name: &Name| (*serve_hidden || !name.bytes.starts_with(b".")) && !is_incomplete_file(&name.bytes);
-            let Some(name) = name?.filter(is_shown) else {
+            let Some(name) = name?.filter(|name| directory.shows(name)) else {
                 hidden += 1;
                 continue;
             };
@@ -165,7 +179,12 @@ impl DirectoryListing {
 
     /// The name of the directory.
     pub fn name(&self) -> &[u8] {
-        self.path.rsplit(|&b| b == b'/').find(|segment| !segment.is_empty()).unwrap_or(self.root_name())
+        self.directory.name()
+    }
+
+    /// Whether it can be downloaded as an archive.
+    pub fn has_archive(&self) -> bool {
+        self.directory.archive
     }
 
     /// Reads the README of the directory.

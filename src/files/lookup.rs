@@ -60,6 +60,16 @@ pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&Accepted
     }
 }
 
+/// Looks up a directory by a path that ends in a slash, whether it has an index or not; what may not be listed is not found.
+pub fn lookup_directory(site: &Site, target: &RequestTarget<'_>, now: SystemTime) -> Resource {
+    let Some(path) = target.path().strip_suffix(b"/") else { return Resource::NotFound };
+    match site.current.get_now() {
+        Err(error) => Resource::Unavailable(error),
+        Ok(root) if root.single_file().is_some() || is_hidden(site, target.segments()) => Resource::NotFound,
+        Ok(root) => Lookup { site, root, codings: None, now }.listing(path.strip_prefix(b"/").unwrap_or(path)),
+    }
+}
+
 /// Opens the site's own page for missing files. That there is none is remembered for [`ABSENCE_MAX_AGE`].
 pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
     let absent_since = || site.no_error_document_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +153,8 @@ impl Lookup<'_> {
         }
         match root.open_beneath(path) {
             Ok(Opened::Directory(handle)) => {
-                Resource::Directory(Directory { root: Arc::clone(root), handle, serve_hidden: config.serve_hidden })
+                let (serve_hidden, archive) = (config.serve_hidden, config.archive);
+                Resource::Directory(Directory { root: Arc::clone(root), handle, serve_hidden, archive })
             }
             // A file with a slash at its end: relative links in it would lead to paths beneath the file.
             Ok(Opened::File(..)) => Resource::NotFound,

@@ -1,5 +1,6 @@
 //! The served directory: finds, opens and describes files beneath one root. The handlers make responses from them.
 
+pub mod archive;
 pub mod cache;
 pub mod content_hash;
 pub mod current;
@@ -8,14 +9,16 @@ pub mod lookup;
 pub mod media_type;
 pub mod representation;
 pub mod root;
+pub mod tar;
 pub mod upload;
 pub mod version;
+pub mod zip;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use crate::config::{Config, Sandbox};
@@ -32,6 +35,8 @@ pub struct Site {
     display_path: PathBuf,
     /// As given: the addresses in it may change before the server starts, and are not used here.
     config: Config,
+    /// Cloned for each archive that is being sent.
+    archives: Arc<()>,
     hashes: ContentHashes,
     cache: Cache,
     /// When the site was found to have no `404.html`.
@@ -51,6 +56,7 @@ impl Site {
             current,
             display_path: fs::canonicalize(&config.root)?,
             config: config.clone(),
+            archives: Arc::default(),
             hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
             no_error_document_since: Mutex::default(),
@@ -177,6 +183,7 @@ pub(crate) mod scratch {
                 tls: false,
                 index: vec!["index.html".to_owned()],
                 listing: true,
+                archive: false,
                 serve_hidden: false,
                 follow_symlinks: false,
                 hosts: AllowedHosts::Any,

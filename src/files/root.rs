@@ -55,6 +55,14 @@ pub struct RootDirectory {
 }
 
 impl RootDirectory {
+    /// Its version according to the handle.
+    ///
+    /// # Errors
+    /// Its metadata cannot be read.
+    pub fn version(&self) -> io::Result<FileVersion> {
+        Ok(FileVersion::from_metadata(&self.handle.dir_metadata()?))
+    }
+
     /// Whether it was removed since it was opened; it looks empty then.
     pub fn is_removed(&self) -> bool {
         is_removed(&self.handle)

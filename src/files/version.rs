@@ -67,6 +67,11 @@ impl FileVersion {
         later.length > self.length || later.length == self.length && later.modified == self.modified
     }
 
+    /// Whether these are versions of the same file or directory. Other systems than Unix cannot tell, and the answer is yes.
+    pub fn is_same_inode(&self, other: &FileVersion) -> bool {
+        (self.inode.device, self.inode.number) == (other.inode.device, other.inode.number)
+    }
+
     /// Whether any change after `now` would be visible in the version. The status change time must be older than a step, since no program
     /// can set it back, and the modification time older than a write through a memory mapping can go unnoticed. Where one of them is
     /// unknown, no file is stable.

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::iter;
 
 use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
+use crate::handlers::archive::FORMATS;
 use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated, counted, nothing_shown};
 use crate::handlers::page::{self, escape_html};
 use crate::handlers::upload_page;
@@ -94,6 +95,14 @@ fn totals(out: &mut String, listing: &DirectoryListing) {
     }
 }
 
+/// Writes the links to the archives of the directory.
+fn archive_links(out: &mut String, listing: &DirectoryListing) {
+    if listing.has_archive() {
+        let links = FORMATS.map(|format| format!("<a href=\"?archive={0}\" rel=\"nofollow\">{0}</a>", format.name));
+        let _ = writeln!(out, "<p class=\"quiet\">Download all: {}</p>", links.join(" "));
+    }
+}
+
 /// Writes the head of a column, which links to the listing sorted by it.
 fn column_head(out: &mut String, listing: &DirectoryListing, key: SortKey, title: &str) {
     let order = listing.order;
@@ -138,6 +147,7 @@ fn end(out: &mut String, listing: &DirectoryListing) {
         out.push_str("</tbody>\n</table>\n");
     }
     totals(out, listing);
+    archive_links(out, listing);
     if let Some(readme) = &listing.readme {
         let (href, name) = (encode_path(&readme.name), printable(&readme.name));
         // HTML ignores a line feed after <pre>, so that the first of the text is kept.

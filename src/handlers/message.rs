@@ -147,6 +147,8 @@ pub enum Body {
     Slice(FileSource, ByteRange),
     /// Several ranges of a file.
     Parts(Box<Parts>),
+    /// So many bytes.
+    Sized(Box<dyn Read + Send>, u64),
     /// Bytes of unknown number: sent in chunks, or until the connection closes in HTTP/1.0.
     Stream(Box<dyn Read + Send>),
 }
@@ -161,6 +163,7 @@ impl Body {
             Body::Parts(parts) => Some(
                 parts.parts.iter().map(|part| length_of(&part.head) + part.range.length).sum::<u64>() + length_of(&parts.end),
             ),
+            Body::Sized(_, length) => Some(*length),
             Body::Stream(_) => None,
         }
     }
@@ -182,7 +185,7 @@ pub struct Response {
     /// Why the handler produced it.
     pub outcome: Outcome,
     /// The text of [`Response::text`], for other forms of the same response.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Box<str>>,
 }
 
 impl Response {
@@ -205,7 +208,8 @@ impl Response {
     }
 
     /// A line of plain text: the status and the reason.
-    pub fn text(status: StatusCode, reason: &'static str) -> Response {
+    pub fn text(status: StatusCode, reason: impl Into<Box<str>>) -> Response {
+        let reason = reason.into();
         let text = format!("{} {}: {reason}\n", status.as_u16(), status.canonical_reason());
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
         Response { reason: Some(reason), ..response }

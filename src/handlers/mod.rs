@@ -1,6 +1,7 @@
 //! Handlers: from a request to a response, without a socket.
 
 pub mod access;
+pub mod archive;
 pub mod builtin;
 pub mod check_queue;
 pub mod echo;
@@ -211,6 +212,7 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
         .or_else(|| check_credentials(request, app, now))
         .or_else(|| server_options(request))
         .or_else(|| upload::respond(request, app))
+        .or_else(|| archive::respond(request, app, now))
         .unwrap_or_else(|| route(request, app, now));
     let response = count_body(response, request);
     let response = page::render_error(response, &request.head.headers, Some(request.target));

@@ -46,6 +46,8 @@ pub enum Outcome {
     CleanUrl,
     /// The first page of an application (`--spa`).
     SpaFallback,
+    /// A directory as an archive, sent or refused.
+    Archive,
     /// An upload, accepted or refused.
     Upload,
     /// Neither a file nor a route.
@@ -83,6 +85,7 @@ impl Outcome {
             Outcome::SpaFallback => {
                 "nothing has this path, and a browser navigates to it: the first page of the application is sent (--spa)"
             }
+            Outcome::Archive => "a directory has this path, and its archive is requested (--archive)",
             Outcome::Upload => "the request adds a file, which --upload may allow beneath some directories",
             Outcome::NotFound => "neither a file nor a route has this path",
         }

@@ -104,7 +104,7 @@ pub fn malformed(error: ParseError, headers: &Headers<'_>) -> Response {
 /// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged. `target` is that of a
 /// request that could be parsed.
 pub fn render_error(response: Response, headers: &Headers<'_>, target: Option<&RequestTarget<'_>>) -> Response {
-    let Some(reason) = response.reason.filter(|_| response.status.as_u16() >= 400) else { return response };
+    let Some(reason) = response.reason.as_deref().filter(|_| response.status.as_u16() >= 400) else { return response };
     match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
         Format::Text | Format::Json => response.header("Vary", "Accept"),
         Format::Html => {

@@ -181,7 +181,7 @@ mod tests {
                 }
                 out.extend_from_slice(&parts.end);
             }
-            Body::Stream(_) => panic!("a file is no stream"),
+            Body::Sized(..) | Body::Stream(_) => panic!("a file is no stream"),
         }
         String::from_utf8(out).unwrap()
     }

@@ -58,20 +58,28 @@ fn second_of(time: SystemTime) -> u64 {
 /// A point in time by the calendar, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CivilTime {
-    year: i64,
-    month: i64,
-    day: i64,
-    second_of_day: i64,
+    /// The year, from 1 to 9999.
+    pub year: i64,
+    /// The month, from 1.
+    pub month: i64,
+    /// The day of the month, from 1.
+    pub day: i64,
+    /// The second of the day, from 0 to 86,399.
+    pub second_of_day: i64,
+}
+
+/// Seconds since 1970, rounded down; negative before.
+pub fn unix_seconds(at: SystemTime) -> i64 {
+    match at.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos().div_ceil(1_000_000_000)).map_or(i64::MIN, |seconds| -seconds),
+    }
 }
 
 impl CivilTime {
     /// What the calendar says; `None` outside the years that have four digits.
     pub fn of(at: SystemTime) -> Option<CivilTime> {
-        let seconds = match at.duration_since(UNIX_EPOCH) {
-            Ok(after) => i64::try_from(after.as_secs()).ok()?,
-            // Rounded down, like all others.
-            Err(before) => -i64::try_from(before.duration().as_nanos().div_ceil(1_000_000_000)).ok()?,
-        };
+        let seconds = unix_seconds(at);
         let (year, month, day) = civil(seconds.div_euclid(86_400));
         (1..=9999).contains(&year).then_some(CivilTime { year, month, day, second_of_day: seconds.rem_euclid(86_400) })
     }

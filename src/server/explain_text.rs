@@ -44,6 +44,7 @@ const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("content-range", "which bytes of the resource follow, and its length (RFC 9110 §14.4)"),
     ("content-encoding", "compression of the body"),
     ("content-location", "the URL of exactly this file (RFC 9110 §8.7)"),
+    ("content-disposition", "the body is to be saved, under this name (RFC 6266 §4)"),
     ("etag", "identifies this version, for If-None-Match in later requests (RFC 9110 §8.8.3)"),
     ("last-modified", "when the file last changed, for If-Modified-Since in later requests"),
     ("accept-ranges", "clients may request ranges (RFC 9110 §14.3)"),

@@ -192,6 +192,10 @@ impl WriteBuffer {
                 self.bytes.extend_from_slice(&parts.end);
                 Ok(total)
             }
+            Body::Sized(source, length) => match self.write_stream(stream, Box::new(source.take(length)), framing.delimiter)? {
+                sent if sent == length => Ok(sent),
+                _ => Err(SendError::File(io::Error::other("the content is shorter than announced"))),
+            },
             Body::Stream(source) => self.write_stream(stream, source, framing.delimiter),
         }
     }
