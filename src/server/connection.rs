@@ -279,6 +279,9 @@ impl<S: Transport> Connection<'_, S> {
     /// Writes what is still buffered, and closes the connection so that the client can read the last response (RFC 9112 §9.6).
     fn close(&mut self, reason: &CloseReason) {
         let limits = &self.app.config.limits;
+        if matches!(reason, CloseReason::ClientClosed) {
+            self.stream.end_tls();
+        }
         if reason.is_abrupt() || self.write_buffer.flush(&mut self.stream).is_err() {
             return;
         }

@@ -12,6 +12,23 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
+#[path = "tls.rs"]
+mod tls;
+
+/// The certificate of all servers, if `THREADBARE_TEST_TLS` is set: then they and their clients speak TLS.
+#[cfg(feature = "tls")]
+fn over_tls() -> Option<&'static tls::Pair> {
+    static PAIR: std::sync::OnceLock<(Scratch, tls::Pair)> = std::sync::OnceLock::new();
+    std::env::var_os("THREADBARE_TEST_TLS")?;
+    let (_, pair) = PAIR.get_or_init(|| {
+        let scratch = Scratch::new();
+        let pair = tls::Pair::new(scratch.path(), "a", 30);
+        (scratch, pair)
+    });
+    Some(pair)
+}
+
 /// Far more than anything here needs: reaching it is a failure, not a way to pass.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -50,6 +67,10 @@ impl Process {
 
     /// Starts any command that ends in a server.
     pub fn of(mut command: Command, log: Log) -> Process {
+        #[cfg(feature = "tls")]
+        if let Some(pair) = over_tls().filter(|_| command.get_program() == env!("CARGO_BIN_EXE_threadbare")) {
+            command.args(pair.options());
+        }
         let mut child = command
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -276,6 +297,12 @@ pub struct Answer {
 
 impl Client {
     pub fn connect(address: &str) -> Client {
+        #[cfg(feature = "tls")]
+        let stream = match over_tls() {
+            Some(pair) => tls::tunnel(address, &pair.der),
+            None => TcpStream::connect(address).unwrap(),
+        };
+        #[cfg(not(feature = "tls"))]
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();

@@ -24,7 +24,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.split_whitespace().last().unwrap_or_else(|| panic!("no address in {line:?}"));
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let address = url.trim_start_matches("http://").trim_start_matches("https://").trim_end_matches('/').to_owned();
         Server { child, address }
     }
 }

@@ -2,10 +2,11 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine;
@@ -61,8 +62,75 @@ pub fn over(stream: TcpStream, certificate: &CertificateDer<'static>) -> TlsStre
     StreamOwned::new(client, stream)
 }
 
-/// Ends the direction to the server, as a client that half-closes.
+/// Ends the direction to the server, as a client that half-closes. What the server has sent already is for the next read.
 pub fn end_writing(stream: &mut TlsStream) {
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
     stream.conn.send_close_notify();
-    stream.flush().unwrap();
+    stream.conn.write_tls(&mut stream.sock).unwrap();
+}
+
+/// Connects, and returns a socket through which plaintext is sent and received: two threads encrypt and decrypt it.
+pub fn tunnel(address: &str, certificate: &CertificateDer<'static>) -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let server = TcpStream::connect(address).unwrap();
+    for socket in [&near, &far, &server] {
+        socket.set_nodelay(true).unwrap();
+    }
+    let mut stream = over(server.try_clone().unwrap(), certificate);
+    // A server at its limit closes the connection.
+    let is_open = stream.conn.complete_io(&mut stream.sock).is_ok();
+    let session = Arc::new(Mutex::new(stream.conn));
+    let encrypt = (Arc::clone(&session), far.try_clone().unwrap(), server.try_clone().unwrap());
+    if is_open {
+        thread::spawn(move || encrypt_all(&encrypt.0, encrypt.1, encrypt.2));
+        thread::spawn(move || decrypt_all(&session, far, server));
+    }
+    near
+}
+
+fn encrypt_all(session: &Mutex<ClientConnection>, mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = from.read(&mut buffer).unwrap_or(0);
+        let mut encrypted = Vec::new();
+        {
+            let mut session = session.lock().unwrap();
+            match count {
+                0 => session.send_close_notify(),
+                count => session.writer().write_all(&buffer[..count]).unwrap(),
+            }
+            while session.wants_write() {
+                session.write_tls(&mut encrypted).unwrap();
+            }
+        }
+        let is_written = to.write_all(&encrypted).is_ok();
+        if count == 0 || !is_written {
+            let _ = to.shutdown(Shutdown::Write);
+            return;
+        }
+    }
+}
+
+fn decrypt_all(session: &Mutex<ClientConnection>, mut to: TcpStream, mut from: TcpStream) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = from.read(&mut buffer).unwrap_or(0);
+        let (mut encrypted, mut plain) = (&buffer[..count], Vec::new());
+        let mut is_valid = true;
+        while is_valid && !encrypted.is_empty() {
+            let mut session = session.lock().unwrap();
+            session.read_tls(&mut encrypted).unwrap();
+            is_valid = session.process_new_packets().is_ok();
+            let _ = session.reader().read_to_end(&mut plain);
+        }
+        if to.write_all(&plain).is_err() || count == 0 || !is_valid {
+            let _ = to.shutdown(Shutdown::Write);
+            let _ = from.shutdown(Shutdown::Read);
+            return;
+        }
+    }
 }
