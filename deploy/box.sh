@@ -19,7 +19,7 @@ if [ "${1:-}" != apart ]; then
     "${apart[@]}" true 2>/dev/null || { echo "box.sh: cannot create namespaces; run it as root" >&2; exit 2; }
     host=$(rustc --print host-tuple)
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=target/box \
-        cargo build --quiet --locked --release --features content-hash --bin threadbare --target "$host"
+        cargo build --quiet --locked --release --features content-hash,tls --bin threadbare --target "$host"
     # Mounts and processes in the namespaces end with them.
     work=$(mktemp -d)
     code=0

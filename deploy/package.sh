@@ -3,7 +3,7 @@
 #
 #   deploy/package.sh        target/debian/threadbare_VERSION-1_ARCHITECTURE.deb, and its sha256
 #
-# The program with `--etag content`, which needs one crate more than the default build, with its manual page, completions for bash, zsh and
+# The program with `--etag content` and `--tls`, which need more crates than the default build, with its manual page, completions for bash, zsh and
 # fish, the units of systemd, and what [package.metadata.deb] in Cargo.toml names besides. The same source and compiler give the same bytes,
 # wherever the source lies and whenever it is built (docs/guide/releasing.md). DEBFULLNAME and DEBEMAIL name the maintainer, as for all
 # Debian tools.
@@ -29,9 +29,9 @@ command -v cargo-deb >/dev/null || CARGO_TARGET_DIR=$made/cargo-deb cargo instal
 CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/threadbare\x1f--remap-path-prefix=%s=/cargo' "$PWD" "$home")
 export CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR=$made/build
 
-cargo build --locked --release --features content-hash --bin threadbare
+cargo build --locked --release --features content-hash,tls --bin threadbare
 # The manual page, and completions for bash (threadbare.bash), zsh (_threadbare) and fish (threadbare.fish).
-cargo run --quiet --locked --features content-hash --example generate -- "$made"
+cargo run --quiet --locked --features content-hash,tls --example generate -- "$made"
 gzip -fn9 "$made/threadbare.1"
 gzip -n9 <README.md >"$made/README.md.gz"
 gzip -n9 <CHANGELOG.md >"$made/changelog.gz"

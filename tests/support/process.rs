@@ -229,7 +229,12 @@ pub struct Left {
 
 /// Runs the binary to its end.
 pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Left {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_threadbare"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
+    #[cfg(feature = "tls")]
+    if over_tls().is_some() && args.iter().any(|arg| arg.as_ref() == "--check-health") {
+        command.arg("--tls");
+    }
+    let mut child = command
         .args(args)
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
