@@ -18,11 +18,10 @@ use crate::handlers::check_queue::CheckQueue;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::forwarded::PeerHost;
-use crate::http::grammar::trim_ows;
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::origin;
-use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS, Preflight};
+use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS};
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
@@ -91,14 +90,13 @@ pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
 /// It comes before authentication, since browsers send preflights without credentials, and it reveals nothing about what exists.
 pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Response> {
     let headers = &request.head.headers;
-    let preflight = Preflight::from_request(request.head.method, headers)?;
-    if cors.origins.permission(headers) == AllowOrigin::None {
+    if !origin::is_preflight(request.head.method, headers) || cors.origins.permission(headers) == AllowOrigin::None {
         return None;
     }
     let mut response = Response::new(StatusCode::NO_CONTENT)
         .header("Access-Control-Allow-Methods", methods.to_owned())
         .header("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
-    if let Some(fields) = preflight.requested_headers() {
+    if let Some(fields) = origin::requested_headers(headers) {
         response.fields.push("Access-Control-Allow-Headers", fields);
     }
     Some(response.header("Vary", "Access-Control-Request-Headers").outcome(Outcome::Preflight))
@@ -288,7 +286,7 @@ fn is_other_hash(secret: &str) -> bool {
 // credentials = auth-scheme 1*SP token68; user-pass = user-id ":" password (RFC 7617 §2)
 fn parse_basic(value: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = value.split_at_checked(6)?;
-    let token = scheme.eq_ignore_ascii_case(b"Basic ").then(|| trim_ows(rest))?;
+    let token = scheme.eq_ignore_ascii_case(b"Basic ").then(|| rest.trim_ascii())?;
     if token.len() > PAIR_BYTES_MAX / 3 * 4 + 4 {
         return None;
     }

@@ -86,13 +86,7 @@ impl AppState {
 /// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
-/// Route {
-///     path: "/time",
-///     methods: READ,
-///     access: Access::Authenticated,
-///     handler: builtin::time,
-///     help: "the current time",
-/// },
+/// Route::new("/time", READ, Access::Authenticated, builtin::time, "the current time"),
 /// # ];
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod builtin {
@@ -122,6 +116,19 @@ pub struct Route {
     pub help: &'static str,
 }
 
+impl Route {
+    /// A row of [`ROUTES`].
+    pub const fn new(
+        path: &'static str,
+        methods: &'static [Method],
+        access: Access,
+        handler: fn(&mut Request<'_>, &AppState) -> Response,
+        help: &'static str,
+    ) -> Route {
+        Route { path, methods, access, handler, help }
+    }
+}
+
 /// Which clients may request a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -144,64 +151,34 @@ const METRICS_PATH: &str = "/metrics";
 
 /// The built-in routes.
 pub const ROUTES: &[Route] = &[
-    Route {
-        path: "/hello",
-        methods: READ,
-        access: Access::Authenticated,
-        handler: builtin::hello,
-        help: "an example page; /hello?name=Ada greets Ada; not with --spa",
-    },
-    Route {
-        path: "/health",
-        methods: READ,
-        access: Access::Public,
-        handler: builtin::health,
-        help: "ok while the server runs; 503 while it shuts down",
-    },
-    Route {
-        path: "/echo",
-        methods: ANY,
-        access: Access::SameOrigin,
-        handler: echo::echo,
-        help: "your request as the server parsed it, JSON if you accept it; not with --spa",
-    },
-    Route {
-        path: METRICS_PATH,
-        methods: READ,
-        access: Access::SameOrigin,
-        handler: builtin::metrics,
-        help: "with --metrics: counters in the text format of Prometheus",
-    },
-    Route {
-        path: "/favicon.ico",
-        methods: READ,
-        access: Access::Authenticated,
-        handler: builtin::favicon,
-        help: "an icon for sites that have none",
-    },
-    Route {
-        path: "/favicon.svg",
-        methods: READ,
-        access: Access::Authenticated,
-        handler: builtin::favicon,
-        help: "the same icon",
-    },
+    Route::new(
+        "/hello",
+        READ,
+        Access::Authenticated,
+        builtin::hello,
+        "an example page; /hello?name=Ada greets Ada; not with --spa",
+    ),
+    Route::new("/health", READ, Access::Public, builtin::health, "ok while the server runs; 503 while it shuts down"),
+    Route::new(
+        "/echo",
+        ANY,
+        Access::SameOrigin,
+        echo::echo,
+        "your request as the server parsed it, JSON if you accept it; not with --spa",
+    ),
+    Route::new(
+        METRICS_PATH,
+        READ,
+        Access::SameOrigin,
+        builtin::metrics,
+        "with --metrics: counters in the text format of Prometheus",
+    ),
+    Route::new("/favicon.ico", READ, Access::Authenticated, builtin::favicon, "an icon for sites that have none"),
+    Route::new("/favicon.svg", READ, Access::Authenticated, builtin::favicon, "the same icon"),
     #[cfg(feature = "test-routes")]
-    Route {
-        path: "/panic",
-        methods: READ,
-        access: Access::Authenticated,
-        handler: test_routes::panic,
-        help: "panics, for tests",
-    },
+    Route::new("/panic", READ, Access::Authenticated, test_routes::panic, "panics, for tests"),
     #[cfg(feature = "test-routes")]
-    Route {
-        path: "/escape",
-        methods: READ,
-        access: Access::Authenticated,
-        handler: test_routes::sandbox_probe,
-        help: "tries to get out, for tests",
-    },
+    Route::new("/escape", READ, Access::Authenticated, test_routes::sandbox_probe, "tries to get out, for tests"),
 ];
 
 /// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there. Error

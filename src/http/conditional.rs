@@ -6,7 +6,6 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::http::grammar::trim_ows;
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
@@ -143,16 +142,16 @@ fn matches_etag_list(headers: &Headers<'_>, name: &str, validators: &Validators,
 /// contain commas, and a backslash does not escape.
 // #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )
 fn line_matches(value: &[u8], validators: &Validators, comparison: Strength) -> Option<bool> {
-    let (mut matches, mut rest) = (false, trim_ows(value));
+    let (mut matches, mut rest) = (false, value);
     loop {
         if !rest.is_empty() && !rest.starts_with(b",") {
             let (tag, after) = entity_tag(rest)?;
             matches |= tag.matches(validators, comparison);
-            rest = trim_ows(after);
+            rest = after.trim_ascii_start();
         }
         match rest {
             [] => return Some(matches),
-            [b',', after @ ..] => rest = trim_ows(after),
+            [b',', after @ ..] => rest = after.trim_ascii_start(),
             _ => return None,
         }
     }

@@ -38,42 +38,19 @@ pub const fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
-/// Removes optional whitespace from both ends.
-// OWS = *( SP / HTAB )
-pub fn trim_ows(bytes: &[u8]) -> &[u8] {
-    let mut rest = bytes;
-    while let [b' ' | b'\t', tail @ ..] = rest {
-        rest = tail;
-    }
-    while let [head @ .., b' ' | b'\t'] = rest {
-        rest = head;
-    }
-    rest
-}
-
 /// Parses a decimal number. `None` for an empty text, any byte that is no digit, and a number above 2^64 - 1.
 ///
 /// The parser of the standard library accepts `+5`; two parsers that disagree about a length make request smuggling possible.
 // 1*DIGIT
 pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
-    if bytes.is_empty() {
-        return None;
-    }
-    bytes.iter().try_fold(0_u64, |number, &b| {
-        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    let is_number = bytes.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(bytes).ok().filter(|_| is_number)?.parse().ok()
 }
 
 /// Returns the value of a hexadecimal digit, 0 to 15.
 // HEXDIG (RFC 5234 §B.1; case-insensitive)
 pub fn hex_value(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+    char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Returns the members of a comma-separated list, trimmed. Empty members are skipped, and commas inside quoted strings do not separate.
@@ -89,7 +66,7 @@ pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]
         let bytes = rest?;
         let (part, tail) = bytes.split_at(find_unquoted(bytes, separator));
         rest = tail.split_first().map(|(_, after)| after);
-        Some(trim_ows(part))
+        Some(part.trim_ascii())
     })
 }
 

@@ -4,7 +4,7 @@
 //! the name of its file and its content.
 #![allow(clippy::indexing_slicing, reason = "each index was found in its slice by the line above, and the parser is fuzzed")]
 
-use crate::http::grammar::{find_control_byte, skip_token, split_unquoted, trim_ows};
+use crate::http::grammar::{find_control_byte, skip_token, split_unquoted};
 use crate::http::headers::{HeaderSpan, Headers, name};
 
 /// Parts of one form.
@@ -167,7 +167,7 @@ fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
         start = line.end + 2;
         if line.start == 0 {
             // Padding, which transports once added.
-            if !trim_ows(&head[line]).is_empty() {
+            if !head[line].iter().all(|b| matches!(b, b' ' | b'\t')) {
                 return Err(MultipartError::Delimiter);
             }
             continue;
@@ -213,10 +213,10 @@ fn parameter<'a>(parameters: impl Iterator<Item = &'a [u8]>, wanted: &[u8]) -> R
     let mut found = None;
     for parameter in parameters {
         let Some(equals) = parameter.iter().position(|&b| b == b'=') else { continue };
-        if !trim_ows(&parameter[..equals]).eq_ignore_ascii_case(wanted) {
+        if !parameter[..equals].trim_ascii().eq_ignore_ascii_case(wanted) {
             continue;
         }
-        let value = unquote(trim_ows(&parameter[equals + 1..])).ok_or(MultipartError::FileName)?;
+        let value = unquote(parameter[equals + 1..].trim_ascii()).ok_or(MultipartError::FileName)?;
         if found.replace(value).is_some() {
             return Err(MultipartError::FileName);
         }

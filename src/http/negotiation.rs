@@ -1,6 +1,6 @@
 //! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12.4.2, §12.5.1, §12.5.3).
 
-use crate::http::grammar::{split_unquoted, trim_ows};
+use crate::http::grammar::split_unquoted;
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
@@ -79,7 +79,7 @@ fn accepts_explicitly(headers: &Headers<'_>, media_type: &str) -> bool {
 pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8]) -> bool {
     let is_get_or_head = method == Method::Get || method == Method::Head;
     let has_extension = path.rsplit(|&b| b == b'/').next().is_some_and(|last| last.contains(&b'.'));
-    let is_document = headers.get_unique(name::SEC_FETCH_DEST).map(trim_ows) == Some(b"document");
+    let is_document = headers.get_unique(name::SEC_FETCH_DEST) == Some(b"document");
     is_get_or_head && (is_document || !has_extension && accepts_explicitly(headers, "text/html"))
 }
 

@@ -1,9 +1,8 @@
 //! Origins and hosts: CORS (Fetch §3.3), same-origin checks (Fetch Metadata §2.3, RFC 6454 §7), local names (RFC 9110 §7.4, §15.5.20).
 
-use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use crate::http::grammar::{is_token, trim_ows};
+use crate::http::grammar::is_token;
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 use crate::http::target::Authority;
@@ -51,32 +50,19 @@ impl AllowedOrigins {
     }
 }
 
-/// A CORS preflight: the request by which a browser asks whether a page may send another request.
-#[derive(Clone, Copy, Debug)]
-pub struct Preflight<'a> {
-    headers: Headers<'a>,
+/// Whether a request is a CORS preflight, by which a browser asks whether a page may send another request.
+pub fn is_preflight(method: Method, headers: &Headers<'_>) -> bool {
+    method == Method::Options
+        && headers.get_unique(name::ORIGIN).is_some()
+        && headers.get_unique(name::ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token)
 }
 
-impl<'a> Preflight<'a> {
-    /// Returns the preflight if the request is one; other OPTIONS requests are not.
-    pub fn from_request(method: Method, headers: &Headers<'a>) -> Option<Preflight<'a>> {
-        let is_preflight = method == Method::Options
-            && headers.get_unique(name::ORIGIN).is_some()
-            && headers.get_unique(name::ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token);
-        is_preflight.then_some(Preflight { headers: *headers })
-    }
-
-    /// Returns the header names that the page wants to send, as a list for Access-Control-Allow-Headers; `None` if there are none or one is
-    /// invalid. They are listed because the wildcard does not include Authorization.
-    pub fn requested_headers(&self) -> Option<String> {
-        let mut out = String::new();
-        for field in self.headers.list(name::ACCESS_CONTROL_REQUEST_HEADERS) {
-            let field = is_token(field).then(|| std::str::from_utf8(field).ok())??;
-            let comma = if out.is_empty() { "" } else { ", " };
-            let _ = write!(out, "{comma}{field}");
-        }
-        (!out.is_empty()).then_some(out)
-    }
+/// Returns the header names that a preflight asks for, as a list for Access-Control-Allow-Headers; `None` if there are none or one is
+/// invalid. They are listed because the wildcard does not include Authorization.
+pub fn requested_headers(headers: &Headers<'_>) -> Option<String> {
+    let fields = headers.list(name::ACCESS_CONTROL_REQUEST_HEADERS);
+    let fields: Option<Vec<&str>> = fields.map(|field| std::str::from_utf8(field).ok().filter(|_| is_token(field))).collect();
+    fields.filter(|fields| !fields.is_empty()).map(|fields| fields.join(", "))
 }
 
 /// Parses an origin from the configuration and returns it as browsers send it: in lower case, without the default port of its scheme.
@@ -117,7 +103,7 @@ pub fn parse_origin(text: &str) -> Result<String, &'static str> {
 pub fn is_same_origin(headers: &Headers<'_>, authority: Option<Authority<'_>>) -> bool {
     if headers.get(name::SEC_FETCH_SITE).is_some() {
         // `same-site` is another port or subdomain, which may be controlled by someone else.
-        return matches!(headers.get_unique(name::SEC_FETCH_SITE).map(trim_ows), Some(b"same-origin" | b"none"));
+        return matches!(headers.get_unique(name::SEC_FETCH_SITE), Some(b"same-origin" | b"none"));
     }
     if headers.get(name::ORIGIN).is_some() {
         return headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority));
@@ -229,7 +215,7 @@ mod tests {
             (Method::Options, &[origin, "Access-Control-Request-Method: A B"], false, "a method with a space"),
             (Method::Options, &[origin, "Access-Control-Request-Method:"], false, "an empty method"),
         ] {
-            with_headers(lines, |headers| assert_eq!(Preflight::from_request(asked, headers).is_some(), want, "{why}"));
+            with_headers(lines, |headers| assert_eq!(is_preflight(asked, headers), want, "{why}"));
         }
     }
 
@@ -244,12 +230,7 @@ mod tests {
             (&["Access-Control-Request-Headers:"], None, "an empty field"),
             (&[], None, "no field"),
         ] {
-            let lines: Vec<&str> =
-                ["Origin: https://a.test", "Access-Control-Request-Method: GET"].iter().chain(lines).copied().collect();
-            with_headers(&lines, |headers| {
-                let preflight = Preflight::from_request(Method::Options, headers).unwrap();
-                assert_eq!(preflight.requested_headers().as_deref(), want, "{why}");
-            });
+            with_headers(lines, |headers| assert_eq!(requested_headers(headers).as_deref(), want, "{why}"));
         }
     }
 

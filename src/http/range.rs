@@ -56,11 +56,7 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
     let (mut parts, mut count, mut is_ascending): (Vec<ByteRange>, _, _) = (Vec::new(), 0, true);
     for spec in list(set) {
         count += 1;
-        let part = match parse_spec(spec, length) {
-            Spec::Malformed => return RangeSet::Full,
-            Spec::Unsatisfiable => None,
-            Spec::Satisfiable(part) => Some(part),
-        };
+        let Ok(part) = parse_spec(spec, length) else { return RangeSet::Full };
         is_ascending &= part.zip(parts.last()).is_none_or(|(part, before)| part.start > before.last());
         // §14.2 permits to ignore overlapping and many small ranges, which no client needs.
         if count > if is_ascending { RANGES_MAX } else { UNORDERED_RANGES_MAX }
@@ -80,50 +76,33 @@ pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
     }
 }
 
-/// One range of a set, evaluated.
-enum Spec {
-    Malformed,
-    Unsatisfiable,
-    /// Without bytes only if the representation is empty.
-    Satisfiable(ByteRange),
-}
+/// A range or a position that breaks the grammar.
+struct Malformed;
 
+/// Returns the part that one range selects, which has no bytes only if the representation is empty; `None` if it is unsatisfiable.
 // range-spec = int-range / suffix-range ; int-range = first-pos "-" [ last-pos ] ; suffix-range = "-" suffix-length
-fn parse_spec(spec: &[u8], length: u64) -> Spec {
+fn parse_spec(spec: &[u8], length: u64) -> Result<Option<ByteRange>, Malformed> {
     let mut sides = spec.splitn(2, |&b| b == b'-');
-    let (Some(first), Some(last)) = (sides.next(), sides.next()) else { return Spec::Malformed };
-    let (start, end) = match (parse_position(first), parse_position(last)) {
-        (Position::Empty, Position::At(0)) => return Spec::Unsatisfiable,
-        (Position::Empty, Position::At(suffix)) => (length.saturating_sub(suffix), length),
-        (Position::At(first), Position::Empty) => (first, length),
-        (Position::At(first), Position::At(last)) if first <= last => (first, length.min(last.saturating_add(1))),
-        (Position::Empty, Position::Empty)
-        | (Position::At(_), Position::At(_))
-        | (Position::Malformed, _)
-        | (_, Position::Malformed) => return Spec::Malformed,
+    let (Some(first), Some(last)) = (sides.next(), sides.next()) else { return Err(Malformed) };
+    let (start, end) = match (parse_position(first)?, parse_position(last)?) {
+        (None, Some(0)) => return Ok(None),
+        (None, Some(suffix)) => (length.saturating_sub(suffix), length),
+        (Some(first), None) => (first, length),
+        (Some(first), Some(last)) if first <= last => (first, length.min(last.saturating_add(1))),
+        (None, None) | (Some(_), Some(_)) => return Err(Malformed),
     };
     // A suffix is satisfiable whatever the length (§14.1.2). Clients that ask for the first bytes of any file expect an empty one as well.
     let is_satisfiable = start < end || start == 0 && length == 0;
-    if is_satisfiable { Spec::Satisfiable(ByteRange { start, length: end - start }) } else { Spec::Unsatisfiable }
+    Ok(is_satisfiable.then(|| ByteRange { start, length: end - start }))
 }
 
-/// The text on one side of the dash.
-enum Position {
-    Empty,
-    At(u64),
-    Malformed,
-}
-
-/// Parses one side of the dash. A number above 2^64 - 1 is valid, and lies beyond the end of every representation.
+/// Parses one side of the dash, which may be empty. A number above 2^64 - 1 is valid, and lies beyond the end of every representation.
 // first-pos = 1*DIGIT ; last-pos = 1*DIGIT ; suffix-length = 1*DIGIT
-fn parse_position(text: &[u8]) -> Position {
-    if text.is_empty() {
-        return Position::Empty;
-    }
+fn parse_position(text: &[u8]) -> Result<Option<u64>, Malformed> {
     if !text.iter().all(u8::is_ascii_digit) {
-        return Position::Malformed;
+        return Err(Malformed);
     }
-    Position::At(parse_decimal(text).unwrap_or(u64::MAX))
+    Ok((!text.is_empty()).then(|| parse_decimal(text).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

@@ -202,11 +202,6 @@ impl RequestParser {
         self.request_line.map(|line| (line.method, line.version))
     }
 
-    /// Returns the method once the request line has been parsed, even if a later line is invalid.
-    pub fn method(&self) -> Option<Method> {
-        self.request_line.map(|line| line.method)
-    }
-
     /// Whether no request has begun: at most the empty line that may precede one has arrived, and the client may close cleanly.
     pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"

@@ -34,7 +34,7 @@ use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::exchange::Handled;
 use crate::server::proxy_protocol;
-use crate::server::registry::{ConnState, Evicted};
+use crate::server::registry::{ConnState, HEAD, IDLE};
 use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::ConnectionMetrics;
 
@@ -82,12 +82,6 @@ pub(super) enum RequestError {
 impl From<io::Error> for RequestError {
     fn from(error: io::Error) -> RequestError {
         RequestError::Closed(CloseReason::Io(error))
-    }
-}
-
-impl From<Evicted> for RequestError {
-    fn from(Evicted: Evicted) -> RequestError {
-        RequestError::Closed(CloseReason::Evicted)
     }
 }
 
@@ -186,7 +180,7 @@ impl<S: Transport> Connection<'_, S> {
             if !deadline_is_set {
                 deadline_is_set = true;
                 let now = Instant::now();
-                self.state.set_reading_head(now)?;
+                self.state.wait_in(HEAD, now)?;
                 self.stream.begin_reading(now, self.app.config.limits.header_timeout);
             }
             let read = self.read_buffer.fill(&mut self.stream);
@@ -198,7 +192,7 @@ impl<S: Transport> Connection<'_, S> {
     fn wait_for_request(&mut self) -> Result<(), RequestError> {
         self.write_buffer.flush(&mut self.stream)?;
         let (now, timeout) = (Instant::now(), self.app.config.limits.keep_alive_timeout);
-        self.state.set_idle(now)?;
+        self.state.wait_in(IDLE, now)?;
         self.stream.begin_reading(now, timeout.min(KEEP_BUFFERS_TIME));
         let mut read = self.read_buffer.fill(&mut self.stream);
         if timeout > KEEP_BUFFERS_TIME && read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
@@ -288,7 +282,7 @@ impl<S: Transport> Connection<'_, S> {
         let now = Instant::now();
         let has_unread = !self.read_buffer.is_empty() || self.stream.has_unread();
         self.stream.end_tls();
-        if (reason.needs_lingering_close() || has_unread) && self.state.set_idle(now).is_ok() {
+        if (reason.needs_lingering_close() || has_unread) && self.state.wait_in(IDLE, now).is_ok() {
             self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }
     }

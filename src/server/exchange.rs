@@ -121,8 +121,8 @@ impl<S: Transport> Connection<'_, S> {
     /// Records a request whose body could not be received, so that there is no response, and returns why the connection closes.
     pub(super) fn abandon(&mut self, reason: CloseReason, began: Instant) -> CloseReason {
         let (status, reason) = match reason {
-            CloseReason::Io(error) => (StatusCode::BAD_REQUEST, self.io_failure(error)),
-            reason => (StatusCode::SERVICE_UNAVAILABLE, reason),
+            CloseReason::Io(error) if !self.state.is_evicted() => (StatusCode::BAD_REQUEST, CloseReason::Io(error)),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, CloseReason::Evicted),
         };
         self.date.update(SystemTime::now());
         let sent = Sent { status, bytes: 0, is_complete: false, failure: Some(reason) };

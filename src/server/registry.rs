@@ -125,7 +125,7 @@ impl ConnectionRegistry {
     pub fn evict_waiting(&self, now: Instant, idle_age_min: Duration, head_age_min: Duration) {
         for entry in self.lock().iter() {
             let age = entry.state.age(now);
-            let evicted_from = |state, age_min| age >= age_min && entry.state.evict(state).is_ok();
+            let evicted_from = |state, age_min| age >= age_min && entry.state.evict(state);
             if evicted_from(IDLE, idle_age_min) || evicted_from(HEAD, head_age_min) {
                 entry.cut();
             }
@@ -189,7 +189,7 @@ impl Holder for ConnectionEntry {
     }
 
     fn evict(&self) {
-        if self.state.evict(SENDING).or_else(|_| self.state.evict(BODY)).is_ok() {
+        if self.state.evict(SENDING) || self.state.evict(BODY) {
             self.cut();
         }
     }
@@ -223,7 +223,7 @@ fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duratio
                 }
                 break;
             }
-            if oldest.state.evict(state).is_ok() {
+            if oldest.state.evict(state) {
                 oldest.cut();
                 return Eviction::Evicted;
             }
@@ -233,23 +233,19 @@ fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duratio
 }
 
 /// Waits for a request.
-const IDLE: u8 = 0;
+pub(super) const IDLE: u8 = 0;
 /// Waits for the rest of a request head, or has just been accepted.
-const HEAD: u8 = 1;
+pub(super) const HEAD: u8 = 1;
 /// Handles a request.
 const ACTIVE: u8 = 2;
 /// Waits for the rest of a request body.
-const BODY: u8 = 3;
+pub(super) const BODY: u8 = 3;
 /// A write waits for the client.
 const SENDING: u8 = 4;
 const EVICTED: u8 = 5;
 
 /// All ages count from here.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// The connection has been evicted: its thread must end without handling another request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evicted;
 
 /// The state of a connection, shared between its thread and the registry.
 #[derive(Debug)]
@@ -265,44 +261,19 @@ impl ConnState {
         ConnState { state: AtomicU8::new(HEAD), since: AtomicU64::new(nanos(now)) }
     }
 
-    /// The connection waits for its next request.
-    ///
-    /// # Errors
-    /// It has been evicted.
-    pub(super) fn set_idle(&self, now: Instant) -> Result<(), Evicted> {
-        self.wait_in(IDLE, now)
-    }
-
-    /// A part of a head has arrived.
-    ///
-    /// # Errors
-    /// The connection has been evicted.
-    pub(super) fn set_reading_head(&self, now: Instant) -> Result<(), Evicted> {
-        self.wait_in(HEAD, now)
-    }
-
-    /// The connection waits for a request body.
-    ///
-    /// # Errors
-    /// The connection has been evicted.
-    pub(super) fn set_reading_body(&self, now: Instant) -> Result<(), Evicted> {
-        self.wait_in(BODY, now)
-    }
-
     /// A write waits for the client, which is as late as if it had waited since that time; or, with `None`, waits no longer.
     ///
     /// # Errors
     /// The connection has been evicted.
     pub(super) fn set_waiting_since(&self, since: Option<Instant>) -> io::Result<()> {
-        let changed = since.map_or_else(|| self.set_active(), |since| self.wait_in(SENDING, since));
-        changed.map_err(|Evicted| io::ErrorKind::ConnectionAborted.into())
+        since.map_or_else(|| self.set_active(), |since| self.wait_in(SENDING, since))
     }
 
     /// A request is complete and about to be handled, or a response goes on.
     ///
     /// # Errors
     /// The connection has been evicted.
-    pub(super) fn set_active(&self) -> Result<(), Evicted> {
+    pub(super) fn set_active(&self) -> io::Result<()> {
         self.change(ACTIVE)
     }
 
@@ -320,21 +291,25 @@ impl ConnState {
         Duration::from_nanos(nanos(now).saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
-    fn wait_in(&self, state: u8, now: Instant) -> Result<(), Evicted> {
+    /// The connection waits, in state IDLE, HEAD, BODY or SENDING.
+    ///
+    /// # Errors
+    /// It has been evicted.
+    pub(super) fn wait_in(&self, state: u8, now: Instant) -> io::Result<()> {
         // The time first: together with the old state it only makes the connection look younger.
         self.since.store(nanos(now), Ordering::Relaxed);
         self.change(state)
     }
 
-    fn change(&self, to: u8) -> Result<(), Evicted> {
+    fn change(&self, to: u8) -> io::Result<()> {
         let unless_evicted = |state| (state != EVICTED).then_some(to);
-        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_evicted).map(|_| ()).map_err(|_| Evicted)
+        let changed = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_evicted);
+        changed.map(|_| ()).map_err(|_| io::ErrorKind::ConnectionAborted.into())
     }
 
-    /// Evicts the connection if it is in state `from`.
-    fn evict(&self, from: u8) -> Result<(), Evicted> {
-        let result = self.state.compare_exchange(from, EVICTED, Ordering::AcqRel, Ordering::Acquire);
-        result.map(|_| ()).map_err(|_| Evicted)
+    /// Evicts the connection if it is in state `from`, and returns whether it was: its thread must end without handling another request.
+    fn evict(&self, from: u8) -> bool {
+        self.state.compare_exchange(from, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
@@ -378,7 +353,7 @@ mod tests {
         let (head, mut head_client) = admit(&registry, &pairs, at(58)).unwrap();
         let (idle, mut idle_client) = admit(&registry, &pairs, at(2)).unwrap();
         idle.entry.state.set_active().unwrap();
-        idle.entry.state.set_idle(at(50)).unwrap();
+        idle.entry.state.wait_in(IDLE, at(50)).unwrap();
 
         let (fourth, _c3) = admit(&registry, &pairs, at(60)).expect("the idle one is evicted");
         assert!(idle.entry.state.is_evicted() && !head.entry.state.is_evicted());
@@ -421,7 +396,7 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let (upload, mut upload_client) = admit(&registry, &pairs, at(0)).unwrap();
         upload.entry.state.set_active().unwrap();
-        upload.entry.state.set_reading_body(at(1)).unwrap();
+        upload.entry.state.wait_in(BODY, at(1)).unwrap();
         let (head, _c1) = admit(&registry, &pairs, at(200)).unwrap();
 
         let (third, _c2) = admit(&registry, &pairs, at(300)).expect("a younger head is evicted before an older body");
@@ -432,7 +407,7 @@ mod tests {
         assert!(upload.entry.state.is_evicted());
         assert_eq!(upload_client.read(&mut [0]).unwrap(), 0);
         drop(upload);
-        fourth.entry.state.set_reading_body(at(301)).unwrap();
+        fourth.entry.state.wait_in(BODY, at(301)).unwrap();
         fourth.entry.state.set_active().unwrap();
         assert!(admit(&registry, &pairs, at(900)).is_none(), "all bodies are complete, and the requests are being handled");
     }
@@ -450,7 +425,7 @@ mod tests {
         });
         slow.entry.state.set_waiting_since(Some(at(5_001))).unwrap();
         slower.entry.state.set_waiting_since(Some(at(5_000))).unwrap();
-        upload.entry.state.set_reading_body(at(14_990)).unwrap();
+        upload.entry.state.wait_in(BODY, at(14_990)).unwrap();
         let (third, _c3) = admit(&registry, &pairs, at(15_000)).expect("a body that has waited for 10 ms");
         assert!(upload.entry.state.is_evicted() && !slower.entry.state.is_evicted());
         drop(upload);
@@ -497,7 +472,7 @@ mod tests {
         let connections: Vec<_> = (0..3).map(|_| admit(&registry, &pairs, at(0)).unwrap()).collect();
         let [idle_one, new_one, active_one] = &connections[..] else { panic!() };
         idle_one.0.entry.state.set_active().unwrap();
-        idle_one.0.entry.state.set_idle(at(0)).unwrap();
+        idle_one.0.entry.state.wait_in(IDLE, at(0)).unwrap();
         active_one.0.entry.state.set_active().unwrap();
         for (millis, gone, why) in [
             (99, [false, false, false], "the next request may be on its way"),
@@ -525,19 +500,19 @@ mod tests {
     /// the state it found, and every further step of the owner fails.
     #[test]
     fn every_interleaving_of_an_owner_and_two_evictions() {
-        type Step = (&'static str, fn(&ConnState) -> Result<(), Evicted>);
+        type Step = (&'static str, fn(&ConnState) -> io::Result<()>);
         let now = Instant::now();
         let owner: [Step; 10] = [
-            ("head", |state| state.set_reading_head(Instant::now())),
+            ("head", |state| state.wait_in(HEAD, Instant::now())),
             ("active", ConnState::set_active),
-            ("body", |state| state.set_reading_body(Instant::now())),
+            ("body", |state| state.wait_in(BODY, Instant::now())),
             ("active", ConnState::set_active),
-            ("idle", |state| state.set_idle(Instant::now())),
+            ("idle", |state| state.wait_in(IDLE, Instant::now())),
             ("active", ConnState::set_active),
             ("sending", |state| state.wait_in(SENDING, Instant::now())),
             ("active", ConnState::set_active),
-            ("idle", |state| state.set_idle(Instant::now())),
-            ("head", |state| state.set_reading_head(Instant::now())),
+            ("idle", |state| state.wait_in(IDLE, Instant::now())),
+            ("head", |state| state.wait_in(HEAD, Instant::now())),
         ];
         let mut succeeded = 0;
         for first in 0..=owner.len() {
@@ -551,7 +526,7 @@ mod tests {
                         for (when, wanted) in [(first, wanted_first), (second, wanted_second)] {
                             if when == place {
                                 let state = shared.get();
-                                let done = shared.evict(wanted).is_ok();
+                                let done = shared.evict(wanted);
                                 assert_eq!(done, state == wanted, "only from the state that was expected, and only once");
                                 assert!(!done || (state != ACTIVE && !evicted));
                                 evicted |= done;

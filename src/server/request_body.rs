@@ -15,7 +15,7 @@ use crate::http::framing::BodyLength;
 use crate::http::response;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
-use crate::server::registry::{ConnState, Evicted};
+use crate::server::registry::{BODY, ConnState};
 
 /// Bytes read from the connection at once while chunks are decoded.
 const CHUNKED_READ_BYTES: usize = 16 * 1024;
@@ -126,12 +126,12 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         self.has_waited = true;
         let now = Instant::now();
         let (limit, min_rate) = (self.limits.body_timeout, self.limits.min_rate_bytes_per_sec);
-        self.state.set_reading_body(now)?;
+        self.state.wait_in(BODY, now)?;
         if self.expects_continue {
             self.stream.begin_writing_at(now, limit, min_rate);
             self.stream.write_all(response::CONTINUE)?;
             // If the write had to wait, the connection is now active.
-            self.state.set_reading_body(now)?;
+            self.state.wait_in(BODY, now)?;
         }
         self.stream.begin_reading_at(now, limit, min_rate);
         Ok(())
@@ -193,9 +193,9 @@ impl<S: Transport> RequestBody for BodyReader<'_, S> {
         // The request is complete: from here on the connection is not evicted.
         if self.has_waited
             && self.is_done()
-            && let Err(evicted) = self.state.set_active()
+            && let Err(error) = self.state.set_active()
         {
-            result = Err(evicted.into());
+            result = Err(error.into());
         }
         self.error = result.err();
         result
@@ -205,12 +205,5 @@ impl<S: Transport> RequestBody for BodyReader<'_, S> {
         if let Remaining::Chunked(decoder) = &self.remaining {
             decoder.trailers().for_each(|(name, value)| each(name, value));
         }
-    }
-}
-
-/// The connection asks its state why the read failed, so the error need not say it.
-impl From<Evicted> for BodyError {
-    fn from(Evicted: Evicted) -> BodyError {
-        BodyError::Io(std::io::ErrorKind::ConnectionAborted)
     }
 }
