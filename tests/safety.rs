@@ -77,6 +77,32 @@ fn the_kernel_holds_us_to_reading_beneath_the_root() {
 }
 
 #[test]
+#[cfg(all(feature = "test-routes", target_os = "linux"))]
+fn with_uploads_the_kernel_allows_writing_where_they_go_and_nowhere_else() {
+    let parent = Scratch::new();
+    let root = parent.path().join("root");
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::create_dir(root.join("other")).unwrap();
+    fs::write(root.join("ten.txt"), "0123456789").unwrap();
+    let process = Process::start(&["-v", "--upload=/in", root.to_str().unwrap()]);
+    let line = process.wait_for_log("sandbox: ");
+    if !line.contains("creating files in the directories of --upload") {
+        eprintln!("SKIPPED: this kernel does not enforce all of the sandbox: {line}");
+        return;
+    }
+    let (root, beside) = (root.display(), parent.path().join("new"));
+    let answer = process.get(&format!(
+        "/escape?write={root}/in/new&write={root}/new&write={root}/other/new&write={}&write={root}/ten.txt&open=/etc/passwd",
+        beside.display()
+    ));
+    let outcomes: Vec<&str> = answer.text().lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
+    assert_eq!(outcomes, [&["done"][..], &["PermissionDenied"; 5]].concat());
+    let mut client = process.client();
+    client.send(b"PUT /in/d/e.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nnew");
+    assert_eq!(client.answer().status, 201);
+}
+
+#[test]
 fn passwords_from_a_file_and_from_the_environment_are_seen_nowhere() {
     let scratch = Scratch::new();
     scratch.file("ten.txt", "0123456789");

@@ -42,23 +42,26 @@ const SECRETS: [&[u8]; 2] = [b"SECRET", b"root:x:"];
 
 struct Served {
     // Removed with this value.
-    _site: TestSite,
+    site: TestSite,
     app: AppState,
 }
 
 fn served(options: &[&str]) -> Served {
-    let site = TestSite::new();
+    let site = TestSite::in_memory();
     let root = site.root().to_str().unwrap().to_owned();
     let words = ["threadbare"].iter().chain(options).map(ToString::to_string).chain([root]);
     let config = Cli::try_parse_from(words).unwrap().config();
     let opened = Site::open(&config).unwrap();
-    Served { _site: site, app: AppState::new(config, opened, None) }
+    Served { site, app: AppState::new(config, opened, None) }
 }
 
 impl Served {
     fn get(&self, target: &str) -> Vec<u8> {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let mut client = MemoryTransport::new(vec![request.into_bytes()]);
+        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn ask(&self, request: &str) -> Vec<u8> {
+        let mut client = MemoryTransport::new(vec![request.as_bytes().to_vec()]);
         connection::serve_connection(
             &mut client,
             SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
@@ -106,6 +109,55 @@ fn no_spelling_of_a_path_leads_out() {
     }
     assert!(asked >= 10_000, "{asked} spellings");
     assert_eq!(found, 0, "and none of them is a name of something inside");
+}
+
+/// Each spelling of a path that [`no_spelling_of_a_path_leads_out`] asks for.
+#[cfg(unix)]
+fn spellings() -> impl Iterator<Item = String> {
+    let ups = DOTS.iter().flat_map(|dots| SLASHES.map(|slash| format!("{dots}{slash}")));
+    ups.flat_map(|up| (1..=3).map(move |depth| up.repeat(depth)))
+        .flat_map(|up| BEGINNINGS.map(|beginning| format!("{beginning}{up}")))
+        .flat_map(|start| ENDS.map(|end| format!("{start}{end}")))
+}
+
+/// Names and contents of all files of a directory.
+#[cfg(unix)]
+fn contents(directory: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    // Reading the FIFO would wait for its writer.
+    let paths = support::site::walk(directory).into_iter().filter(|path| std::fs::symlink_metadata(path).unwrap().is_file());
+    let mut files: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+#[cfg(unix)]
+fn no_spelling_of_a_path_or_file_name_uploads_to_the_outside() {
+    let served = served(&["--hidden", "--upload=/list", "--overwrite"]);
+    let root = served.site.root();
+    let outside = |name: &str| contents(&root.parent().unwrap().join(name));
+    let before = ["outside", "site-secret"].map(outside);
+    let (mut put, mut posted) = (0, 0);
+    for (number, spelling) in spellings().enumerate() {
+        let length = "Content-Length: 3\r\nConnection: close\r\n\r\nnew";
+        let answer = served.ask(&format!("PUT {spelling} HTTP/1.1\r\nHost: localhost\r\n{length}"));
+        put += u32::from(answer.starts_with(b"HTTP/1.1 20"));
+        // The same as the name of a file: a form takes a while, so every third of them.
+        if number % 3 == 0 {
+            let body = format!("--B\r\nContent-Disposition: form-data; name=f; filename=\"{spelling}\"\r\n\r\nnew\r\n--B--");
+            let head =
+                format!("Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {}\r\nConnection: close", body.len());
+            let answer = served.ask(&format!("POST /list/ HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n{body}"));
+            posted += u32::from(answer.starts_with(b"HTTP/1.1 201"));
+        }
+    }
+    assert!(put > 100 && posted > 1000, "{put} and {posted} are the names of files inside");
+    assert_eq!(["outside", "site-secret"].map(outside), before, "outside nothing has changed");
+    let parent: Vec<_> = std::fs::read_dir(root.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(parent.len(), 3, "{parent:?}");
+    let beside: Vec<_> =
+        contents(&root).into_iter().filter(|(path, content)| content == b"new" && !path.starts_with(root.join("list"))).collect();
+    assert_eq!(beside, [], "nor beside the directory of --upload");
 }
 
 #[test]

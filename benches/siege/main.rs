@@ -72,6 +72,7 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("heads", slow::heads),
     ("contents", slow::contents),
     ("readers", slow::readers),
+    ("uploads", slow::uploads),
     ("unread", trouble::unread_contents),
     ("log", trouble::stuck_log),
     ("disk", trouble::full_disk),

@@ -18,6 +18,9 @@ const SEND_TIMEOUT_SECONDS: u64 = 5;
 const LATE_SECONDS: f64 = 0.5;
 
 const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+const SLOW_UPLOAD: &[u8] = b"PUT /slow.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
+/// Uploads that the server accepts at once.
+const UPLOADS: usize = 64;
 const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n";
 
 /// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
@@ -87,6 +90,36 @@ pub fn contents(scale: &Scale) -> Vec<Promise> {
     let allowed = 20.2;
     let life = longest_life(SLOW_CONTENT, Duration::from_secs_f64(allowed + 5.0));
     promises.push(Promise::at_most("the longest life of a slow content below it", allowed + LATE_SECONDS, life, "s"));
+    promises
+}
+
+/// As many slow uploads as the server accepts, and more that it refuses, while ordinary clients request a file.
+pub fn uploads(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&["--upload"]);
+    let mut crowd = Crowd::new(victim.address, SLOW_UPLOAD);
+    crowd.grow(UPLOADS + 100).unwrap();
+    let over = AtomicBool::new(false);
+    let ordinary = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                crowd.watch(Duration::ZERO);
+                crowd.drip(b"a");
+                thread::sleep(Duration::from_millis(500));
+            }
+        });
+        let ordinary = OrdinaryClients::visit(victim.address, scale.ordinary(400), Duration::from_millis(20));
+        over.store(true, Ordering::Relaxed);
+        ordinary
+    });
+    let mut promises = ordinary.promises(25.0);
+    promises.push(Promise::at_most("uploads in progress", UPLOADS, crowd.count(), ""));
+    let memory = victim.figures().rss_kib.div_ceil(1024);
+    promises.push(Promise::at_most("memory of the server with them", 32, memory, "MiB"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    let names = std::fs::read_dir(victim.site()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = names.filter(|name| name != "small.txt" && name != "large.bin").count();
+    promises.push(Promise::none("files that are left of them", left));
     promises
 }
 
