@@ -72,14 +72,15 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     telemetry::init(cli.verbosity(), log.clone());
     // The default hook writes to standard error itself, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    // A script that reads the URL may send SIGTERM at once.
+    let shared = cli.explain.then(|| log.clone());
+    let access_log = AccessLog::start(&destination, log_file, cli.log_format, shared).map_err(cannot_log)?;
+    // A script that reads the URL may send a signal at once.
+    reload_on_sighup(access_log.as_ref(), &notify, tls.as_ref()).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
     stop.enable_graceful();
     banner.print(cli.qr).map_err(|error| stdout_error(&error))?;
     if let Some(started) = browser {
         banner::reap_browser(started);
     }
-    let shared = cli.explain.then(|| log.clone());
-    let access_log = AccessLog::start(&destination, log_file, cli.log_format, shared).map_err(cannot_log)?;
     let explain = cli.explain.then(|| Explain { log: log.clone(), color: Color::of(&io::stderr()) });
     let metrics = process.map(|process| Metrics::new(CloseReason::LABELS, process, log.clone()));
     let app = AppState { stop, access_log, explain, metrics, notify, ..AppState::new(config, site, auth) };
@@ -96,7 +97,6 @@ pub fn run(cli: &Cli) -> Result<(), String> {
         flush_logs(&app, &log);
         std::process::exit(0);
     };
-    reload_on_sighup(&app, tls.as_ref()).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
     app.notify.notify(State::Ready);
     server::run(listeners, &app, tls.as_ref().map(|tls| &tls.tls), app.config.limits.connections_max, &on_forced);
     info!("stopped");
@@ -147,9 +147,9 @@ fn open_tls(cli: &Cli, config: &Config, addresses: impl Iterator<Item = IpAddr>)
 }
 
 /// Lets SIGHUP reopen the log file and read the certificate again, and tells systemd about it.
-fn reload_on_sighup(app: &AppState, tls: Option<&ServerTls>) -> io::Result<()> {
+fn reload_on_sighup(access_log: Option<&AccessLog>, notify: &SdNotify, tls: Option<&ServerTls>) -> io::Result<()> {
     let certificate = tls.and_then(ServerTls::reloader);
-    let (log_file, notify) = (app.access_log.clone().filter(AccessLog::is_file), app.notify.clone());
+    let (log_file, notify) = (access_log.filter(|log| log.is_file()).cloned(), notify.clone());
     // A closed terminal ends the server; where there is none, SIGHUP is a request to reload.
     if log_file.is_none() && certificate.is_none() && !notify.is_connected() && os::has_terminal() {
         return Ok(());
