@@ -5,6 +5,8 @@
 mod process;
 #[path = "support/tls.rs"]
 mod tls;
+#[path = "support/webdriver.rs"]
+mod webdriver;
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,12 +15,15 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use process::{GET, Log, PATIENCE, Process, Scratch, run};
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tls::{Pair, TlsStream};
+use webdriver::Browser;
 
 /// A directory with `ten.txt`, a certificate beside it, and a server of both.
 fn served(options: &[&str]) -> (Scratch, Scratch, Pair, Process) {
@@ -90,7 +95,7 @@ fn a_client_is_served_and_the_scheme_is_known() {
 
 #[test]
 fn large_bodies_arrive_whole_in_both_directions() {
-    let (site, _keys, pair, process) = served(&[]);
+    let (site, _keys, pair, process) = served(&["--upload"]);
     let content: Vec<u8> = (0..9_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).try_into().unwrap()).collect();
     fs::write(site.path().join("large"), &content).unwrap();
     let mut client = client(&process, &pair.der);
@@ -99,12 +104,13 @@ fn large_bodies_arrive_whole_in_both_directions() {
     client.read_to_end(&mut answer).unwrap();
     assert!(answer.ends_with(&content));
     let mut client = self::client(&process, &pair.der);
-    let text = "x".repeat(900_000);
-    write!(client, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\nConnection: close\r\n\r\n{text}")
+    write!(client, "PUT /new HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", content.len())
         .unwrap();
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    assert!(answer.ends_with(text.as_bytes()));
+    client.write_all(&content).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert!(fs::read(site.path().join("new")).unwrap() == content);
 }
 
 #[test]
@@ -324,4 +330,121 @@ fn openssl_with_each_version_and_a_wrong_protocol() {
         let said = output(command.args(options), input);
         assert!(said.contains(wanted), "{why}: {said}");
     }
+}
+
+#[test]
+fn links_as_certbot_makes_them_can_be_followed_in_the_sandbox() {
+    let (site, keys) = (Scratch::new(), Scratch::new());
+    site.file("ten.txt", "0123456789");
+    let [live, archive] = ["live", "archive"].map(|name| keys.path().join(name));
+    fs::create_dir(&live).unwrap();
+    fs::create_dir(&archive).unwrap();
+    let (first, second) = (Pair::new(&archive, "1", 30), Pair::new(&archive, "2", 30));
+    let link = |number: &str| {
+        for extension in ["pem", "key"] {
+            let new = live.join("new");
+            std::os::unix::fs::symlink(format!("../archive/{number}.{extension}"), &new).unwrap();
+            fs::rename(&new, live.join(format!("a.{extension}"))).unwrap();
+        }
+    };
+    link("1");
+    let (certificate, key) = (live.join("a.pem"), live.join("a.key"));
+    let process = Process::start(&[
+        "--tls-cert".as_ref(),
+        certificate.as_os_str(),
+        "--tls-key".as_ref(),
+        key.as_os_str(),
+        site.path().as_os_str(),
+    ]);
+    assert!(get(&process, &first.der, "/ten.txt").ends_with("0123456789"));
+    link("2");
+    process.signal(Signal::HUP);
+    process.wait_for_log("certificate reloaded");
+    assert!(get(&process, &second.der, "/ten.txt").ends_with("0123456789"));
+}
+
+#[test]
+fn no_request_fails_while_the_certificate_is_replaced() {
+    const REQUESTS: usize = 400;
+    let (_site, keys, a, process) = served(&["--quiet"]);
+    let b = Pair::new(keys.path(), "b", 30);
+    let contents = [&a, &b].map(|pair| (fs::read(&pair.certificate).unwrap(), fs::read(&pair.key).unwrap()));
+    let either = [a.der.clone(), b.der.clone()];
+    let (address, done) = (process.address.clone(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let work = || {
+            while done.fetch_add(1, Ordering::Relaxed) < REQUESTS {
+                let mut client = tls::over_any(TcpStream::connect(&address).unwrap(), &either);
+                client.write_all(b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+                let mut text = String::new();
+                client.read_to_string(&mut text).unwrap();
+                assert!(text.ends_with("0123456789"), "{text}");
+            }
+        };
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+        let mut replaced = 0;
+        for (certificate, key) in contents.iter().cycle() {
+            // In between they do not belong together.
+            fs::write(&a.certificate, certificate).unwrap();
+            process.signal(Signal::HUP);
+            fs::write(&a.key, key).unwrap();
+            process.signal(Signal::HUP);
+            process.wait_for_log("certificate");
+            replaced += 1;
+            if workers.iter().all(|worker| worker.is_finished()) {
+                break;
+            }
+        }
+        assert!(replaced > 1);
+    });
+}
+
+#[test]
+fn incomplete_handshakes_evict_each_other() {
+    let (_site, _keys, pair, process) = served(&["--max-connections", "16"]);
+    let mut hello = Vec::new();
+    tls::over(raw(&process), &pair.der).conn.write_tls(&mut hello).unwrap();
+    let mut held = Vec::new();
+    for count in 0..64 {
+        let mut stream = raw(&process);
+        // Nothing, one byte, a part, or all of it without an answer to what the server sends.
+        let sent = [0, 1, 100, hello.len()][count % 4];
+        stream.write_all(&hello[..sent]).unwrap();
+        held.push(stream);
+        if count % 8 == 7 {
+            assert!(get(&process, &pair.der, "/ten.txt").ends_with("0123456789"), "after {count}");
+        }
+    }
+}
+
+/// A page whose script registers a service worker, and a server of it.
+fn site_with_worker() -> (Scratch, Scratch, Pair, Process) {
+    let served = served(&[]);
+    served.0.file("index.html", "<!DOCTYPE html><title>t</title><p>t");
+    served.0.file("worker.js", "self.addEventListener('fetch', (event) => event.respondWith(new Response('from the worker')))");
+    served
+}
+
+const REGISTER: &str = "if (!isSecureContext) return 'insecure'; try { await navigator.serviceWorker.register('/worker.js'); \
+    await navigator.serviceWorker.ready; return 'ready' } catch (error) { return error.name }";
+
+#[test]
+fn a_browser_that_trusts_the_certificate_runs_a_service_worker() {
+    let (_site, _keys, pair, process) = site_with_worker();
+    let trusted = format!("--ignore-certificate-errors-spki-list={}", pair.key_hash);
+    let Some(browser) = Browser::start_with(&[&trusted]) else { return };
+    let url = format!("https://localhost:{}/", process.address.rsplit(':').next().unwrap());
+    browser.go(&url);
+    assert_eq!(browser.text(REGISTER), "ready");
+    browser.reload();
+    assert_eq!(browser.text("return document.body.textContent"), "from the worker");
+}
+
+#[test]
+fn a_browser_that_only_accepts_the_certificate_has_a_secure_context_and_no_service_worker() {
+    let (_site, _keys, _pair, process) = site_with_worker();
+    let Some(browser) = Browser::start() else { return };
+    browser.go_on(&format!("https://{}/", process.address));
+    assert_eq!(browser.text(REGISTER), "SecurityError");
+    assert_eq!(browser.run("return typeof navigator.clipboard"), "object");
 }

@@ -38,7 +38,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     // Signal handlers come first: as PID 1 a process without them would ignore SIGTERM.
     let stop = ShutdownSignal::on_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     let mut config = cli.config();
-    let lowered = fit_to_machine(&mut config.limits);
+    let lowered = fit_to_machine(&mut config.limits, config.tls);
     let auth = cli.credentials()?;
     let site = Site::open(&config).map_err(|error| cannot_serve(&config.root, &error))?;
     check_private_files(cli, &site)?;

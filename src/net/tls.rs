@@ -28,6 +28,8 @@ pub const SUPPORTED: bool = true;
 const HANDSHAKE_RECORD: u8 = 0x16;
 /// The only protocol, by its name in ALPN.
 const PROTOCOL: &[u8] = b"http/1.1";
+/// Plaintext that is encrypted before it is sent: two records.
+const PLAINTEXT_BYTES_MAX: usize = 32 * 1024;
 /// What an idle connection keeps for encrypted bytes.
 const KEPT_BYTES_MAX: usize = 1024;
 
@@ -215,7 +217,6 @@ impl Transport for TlsSocket<'_> {
                 return self.socket.write_vectored(first, second);
             };
             if self.unreported == 0 {
-                // It takes up to 64 KiB.
                 self.unreported = session.writer().write_vectored(rest)?;
             }
             let is_sent = self.flush()?;
@@ -270,7 +271,8 @@ impl Transport for TlsSocket<'_> {
                 Session::Undecided
             }
             (Some(&HANDSHAKE_RECORD), Some(config)) => {
-                let server = ServerConnection::new(config).map_err(io::Error::other)?;
+                let mut server = ServerConnection::new(config).map_err(io::Error::other)?;
+                server.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
                 self.early = received.to_vec();
                 Session::Encrypted(Box::new(server.into()))
             }
@@ -355,5 +357,84 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    fn tls() -> Tls {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
+        Tls::new(CertifiedKey::from_der(vec![pair.cert.der().clone()], key, &ring::default_provider()).unwrap()).unwrap()
+    }
+
+    fn transport(socket: &TcpStream) -> SocketTransport<'_> {
+        SocketTransport { socket, on_wait: &|_| Ok(()), holder: None }
+    }
+
+    /// Reads as `DeadlineStream` does.
+    fn read(stream: &mut TlsSocket<'_>, buffer: &mut [u8]) -> usize {
+        loop {
+            match stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_the_client_does_not_take_are_sent_by_later_calls() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        let content: Vec<u8> = (0..16_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).try_into().unwrap()).collect();
+        let (blocked, is_blocked) = channel();
+        let length = content.len();
+        let client = thread::spawn(move || {
+            let mut stream = connect(transport(&near)).unwrap();
+            stream.write(b"go").unwrap();
+            let (mut buffer, mut received) = (vec![0; 50_000], Vec::new());
+            // The handshake needs reads; the first byte of content ends them.
+            let count = read(&mut stream, &mut buffer[..1]);
+            received.extend_from_slice(&buffer[..count]);
+            is_blocked.recv().unwrap();
+            while received.len() < length {
+                let count = read(&mut stream, &mut buffer);
+                assert_ne!(count, 0, "after {} bytes", received.len());
+                received.extend_from_slice(&buffer[..count]);
+            }
+            assert_eq!(read(&mut stream, &mut buffer), 0, "close_notify");
+            received
+        });
+        let mut stream = tls().accept(transport(&far));
+        assert!(!stream.start_tls(&[]).unwrap());
+        assert_eq!(stream.tls_state(), TlsState::Off);
+        let mut buffer = [0; 100];
+        assert_eq!(read(&mut stream, &mut buffer), 2);
+        assert_eq!((stream.tls_state(), stream.try_read(&mut buffer).unwrap()), (TlsState::Established, None));
+        stream.set_write_timeout(Duration::from_millis(5)).unwrap();
+        let (mut written, mut timeouts) = (0, 0);
+        while written < content.len() {
+            let (first, second) = content[written..].split_at((content.len() - written).min(1000));
+            match stream.write_vectored(first, second) {
+                Ok(count) => written += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    timeouts += 1;
+                    let _ = blocked.send(());
+                }
+            }
+        }
+        stream.end_tls();
+        assert!(timeouts > 0, "the client did not make it wait");
+        assert!(client.join().unwrap() == content, "the content differs");
     }
 }

@@ -21,6 +21,8 @@ const THREADS_RESERVED: u64 = 32;
 const MEMORY_RESERVED: u64 = 32 * 1024 * 1024;
 /// Memory in bytes of a connection: its thread, its buffers, and what the kernel holds for them.
 const MEMORY_PER_CONNECTION: u64 = 64 * 1024;
+/// What TLS adds to it: its state, and the bytes that are being encrypted and decrypted.
+const MEMORY_OF_TLS: u64 = 64 * 1024;
 /// The least memory for generated content, a part of [`MEMORY_RESERVED`].
 const CONTENT_BYTES_LEAST: u64 = 16 * 1024 * 1024;
 
@@ -34,12 +36,12 @@ struct Limit {
 
 /// Lowers limits to what this machine allows, and returns a line for the log about each that was lowered. Raises the soft limit of
 /// descriptors to the hard one first.
-pub fn fit_to_machine(limits: &mut Limits) -> Vec<String> {
+pub fn fit_to_machine(limits: &mut Limits, has_tls: bool) -> Vec<String> {
     let mut lowered = Vec::new();
     let mut machine = machine_limits();
     if let Some(bytes) = cgroup_limit("memory.max") {
         let cache_bytes = limits.cache_bytes_max;
-        machine.push(fit_to_memory(limits, bytes));
+        machine.push(fit_to_memory(limits, bytes, MEMORY_PER_CONNECTION + if has_tls { MEMORY_OF_TLS } else { 0 }));
         if limits.cache_bytes_max < cache_bytes {
             let mebibytes = limits.cache_bytes_max / (1024 * 1024);
             lowered.push(format!("memory for small files reduced to {mebibytes} MiB: {MEMORY_MAX}"));
@@ -64,15 +66,15 @@ const MEMORY_MAX: &str = "memory.max of the control group";
 
 /// Divides the memory of the control group: small files get at most half of what is not reserved, connections the rest, and generated
 /// content what the connections do not need.
-fn fit_to_memory(limits: &mut Limits, bytes: u64) -> Limit {
+fn fit_to_memory(limits: &mut Limits, bytes: u64, per_connection: u64) -> Limit {
     let bytes_of = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let free = bytes.saturating_sub(MEMORY_RESERVED);
     limits.cache_bytes_max = limits.cache_bytes_max.min(bytes_of(free / 2));
     let free = free.saturating_sub(u64::try_from(limits.cache_bytes_max).unwrap_or(u64::MAX));
-    let wanted = u64::try_from(limits.connections_max).unwrap_or(u64::MAX).saturating_mul(MEMORY_PER_CONNECTION);
+    let wanted = u64::try_from(limits.connections_max).unwrap_or(u64::MAX).saturating_mul(per_connection);
     let content = CONTENT_BYTES_LEAST.saturating_add(free.saturating_sub(wanted));
     limits.content_bytes_max = limits.content_bytes_max.min(bytes_of(content));
-    Limit { source: MEMORY_MAX, connections: free / MEMORY_PER_CONNECTION }
+    Limit { source: MEMORY_MAX, connections: free / per_connection }
 }
 
 fn descriptor_limit(descriptors: u64) -> Limit {
@@ -251,13 +253,15 @@ mod tests {
             (0, 0, 0, 16, "less than nothing"),
         ] {
             let mut limits = Limits::default();
-            let limit = fit_to_memory(&mut limits, bytes);
+            let limit = fit_to_memory(&mut limits, bytes, MEMORY_PER_CONNECTION);
             let mebibytes = |bytes: usize| bytes / (1024 * 1024);
             let got = (mebibytes(limits.cache_bytes_max), limit.connections, mebibytes(limits.content_bytes_max));
             assert_eq!(got, (cache, connections, content), "{bytes} bytes: {why}");
         }
         let mut limits = Limits { cache_bytes_max: 0, ..Limits::default() };
-        assert_eq!(fit_to_memory(&mut limits, 128 * MIB).connections, 1536, "without a cache");
+        assert_eq!(fit_to_memory(&mut limits, 128 * MIB, MEMORY_PER_CONNECTION).connections, 1536, "without a cache");
+        let with_tls = fit_to_memory(&mut limits, 128 * MIB, MEMORY_PER_CONNECTION + MEMORY_OF_TLS);
+        assert_eq!(with_tls.connections, 768, "twice the memory for each");
     }
 
     #[test]

@@ -54,8 +54,7 @@ impl<S: Transport> Connection<'_, S> {
         };
         let info = head.validate().map_err(RequestError::Invalid)?;
         if let Some(explain) = &app.explain {
-            let text = explain.request(head_text, &head, &info.target, info.body_length, info.expects_continue);
-            self.explanation.push_str(&text);
+            self.explanation.push_str(&explain.request(head_text, &head, &info, self.request_client.scheme));
         }
         if self.stream.tls_state() == TlsState::Cleartext {
             let response = access::redirect_to_https(&head, info.target.form);
@@ -185,7 +184,12 @@ impl<S: Transport> Connection<'_, S> {
     fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
             metrics.count_bytes(self.stream.received(), self.stream.written());
-            metrics.exchange(sent.status, matches!(close_reason, Some(CloseReason::Malformed(_))), duration);
+            metrics.exchange(
+                sent.status,
+                matches!(close_reason, Some(CloseReason::Malformed(_))),
+                self.request_client.scheme,
+                duration,
+            );
         }
         let mut explanation = std::mem::take(&mut self.explanation);
         if let Some(explain) = &self.app.explain

@@ -10,12 +10,13 @@ use crate::handlers::outcome::Outcome;
 use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
+use crate::http::forwarded::Scheme;
 use crate::http::framing::BodyLength;
 use crate::http::grammar::is_token;
 use crate::http::headers::{contains_sensitive_word, is_sensitive};
 use crate::http::range::{ByteRange, RangeSet};
-use crate::http::request::{RequestHead, Version};
-use crate::http::target::{RequestTarget, TargetForm};
+use crate::http::request::{RequestHead, RequestInfo, Version};
+use crate::http::target::TargetForm;
 use crate::server::close_reason::CloseReason;
 use crate::server::explain_text;
 use crate::server::response_writer::{Delimiter, ResponseFraming};
@@ -30,14 +31,8 @@ const BEFORE_ERROR_BYTES: usize = 60;
 
 impl Explain {
     /// Explains a valid request; `bytes` is its head.
-    pub(super) fn request(
-        &self,
-        bytes: &[u8],
-        head: &RequestHead<'_>,
-        target: &RequestTarget<'_>,
-        body: BodyLength,
-        expects_continue: bool,
-    ) -> String {
+    pub(super) fn request(&self, bytes: &[u8], head: &RequestHead<'_>, info: &RequestInfo<'_>, scheme: Option<Scheme>) -> String {
+        let RequestInfo { target, body_length, expects_continue } = info;
         let mut text = self.section("request");
         text.message('<', bytes);
         text.item("method", format_args!("{}: {}", head.method.as_str(), head.method.meaning()));
@@ -53,6 +48,9 @@ impl Explain {
         target.query_pairs().for_each(|(name, value)| {
             text.item("query", format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
         });
+        if scheme == Some(Scheme::Https) {
+            text.item("scheme", "https: the client uses TLS, to this server or to a proxy that it trusts");
+        }
         let version = match head.version {
             Version::Http10 => "1.0: no chunks, and the connection closes unless the client sends keep-alive",
             Version::Http11 => "1.1: the connection persists unless one side sends close (RFC 9112 §9.3)",
@@ -61,14 +59,14 @@ impl Explain {
         for (name, _) in head.headers.iter() {
             text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::request_header(name)));
         }
-        match body {
+        match body_length {
             BodyLength::None => {
                 text.item("body", "none, since there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3)")
             }
-            BodyLength::Length(length) => text.item("body", format_args!("{} (RFC 9112 §6.3)", counted(length, "byte"))),
+            BodyLength::Length(length) => text.item("body", format_args!("{} (RFC 9112 §6.3)", counted(*length, "byte"))),
             BodyLength::Chunked => text.item("body", "chunks, up to one of length 0 (RFC 9112 §7.1)"),
         }
-        if expects_continue {
+        if *expects_continue {
             text.item(
                 "expect",
                 "the client waits for 100 Continue or a final status before it sends the body (RFC 9110 §10.1.1)",

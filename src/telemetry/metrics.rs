@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::http::forwarded::Scheme;
 use crate::http::status::StatusCode;
 use crate::os::limits::ProcessStats;
 use crate::telemetry::log_queue::LogQueue;
@@ -34,6 +35,7 @@ pub struct Metrics {
     pub(crate) received_bytes: AtomicU64,
     pub(crate) sent_bytes: AtomicU64,
     pub(crate) malformed: AtomicU64,
+    pub(crate) https: AtomicU64,
     pub(crate) started: SystemTime,
     pub(crate) process: ProcessStats,
     pub(crate) program_log: LogQueue,
@@ -52,6 +54,7 @@ impl Metrics {
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
             malformed: AtomicU64::new(0),
+            https: AtomicU64::new(0),
             started: SystemTime::now(),
             process,
             program_log,
@@ -92,7 +95,7 @@ impl ConnectionMetrics<'_> {
     }
 
     /// Counts an exchange.
-    pub fn exchange(&self, status: StatusCode, is_malformed: bool, duration: Duration) {
+    pub fn exchange(&self, status: StatusCode, is_malformed: bool, scheme: Option<Scheme>, duration: Duration) {
         let class = usize::from(status.as_u16() / 100).checked_sub(2).and_then(|class| self.metrics.requests.get(class));
         let bucket =
             BOUNDS_MICROS.iter().position(|bound| duration <= Duration::from_micros(*bound)).unwrap_or(BOUNDS_MICROS.len());
@@ -100,8 +103,9 @@ impl ConnectionMetrics<'_> {
             add(count, 1);
         }
         add(&self.metrics.duration_nanos, u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-        if is_malformed {
-            add(&self.metrics.malformed, 1);
+        for (is_counted, count) in [(is_malformed, &self.metrics.malformed), (scheme == Some(Scheme::Https), &self.metrics.https)]
+        {
+            add(count, u64::from(is_counted));
         }
     }
 
@@ -141,11 +145,11 @@ mod tests {
         metrics.rejected();
         let begin = || metrics.connection("panicked");
         let (mut first, second, third) = (begin(), begin(), begin());
-        first.exchange(StatusCode::NOT_MODIFIED, false, Duration::from_micros(25));
-        second.exchange(StatusCode::OK, false, Duration::from_nanos(25_001));
-        second.exchange(StatusCode::OK, false, Duration::from_secs(60));
-        third.exchange(StatusCode::BAD_REQUEST, true, Duration::from_nanos(60_000_000_001));
-        third.exchange(StatusCode::CONTINUE, false, Duration::ZERO);
+        first.exchange(StatusCode::NOT_MODIFIED, false, None, Duration::from_micros(25));
+        second.exchange(StatusCode::OK, false, None, Duration::from_nanos(25_001));
+        second.exchange(StatusCode::OK, false, Some(Scheme::Https), Duration::from_secs(60));
+        third.exchange(StatusCode::BAD_REQUEST, true, None, Duration::from_nanos(60_000_000_001));
+        third.exchange(StatusCode::CONTINUE, false, None, Duration::ZERO);
         first.count_bytes(7, 100);
         first.count_bytes(7, 101);
         first.set_close_reason("evicted");
@@ -157,6 +161,7 @@ mod tests {
             ("threadbare_connections_accepted_total 4", "one was rejected"),
             ("threadbare_connections_ended_total{reason=\"evicted\"} 1", "the reason that was set"),
             ("threadbare_connections_ended_total{reason=\"panicked\"} 1", "no reason was set"),
+            ("threadbare_https_requests_total 1", "one of five"),
             ("threadbare_connections_ended_total{reason=\"refused\"} 1", "with 503"),
             ("threadbare_connections_ended_total{reason=\"idle\"} 0", "all series exist from the start"),
             ("threadbare_requests_total{code=\"2xx\"} 2", "two responses"),

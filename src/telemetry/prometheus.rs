@@ -58,6 +58,8 @@ impl Metrics {
         let requests: Vec<(&str, u64)> = CLASSES.into_iter().zip(self.requests.iter().map(load)).collect();
         let help = "Requests answered, by class of status.";
         out.labelled("counter", "threadbare_requests_total", help, "code", &requests);
+        let help = "Requests over TLS, to this server or to a proxy that it trusts.";
+        out.single("counter", "threadbare_https_requests_total", help, &load(&self.https));
         let name = "threadbare_request_duration_seconds";
         let help = "Time from the last byte of the request head to the last byte of the response.";
         out.begin("histogram", name, help);

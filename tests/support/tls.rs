@@ -10,9 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use base64::Engine;
+use rcgen::PublicKeyData;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use sha2::Digest;
 
 /// A connection with TLS.
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
@@ -20,6 +22,8 @@ pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 /// A self-signed certificate for `localhost` and 127.0.0.1, and its key, in two files.
 pub struct Pair {
     pub der: CertificateDer<'static>,
+    /// The SHA-256 hash of the public key in base64, by which Chromium can be told to trust it.
+    pub key_hash: String,
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
@@ -35,7 +39,13 @@ impl Pair {
             if days < 0 { now - day * (-days).try_into().unwrap() } else { now + day * days.try_into().unwrap() }.into();
         let key = rcgen::KeyPair::generate().unwrap();
         let der = params.self_signed(&key).unwrap().der().clone();
-        let pair = Pair { der, certificate: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
+        let key_hash = base64::prelude::BASE64_STANDARD.encode(sha2::Sha256::digest(key.subject_public_key_info()));
+        let pair = Pair {
+            der,
+            key_hash,
+            certificate: directory.join(format!("{name}.pem")),
+            key: directory.join(format!("{name}.key")),
+        };
         fs::write(&pair.certificate, pem("CERTIFICATE", &pair.der)).unwrap();
         fs::write(&pair.key, pem("PRIVATE KEY", key.serialized_der())).unwrap();
         pair
@@ -53,8 +63,13 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 
 /// A session over a connection, whose server must have this certificate. No byte is sent yet.
 pub fn over(stream: TcpStream, certificate: &CertificateDer<'static>) -> TlsStream {
+    over_any(stream, std::slice::from_ref(certificate))
+}
+
+/// The same, with one of several certificates.
+pub fn over_any(stream: TcpStream, certificates: &[CertificateDer<'static>]) -> TlsStream {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
+    roots.add_parsable_certificates(certificates.iter().cloned());
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
     let mut config = builder.unwrap().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -65,6 +65,11 @@ pub struct Browser {
 impl Browser {
     /// Starts one. `None`, said loudly, where there is none on this machine.
     pub fn start() -> Option<Browser> {
+        Browser::start_with(&[])
+    }
+
+    /// Starts one with more arguments.
+    pub fn start_with(more: &[&str]) -> Option<Browser> {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let chromium = find(&["chromium", "chromium-browser", "google-chrome"]);
         let (Some(chromium), Some(driver)) = (chromium, find(&["chromedriver"])) else {
@@ -84,7 +89,7 @@ impl Browser {
         let profile = Scratch::new();
         let mut browser =
             Browser { driver, address: format!("127.0.0.1:{port}"), session: String::new(), _profile: profile, _turn: turn };
-        let mut arguments: Vec<String> = ARGUMENTS.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut arguments: Vec<String> = ARGUMENTS.iter().chain(more).map(|argument| (*argument).to_owned()).collect();
         arguments.push(format!("--user-data-dir={}", browser._profile.path().display()));
         let wishes = json!({
             "goog:chromeOptions": { "binary": chromium, "args": arguments },
@@ -135,6 +140,16 @@ impl Browser {
     #[track_caller]
     pub fn go(&self, url: &str) {
         self.post("/url", json!({ "url": url }));
+    }
+
+    /// Goes to a page whose certificate the browser does not trust, and goes on as a user can.
+    pub fn go_on(&self, url: &str) {
+        // Some versions report the warning as an error.
+        let _ = self.command("POST", &format!("{}/url", self.session), &json!({ "url": url }));
+        self.wait_until("document.title === 'Privacy error'");
+        // What the warning listens for.
+        self.press("thisisunsafe");
+        self.wait_until("location.protocol === 'https:' && document.readyState === 'complete'");
     }
 
     /// Loads the page again.
