@@ -93,10 +93,7 @@ impl Cli {
 
     /// Returns the addresses to listen on.
     pub fn bind(&self) -> Bind {
-        let address = |target: &ListenTarget| match target {
-            ListenTarget::Address(address) => Some(*address),
-            ListenTarget::Path(_) => None,
-        };
+        let address = |target: &ListenTarget| if let ListenTarget::Address(address) = target { Some(*address) } else { None };
         match &*self.bind {
             _ if self.lan => Bind::Everywhere,
             [] => Bind::Loopback,
@@ -105,10 +102,7 @@ impl Cli {
     }
 
     fn sockets(&self) -> Vec<PathBuf> {
-        let path = |target: &ListenTarget| match target {
-            ListenTarget::Address(_) => None,
-            ListenTarget::Path(path) => Some(path.clone()),
-        };
+        let path = |target: &ListenTarget| if let ListenTarget::Path(path) = target { Some(path.clone()) } else { None };
         self.bind.iter().filter_map(path).collect()
     }
 

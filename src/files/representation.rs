@@ -8,14 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::files::version::{FileVersion, TIMESTAMP_STEP_MAX, is_older_than};
 use crate::http::conditional::{ETag, Strength, Validators};
-use crate::http::date::HttpDate;
+use crate::http::date::{HttpDate, LAST_SECOND};
 use crate::http::negotiation::ContentCoding;
 use crate::http::range::ByteRange;
 use crate::http::response::ResponseHeaders;
 use crate::net::budget::HeldMemory;
-
-/// The last second that an HTTP date can express: its year has four digits.
-const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
 /// A file to be served: its metadata, and where its bytes come from.
 #[derive(Debug)]
@@ -230,7 +227,7 @@ fn etag(opaque: String, modified: Option<SystemTime>, coding: Option<ContentCodi
 /// itself (RFC 9110 §8.8.2.1). `None` for times that no HTTP date can express.
 fn last_modified(modified: SystemTime, now: SystemTime) -> Option<SystemTime> {
     let since = modified.min(now).duration_since(UNIX_EPOCH).ok()?;
-    (since <= LAST_DATE).then_some(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
+    (since.as_secs() <= LAST_SECOND).then_some(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
 #[cfg(test)]

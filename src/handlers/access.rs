@@ -73,8 +73,7 @@ pub fn authenticate(request: &Request<'_>, app: &AppState) -> Option<Response> {
             AuthResult::Denied => Response::text(StatusCode::UNAUTHORIZED, "authentication required (RFC 7617)")
                 .header("WWW-Authenticate", "Basic realm=\"threadbare\", charset=\"UTF-8\"")
                 .header("Cache-Control", "no-store"),
-            AuthResult::Busy => Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check, try again")
-                .header("Retry-After", "1"),
+            AuthResult::Busy => Response::unavailable("too many passwords to check, try again"),
         };
     Some(response.outcome(Outcome::Unauthorized))
 }

@@ -4,7 +4,7 @@
 //! long one, memory holds only its names, its README and the piece that is sent next. An entry that is gone is omitted; one whose metadata cannot be
 //! read fails the listing, so that no listing ends early and looks complete.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::Write;
 use std::io;
 
 use crate::files::directory::{Directory, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, NAMES_MAX, Name};
@@ -140,7 +140,7 @@ fn text_row(out: &mut String, _: &DirectoryListing, name: &Name, entry: &Directo
     let time = entry.modified.and_then(CivilTime::of).map(|time| format!("{} {}", time.date(), time.clock()));
     let (size, slash) = match entry.kind {
         EntryKind::Directory => ("-".to_owned(), "/"),
-        EntryKind::File => (HumanSize(entry.length).to_string(), ""),
+        EntryKind::File => (human_size(entry.length), ""),
     };
     let link = if entry.is_link { "  (symlink)" } else { "" };
     // Writing to a String cannot fail, here and below.
@@ -157,7 +157,7 @@ pub fn nothing_shown(listing: &DirectoryListing) -> String {
 
 /// A number and what it counts.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", ThousandsSeparated(number), if number == 1 { one } else { many })
+    format!("{} {}", thousands_separated(number), if number == 1 { one } else { many })
 }
 
 /// JSON: one object, whose members docs/guide/listings.md documents, with a line per entry.
@@ -189,42 +189,25 @@ fn json_row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &D
     );
 }
 
-/// A size with at most one decimal, rounded down: `1.5 KiB`.
-#[derive(Clone, Copy, Debug)]
-pub struct HumanSize(pub u64);
-
-impl Display for HumanSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-        let HumanSize(bytes) = *self;
-        let mut shift = 10_u32;
-        for unit in UNITS {
-            let whole = bytes >> shift;
-            if (1..1024).contains(&whole) {
-                // Ten bits of the fraction are enough for one decimal, and times ten they cannot overflow.
-                let tenth = (((bytes >> (shift - 10)) & 0x3ff) * 10) >> 10;
-                return if whole < 10 { write!(f, "{whole}.{tenth} {unit}") } else { write!(f, "{whole} {unit}") };
-            }
-            shift += 10;
+/// Returns a size with at most one decimal, rounded down: `1.5 KiB`.
+pub fn human_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    for (unit, shift) in UNITS.into_iter().zip((10_u32..).step_by(10)) {
+        let whole = bytes >> shift;
+        if (1..1024).contains(&whole) {
+            // Ten bits of the fraction are enough for one decimal, and times ten they cannot overflow.
+            let tenth = (((bytes >> (shift - 10)) & 0x3ff) * 10) >> 10;
+            return if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") };
         }
-        write!(f, "{bytes} B")
     }
+    format!("{bytes} B")
 }
 
-/// A number with its digits in groups of three: `1,536`.
-#[derive(Clone, Copy, Debug)]
-pub struct ThousandsSeparated(pub u64);
-
-impl Display for ThousandsSeparated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                f.write_char(',')?;
-            }
-            f.write_char(digit)?;
-        }
-        Ok(())
+/// Returns a number with its digits in groups of three: `1,536`.
+pub fn thousands_separated(number: u64) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        thousands => format!("{},{:03}", thousands_separated(thousands), number % 1000),
     }
 }
 
@@ -245,7 +228,7 @@ mod tests {
             (5_000_000_000, "4.6 GiB"),
             (u64::MAX, "15 EiB"),
         ] {
-            assert_eq!(HumanSize(bytes).to_string(), want);
+            assert_eq!(human_size(bytes), want);
         }
     }
 
@@ -260,7 +243,7 @@ mod tests {
             (1_234_567, "1,234,567"),
             (u64::MAX, "18,446,744,073,709,551,615"),
         ] {
-            assert_eq!(ThousandsSeparated(number).to_string(), want);
+            assert_eq!(thousands_separated(number), want);
         }
     }
 }

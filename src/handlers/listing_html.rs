@@ -9,7 +9,7 @@ use std::iter;
 
 use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
 use crate::handlers::archive::FORMATS;
-use crate::handlers::listing::{HumanSize, ListingFormat, ThousandsSeparated, counted, nothing_shown};
+use crate::handlers::listing::{ListingFormat, counted, human_size, nothing_shown, thousands_separated};
 use crate::handlers::page::{self, escape_html};
 use crate::handlers::upload_page;
 use crate::http::date::CivilTime;
@@ -87,7 +87,7 @@ fn totals(out: &mut String, listing: &DirectoryListing) {
     let ListingTotals { directories, files, bytes } = listing.totals;
     let parts = [
         (directories > 0).then(|| counted(directories, "directory", "directories")),
-        (files > 0).then(|| format!("{}, {}", counted(files, "file", "files"), HumanSize(bytes))),
+        (files > 0).then(|| format!("{}, {}", counted(files, "file", "files"), human_size(bytes))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
@@ -132,7 +132,8 @@ fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &Direct
     if entry.kind == EntryKind::File {
         let bytes = entry.length;
         let unit = if bytes == 1 { "byte" } else { "bytes" };
-        let _ = write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", ThousandsSeparated(bytes), HumanSize(bytes));
+        let _ =
+            write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", thousands_separated(bytes), human_size(bytes));
     }
     out.push_str("</td><td>");
     if let Some(time) = entry.modified.and_then(CivilTime::of) {

@@ -215,6 +215,11 @@ impl Response {
         Response { reason: Some(reason), ..response }
     }
 
+    /// 503, after which the client may try again in a second.
+    pub fn unavailable(reason: &'static str) -> Response {
+        Response::text(StatusCode::SERVICE_UNAVAILABLE, reason).header("Retry-After", "1")
+    }
+
     /// The response to a malformed request.
     pub fn malformed(error: ParseError) -> Response {
         Response::text(error.status(), error.message())
@@ -233,9 +238,7 @@ impl Response {
                 Response::text(StatusCode::NOT_FOUND, NOT_FOUND)
             }
             K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server has no permission to read it"),
-            K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => {
-                Response::text(StatusCode::SERVICE_UNAVAILABLE, "too busy, try again").header("Retry-After", "1")
-            }
+            K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => Response::unavailable("too busy, try again"),
             _ => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read"),
         }
     }

@@ -10,7 +10,7 @@ use log::warn;
 
 use crate::files::lookup::{ERROR_DOCUMENT_404, Resource, lookup};
 use crate::files::upload::{Upload, UploadError, Uploads};
-use crate::handlers::message::{Request, Response};
+use crate::handlers::message::{Request, Response, length_of};
 use crate::handlers::outcome::{Decision, Outcome};
 use crate::handlers::page::escape_json;
 use crate::handlers::{AppState, READ, ROUTES, access, check_method, find_route};
@@ -18,7 +18,7 @@ use crate::http::conditional::{Precondition, evaluate_preconditions};
 use crate::http::framing::BodyLength;
 use crate::http::headers::name;
 use crate::http::method::Method;
-use crate::http::multipart::{LOOKAHEAD_BYTES_MAX, MultipartError, MultipartEvent, MultipartParser};
+use crate::http::multipart::{self, LOOKAHEAD_BYTES_MAX, MultipartError, MultipartEvent, MultipartParser};
 use crate::http::negotiation::{self, Format};
 use crate::http::status::StatusCode;
 use crate::http::target::encode_path;
@@ -111,18 +111,6 @@ struct FormFile<'u> {
     file: NewFile<'u>,
 }
 
-impl FormFile<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Response> {
-        self.length += u64::try_from(bytes.len()).unwrap_or(0);
-        self.file.write(bytes).map_err(io_refusal)
-    }
-
-    /// Closes it, so that a form of many files needs one descriptor.
-    fn close(&mut self) -> Result<(), Response> {
-        self.file.sync().and_then(|()| self.file.close()).map_err(io_refusal)
-    }
-}
-
 fn post(request: &mut Request<'_>, uploads: &Uploads) -> Result<Response, Response> {
     let content_type = request.head.headers.get_unique(name::CONTENT_TYPE).unwrap_or_default();
     let parser = MultipartParser::new(content_type).map_err(form_refusal)?;
@@ -160,7 +148,7 @@ fn read_form<'u>(
     upload: &'u Upload<'_>,
     mut parser: MultipartParser,
 ) -> Result<Vec<FormFile<'u>>, Response> {
-    let (mut files, mut is_file, mut is_complete) = (Vec::<FormFile<'_>>::new(), false, false);
+    let (mut files, mut begun, mut is_complete) = (Vec::<FormFile<'_>>::new(), None::<FormFile<'_>>, false);
     let mut body = Body { buffer: vec![0; BUFFER_BYTES], left: uploads.config.bytes_max };
     let mut input = Vec::with_capacity(BUFFER_BYTES + LOOKAHEAD_BYTES_MAX);
     loop {
@@ -175,17 +163,22 @@ fn read_form<'u>(
             match event {
                 MultipartEvent::Partial => break,
                 MultipartEvent::Content(bytes) => {
-                    files.last_mut().filter(|_| is_file).map_or(Ok(()), |file| file.write(bytes))?
+                    if let Some(FormFile { length, file, .. }) = &mut begun {
+                        *length += length_of(bytes);
+                        file.write(bytes).map_err(io_refusal)?;
+                    }
                 }
                 MultipartEvent::End | MultipartEvent::Part(_) => {
-                    files.last_mut().filter(|_| is_file).map_or(Ok(()), FormFile::close)?;
+                    if let Some(mut form_file) = begun.take() {
+                        // It is closed, so that a form of many files needs one descriptor.
+                        form_file.file.sync().and_then(|()| form_file.file.close()).map_err(io_refusal)?;
+                        files.push(form_file);
+                    }
                     is_complete |= event == MultipartEvent::End;
-                    is_file = false;
                     if let MultipartEvent::Part(Some(name)) = event {
                         check_new_name(&name, request, uploads, upload, &files)?;
                         let file = NewFile::create(&upload.directory).map_err(io_refusal)?;
-                        files.push(FormFile { name, length: 0, file });
-                        is_file = true;
+                        begun = Some(FormFile { name, length: 0, file });
                     }
                 }
             }
@@ -248,7 +241,7 @@ fn check_existing(request: &Request<'_>, app: &AppState, uploads: &Uploads) -> R
         Resource::NotFound | Resource::NotAcceptable => return Err(Response::precondition_failed()),
         Resource::Directory(_) | Resource::MovedPermanently(_) => return Err(conflict("a directory has this path")),
         Resource::Error(error) => return Err(Response::from_io_error(&error)),
-        Resource::Unavailable(error) => return Err(unavailable(error.message())),
+        Resource::Unavailable(error) => return Err(Response::unavailable(error.message())),
     };
     let (precondition, decided_by) = evaluate_preconditions(headers, &validators, request.head.method);
     if precondition != Precondition::Passed {
@@ -295,8 +288,8 @@ fn malformed(reason: &'static str) -> Response {
 
 fn form_refusal(error: MultipartError) -> Response {
     match error {
-        MultipartError::MediaType => Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.message()),
-        _ => malformed(error.message()),
+        multipart::MEDIA_TYPE => Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error),
+        _ => malformed(error),
     }
 }
 
@@ -306,10 +299,6 @@ fn conflict(reason: &'static str) -> Response {
 
 fn forbidden(reason: &'static str) -> Response {
     Response::text(StatusCode::FORBIDDEN, reason)
-}
-
-fn unavailable(reason: &'static str) -> Response {
-    Response::text(StatusCode::SERVICE_UNAVAILABLE, reason).header("Retry-After", "1")
 }
 
 fn too_large() -> Response {
@@ -322,8 +311,8 @@ fn refusal(error: UploadError) -> Response {
         UploadError::InvalidName(reason) => malformed(reason),
         UploadError::ReservedName(reason) => forbidden(reason),
         UploadError::Full => io_refusal(io::ErrorKind::StorageFull.into()),
-        UploadError::Busy => unavailable("too many uploads are in progress, try again"),
-        UploadError::Replaced(error) => unavailable(error.message()),
+        UploadError::Busy => Response::unavailable("too many uploads are in progress, try again"),
+        UploadError::Replaced(error) => Response::unavailable(error.message()),
         UploadError::Io(error) => io_refusal(error),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DATE_BYTES: usize = 29;
 
 /// The last second of the year 9999, in seconds since 1970: the format has four digits for the year.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A point in time in whole seconds, with its text. Re-used by a connection, so that the text is formatted once per second.
 #[derive(Clone, Debug)]

@@ -19,36 +19,19 @@ const BOUNDARY_CHARS_MAX: usize = 70;
 /// Bytes of input that hold any delimiter with the head of its part, so that a larger piece of input always makes progress.
 pub const LOOKAHEAD_BYTES_MAX: usize = PART_HEAD_BYTES_MAX + BOUNDARY_CHARS_MAX + 8;
 
-/// Defines [`MultipartError`] from a table: variant, message.
-macro_rules! multipart_errors {
-    ($($name:ident, $message:literal;)*) => {
-        /// A reason to refuse a form.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum MultipartError {
-            $(#[doc = $message] $name,)*
-        }
+/// A reason to refuse a form: the text of the response.
+pub type MultipartError = &'static str;
 
-        impl MultipartError {
-            /// Returns the text of the response.
-            pub fn message(self) -> &'static str {
-                match self {
-                    $(MultipartError::$name => $message,)*
-                }
-            }
-        }
-    };
-}
-
-multipart_errors! {
-    MediaType, "the form must be multipart/form-data (RFC 7578)";
-    Boundary, "the boundary parameter must have 1 to 70 characters (RFC 2046 §5.1.1)";
-    Delimiter, "the form does not begin with its boundary, or a boundary is not followed by a line end (RFC 2046 §5.1.1)";
-    HeadTooLarge, "a part has more than 16 header fields, or more than 8 KiB of them";
-    Field, "a part has a malformed header field (RFC 7578 §4.8)";
-    FileName, "a part has a malformed or repeated file name (RFC 7578 §4.2)";
-    TransferEncoding, "a part has a Content-Transfer-Encoding (RFC 7578 §4.7)";
-    TooManyParts, "the form has more than 100 parts";
-}
+/// It has another status than the others, which are malformed forms.
+pub const MEDIA_TYPE: MultipartError = "the form must be multipart/form-data (RFC 7578)";
+const BOUNDARY: MultipartError = "the boundary parameter must have 1 to 70 characters (RFC 2046 §5.1.1)";
+const DELIMITER: MultipartError =
+    "the form does not begin with its boundary, or a boundary is not followed by a line end (RFC 2046 §5.1.1)";
+const HEAD_TOO_LARGE: MultipartError = "a part has more than 16 header fields, or more than 8 KiB of them";
+const FIELD: MultipartError = "a part has a malformed header field (RFC 7578 §4.8)";
+const FILE_NAME: MultipartError = "a part has a malformed or repeated file name (RFC 7578 §4.2)";
+const PART_ENCODING: MultipartError = "a part has a Content-Transfer-Encoding (RFC 7578 §4.7)";
+const TOO_MANY_PARTS: MultipartError = "the form has more than 100 parts";
 
 /// What comes next in a form.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,12 +72,12 @@ impl MultipartParser {
     pub fn new(content_type: &[u8]) -> Result<MultipartParser, MultipartError> {
         let mut parameters = split_unquoted(content_type, b';');
         if !parameters.next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/form-data")) {
-            return Err(MultipartError::MediaType);
+            return Err(MEDIA_TYPE);
         }
-        let boundary = parameter(parameters, b"boundary").ok().flatten().ok_or(MultipartError::Boundary)?;
+        let boundary = parameter(parameters, b"boundary").ok().flatten().ok_or(BOUNDARY)?;
         let is_valid = |&b: &u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
         if !(1..=BOUNDARY_CHARS_MAX).contains(&boundary.len()) || boundary.ends_with(b" ") || !boundary.iter().all(is_valid) {
-            return Err(MultipartError::Boundary);
+            return Err(BOUNDARY);
         }
         Ok(MultipartParser { delimiter: [b"\r\n--", &*boundary].concat(), state: State::Start, parts: 0 })
     }
@@ -113,7 +96,7 @@ impl MultipartParser {
                 match input.strip_prefix(delimiter) {
                     Some(rest) => self.delimited(delimiter.len(), rest),
                     None if delimiter.starts_with(input) => Ok((0, MultipartEvent::Partial)),
-                    None => Err(MultipartError::Delimiter),
+                    None => Err(DELIMITER),
                 }
             }
             State::Content => match (self.find_delimiter(input), input.strip_prefix(&*self.delimiter)) {
@@ -146,13 +129,13 @@ impl MultipartParser {
         let end = rest.windows(4).take(PART_HEAD_BYTES_MAX - 3).position(|four| four == b"\r\n\r\n");
         let head = match end {
             Some(end) => &rest[..end + 2],
-            None if rest.len() >= PART_HEAD_BYTES_MAX => return Err(MultipartError::HeadTooLarge),
+            None if rest.len() >= PART_HEAD_BYTES_MAX => return Err(HEAD_TOO_LARGE),
             None => return Ok((0, MultipartEvent::Partial)),
         };
         let file_name = parse_head(head)?;
         self.parts += 1;
         if self.parts > PARTS_MAX {
-            return Err(MultipartError::TooManyParts);
+            return Err(TOO_MANY_PARTS);
         }
         self.state = State::Content;
         Ok((length + head.len() + 2, MultipartEvent::Part(file_name)))
@@ -168,27 +151,27 @@ fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
         if line.start == 0 {
             // Padding, which transports once added.
             if !head[line].iter().all(|b| matches!(b, b' ' | b'\t')) {
-                return Err(MultipartError::Delimiter);
+                return Err(DELIMITER);
             }
             continue;
         }
         if spans.len() == PART_FIELDS_MAX {
-            return Err(MultipartError::HeadTooLarge);
+            return Err(HEAD_TOO_LARGE);
         }
         let is_text = find_control_byte(&head[line.clone()], 0).is_none();
         let span = HeaderSpan::parse(head, line.clone(), skip_token(head, line.start)).filter(|_| is_text);
-        spans.push(span.ok_or(MultipartError::Field)?);
+        spans.push(span.ok_or(FIELD)?);
     }
     let headers = Headers::new(head, &spans);
     let encoding = headers.get("content-transfer-encoding").unwrap_or(b"binary");
     if ![&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
-        return Err(MultipartError::TransferEncoding);
+        return Err(PART_ENCODING);
     }
     let mut dispositions = headers.get_all(name::CONTENT_DISPOSITION);
     match (dispositions.next(), dispositions.next()) {
         (Some(value), None) => file_name(value),
         (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(MultipartError::Field),
+        (Some(_), Some(_)) => Err(FIELD),
     }
 }
 
@@ -201,7 +184,7 @@ fn file_name(value: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
     let parameters: Vec<&[u8]> = parameters.collect();
     let plain = parameter(parameters.iter().copied(), b"filename")?;
     let name = match parameter(parameters.iter().copied(), b"filename*")? {
-        Some(extended) => Some(decode_extended(&extended).ok_or(MultipartError::FileName)?),
+        Some(extended) => Some(decode_extended(&extended).ok_or(FILE_NAME)?),
         None => plain.map(|plain| decode_quotes(&plain)),
     };
     Ok(name.map(|name| name.rsplit(|b| matches!(b, b'/' | b'\\')).next().unwrap_or_default().to_vec()))
@@ -216,9 +199,9 @@ fn parameter<'a>(parameters: impl Iterator<Item = &'a [u8]>, wanted: &[u8]) -> R
         if !parameter[..equals].trim_ascii().eq_ignore_ascii_case(wanted) {
             continue;
         }
-        let value = unquote(parameter[equals + 1..].trim_ascii()).ok_or(MultipartError::FileName)?;
+        let value = unquote(parameter[equals + 1..].trim_ascii()).ok_or(FILE_NAME)?;
         if found.replace(value).is_some() {
-            return Err(MultipartError::FileName);
+            return Err(FILE_NAME);
         }
     }
     Ok(found)
@@ -299,7 +282,6 @@ mod tests {
 
     #[test]
     fn result_does_not_depend_on_the_pieces() {
-        use MultipartError as E;
         let file = |name: &str, content: &str| (Some(name.to_owned()), content.to_owned());
         let a = "Content-Disposition: form-data; name=f; filename=a";
         let part = |head: &str, content: &str| format!("--B\r\n{head}\r\n\r\n{content}\r\n");
@@ -326,19 +308,19 @@ mod tests {
             (part(a, "x") + "--B", Ok((vec![file("a", "x")], false)), "and less"),
             (String::new(), Ok((vec![], false)), "nothing"),
             (part(&fields(16), "x") + "--B--", Ok((vec![file("a", "x")], true)), "16 fields"),
-            (part(&fields(17), "x") + "--B--", Err(E::HeadTooLarge), "17 fields"),
+            (part(&fields(17), "x") + "--B--", Err(HEAD_TOO_LARGE), "17 fields"),
             (part(&long(8192), "x") + "--B--", Ok((vec![file("a", "x")], true)), "8,192 bytes of fields"),
-            (part(&long(8193), "x") + "--B--", Err(E::HeadTooLarge), "one byte more"),
+            (part(&long(8193), "x") + "--B--", Err(HEAD_TOO_LARGE), "one byte more"),
             ("--B\r\n\r\n\r\n".repeat(100) + "--B--", Ok((vec![(None, String::new()); 100], true)), "100 parts"),
-            ("--B\r\n\r\n\r\n".repeat(101) + "--B--", Err(E::TooManyParts), "101 parts"),
-            ("preamble\r\n--B--".to_owned(), Err(E::Delimiter), "a preamble"),
-            ("--C\r\n\r\n".to_owned(), Err(E::Delimiter), "another boundary"),
-            ("--Bx\r\n\r\n".to_owned(), Err(E::Delimiter), "a longer boundary: RFC 2046 compares only its beginning"),
-            (part(a, "x\r\n--Bx\r\n\r\n"), Err(E::Delimiter), "the same later"),
-            (part("no colon", "x"), Err(E::Field), "no field"),
-            (part(&format!("{a}\n"), "x"), Err(E::Field), "a bare line feed"),
-            (part(&format!("{a}\r\n folded"), "x"), Err(E::Field), "a folded field"),
-            (part(&format!("{a}\r\n{a}"), "x"), Err(E::Field), "two of them"),
+            ("--B\r\n\r\n\r\n".repeat(101) + "--B--", Err(TOO_MANY_PARTS), "101 parts"),
+            ("preamble\r\n--B--".to_owned(), Err(DELIMITER), "a preamble"),
+            ("--C\r\n\r\n".to_owned(), Err(DELIMITER), "another boundary"),
+            ("--Bx\r\n\r\n".to_owned(), Err(DELIMITER), "a longer boundary: RFC 2046 compares only its beginning"),
+            (part(a, "x\r\n--Bx\r\n\r\n"), Err(DELIMITER), "the same later"),
+            (part("no colon", "x"), Err(FIELD), "no field"),
+            (part(&format!("{a}\n"), "x"), Err(FIELD), "a bare line feed"),
+            (part(&format!("{a}\r\n folded"), "x"), Err(FIELD), "a folded field"),
+            (part(&format!("{a}\r\n{a}"), "x"), Err(FIELD), "two of them"),
         ] {
             // Long ones arrive in larger pieces, to save time.
             for step in [1, 2, 3, 7, 997].iter().map(|step| step * input.len().div_ceil(2000).max(1)) {
@@ -349,7 +331,6 @@ mod tests {
 
     #[test]
     fn file_names() {
-        use MultipartError::{Field, FileName, TransferEncoding};
         for (parameters, want, why) in [
             ("", Ok(None), "no name"),
             ("; filename=a.txt", Ok(Some("a.txt")), "a token"),
@@ -366,16 +347,16 @@ mod tests {
             ("; filename=\"a/\"", Ok(Some("")), "refused as a name"),
             ("; filename*=UTF-8''%C3%BC%2fx%20y", Ok(Some("x y")), "an extended name is decoded before it is split"),
             ("; filename=a; filename*=utf-8'en'b", Ok(Some("b")), "the extended name takes precedence (RFC 6266 §4.3)"),
-            ("; filename*=latin1''a", Err(FileName), "another charset"),
-            ("; filename*=UTF-8''%ff", Err(FileName), "not UTF-8"),
-            ("; filename*=a", Err(FileName), "no charset"),
-            ("; filename=a; filename=b", Err(FileName), "two names"),
-            ("; filename=\"a", Err(FileName), "no end"),
-            ("; filename=a\"b", Err(FileName), "a quote in a token"),
-            ("; filename=\"a\"b\"", Err(FileName), "a quote in the middle"),
-            ("; filename=\"a\0\"", Err(Field), "NUL"),
+            ("; filename*=latin1''a", Err(FILE_NAME), "another charset"),
+            ("; filename*=UTF-8''%ff", Err(FILE_NAME), "not UTF-8"),
+            ("; filename*=a", Err(FILE_NAME), "no charset"),
+            ("; filename=a; filename=b", Err(FILE_NAME), "two names"),
+            ("; filename=\"a", Err(FILE_NAME), "no end"),
+            ("; filename=a\"b", Err(FILE_NAME), "a quote in a token"),
+            ("; filename=\"a\"b\"", Err(FILE_NAME), "a quote in the middle"),
+            ("; filename=\"a\0\"", Err(FIELD), "NUL"),
             ("; filename=a\r\nContent-Transfer-Encoding: 8BIT", Ok(Some("a")), "no encoding"),
-            ("; filename=a\r\nContent-Transfer-Encoding: base64", Err(TransferEncoding), "deprecated, and never sent"),
+            ("; filename=a\r\nContent-Transfer-Encoding: base64", Err(PART_ENCODING), "deprecated, and never sent"),
         ] {
             let got = parse(&one(&format!("Content-Disposition: form-data; name=f{parameters}")), 7).map(|(files, _)| files);
             let want = want.map(|name| vec![(name.map(str::to_owned), "x".to_owned())]);
@@ -387,22 +368,21 @@ mod tests {
 
     #[test]
     fn content_types() {
-        use MultipartError::{Boundary, MediaType};
         let long = |n: usize| format!("multipart/form-data; boundary={}", "b".repeat(n));
         for (content_type, want, why) in [
             ("multipart/form-data; boundary=x", Ok("x"), "a token"),
             ("Multipart/Form-Data;charset=utf-8;BOUNDARY=\"a b\"", Ok("a b"), "a quoted string, other parameters, upper case"),
             (&long(70), Ok(&*"b".repeat(70)), "70 characters"),
-            (&long(71), Err(Boundary), "71 characters"),
-            ("multipart/form-data", Err(Boundary), "none"),
-            ("multipart/form-data; boundary=", Err(Boundary), "an empty one"),
-            ("multipart/form-data; boundary=a; boundary=b", Err(Boundary), "two"),
-            ("multipart/form-data; boundary=\"a \"", Err(Boundary), "a space at its end"),
-            ("multipart/form-data; boundary=\"a\u{fc}\"", Err(Boundary), "beyond ASCII"),
-            ("multipart/form-data; boundary=a\"", Err(Boundary), "a quote"),
-            ("multipart/mixed; boundary=x", Err(MediaType), "another type"),
-            ("application/x-www-form-urlencoded", Err(MediaType), "a form without files"),
-            ("", Err(MediaType), "no type"),
+            (&long(71), Err(BOUNDARY), "71 characters"),
+            ("multipart/form-data", Err(BOUNDARY), "none"),
+            ("multipart/form-data; boundary=", Err(BOUNDARY), "an empty one"),
+            ("multipart/form-data; boundary=a; boundary=b", Err(BOUNDARY), "two"),
+            ("multipart/form-data; boundary=\"a \"", Err(BOUNDARY), "a space at its end"),
+            ("multipart/form-data; boundary=\"a\u{fc}\"", Err(BOUNDARY), "beyond ASCII"),
+            ("multipart/form-data; boundary=a\"", Err(BOUNDARY), "a quote"),
+            ("multipart/mixed; boundary=x", Err(MEDIA_TYPE), "another type"),
+            ("application/x-www-form-urlencoded", Err(MEDIA_TYPE), "a form without files"),
+            ("", Err(MEDIA_TYPE), "no type"),
         ] {
             let got = MultipartParser::new(content_type.as_bytes()).map(|parser| parser.delimiter);
             assert_eq!(got, want.map(|boundary| format!("\r\n--{boundary}").into_bytes()), "{content_type}: {why}");

@@ -66,11 +66,6 @@ pub fn accepts(headers: &Headers<'_>, media_type: &str) -> bool {
     is_absent || preference(headers, media_type).is_some_and(|(_, weight)| weight > QValue::ZERO)
 }
 
-/// Whether Accept lists a media type exactly, not only by a wildcard.
-fn accepts_explicitly(headers: &Headers<'_>, media_type: &str) -> bool {
-    matches!(preference(headers, media_type), Some((Specificity::Exact, weight)) if weight > QValue::ZERO)
-}
-
 /// Whether a request looks like a navigation to a page (Fetch, "navigation request"): a GET or HEAD that lists `text/html`, as only browsers
 /// do for pages, for a path whose last segment has no dot, unlike the names of files. Browsers say so themselves, whatever the path, by
 /// Sec-Fetch-Dest, but only to localhost and over TLS.
@@ -80,7 +75,8 @@ pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8])
     let is_get_or_head = method == Method::Get || method == Method::Head;
     let has_extension = path.rsplit(|&b| b == b'/').next().is_some_and(|last| last.contains(&b'.'));
     let is_document = headers.get_unique(name::SEC_FETCH_DEST) == Some(b"document");
-    is_get_or_head && (is_document || !has_extension && accepts_explicitly(headers, "text/html"))
+    let lists_html = || matches!(preference(headers, "text/html"), Some((Specificity::Exact, weight)) if weight > QValue::ZERO);
+    is_get_or_head && (is_document || !has_extension && lists_html())
 }
 
 /// The precedence of a media range that matches a media type, in ascending order (RFC 9110 §12.5.1).

@@ -29,10 +29,7 @@ const LOCK_TRIES_MAX: usize = 100;
 pub struct UnixSocketFile {
     /// Its absolute path.
     pub path: PathBuf,
-    device: u64,
-    inode: u64,
-    /// File systems reuse inode numbers soon, but not this time. `None` where the file system does not record it.
-    created: Option<SystemTime>,
+    identity: Identity,
 }
 
 /// Binds a socket at a path and listens. The umask decides who may connect.
@@ -51,7 +48,8 @@ pub fn open(path: &Path, backlog: i32) -> io::Result<(Listener, UnixSocketFile)>
         }
         result => result?,
     }
-    let file = UnixSocketFile::at(path)?;
+    let path = std::path::absolute(path)?;
+    let file = UnixSocketFile { identity: identity(&path)?, path };
     listen(&socket, backlog)?;
     Ok((Listener::Unix(UnixListener::from(socket)), file))
 }
@@ -97,25 +95,20 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     }
 }
 
-impl UnixSocketFile {
-    fn at(path: &Path) -> io::Result<UnixSocketFile> {
-        let path = std::path::absolute(path)?;
-        let (device, inode, created) = identity(&path)?;
-        Ok(UnixSocketFile { path, device, inode, created })
-    }
-}
-
 impl Drop for UnixSocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == (self.device, self.inode, self.created)) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
             // If this fails, the next process that binds the path replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Returns device, inode and time of creation, which identify the file at a path.
-fn identity(path: &Path) -> io::Result<(u64, u64, Option<SystemTime>)> {
+/// Device, inode and time of creation, which identify a file. File systems reuse inode numbers soon, but not this time, which is `None`
+/// where the file system does not record it.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino(), metadata.created().ok()))
 }

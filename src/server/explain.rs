@@ -160,35 +160,32 @@ impl Text {
 
 /// Returns the text for a response after which the connection closes for `reason`, or persists.
 fn connection_text(framing: ResponseFraming, reason: Option<&CloseReason>) -> String {
-    match (reason, framing.delimiter, framing.version) {
-        (None, _, Version::Http11) => "the connection persists, which is the default in HTTP/1.1 (RFC 9112 §9.3)".to_owned(),
-        (None, _, Version::Http10) => {
-            "the connection persists: the client sent Connection: keep-alive (RFC 9112 §9.3)".to_owned()
-        }
+    let text = match (reason, framing.delimiter, framing.version) {
+        (None, _, Version::Http11) => "the connection persists, which is the default in HTTP/1.1 (RFC 9112 §9.3)",
+        (None, _, Version::Http10) => "the connection persists: the client sent Connection: keep-alive (RFC 9112 §9.3)",
         (Some(CloseReason::ConnectionClose), Delimiter::Close, _) => {
             "the connection closes: an HTTP/1.0 client knows no chunks, so closing marks the end of the body (RFC 9112 §6.3)"
-                .to_owned()
         }
         (Some(CloseReason::ConnectionClose), _, Version::Http10) => {
-            "the connection closes, which is the default in HTTP/1.0 (RFC 9112 §9.3)".to_owned()
+            "the connection closes, which is the default in HTTP/1.0 (RFC 9112 §9.3)"
         }
-        (Some(reason), ..) => format!("the connection closes: {}", reason.sentence()),
-    }
+        (Some(reason), ..) => return format!("the connection closes: {}", reason.sentence()),
+    };
+    text.to_owned()
 }
 
 /// Returns the text for one decision about conditions and ranges.
 fn decision_text(decision: &Decision) -> String {
-    match decision {
-        Decision::Condition { field, precondition, validators } => condition_text(field, *precondition, validators),
+    let text = match decision {
+        Decision::Condition { field, precondition, validators } => return condition_text(field, *precondition, validators),
         Decision::RangeIgnored => {
-            "Range is ignored, since it is only defined for GET, and only once in a request (RFC 9110 §14.2)".to_owned()
+            "Range is ignored, since it is only defined for GET, and only once in a request (RFC 9110 §14.2)"
         }
-        Decision::IfRange(true) => "If-Range matches the current version, so Range applies (RFC 9110 §13.1.5)".to_owned(),
-        Decision::IfRange(false) => {
-            "If-Range does not match the current version, so the whole file is sent (RFC 9110 §13.1.5)".to_owned()
-        }
-        Decision::Ranges { ranges, length } => ranges_text(ranges, *length),
-    }
+        Decision::IfRange(true) => "If-Range matches the current version, so Range applies (RFC 9110 §13.1.5)",
+        Decision::IfRange(false) => "If-Range does not match the current version, so the whole file is sent (RFC 9110 §13.1.5)",
+        Decision::Ranges { ranges, length } => return ranges_text(ranges, *length),
+    };
+    text.to_owned()
 }
 
 fn condition_text(field: &str, precondition: Precondition, validators: &Validators) -> String {

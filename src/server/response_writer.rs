@@ -21,7 +21,6 @@ use crate::http::method::Method;
 use crate::http::range::ByteRange;
 use crate::http::request::Version;
 use crate::http::response::{write_header, write_header_u64, write_status_line};
-use crate::http::status::StatusCode;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 
@@ -102,8 +101,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
 
 /// Returns the whole response to a connection that cannot be served.
 pub(super) fn service_unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
-    let mut response =
-        Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many connections, try again in a second").header("Retry-After", "1");
+    let mut response = Response::unavailable("too many connections, try again in a second");
     let framing = ResponseFraming { keep_alive: false, ..ResponseFraming::new(&response, None, Version::Http11) };
     let mut out = Vec::new();
     write_head(&mut out, &response, framing, common, &HttpDate::new(now));
@@ -360,15 +358,11 @@ impl FileBuffer {
         let free = free_buffers().pop();
         FileBuffer { bytes: free.unwrap_or_else(|| vec![0; LARGE_BUFFER_BYTES].into()), is_throttled: false }
     }
-
-    fn is_large(&self) -> bool {
-        self.bytes.len() == LARGE_BUFFER_BYTES
-    }
 }
 
 impl Drop for FileBuffer {
     fn drop(&mut self) {
-        if self.is_large() {
+        if self.bytes.len() == LARGE_BUFFER_BYTES {
             free_buffers().push(std::mem::take(&mut self.bytes));
             LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
         }
@@ -386,6 +380,7 @@ mod tests {
     use std::time::{Duration, Instant, UNIX_EPOCH};
 
     use super::*;
+    use crate::http::status::StatusCode;
     use crate::net::memory::MemoryTransport;
 
     #[test]
@@ -468,7 +463,7 @@ mod tests {
 
     #[test]
     fn large_buffers_are_limited_and_returned() {
-        let large = |buffers: &[FileBuffer]| buffers.iter().filter(|buffer| buffer.is_large()).count();
+        let large = |buffers: &[FileBuffer]| buffers.iter().filter(|buffer| buffer.bytes.len() == LARGE_BUFFER_BYTES).count();
         let small_length = u64::try_from(SMALL_BUFFER_BYTES).unwrap();
         for round in 0..2 {
             let small: Vec<FileBuffer> = (0..200).map(|_| FileBuffer::new(small_length)).collect();

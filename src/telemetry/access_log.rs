@@ -53,9 +53,12 @@ impl Destination {
     pub fn open_file(&self, sandbox: Sandbox) -> Result<Option<OpenedFile>, String> {
         let Destination::File(path) = self else { return Ok(None) };
         let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", printable_path(path));
-        let writer = ReopenableFile::append_to(path).map_err(error)?;
-        let reopen_requested = Arc::clone(&writer.reopen_requested);
-        let directory = writer.directory();
+        // The path stays valid if the working directory changes.
+        let path = std::path::absolute(path).map_err(error)?;
+        let (file, reopen_requested) = (os::open_log_file(&path).map_err(error)?, Arc::<AtomicBool>::default());
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let directory = real.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+        let writer = ReopenableFile { path, file, reopen_requested: Arc::clone(&reopen_requested) };
         let confined = move || {
             sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
             Ok(writer)
@@ -138,17 +141,6 @@ struct ReopenableFile {
 }
 
 impl ReopenableFile {
-    fn append_to(path: &Path) -> io::Result<ReopenableFile> {
-        // The path stays valid if the working directory changes.
-        let path = std::path::absolute(path)?;
-        Ok(ReopenableFile { file: os::open_log_file(&path)?, path, reopen_requested: Arc::default() })
-    }
-
-    fn directory(&self) -> PathBuf {
-        let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        real.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
-    }
-
     fn reopen(&mut self) {
         match os::open_log_file(&self.path) {
             Ok(file) => {

@@ -53,9 +53,7 @@ pub(crate) fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -
 
 /// Appends `bytes`, at most `bytes_max` of them, as printable ASCII on one line: a terminal that shows the line obeys control bytes.
 /// Quotes and backslashes get a backslash; other bytes become `byte_prefix` (`\x`, or `\u00` in JSON) and two hexadecimal digits.
-#[allow(clippy::indexing_slicing, reason = "four bits are an index below 16")]
 pub(crate) fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, byte_prefix: &str) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
     let shown = bytes.get(..bytes_max).unwrap_or(bytes);
     for run in shown.split_inclusive(|byte| !is_plain(byte)) {
@@ -66,8 +64,8 @@ pub(crate) fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize, by
             }
             [plain @ .., byte] if !is_plain(byte) => {
                 out.extend_from_slice(plain);
-                out.extend_from_slice(byte_prefix.as_bytes());
-                out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+                // Writing to a Vec cannot fail.
+                let _ = write!(out, "{byte_prefix}{byte:02x}");
             }
             plain => out.extend_from_slice(plain),
         }
