@@ -24,6 +24,18 @@ pub struct Crowd {
 struct Member {
     stream: TcpStream,
     born: Instant,
+    /// Bytes of the opening that have been sent.
+    sent: usize,
+}
+
+impl Member {
+    /// Sends what is left of the opening, as far as that is possible without waiting.
+    fn send(&mut self, opening: &[u8]) {
+        let rest = &opening[self.sent..];
+        if !rest.is_empty() {
+            self.sent += (&self.stream).write(rest).unwrap_or(0);
+        }
+    }
 }
 
 /// As many descriptors as the machine gives.
@@ -43,9 +55,7 @@ impl Crowd {
         for _ in 0..count {
             let born = Instant::now();
             let stream = TcpStream::connect(self.address)?;
-            stream.set_nonblocking(true)?;
-            let _ = (&stream).write(&self.opening);
-            self.members.push(Member { stream, born });
+            self.add(stream, born)?;
         }
         Ok(())
     }
@@ -57,12 +67,38 @@ impl Crowd {
             let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
             set_socket_recv_buffer_size(&socket, 1024)?;
             connect(&socket, &self.address)?;
-            let stream = TcpStream::from(socket);
-            stream.set_nonblocking(true)?;
-            let _ = (&stream).write(&self.opening);
-            self.members.push(Member { stream, born });
+            self.add(TcpStream::from(socket), born)?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, stream: TcpStream, born: Instant) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let mut member = Member { stream, born, sent: 0 };
+        member.send(&self.opening);
+        self.members.push(member);
+        Ok(())
+    }
+
+    /// Each sends what is left of its opening, as far as it can without waiting.
+    pub fn send_openings(&mut self) {
+        self.members.iter_mut().for_each(|member| member.send(&self.opening));
+    }
+
+    /// Each reads so many bytes at most, if there are any; those whose connection has ended are dropped.
+    pub fn sip(&mut self, bytes_max: usize) {
+        let mut buffer = vec![0; bytes_max];
+        let now = Instant::now();
+        self.members.retain(|member| {
+            let ended = match (&member.stream).read(&mut buffer) {
+                Ok(count) => count == 0,
+                Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            };
+            if ended {
+                self.lives.push(now - member.born);
+            }
+            !ended
+        });
     }
 
     /// How many are still connected.

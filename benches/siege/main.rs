@@ -11,12 +11,17 @@ mod connections;
 mod crowd;
 mod endurance;
 mod files;
+mod memory;
+mod namespace;
 mod ordinary;
+mod passwords;
 mod promise;
 mod slow;
+mod stops;
 mod trouble;
 mod victim;
 
+use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -36,6 +41,9 @@ struct Siege {
     /// How long the mixed soak lasts
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     soak: u64,
+    /// This process runs in the namespace of `namespace.rs`
+    #[arg(long, hide = true)]
+    inside_namespace: bool,
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -78,27 +86,55 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("disk", trouble::full_disk),
     ("files", files::replaced_and_overwritten),
     ("swaps", files::swapped),
-    ("stops", trouble::stops),
+    ("passwords", passwords::wrong),
+    ("stops", stops::under_load),
+    ("flooded-stops", stops::flooded),
     ("soak", endurance::soak),
 ];
+
+/// Those in a network namespace, where a slow reader is slow.
+const NAMESPACE_ATTACKS: &[(&str, Attack)] =
+    &[("slow-readers", slow::readers_at_the_cap), ("echo", memory::echo), ("listings", memory::listings)];
 
 fn main() -> ExitCode {
     let siege = Siege::parse();
     let scale = Scale { quick: siege.quick, soak: Duration::from_secs(siege.soak) };
     crowd::allow_many_sockets();
-    promise::print_title();
-    let mut all_held = true;
     let is_wanted = |name: &str| match &siege.only {
         Some(only) => name.starts_with(only.as_str()),
         None => !(siege.quick && name == "soak"),
     };
-    for (name, attack) in ATTACKS.iter().filter(|(name, _)| is_wanted(name)) {
-        let begun = Instant::now();
-        for promise in attack(&scale) {
-            all_held &= promise.print(name);
+    let wanted = |attacks: &'static [(&'static str, Attack)]| attacks.iter().filter(|(name, _)| is_wanted(name));
+    let run = |attacks| {
+        let mut all_held = true;
+        for (name, attack) in wanted(attacks) {
+            let begun = Instant::now();
+            for promise in attack(&scale) {
+                all_held &= promise.print(name);
+            }
+            println!("{name:<13} took {:.1} s", begun.elapsed().as_secs_f64());
         }
-        println!("{name:<12} took {:.1} s", begun.elapsed().as_secs_f64());
+        all_held
+    };
+    if siege.inside_namespace {
+        return ExitCode::from(u8::from(!run(NAMESPACE_ATTACKS)));
+    }
+    promise::print_title();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    if let Some(load) = load.split(' ').next().filter(|load| load.parse().is_ok_and(|load: f64| load > 1.0)) {
+        println!("WARNING: other programs use the processors (load average {load}): latencies do not count");
+    }
+    let mut all_held = run(ATTACKS);
+    let mut skipped = Vec::new();
+    for (name, _) in wanted(NAMESPACE_ATTACKS) {
+        match namespace::run(name, siege.quick) {
+            Some(held) => all_held &= held,
+            None => skipped.push(*name),
+        }
     }
     println!("{}", if all_held { "all promises held" } else { "NOT ALL PROMISES HELD" });
+    if !skipped.is_empty() {
+        println!("SKIPPED: {} (no network namespace; needs ip, unshare, and root or user namespaces)", skipped.join(", "));
+    }
     ExitCode::from(u8::from(!all_held))
 }

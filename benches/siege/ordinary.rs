@@ -80,6 +80,11 @@ impl OrdinaryClients {
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
 
+    /// How many got what they asked for.
+    pub fn served(&self) -> usize {
+        self.times.len()
+    }
+
     /// How many asked.
     pub fn asked(&self) -> usize {
         self.asked

@@ -30,12 +30,12 @@ impl Promise {
     /// Prints the line; whether it held.
     pub fn print(&self, attack: &str) -> bool {
         let held = if self.held { "held" } else { "NOT HELD" };
-        println!("{attack:<12} {:<58} {:>14} {:>16}  {held}", self.what, self.asked, self.measured);
+        println!("{attack:<13} {:<58} {:>14} {:>16}  {held}", self.what, self.asked, self.measured);
         self.held
     }
 }
 
 /// Prints what the columns are.
 pub fn print_title() {
-    println!("{:<12} {:<58} {:>14} {:>16}  held?", "attack", "promise", "asked", "measured");
+    println!("{:<13} {:<58} {:>14} {:>16}  held?", "attack", "promise", "asked", "measured");
 }

@@ -162,3 +162,34 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     promises.extend(victim.back_at_rest());
     promises
 }
+
+/// Clients that read 293 bytes/s of a large file take all connections, and come back when they are evicted.
+pub fn readers_at_the_cap(scale: &Scale) -> Vec<Promise> {
+    let cap = 64;
+    let victim = Victim::start(&["--max-connections", &cap.to_string()]);
+    let mut crowd = Crowd::new(victim.address, b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    crowd.grow_narrow(cap).unwrap();
+    let over = AtomicBool::new(false);
+    let (held, ordinary) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                crowd.sip(293);
+                crowd.grow_narrow(cap - crowd.count()).unwrap();
+                thread::sleep(Duration::from_secs(1));
+            }
+        });
+        // At this rate they are 10 s behind 1 KiB/s after 14 s. Until then they hold the server.
+        thread::sleep(Duration::from_secs(2));
+        let held = victim.figures().threads.min(cap.try_into().unwrap());
+        thread::sleep(Duration::from_secs(14));
+        let ordinary = OrdinaryClients::visit(victim.address, scale.ordinary(80), Duration::from_millis(500));
+        over.store(true, Ordering::Relaxed);
+        (held, ordinary)
+    });
+    let mut promises = vec![Promise::all("connections that they take", cap, held.try_into().unwrap())];
+    promises.extend(ordinary.promises(50.0));
+    promises.push(Promise::at_most("the most memory ever held", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}
