@@ -3,8 +3,6 @@
 
 #[path = "support/process.rs"]
 mod process;
-#[path = "support/tls.rs"]
-mod tls;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 
@@ -18,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use process::{GET, Log, PATIENCE, Process, Scratch, run};
+use process::{GET, Log, PATIENCE, Process, Scratch, run, tls};
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

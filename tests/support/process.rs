@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "tls")]
 #[path = "tls.rs"]
-mod tls;
+pub mod tls;
 
 /// The certificate of all servers, if `THREADBARE_TEST_TLS` is set: then they and their clients speak TLS.
 #[cfg(feature = "tls")]
