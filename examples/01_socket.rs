@@ -4,7 +4,7 @@
 //! library does both at once.) `accept` takes a connection from the queue. It is a stream of bytes in each direction, without messages or
 //! lines. This server sends "OK" to every client.
 //!
-//! Try: `telnet 127.0.0.1 8080`
+//! Try: `nc 127.0.0.1 8080` in a second terminal. Then run `curl http://127.0.0.1:8080/`, which reports that "OK" is not HTTP.
 //!
 //! Still wrong: a browser shows an error, because "OK" is not HTTP (step 02). The request is never read (step 03). Closing a socket with
 //! unread bytes resets the connection, and the response may be lost (`src/server/connection.rs`).

@@ -5,8 +5,8 @@
 //!
 //! Try: open <http://127.0.0.1:8080/>, then `curl -i http://127.0.0.1:8080/`
 //!
-//! Still wrong: the server takes the bytes of the first `read` for a request, even if they are half of one, and always sends the same page
-//! (step 03). A server with a clock must send `Date` (`src/server/response_writer.rs`).
+//! Still wrong: the server calls `read` once and takes the bytes for a whole request, even if they are half of one. It always sends the same
+//! page (step 03). A server with a clock must send `Date` (`src/server/response_writer.rs`).
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,10 +1,10 @@
 //! A thread per connection.
 //!
-//! New: threads. A browser may open a connection before it has a request to send. A server with one thread waits for that connection while
-//! the page that the user wants is requested on another. With a thread per connection, each waits for one client only, and the code for a
+//! New: threads. A browser may open a connection before it has a request to send. A server with one thread then waits for that request, and
+//! does not answer a request on a second connection. With a thread per connection, each waits for one client only, and the code for a
 //! connection stays the same.
 //!
-//! Try: `telnet 127.0.0.1 8080`, type nothing, and run `curl http://127.0.0.1:8080/` in another terminal: it gets its response at once
+//! Try: `nc 127.0.0.1 8080`, type nothing, and run `curl http://127.0.0.1:8080/` in another terminal: it gets its response at once
 //!
 //! Still wrong: each request costs a connection and a thread (step 06). A silent client keeps its thread forever (step 06 adds a timeout), and
 //! the number of threads is unlimited (`src/server/registry.rs`). After an error, `accept` is called again at once (`src/server/mod.rs`).

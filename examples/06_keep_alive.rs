@@ -4,7 +4,8 @@
 //! the connection open unless one side sends `Connection: close`. HTTP/1.0 keeps it open only if the client asks for it. A client may send a
 //! request before the response to the previous one (pipelining). It waits in the buffer, which therefore lives as long as the connection.
 //!
-//! Try: `curl -v http://127.0.0.1:8080/ http://127.0.0.1:8080/`, and `curl --data hello http://127.0.0.1:8080/`
+//! Try: `curl -v http://127.0.0.1:8080/ http://127.0.0.1:8080/`, and `curl --data hello http://127.0.0.1:8080/`. Connect with `nc` and wait
+//! ten seconds: the step prints `Resource temporarily unavailable`, which is the system's error for a timeout.
 //!
 //! Still wrong: chunked bodies are refused (step 08). `Content-Length : 5`, with a space, is ignored, so the body would be read as a
 //! request (`src/http/request.rs`). A client that sends a byte every nine seconds keeps a thread forever (`src/net/deadline.rs`).

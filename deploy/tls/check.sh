@@ -104,7 +104,7 @@ as_nginx() { # the file belongs into a larger one; this is what Debian's says th
     sed -e "s/listen 443/listen $here:$https/; s/listen 80/listen $here:$http/; $(six 'listen \[::\]:443' | sed 's/\[::1\]:/listen [::1]:'"$https"'/')" \
         -e "$(six 'listen \[::\]:80' | sed 's/\[::1\]:/listen [::1]:'"$http"'/')" \
         -e "s|/etc/ssl/www.example.com.crt|$work/site.crt|; s|/etc/ssl/private/www.example.com.key|$work/site.key|" \
-        -e "s|server unix:/run/threadbare.sock|server $origin|; s/#add_header/add_header/" deploy/tls/nginx.conf >"$work/nginx-site.conf"
+        -e "s|server unix:/run/threadbare/http.sock;|server $origin;|; s/#add_header/add_header/" deploy/tls/nginx.conf >"$work/nginx-site.conf"
     {
         echo "daemon off; pid $work/nginx.pid; events {} http { gzip on; access_log off; include $work/nginx-site.conf;"
         for temp in client_body proxy fastcgi uwsgi scgi; do echo "${temp}_temp_path $work/nginx-$temp;"; done
