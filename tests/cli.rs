@@ -63,8 +63,7 @@ fn words_that_mean_nothing_are_named_and_end_it_with_2() {
 #[test]
 fn tls_needs_both_files_and_a_build_with_it() {
     let apart = "'--tls-cert' and '--tls-key' belong together; give both, or '--tls' alone";
-    let unsupported =
-        "'--tls' needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls";
+    let unsupported = "HTTPS ('--tls', '--tls-cert') needs a build with the feature tls: the Debian package, the container image, or cargo build";
     for (words, named) in [
         (&["--tls-cert", "a"][..], apart),
         (&["--tls-key", "a"], apart),

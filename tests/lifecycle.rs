@@ -35,7 +35,7 @@ fn both_signals_end_it_with_0() {
 
 #[test]
 fn idle_connections_do_not_delay_the_stop() {
-    let (_scratch, mut process) = served(&[]);
+    let (_scratch, mut process) = served(&["-v"]);
     let mut idle: Vec<Client> = (0..20).map(|_| process.client()).collect();
     for client in &mut idle {
         client.send(GET);
@@ -48,6 +48,9 @@ fn idle_connections_do_not_delay_the_stop() {
     for client in &mut idle {
         assert_eq!(client.rest(), b"", "its client sees the end, and no answer to a request that it has not sent");
     }
+    let log = process.log_lines();
+    let closed = log.iter().filter(|line| line.contains(" closed, requests served: 1; the server is shutting down")).count();
+    assert_eq!(closed, 20, "no other connection needed their places: {log:#?}");
 }
 
 #[test]

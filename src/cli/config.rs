@@ -185,7 +185,7 @@ impl Cli {
             Some("'--tls-cert' and '--tls-key' belong together; give both, or '--tls' alone for a self-signed certificate")
         } else if (self.tls || self.tls_cert.is_some()) && !tls::SUPPORTED {
             Some(
-                "'--tls' needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls",
+                "HTTPS ('--tls', '--tls-cert') needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls",
             )
         } else if self.qr && self.bind().is_loopback() && !inherits_sockets {
             Some("'--qr' shows a URL for other devices, which cannot reach this server; add '--lan' or '--bind ADDR'")

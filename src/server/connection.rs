@@ -110,6 +110,9 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         reason => reason,
     };
     connection.close(&reason);
+    // A stop evicts connections that wait, though no other connection needs their places.
+    let is_stop = matches!(reason, CloseReason::Evicted) && app.stop.is_requested();
+    let reason = if is_stop { CloseReason::ShuttingDown } else { reason };
     if let Some(metrics) = &mut connection.metrics {
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
         metrics.set_close_reason(reason.label());
