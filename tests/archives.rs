@@ -206,6 +206,11 @@ fn programs_unpack_what_is_served() {
 const PYTHON: &str = r#"
 import hashlib, sys, tarfile, zipfile
 kind, path = sys.argv[1:]
+def digest(content):
+    hash = hashlib.sha256()
+    while piece := content.read(1 << 20):
+        hash.update(piece)
+    return hash.hexdigest()
 if kind == "tar":
     archive = tarfile.open(path, encoding="utf-8", errors="surrogateescape")
     rows = [(m.name.encode("utf-8", "surrogateescape") + b"/" * m.isdir(), m.size, int(m.mtime // 1), archive.extractfile(m)) for m in archive]
@@ -216,7 +221,7 @@ else:
     name = lambda i: i.filename.encode("utf-8" if i.flag_bits & 0x800 else "cp437")
     rows = [(name(i), i.file_size, "%04d-%02d-%02d %02d:%02d:%02d" % i.date_time, None if i.is_dir() else archive.open(i)) for i in archive.infolist()]
 for name, size, time, content in rows:
-    print(name.hex(), size, time, hashlib.sha256(content.read()).hexdigest() if content else "-")
+    print(name.hex(), size, time, digest(content) if content else "-")
 "#;
 
 #[test]
@@ -461,18 +466,18 @@ fn more_than_four_at_once_are_503() {
     drop(fourth);
 }
 
-/// Status, length and content of an archive of `/d/`, with all the time that it takes.
-fn archive_in_memory(root: &Path, method: &str) -> String {
+/// The response with an archive of `/d/`, with all the time that it takes.
+fn archive_in_memory(root: &Path, method: &str, format: &str) -> Vec<u8> {
     let cli = Cli::try_parse_from([OsStr::new("threadbare"), OsStr::new("--archive"), root.as_os_str()]).unwrap();
     let mut config = cli.config();
     assert_eq!(config.limits.archive_walk_time_max, Duration::from_secs(10));
     config.limits.archive_walk_time_max = Duration::MAX;
     let site = Site::open(&config).unwrap();
-    let request = format!("{method} /d/?archive=tar HTTP/1.0\r\n\r\n");
+    let request = format!("{method} /d/?archive={format} HTTP/1.0\r\n\r\n");
     let mut client = MemoryTransport::new(vec![request.into_bytes()]);
     let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
     connection::serve_connection(&mut client, peer, &AppState::new(config, site, None), &ConnState::new(Instant::now()));
-    String::from_utf8(client.received).unwrap()
+    client.received
 }
 
 #[test]
@@ -484,11 +489,84 @@ fn an_archive_has_at_most_100_000_entries() {
         file(&scratch.path().join(format!("d/file{number}")), b"");
     }
     (0..99).for_each(|number| symlink("../leaf", scratch.path().join(format!("d/{number}"))).unwrap());
-    let answer = archive_in_memory(scratch.path(), "HEAD");
+    let answer = String::from_utf8(archive_in_memory(scratch.path(), "HEAD", "tar")).unwrap();
     let length = format!("\r\nContent-Length: {}\r\n", (100_000 + 2) * 512);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains(&length), "{answer}");
     file(&scratch.path().join("d/one-more"), b"");
-    let answer = archive_in_memory(scratch.path(), "GET");
+    let answer = String::from_utf8(archive_in_memory(scratch.path(), "GET", "tar")).unwrap();
     let text = "403 Forbidden: this directory has more than 100,000 entries, too many for an archive\n";
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.ends_with(text), "{answer}");
+}
+
+#[test]
+fn seventy_thousand_files_are_read_by_others() {
+    let scratch = Scratch::new();
+    (0..999).for_each(|number| file(&scratch.path().join(format!("leaf/{number}")), b"x"));
+    fs::create_dir(scratch.path().join("d")).unwrap();
+    (0..70).for_each(|number| symlink("../leaf", scratch.path().join(format!("d/{number}"))).unwrap());
+    let entries = 1 + 70 * 1000;
+    let other = Scratch::new();
+    let response = archive_in_memory(scratch.path(), "GET", "zip");
+    let head = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let archive = other.path().join("zip");
+    fs::write(&archive, &response[head..]).unwrap();
+    let lines = |output: Output| {
+        succeeds(&output);
+        output.stdout.iter().filter(|&&byte| byte == b'\n').count()
+    };
+    let python = [OsStr::new("-c"), OsStr::new(PYTHON), OsStr::new("zip"), archive.as_os_str()];
+    for (program, args) in [("python3", &python[..]), ("bsdtar", &[OsStr::new("-tf"), archive.as_os_str()])] {
+        if let Some(output) = run(program, args, None) {
+            assert_eq!(lines(output), entries, "{program}");
+        }
+    }
+    if let Some(output) = run("unzip", &[OsStr::new("-tqq"), archive.as_os_str()], None) {
+        succeeds(&output);
+    }
+}
+
+/// A directory `d` with a file of 5 GiB and a short one after it, and a server of it.
+fn large() -> (Scratch, Process) {
+    let (scratch, process) = serving();
+    fs::create_dir(scratch.path().join("d")).unwrap();
+    scratch.sparse("d/large", 5 << 30);
+    scratch.file("d/short", "short");
+    (scratch, process)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn five_gibibytes_need_little_memory() {
+    let (_scratch, process) = large();
+    let (mut client, length) = begin(&process, "/d/?archive=tar", 1);
+    assert_eq!(length, (5 << 30) + 6 * 512);
+    assert_eq!(client.read_up_to(length - 1), length - 1);
+    let kibibytes = process.status_number("VmHWM");
+    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB");
+}
+
+#[test]
+#[ignore = "the checksum of 5 GiB takes minutes in a debug build"]
+fn five_gibibytes_as_zip_are_read_by_others() {
+    let (_scratch, process) = large();
+    let other = Scratch::new();
+    let archive = other.path().join("large.zip");
+    // Most of it is zeros, which need no space in a file with holes.
+    let fetch = "curl -sSg \"http://$1/d/?archive=zip\" | dd of=\"$2\" bs=4096 iflag=fullblock conv=sparse status=none";
+    let args = ["-c", fetch, "sh", &process.address, archive.to_str().unwrap()].map(OsStr::new);
+    succeeds(&run("sh", &args, None).unwrap());
+    assert_eq!(head(&process, "/d/?archive=zip").1, Some(fs::metadata(&archive).unwrap().len().to_string()));
+    let python = [OsStr::new("-c"), OsStr::new(PYTHON), OsStr::new("zip"), archive.as_os_str()];
+    for (program, args, stdin) in [
+        ("python3", &python[..], None),
+        ("unzip", &[OsStr::new("-tqq"), archive.as_os_str()], None),
+        ("bsdtar", &[OsStr::new("-tf"), archive.as_os_str()], None),
+        ("bsdtar", &[OsStr::new("-tf"), OsStr::new("-")], Some(&*archive)),
+    ] {
+        if let Some(output) = run(program, args, stdin) {
+            succeeds(&output);
+        }
+    }
+    let kibibytes = process.status_number("VmHWM");
+    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB");
 }

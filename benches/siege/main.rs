@@ -81,6 +81,7 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("contents", slow::contents),
     ("readers", slow::readers),
     ("uploads", slow::uploads),
+    ("archives", slow::archives),
     ("unread", trouble::unread_contents),
     ("log", trouble::stuck_log),
     ("disk", trouble::full_disk),

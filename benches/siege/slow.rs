@@ -1,5 +1,6 @@
 //! Clients that send or read as slowly as possible.
 
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -189,6 +190,34 @@ pub fn readers_at_the_cap(scale: &Scale) -> Vec<Promise> {
     let mut promises = vec![Promise::all("connections that they take", cap, held.try_into().unwrap())];
     promises.extend(ordinary.promises(50.0));
     promises.push(Promise::at_most("the most memory ever held", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    drop(crowd);
+    promises.extend(victim.back_at_rest());
+    promises
+}
+
+/// Clients who ask for an archive and read nothing of it. Four get one; the others are told to come back.
+pub fn archives(scale: &Scale) -> Vec<Promise> {
+    let victim = Victim::start(&["--archive", "--send-timeout", &SEND_TIMEOUT_SECONDS.to_string()]);
+    let directory = victim.site().join("many");
+    fs::create_dir(&directory).unwrap();
+    (0..scale.of(10_000)).for_each(|number| fs::write(directory.join(number.to_string()), b"x").unwrap());
+    File::create(directory.join("large")).unwrap().set_len(256 << 20).unwrap();
+    let rest = victim.figures();
+    let mut crowd = Crowd::new(victim.address, b"GET /many/?archive=zip HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    crowd.grow(100).unwrap();
+    let (ordinary, during, longest) = thread::scope(|scope| {
+        let ordinary = scope.spawn(|| OrdinaryClients::visit(victim.address, scale.ordinary(400), Duration::from_millis(10)));
+        let filled = when_nothing_moves(&victim);
+        let during = victim.figures();
+        victim.settled(Duration::from_secs(15), |now| now.descriptors <= rest.descriptors + 96);
+        (ordinary.join().unwrap(), during, filled.elapsed().as_secs_f64())
+    });
+    let mut promises = ordinary.promises(25.0);
+    let held = during.descriptors.saturating_sub(rest.descriptors);
+    promises.push(Promise::at_most("descriptors while they wait, two more for each of four", 100 + 2 * 4 + 2, held, ""));
+    let limit = SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
+    promises.push(Promise::at_most("the last archive ended, after nothing had moved for", limit, longest, "s"));
+    promises.push(Promise::at_most("the most memory ever held", 64, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
