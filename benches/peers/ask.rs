@@ -1,4 +1,4 @@
-//! Checks that the answers of a server are right.
+//! Checks of the responses of a server.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,19 +10,19 @@ use crate::place::{ENTRIES, byte_at, entry};
 use crate::rows::{Kind, RANGE_LENGTH, RANGE_START, Row};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most of a content that is kept and looked at; of the rest only the length.
+/// The most bytes of a body that are kept and compared; only the length of the rest is checked.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// What came.
+/// A response.
 pub struct Answer {
     status: u16,
     head: String,
     content: Vec<u8>,
-    /// How long the content was.
+    /// The length of the body.
     pub length: u64,
 }
 
-/// The fields that a request of that row carries.
+/// The header fields of the requests of a workload.
 pub fn fields(row: &Row, address: SocketAddr) -> Result<Vec<String>, String> {
     match row.kind {
         Kind::Close => Ok(vec!["Connection: close".into()]),
@@ -38,7 +38,7 @@ pub fn fields(row: &Row, address: SocketAddr) -> Result<Vec<String>, String> {
     }
 }
 
-/// Asks once as the row will, and says what is wrong with the answer.
+/// Sends one request of the workload, and returns what is wrong with the response.
 pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer, String> {
     let answer = ask(address, row.target, fields)?;
     if answer.status != row.status() {
@@ -51,7 +51,7 @@ pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer
     if let Some(offset) = row.offset() {
         let is_right = |(at, byte): (u64, &u8)| *byte == byte_at(offset + at);
         if !(0..).zip(&answer.content).all(is_right) {
-            return Err("other bytes than the file has".into());
+            return Err("bytes differ from the file".into());
         }
     }
     if row.kind == Kind::Listing {
@@ -112,7 +112,7 @@ fn without_chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Answer {
-    /// The content, and what stands in it as base64: dufs sends its listing to a script in that form.
+    /// The body, and its base64 parts decoded: dufs sends listings in that form.
     fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.content).into_owned();
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');

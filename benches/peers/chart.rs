@@ -1,7 +1,7 @@
 //! The chart of the results.
 //!
-//! A line for each row, a dot for each server: the further right, the better. Colours of middle brightness and no background, so that it is
-//! read on white and on black.
+//! One line per workload, one dot per server; further right is better. Colours of medium brightness on a transparent background are
+//! readable on white and on black.
 
 use std::fmt::Write;
 
@@ -12,11 +12,11 @@ const LEFT: f64 = 400.0;
 const WIDTH: f64 = 480.0;
 const ROW_HEIGHT: f64 = 24.0;
 const TOP: f64 = 64.0;
-/// Beyond this a dot lies at the edge and its number beside it.
+/// Larger ratios are drawn at the edge, with the number beside the dot.
 const RATIO_MAX: f64 = 2.5;
 const TEXT: &str = "#7d7d7d";
 
-/// A colour for each server; those that have none share the last.
+/// A colour for each server; servers without one share the last.
 const COLOURS: [(&str, &str); 5] =
     [(OURS, "#e8590c"), (YARDSTICK, "#2b8a3e"), ("lighttpd", "#1c7ed6"), ("static-web-server", "#ae3ec9"), ("", "#868e96")];
 
@@ -36,8 +36,8 @@ pub fn svg(plan: &Plan, measured: &Measured) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {full} {height}\" width=\"{full}\" height=\"{height}\" role=\"img\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"{TEXT}\">\n\
-         <title>Each server by nginx, in each row</title>\n\
-         <desc>Requests per second divided by those of nginx in the same round; further right is better. The figures stand in RESULTS.md.</desc>\n"
+         <title>Each server relative to nginx, by workload</title>\n\
+         <desc>Requests per second divided by those of nginx in the same round; further right is better. RESULTS.md has the figures.</desc>\n"
     );
     legend(&mut svg);
     for step in 0..=5 {
@@ -57,10 +57,10 @@ pub fn svg(plan: &Plan, measured: &Measured) -> String {
             .row
             .says
             .replace('`', "")
-            .replace(": processor time per request", ": processor time")
-            .replace(" with something else", "");
+            .replace(": CPU time per request", ": CPU time")
+            .replace(" kept busy by another program", " busy");
         let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", LEFT - 12.0, y + 4.0, escaped(&says));
-        // Ours last, above the others.
+        // threadbare is drawn last, above the others.
         let mut columns: Vec<usize> = (0..plan.servers.len()).collect();
         columns.sort_by_key(|column| plan.servers.get(*column).is_some_and(|server| server.is_ours()));
         for column in columns {
@@ -100,7 +100,7 @@ fn legend(svg: &mut String) {
     }
     let _ = writeln!(
         svg,
-        "<text x=\"{}\" y=\"24\" text-anchor=\"end\">by nginx in the same round; right is better</text>",
+        "<text x=\"{}\" y=\"24\" text-anchor=\"end\">relative to nginx in the same round; right is better</text>",
         LEFT + WIDTH
     );
 }

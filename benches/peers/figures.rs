@@ -3,12 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-/// What a process and its children hold.
+/// Memory of a process and its children.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
-    /// Resident, summed over the processes: what they share is counted for each.
+    /// Resident set size, summed over the processes: shared pages count for each.
     pub rss_kib: u64,
-    /// Its proportional share: what they share is divided among all that map it.
+    /// Proportional set size: shared pages are divided among the processes that map them.
     pub pss_kib: u64,
 }
 
@@ -18,20 +18,20 @@ pub fn members(leader: u32) -> Vec<u32> {
     processes.filter(|process| stat(*process, 2) == Some(u64::from(leader))).collect()
 }
 
-/// A number of `/proc/PID/stat`, counted behind the name: state is 0, the group 2, utime and stime 11 and 12.
+/// A field of `/proc/PID/stat`, counted after the name: state is 0, the group 2, utime and stime 11 and 12.
 fn stat(process: u32, index: usize) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name may hold blanks; it ends with the last parenthesis.
+    // The name may contain spaces; it ends with the last parenthesis.
     stat.rsplit(')').next()?.split_whitespace().nth(index)?.parse().ok()
 }
 
-/// User and system time of these, in hundredths of a second as the kernel tells it.
+/// User and system time of the processes, in hundredths of a second.
 pub fn processor_time(processes: &[u32]) -> Duration {
     let ticks = processes.iter().flat_map(|process| [stat(*process, 11), stat(*process, 12)]).flatten();
     Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
-/// The same to the nanosecond, without threads that have ended: for those who do little.
+/// CPU time in nanoseconds, without threads that have ended. More precise for idle processes.
 pub fn processor_time_of_threads(processes: &[u32]) -> Duration {
     let tasks = processes.iter().filter_map(|process| fs::read_dir(format!("/proc/{process}/task")).ok());
     let spent = tasks.flatten().filter_map(|task| {
@@ -41,12 +41,12 @@ pub fn processor_time_of_threads(processes: &[u32]) -> Duration {
     Duration::from_nanos(spent.sum())
 }
 
-/// Resident memory alone, which is quickly had.
+/// Resident memory only, which is fast to read.
 pub fn rss_kib(processes: &[u32]) -> u64 {
     processes.iter().filter_map(|process| field(&fs::read_to_string(format!("/proc/{process}/status")).ok()?, "VmRSS:")).sum()
 }
 
-/// What these hold.
+/// The memory of the processes.
 pub fn memory(processes: &[u32]) -> Memory {
     let mut memory = Memory::default();
     for process in processes {

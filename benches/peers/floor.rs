@@ -1,6 +1,6 @@
 //! A thread-per-connection server without HTTP: the upper bound of speed.
 //!
-//! It reads, and for each request writes a response that was made beforehand. With `SCHED_BATCH`, which is what the server itself uses, it
+//! It writes a prepared response for each request. With `SCHED_BATCH`, the scheduling policy of threadbare, it
 //! is the limit of one blocking thread per connection.
 
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::thread;
 
 use rustix::net::listen;
 
-/// The longest answer that is kept as one piece; longer ones are a piece that is written several times.
+/// The longest response in one buffer; longer ones write the buffer several times.
 const PIECE_BYTES_MAX: usize = 1 << 20;
 
 /// The response to every request.
@@ -21,12 +21,12 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// As an argument of the command line.
+    /// Formats it as a command line argument.
     pub fn to_argument(self) -> String {
         format!("{} {} {}", self.status, self.length, u8::from(self.closes))
     }
 
-    /// And back.
+    /// Parses the command line argument.
     pub fn from_argument(argument: &str) -> Answers {
         let mut numbers = argument.split(' ').map(|number| number.parse::<usize>().unwrap());
         let mut next = || numbers.next().unwrap();
@@ -34,7 +34,7 @@ impl Answers {
     }
 }
 
-/// Serves until it is ended.
+/// Serves until it is killed.
 pub fn serve(port: u16, answers: Answers) -> ! {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     listen(&listener, 4096).unwrap();
@@ -55,7 +55,7 @@ fn exchange(mut stream: &TcpStream, one: &[u8], pieces: usize, answers: Answers)
     let (mut inbox, mut outbox) = ([0; 4096], Vec::new());
     loop {
         let count = stream.read(&mut inbox)?;
-        // Our clients send nothing but `GET`, so that requests are counted by its first letter.
+        // The clients send only `GET`, so counting its first letter counts requests.
         match inbox[..count].iter().filter(|byte| **byte == b'G').count() {
             _ if count == 0 => return Ok(()),
             1 => stream.write_all(one)?,

@@ -1,7 +1,7 @@
 //! Cleanup when the benchmark is interrupted.
 //!
-//! A second process, in a group of its own so that ctrl-c does not reach it. It reads what is to be ended and removed, and does so
-//! when its input ends: at the end, in a panic, after ctrl-c, and after a SIGKILL as well.
+//! A second process, in a group of its own so that ctrl-c does not reach it. It reads which process groups to kill and which directories to
+//! remove, and does so when its input ends: at exit, in a panic, after ctrl-c, and after SIGKILL.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,37 +13,37 @@ use std::sync::Mutex;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// The one who cleans up.
+/// The cleanup process.
 pub struct Guard {
     child: Mutex<Child>,
 }
 
 impl Guard {
-    /// From now on.
+    /// Starts it.
     pub fn start() -> Guard {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let child = command.arg("--guard").process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         Guard { child: Mutex::new(child) }
     }
 
-    /// This process leads a group that is ended with us.
+    /// Registers a process group to kill at exit.
     pub fn watch_group(&self, leader: u32) {
         self.say(&format!("group {leader}"));
     }
 
-    /// That group has ended; its number may soon be another's.
+    /// Unregisters a process group that has ended, since its ID may be reused.
     pub fn forget_group(&self, leader: u32) {
         self.say(&format!("ended {leader}"));
     }
 
-    /// This directory is removed with us.
+    /// Registers a directory to remove at exit.
     pub fn watch_directory(&self, path: &Path) {
         self.say(&format!("directory {}", path.display()));
     }
 
     fn say(&self, line: &str) {
         let mut child = self.child.lock().unwrap();
-        // If it is gone, it has been cleaned up already.
+        // If the process is gone, everything has been cleaned up already.
         let _ = writeln!(child.stdin.as_mut().unwrap(), "{line}");
     }
 }
@@ -56,14 +56,14 @@ impl Drop for Guard {
     }
 }
 
-/// Ends a process group at once.
+/// Kills a process group.
 pub fn end_group(leader: u32) {
     if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(leader, Signal::KILL);
     }
 }
 
-/// What the guard does.
+/// Runs the cleanup process.
 pub fn watch() {
     let (mut groups, mut directories) = (BTreeSet::new(), Vec::new());
     for line in stdin().lock().lines().map_while(Result::ok) {

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::place::MANY;
 use crate::rows::{Kind, PIPELINE, Row};
 
-/// What `wrk` saw.
+/// The results of `wrk`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub requests: u64,
@@ -19,18 +19,18 @@ pub struct Seen {
     pub trouble: Trouble,
 }
 
-/// What should not have happened.
+/// Errors that clients saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
     pub connect: u64,
     pub read: u64,
     pub write: u64,
     pub timeout: u64,
-    /// Answers of another status than 2xx and 3xx, in rows where there should be none; in the row of 404 those that were none.
+    /// Responses with an unexpected status: not 2xx or 3xx, or not 404 in the 404 workload.
     pub status: u64,
 }
 
-/// All scripts end so: figures that a program can read.
+/// The end of all scripts: prints figures in a format for programs.
 const DONE: &str = "done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('FIGURES %d %d %d %d %d %d %d %d %d %d\\n', summary.requests, summary.duration, summary.bytes,
@@ -38,7 +38,7 @@ const DONE: &str = "done = function(summary, latency, requests)
 end
 ";
 
-/// Where a row needs more than the same request again and again.
+/// The script of workloads that need more than one repeated request.
 fn script(kind: Kind) -> String {
     let more = match kind {
         Kind::Pipelined => format!(
@@ -62,7 +62,7 @@ fn script(kind: Kind) -> String {
     more + DONE
 }
 
-/// Asks for so long as the row says.
+/// Runs `wrk` for the given time.
 pub fn run(row: &Row, seconds: u64, address: SocketAddr, fields: &[String], scratch: &Path) -> Result<Seen, String> {
     let path = scratch.join("load.lua");
     fs::write(&path, script(row.kind)).unwrap();
@@ -82,13 +82,13 @@ pub fn run(row: &Row, seconds: u64, address: SocketAddr, fields: &[String], scra
     };
     let status = if row.kind == Kind::Missing { requests.saturating_sub(status) } else { status };
     let trouble = Trouble { connect, read, write, timeout, status };
-    // `wrk` corrects latencies for requests that it would have sent meanwhile; of pipelined ones it makes too many.
+    // `wrk` corrects latencies for requests that it would have sent in the meantime, which is wrong for pipelined requests.
     let latency = |micros: u64| if row.kind == Kind::Pipelined { f64::NAN } else { micros as f64 };
     Ok(Seen { requests, seconds: micros as f64 / 1e6, bytes, p50_micros: latency(p50), p99_micros: latency(p99), trouble })
 }
 
 impl Trouble {
-    /// Adds those of another run.
+    /// Adds the errors of another run.
     pub fn add(&mut self, other: Trouble) {
         self.connect += other.connect;
         self.read += other.read;
@@ -97,7 +97,7 @@ impl Trouble {
         self.status += other.status;
     }
 
-    /// In words; nothing if there was none.
+    /// The errors in words; `None` if there were none.
     pub fn says(&self) -> Option<String> {
         let kinds = [
             ("connect errors", self.connect),

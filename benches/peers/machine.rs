@@ -4,13 +4,13 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-/// In a sentence, without what would name this very machine.
+/// Describes the machine in one sentence, without anything that identifies it.
 pub fn describe() -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "an unknown processor".into());
     let is_virtual = fs::read_to_string("/proc/cpuinfo").unwrap_or_default().contains(" hypervisor ");
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    // What stands behind the number is a distributor's own name.
+    // The suffix after the version is specific to the distribution.
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
     let memory_kib = field("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
     let memory_gib = memory_kib.unwrap_or(0).div_ceil(1024 * 1024);

@@ -1,11 +1,11 @@
 //! Speed compared with other servers, and with the upper bound.
 //!
-//! `cargo bench --bench peers` serves one directory by each server that this machine has, and by a floor that does no HTTP; lets `wrk`
-//! ask all of them the same over loopback, in interleaved rounds; and writes `benches/RESULTS.md` and `benches/results.svg`. Ratios are
-//! taken within a round, since a machine is not equally fast all the time. Run it where nothing else runs; it takes about 25 minutes.
+//! `cargo bench --bench peers` serves one directory with each installed server, and with a floor that does not parse HTTP. `wrk` sends the
+//! same requests to all of them over loopback, in interleaved rounds. It writes `benches/RESULTS.md` and `benches/results.svg`. Ratios are
+//! taken within a round, since the speed of a machine varies. Run it on an idle machine; it takes about 25 minutes.
 //!
-//! `-- --quick` takes a few rows and prints them, `-- --only ROW` one, `-- --peers nginx,lighttpd` fewer servers; `--rounds`, `--seconds`.
-//! Those print only, unless `--write` says otherwise.
+//! `-- --quick` runs a few workloads, `-- --only ROW` one, `-- --peers nginx,lighttpd` fewer servers; see also `--rounds` and `--seconds`.
+//! With these options, results are only printed unless `--write` is given.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for people, not the server")]
 
 mod ask;
@@ -36,37 +36,37 @@ use place::Place;
 use rows::{ROWS, Row};
 use servers::{SERVERS, Server};
 
-/// Measures this server and those that this machine has.
+/// Measures this server and the other installed ones.
 #[derive(Parser)]
 struct Options {
-    /// A few rows, three rounds, none of the slow servers
+    /// Run a few workloads in three rounds, without slow servers
     #[arg(long)]
     quick: bool,
-    /// Only the rows whose name begins so; may be given more than once
+    /// Run only workloads whose name has this prefix; may be repeated
     #[arg(long, value_name = "ROW")]
     only: Vec<String>,
-    /// How many rounds; seven if not said
+    /// Number of rounds; 7 by default
     #[arg(long, value_name = "NUMBER")]
     rounds: Option<usize>,
-    /// How long one server is asked in one round
+    /// Duration of one measurement, per server and round
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seconds: u64,
-    /// Only these servers, beside threadbare and the floor
+    /// Measure only these servers, threadbare and the floor
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     peers: Vec<String>,
-    /// Write benches/RESULTS.md and benches/results.svg even if not all was run
+    /// Write benches/RESULTS.md and benches/results.svg even for a partial run
     #[arg(long)]
     write: bool,
-    /// What cargo says to every benchmark
+    /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the floor: listen there and answer so
+    /// Run as the floor with these arguments
     #[arg(long, hide = true, num_args = 2, value_names = ["PORT", "ANSWERS"])]
     floor: Vec<String>,
-    /// Be a program that keeps a core busy
+    /// Run as a program that keeps a core busy
     #[arg(long, hide = true)]
     busy: bool,
-    /// Be the one who cleans up
+    /// Run as the cleanup process
     #[arg(long, hide = true)]
     guard: bool,
 }
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if Command::new("wrk").arg("-v").output().is_err() {
-        println!("wrk is not here, and nothing can be measured without it (Debian: apt install wrk)");
+        println!("wrk is not installed; install it (Debian: apt install wrk)");
         return ExitCode::FAILURE;
     }
     measure_all(&options);
@@ -117,11 +117,11 @@ fn measure_all(options: &Options) {
     for server in SERVERS.iter().filter(|server| options.wants_server(server)) {
         match server.version() {
             Some(version) => present.push((server, version)),
-            None => println!("NOT HERE: {} ({})", server.name, server.from),
+            None => println!("NOT INSTALLED: {} ({})", server.name, server.from),
         }
     }
     let rows: Vec<&'static Row> = ROWS.iter().filter(|row| options.wants_row(row)).collect();
-    assert!(!rows.is_empty(), "no such row; there are: {}", ROWS.map(|row| row.name).join(", "));
+    assert!(!rows.is_empty(), "unknown workload; known ones: {}", ROWS.map(|row| row.name).join(", "));
     let guard = Guard::start();
     let place = Place::new(&guard);
     let plan = Plan {

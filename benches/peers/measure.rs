@@ -1,6 +1,6 @@
 //! Order of the measurements.
 //!
-//! Row by row, and in a row round by round: each server in turn, so that a machine that slows down slows all of them down.
+//! Row by row, and in a row round by round: each server in turn, so that changes in the speed of the machine affect all of them.
 
 use std::thread;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use crate::running::Running;
 use crate::servers::{OURS, Purpose, Server};
 use crate::summary::{Cell, Sample};
 
-/// What servers do after one row or round, such as closing connections, is not to be seen in the next.
+/// A pause, so that work after one measurement, such as closing connections, does not affect the next.
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// What is to be done.
+/// What to measure.
 pub struct Plan {
     pub rounds: usize,
     pub seconds: u64,
     pub servers: Vec<&'static Server>,
 }
 
-/// What came of it.
+/// The results.
 pub struct Measured {
     pub rows: Vec<MeasuredRow>,
-    /// Of each server.
+    /// The idle figures of each server.
     pub rest: Vec<Option<Rest>>,
 }
 
@@ -44,10 +44,10 @@ pub struct MeasuredRow {
 pub const FLOORS: [(&str, bool); 2] = [("floor", false), ("floor, SCHED_BATCH", true)];
 
 impl Plan {
-    /// Whether this server runs in that round of the row.
+    /// Whether this server runs in that round of the workload.
     fn runs(&self, row: &Row, column: usize, round: usize) -> bool {
         let is_slow = self.servers.get(column).is_some_and(|server| server.is_slow);
-        // The slow ones: in the first, the middle and the last.
+        // Slow servers run in the first, the middle and the last round.
         !is_slow || row.is_for_all || self.rounds <= 3 || [0, self.rounds / 2, self.rounds - 1].contains(&round)
     }
 
@@ -57,12 +57,12 @@ impl Plan {
     }
 }
 
-/// Everything.
+/// Runs all measurements.
 pub fn all(plan: &Plan, rows: &[&'static Row], place: &Place, guard: &Guard) -> Measured {
     let start = |purpose| plan.servers.iter().map(|server| Running::start(server, purpose, place, guard)).collect::<Vec<_>>();
     let usual = start(Purpose::Usual);
     for (server, _) in plan.servers.iter().zip(&usual).filter(|(_, running)| running.is_none()) {
-        println!("DOES NOT START: {}", server.name);
+        println!("CANNOT START: {}", server.name);
     }
     let fresh: Vec<_> = usual.iter().map(|running| running.as_ref().map(|it| figures::memory(&it.processes()))).collect();
     let mut measured = Vec::new();
@@ -83,11 +83,11 @@ pub fn all(plan: &Plan, rows: &[&'static Row], place: &Place, guard: &Guard) -> 
         };
         measured.push(MeasuredRow { row, cells });
     }
-    println!("at rest");
+    println!("idle servers");
     Measured { rows: measured, rest: rest::measure(&usual, &fresh) }
 }
 
-/// A server that is measured in a row, with the fields of the requests.
+/// A server in a measurement, with the header fields of the requests.
 struct Asked<'a> {
     running: &'a Running<'a>,
     fields: Vec<String>,
@@ -96,7 +96,7 @@ struct Asked<'a> {
 fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Place, guard: &Guard) -> Vec<Cell> {
     let mut cells: Vec<Cell> = (0..servers.len() + FLOORS.len()).map(|_| Cell::default()).collect();
     let mut asked = Vec::new();
-    // The floor answers as long as we do, in rows where the length is our own affair.
+    // If the length depends on the server, the floor sends the length that threadbare does.
     let mut length = row.length;
     for (column, (server, running)) in plan.servers.iter().zip(servers).enumerate() {
         let prepared = running.as_ref().ok_or_else(|| "does not start".to_owned()).and_then(|running| {
@@ -112,7 +112,7 @@ fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Plac
                 asked.push((column, one));
             }
             Err(wrong) => {
-                println!("  {:<18} WRONG: {wrong}", server.name);
+                println!("  {:<18} INCORRECT: {wrong}", server.name);
                 cells[column].wrong = Some(wrong);
             }
         }
@@ -148,20 +148,20 @@ fn run_once(plan: &Plan, row: &Row, one: &Asked, place: &Place, guard: &Guard) -
     let processes = one.running.processes();
     let busy = (row.kind == Kind::Busy).then(|| Busy::start(guard));
     let before = figures::processor_time(&processes);
-    // Large files are few in a second.
+    // Only a few large files are sent per second.
     let seconds = if row.length.is_some_and(|length| length > 1 << 24) { plan.seconds * 2 } else { plan.seconds };
     let seen = load::run(row, seconds, one.running.address, &one.fields, &place.scratch())?;
     let spent = figures::processor_time(&processes) - before;
     drop(busy);
     let rss_kib = figures::rss_kib(&processes);
     one.running.empty_log();
-    // The last files of a run are cut off: they count as far as they came.
+    // The last files of a run are incomplete: they count by the bytes received.
     let requests = match row.length {
         Some(length) if length > 1 << 24 => seen.bytes as f64 / length as f64,
         _ => seen.requests as f64,
     };
     if requests <= 0.0 {
-        return Err(format!("no answer: {}", seen.trouble.says().unwrap_or_else(|| "nothing came".into())));
+        return Err(format!("no response: {}", seen.trouble.says().unwrap_or_else(|| "no data received".into())));
     }
     let sample = Sample {
         rate: requests / seen.seconds,

@@ -7,24 +7,24 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::guard::Guard;
 
-/// How many files of 4 KiB lie in `many/`.
+/// Number of files of 4 KiB in `many/`.
 pub const MANY: usize = 10_000;
-/// How many entries `folder/` has.
+/// Number of entries in `folder/`.
 pub const ENTRIES: usize = 1_000;
 
 const KIB: u64 = 1024;
 
-/// The files in the root, and how long they are.
+/// The files in the root, and their lengths.
 const FILES: &[(&str, u64)] =
     &[("1k.bin", KIB), ("10k.bin", 10 * KIB), ("100k.bin", 100 * KIB), ("1m.bin", KIB * KIB), ("256m.bin", 256 * KIB * KIB)];
 
-/// A site, and beside it a directory for what the servers need. The guard removes both.
+/// A site, and a directory for files of the servers. The guard removes both.
 pub struct Place {
     above: PathBuf,
 }
 
 impl Place {
-    /// Makes it.
+    /// Creates both.
     pub fn new(guard: &Guard) -> Place {
         let place = Place { above: std::env::temp_dir().join(format!("threadbare-peers-{}", std::process::id())) };
         fs::create_dir_all(place.scratch()).unwrap();
@@ -44,7 +44,7 @@ impl Place {
         place
     }
 
-    /// The directory that is served.
+    /// The served directory.
     pub fn site(&self) -> PathBuf {
         self.above.join("site")
     }
@@ -60,13 +60,13 @@ pub fn entry(number: usize) -> String {
     format!("entry-{number:04}.txt")
 }
 
-/// The byte at that place of any file.
+/// The byte at an offset of any file.
 pub fn byte_at(offset: u64) -> u8 {
     u8::try_from(offset % 251).unwrap()
 }
 
 fn write(path: &Path, length: u64) {
-    // A prime length, so that a piece from the wrong place is seen.
+    // A prime period, so that a range from the wrong offset is detected.
     let period: Vec<u8> = (0..251 * 64).map(byte_at).collect();
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     let mut left = usize::try_from(length).unwrap();

@@ -11,23 +11,23 @@ use crate::summary::{Cell, Sample};
 
 /// `benches/RESULTS.md`.
 pub fn text(plan: &Plan, measured: &Measured, servers: &[(&Server, String)]) -> String {
-    let mut text = String::from("# Beside other servers\n\n");
+    let mut text = String::from("# Comparison with other servers\n\n");
     let is_thinned = plan.rounds > 3 && plan.servers.iter().any(|server| server.is_slow);
     let _ = write!(
         text,
-        "Written by `cargo bench --bench peers`. {}. `wrk -t1` asks over loopback and runs on the same cores.\n\
+        "Written by `cargo bench --bench peers`. {}. `wrk -t1` sends requests over loopback and runs on the same cores.\n\
          Each figure is the median of {} (A B C A B C) of {} s{}.\n\
-         A ratio is the median of the ratios within the rounds; absolute figures of different days cannot be compared, ratios can.\n\
-         Each server's answer was checked for status, length and content before it was measured.\n\n",
+         A ratio is the median of the ratios within the rounds; compare ratios, not absolute figures, between runs.\n\
+         The response of each server was checked for status, length and content before the measurement.\n\n",
         machine::describe(),
         if plan.rounds == 1 { "one round".to_owned() } else { format!("{} interleaved rounds", plan.rounds) },
         plan.seconds,
-        if is_thinned { ", of three of them for servers that are much slower" } else { "" }
+        if is_thinned { "; slow servers run in three of them" } else { "" }
     );
     ratios(&mut text, plan, measured);
     let by_best: Vec<f64> = measured.rows.iter().filter_map(|row| Some(row.to_best(plan)?.1)).collect();
     let best = by_best.iter().filter(|by| **by >= 1.0).count();
-    let _ = writeln!(text, "\nIn {best} of {} rows no other does better than threadbare.", by_best.len());
+    let _ = writeln!(text, "\nIn {best} of {} rows, no other server is better than threadbare.", by_best.len());
     floors(&mut text);
     details(&mut text, plan, measured);
     at_rest(&mut text, plan, measured);
@@ -51,15 +51,15 @@ fn title(text: &mut String, columns: &[&str]) {
 fn ratios(text: &mut String, plan: &Plan, measured: &Measured) {
     let _ = write!(
         text,
-        "## By nginx\n\nRequests per second of nginx, and what the others do for each of its requests. In the rows that say so the figure is\n\
-         latency or processor time, and the ratio is nginx's by theirs: more is better everywhere. In parentheses: the smallest and the largest\n\
-         ratio of all rounds. The last columns are the p99 and the processor time per request of nginx by those of threadbare, then\n\
-         threadbare by the best of the others, and by the two floors.\n\n"
+        "## Relative to nginx\n\nRequests per second of nginx, and the ratio of each other server to it. Rows marked p99 or CPU time compare those\n\
+         instead, as nginx divided by the other server. A higher ratio is always better. The smallest and largest ratio of all rounds are\n\
+         in parentheses. The next columns are p99 and CPU time per request, as nginx divided by threadbare. The last ones divide threadbare\n\
+         by the fastest other server, and by the two floors.\n\n"
     );
     let others = names(plan).into_iter().filter(|name| *name != YARDSTICK);
-    let mut columns = vec!["work", YARDSTICK];
+    let mut columns = vec!["workload", YARDSTICK];
     columns.extend(others.clone());
-    columns.extend(["p99", "processor time", "ours / best", "ours / floor", "ours / floor, SCHED_BATCH"]);
+    columns.extend(["p99", "CPU time", "threadbare / best", "threadbare / floor", "threadbare / floor, SCHED_BATCH"]);
     title(text, &columns);
     for row in &measured.rows {
         let yardstick = row.cell(plan, YARDSTICK).and_then(|cell| judged(cell, row.row.judge)).unwrap_or_else(|| "–".into());
@@ -85,7 +85,7 @@ fn ratios(text: &mut String, plan: &Plan, measured: &Measured) {
     }
 }
 
-/// What a row compares, with its unit.
+/// The compared figure of a cell, with its unit.
 fn judged(cell: &Cell, judge: Judge) -> Option<String> {
     match judge {
         Judge::Rate => cell.median_of(|sample| sample.rate).map(grouped),
@@ -96,26 +96,26 @@ fn judged(cell: &Cell, judge: Judge) -> Option<String> {
 
 fn floors(text: &mut String) {
     text.push_str(
-        "\nThe floor does no HTTP: a thread per connection, `read`, and one `write` of an answer that was made beforehand, as long as the right\n\
-         one would be. With `SCHED_BATCH` it has the scheduling policy of threadbare. A file that is sent costs a server more than an answer in\n\
-         memory, and a listing has to be made: there the floor cannot be reached.\n\n\
-         ![Requests by nginx's, for each server in each row](results.svg)\n",
+        "\nThe floor does not parse HTTP: one thread per connection calls `read`, then one `write` of a prepared response of the same length.\n\
+         With `SCHED_BATCH` it has the scheduling policy of threadbare. Sending a file costs more than sending memory, and a listing must be\n\
+         generated, so servers cannot reach the floor in these rows.\n\n\
+         ![Requests per second relative to nginx, for each server and workload](results.svg)\n",
     );
 }
 
-/// A number of a sample, and how it is written.
+/// A column heading, the figure of a sample, and its format.
 type Detail = (&'static str, fn(&Sample) -> f64, fn(f64) -> String);
 
 const DETAILS: [Detail; 5] = [
     ("Requests per second", |sample| sample.rate, grouped),
     ("Latency, p50 (µs)", |sample| sample.p50_micros, grouped),
     ("Latency, p99 (µs)", |sample| sample.p99_micros, grouped),
-    ("Processor time per request, user and system, all processes of a server (µs)", |sample| sample.processor_micros, short),
-    ("Resident memory right after a row, all processes of a server (MiB)", |sample| sample.rss_kib / 1024.0, short),
+    ("CPU time per request, user and system, all processes of a server (µs)", |sample| sample.processor_micros, short),
+    ("Resident memory after each workload, all processes of a server (MiB)", |sample| sample.rss_kib / 1024.0, short),
 ];
 
 fn details(text: &mut String, plan: &Plan, measured: &Measured) {
-    let mut columns = vec!["work"];
+    let mut columns = vec!["workload"];
     columns.extend(names(plan));
     columns.extend(FLOORS.map(|(name, _)| name));
     for (says, what, write_it) in DETAILS {
@@ -136,15 +136,25 @@ fn details(text: &mut String, plan: &Plan, measured: &Measured) {
 fn at_rest(text: &mut String, plan: &Plan, measured: &Measured) {
     let _ = write!(
         text,
-        "\n## At rest\n\nResident memory (and the proportional share of it) before the first request, and after all rows. Then {IDLE_CONNECTIONS} connections ask once and\n\
-         wait: what each of them holds, and the processor time of {} s with nothing to do.\n\n",
+        "\n## Idle servers\n\nResident memory (and proportional set size) before the first request, and after all workloads. Then {IDLE_CONNECTIONS} connections send\n\
+         one request each and stay idle: the memory per connection, and the CPU usage over {} s.\n\n",
         WATCHED.as_secs()
     );
-    title(text, &["server", "listens after", "fresh (MiB)", "after all rows (MiB)", "idle connection (KiB)", "idle, of a core"]);
+    title(
+        text,
+        &[
+            "server",
+            "startup time",
+            "at start (MiB)",
+            "after all workloads (MiB)",
+            "idle connection (KiB)",
+            "CPU usage (of one core)",
+        ],
+    );
     for (server, rest) in plan.servers.iter().zip(&measured.rest) {
         let Some(rest) = rest else { continue };
         let memory = |rss_kib: u64, pss_kib: u64| format!("{:.1} ({:.1})", rss_kib as f64 / 1024.0, pss_kib as f64 / 1024.0);
-        let connection = rest.kib_per_connection.map_or("not kept".into(), |kib| format!("{kib:.1}"));
+        let connection = rest.kib_per_connection.map_or("closed".into(), |kib| format!("{kib:.1}"));
         line(
             text,
             &[
@@ -164,24 +174,24 @@ fn troubles(text: &mut String, plan: &Plan, measured: &Measured) {
     let in_row = |row: &MeasuredRow| {
         let cells = row.cells.iter().enumerate();
         let troubles = cells.filter_map(|(column, cell)| {
-            let wrong = cell.wrong.as_ref().map(|wrong| format!("no figure, {wrong}"));
+            let wrong = cell.wrong.as_ref().map(|wrong| format!("excluded: {wrong}"));
             Some(format!("- {}, {}: {}\n", row.row.says, name(column), wrong.or_else(|| cell.trouble.says())?))
         });
         troubles.collect::<String>()
     };
     let all: String = measured.rows.iter().map(in_row).collect();
     let all = if all.is_empty() { "None.\n".to_owned() } else { all };
-    let _ = write!(text, "\n## Wrong answers and errors, over all rounds\n\n{all}");
+    let _ = write!(text, "\n## Incorrect responses and errors in all rounds\n\n{all}");
 }
 
 fn settings(text: &mut String, servers: &[(&Server, String)]) {
-    text.push_str("\n## How each is set up\n\nAccess logs are off, but for the row that says otherwise. `benches/peers/servers.rs` has the words.\n\n");
+    text.push_str("\n## Configuration\n\nAccess logs are off, except in the access log row. `benches/peers/servers.rs` has the exact configurations.\n\n");
     for (server, version) in servers {
         let _ = writeln!(text, "- **{} {version}** ({}): {}", server.name, server.from, server.says);
     }
 }
 
-/// Two digits that count.
+/// A ratio with two significant digits.
 fn ratio(number: f64) -> String {
     if number < 0.095 { format!("{number:.3}") } else { format!("{number:.2}") }
 }
@@ -190,7 +200,7 @@ fn short(number: f64) -> String {
     if number < 100.0 { format!("{number:.1}") } else { grouped(number) }
 }
 
-/// `12,345`, and of small numbers the first decimal.
+/// `12,345`, or one decimal for numbers below 100.
 fn grouped(number: f64) -> String {
     if number < 100.0 {
         return format!("{number:.1}");

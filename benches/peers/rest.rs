@@ -1,4 +1,4 @@
-//! Resource usage of idle servers, and processor usage of others during a measurement.
+//! Resource usage of idle servers, and programs that keep the cores busy.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,30 +11,30 @@ use crate::figures::{self, Memory};
 use crate::guard::{Guard, end_group};
 use crate::running::Running;
 
-/// Connections that have asked once and then wait.
+/// Idle connections, each after one request.
 pub const IDLE_CONNECTIONS: usize = 500;
-/// How long they are watched.
+/// How long CPU usage is measured.
 pub const WATCHED: Duration = Duration::from_secs(5);
-/// Far more than a row takes: a busy program that is forgotten ends all the same.
+/// Longer than any workload: a busy program exits even if it is not killed.
 const BUSY_AT_MOST: Duration = Duration::from_secs(60);
 
-/// A server at rest.
+/// Figures of an idle server.
 pub struct Rest {
-    /// Until it listened, by its process's start.
+    /// Time from process start to listening.
     pub ready_in: Duration,
-    /// Before anybody had asked for anything.
+    /// Memory before the first request.
     pub fresh: Memory,
-    /// After all rows.
+    /// Memory after all workloads.
     pub after: Memory,
-    /// What each of the idle connections added; `None` where they were not kept.
+    /// Memory per idle connection; `None` if the server closed them.
     pub kib_per_connection: Option<f64>,
-    /// With the idle connections, of one core.
+    /// CPU usage with the idle connections, in percent of one core.
     pub idle_percent: f64,
 }
 
-/// All of them at the same time: they do nothing.
+/// Measures all servers at the same time, since they are idle.
 pub fn measure(servers: &[Option<Running>], fresh: &[Option<Memory>]) -> Vec<Option<Rest>> {
-    // Threads that wait for their next connection, and connections that wait for a request.
+    // Idle threads and idle connections.
     thread::sleep(Duration::from_secs(3));
     let processes: Vec<Option<Vec<u32>>> = servers.iter().map(|running| running.as_ref().map(Running::processes)).collect();
     let memories = || processes.iter().map(|them| them.as_ref().map(|them| figures::memory(them))).collect::<Vec<_>>();
@@ -62,7 +62,7 @@ pub fn measure(servers: &[Option<Running>], fresh: &[Option<Memory>]) -> Vec<Opt
     (0..servers.len()).map(one).collect()
 }
 
-/// Connections that have had one answer.
+/// Connections that have received one response.
 fn crowd(running: &Running) -> Vec<TcpStream> {
     let request = format!("GET /1k.bin HTTP/1.1\r\nHost: {}\r\n\r\n", running.address);
     let ask = |_| {
@@ -70,7 +70,7 @@ fn crowd(running: &Running) -> Vec<TcpStream> {
         stream.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
         let mut buffer = [0; 4096];
-        // Head and content may come in two pieces.
+        // Head and body may arrive separately.
         let mut total = 0;
         while total < 1024 {
             total += stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
@@ -85,14 +85,14 @@ fn is_open(stream: &TcpStream) -> bool {
         && stream.peek(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
-/// Programs that keep every core busy, ended with this value.
+/// Programs that keep every core busy, killed on drop.
 pub struct Busy<'a> {
     children: Vec<Child>,
     guard: &'a Guard,
 }
 
 impl<'a> Busy<'a> {
-    /// One for each core.
+    /// Starts one for each core.
     pub fn start(guard: &'a Guard) -> Busy<'a> {
         let cores = thread::available_parallelism().unwrap().get();
         let start = |_| {
@@ -117,7 +117,7 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// What each of them does.
+/// Keeps one core busy.
 pub fn keep_a_core_busy() {
     let begun = Instant::now();
     let mut number: u64 = 1;

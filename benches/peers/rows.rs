@@ -1,69 +1,69 @@
-//! The rows of the report: what is measured.
+//! The workloads, which are the rows of the report.
 
-/// What a client does.
+/// The behaviour of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Asks for one file again and again.
+    /// Requests one file repeatedly.
     File,
-    /// The same, sixteen requests in one write.
+    /// Requests one file, sixteen requests per write.
     Pipelined,
-    /// One of ten thousand files, at random.
+    /// Requests one of ten thousand files at random.
     Many,
-    /// A new connection for each request.
+    /// Opens a new connection for each request.
     Close,
-    /// A name that does not exist.
+    /// Requests a name that does not exist.
     Missing,
-    /// With the `ETag` that it has from the same server.
+    /// Sends the `ETag` of the same server in `If-None-Match`.
     NotModified,
-    /// A piece of a large file.
+    /// Requests a range of a large file.
     Range,
-    /// A directory.
+    /// Requests a directory listing.
     Listing,
-    /// Waits a millisecond after each answer.
+    /// Waits a millisecond after each response.
     Think,
-    /// While another program keeps every core busy.
+    /// Requests a file while another program keeps every core busy.
     Busy,
-    /// All servers write an access log.
+    /// Requests a file while all servers write an access log.
     Logged,
 }
 
-/// What is compared. In each the ratio is better where it is larger.
+/// The compared figure. A larger ratio is always better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judge {
     /// Requests per second.
     Rate,
     /// The latency that 99 % do not exceed: nginx's, divided by a server's.
     P99,
-    /// Processor time per request: nginx's, divided by a server's.
+    /// CPU time per request: nginx's, divided by a server's.
     Processor,
 }
 
-/// One row of the table.
+/// One workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// As `--only` names it.
+    /// The name for `--only`.
     pub name: &'static str,
-    /// As the table names it.
+    /// The text in the table.
     pub says: &'static str,
-    /// What is asked for.
+    /// The request target.
     pub target: &'static str,
-    /// How many connections at a time.
+    /// Number of concurrent connections.
     pub connections: usize,
     pub kind: Kind,
     pub judge: Judge,
-    /// How long the content is that is expected, where one knows.
+    /// The expected length of the body, if it is known.
     pub length: Option<u64>,
-    /// Here the slow servers are not slow: they run in every round.
+    /// Whether slow servers run in every round, because they are not slow here.
     pub is_for_all: bool,
     /// Whether `--quick` runs it.
     pub is_quick: bool,
 }
 
-/// Where the piece of the large file begins.
+/// The first byte of the range.
 pub const RANGE_START: u64 = 128 * 1024 * 1024;
-/// How long it is.
+/// The length of the range.
 pub const RANGE_LENGTH: u64 = 64 * 1024;
-/// Requests in one write.
+/// Requests per write.
 pub const PIPELINE: usize = 16;
 
 const fn file(name: &'static str, says: &'static str, target: &'static str, connections: usize, length: u64) -> Row {
@@ -83,7 +83,7 @@ const fn for_all(row: Row) -> Row {
     Row { is_for_all: true, ..row }
 }
 
-/// All of them.
+/// All workloads.
 pub const ROWS: [Row; 19] = [
     file("1k-1", "1 KiB, 1 connection", "/1k.bin", 1, 1024),
     file("1k-16", "1 KiB, 16 connections", "/1k.bin", 16, 1024),
@@ -98,22 +98,22 @@ pub const ROWS: [Row; 19] = [
     quick(small("close", "new connection per request, 64 at a time", 64, Kind::Close)),
     quick(Row {
         kind: Kind::Many,
-        ..file("many", "10,000 files of 4 KiB at random, 64 connections", "/many/00000.bin", 64, 4096)
+        ..file("many", "4 KiB, random choice of 10,000 files, 64 connections", "/many/00000.bin", 64, 4096)
     }),
     Row { kind: Kind::Missing, length: None, ..file("404", "404, 64 connections", "/no-such-file.bin", 64, 0) },
     Row { kind: Kind::NotModified, ..file("304", "304 by ETag, 64 connections", "/1k.bin", 64, 0) },
-    Row { kind: Kind::Range, ..file("range", "64 KiB out of 256 MiB (`Range`), 16 connections", "/256m.bin", 16, RANGE_LENGTH) },
+    Row { kind: Kind::Range, ..file("range", "64 KiB range of 256 MiB, 16 connections", "/256m.bin", 16, RANGE_LENGTH) },
     Row { kind: Kind::Listing, length: None, ..file("listing", "listing of 1,000 entries, 16 connections", "/folder/", 16, 0) },
+    Row { judge: Judge::Processor, ..small("think", "1 KiB, 16 clients that pause 1 ms: CPU time per request", 16, Kind::Think) },
     Row {
-        judge: Judge::Processor,
-        ..small("think", "1 KiB, 16 clients who think for 1 ms: processor time per request", 16, Kind::Think)
+        judge: Judge::P99,
+        ..small("busy", "1 KiB, 16 connections, all cores kept busy by another program: p99", 16, Kind::Busy)
     },
-    Row { judge: Judge::P99, ..small("busy", "1 KiB, 16 connections, all cores busy with something else: p99", 16, Kind::Busy) },
     small("logged", "1 KiB, 64 connections, access log to a file", 64, Kind::Logged),
 ];
 
 impl Row {
-    /// The status of a right answer.
+    /// The status of a correct response.
     pub fn status(&self) -> u16 {
         match self.kind {
             Kind::Missing => 404,
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// Where in the file the content of a right answer begins; `None` if it is not from a file.
+    /// The offset in the file at which the body of a correct response begins; `None` if it is not from a file.
     pub fn offset(&self) -> Option<u64> {
         match self.kind {
             Kind::Range => Some(RANGE_START),

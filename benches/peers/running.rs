@@ -1,4 +1,4 @@
-//! Starting a server, and ending it reliably.
+//! Starting and stopping of servers.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,22 +13,22 @@ use crate::guard::{Guard, end_group};
 use crate::place::Place;
 use crate::servers::{Purpose, Server, Setting};
 
-/// How long a server may take until it listens.
+/// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A server that runs, ended with this value.
+/// A running server, killed on drop.
 pub struct Running<'a> {
     child: Child,
     guard: &'a Guard,
     log: Option<PathBuf>,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
-    /// How long it took until it did.
+    /// Time from start to listening.
     pub ready_in: Duration,
 }
 
 impl<'a> Running<'a> {
-    /// One of the servers.
+    /// Starts a server.
     pub fn start(server: &Server, purpose: Purpose, place: &Place, guard: &'a Guard) -> Option<Running<'a>> {
         let port = free_port();
         let (site, scratch) = (place.site(), place.scratch());
@@ -37,7 +37,7 @@ impl<'a> Running<'a> {
         Running::of(command, port, log, guard)
     }
 
-    /// The floor with these answers, with or without `SCHED_BATCH`.
+    /// Starts the floor with these responses, with or without `SCHED_BATCH`.
     pub fn floor(answers: Answers, batch: bool, guard: &'a Guard) -> Option<Running<'a>> {
         let (port, program) = (free_port(), std::env::current_exe().unwrap());
         let mut command = Command::new(if batch { "chrt".as_ref() } else { program.as_os_str() });
@@ -49,7 +49,7 @@ impl<'a> Running<'a> {
     }
 
     fn of(mut command: Command, port: u16, log: Option<PathBuf>, guard: &'a Guard) -> Option<Running<'a>> {
-        // Those that cannot name a file for it write the log where we send it; the others open it by themselves.
+        // Servers without an option for a log file write it to stdout, which is redirected.
         let sink = |log: &Option<PathBuf>| match log {
             Some(path) => Stdio::from(OpenOptions::new().append(true).create(true).open(path).unwrap()),
             None => Stdio::null(),
@@ -70,12 +70,12 @@ impl<'a> Running<'a> {
         Some(running)
     }
 
-    /// All its processes, which are those of its group.
+    /// All processes of its group.
     pub fn processes(&self) -> Vec<u32> {
         crate::figures::members(self.child.id())
     }
 
-    /// Empties the log, which would fill the disk in the end.
+    /// Truncates the log, which would eventually fill the disk.
     pub fn empty_log(&self) {
         if let Some(log) = &self.log {
             let _ = File::options().write(true).open(log).and_then(|file| file.set_len(0));

@@ -14,26 +14,26 @@ pub struct Setting<'a> {
     pub purpose: Purpose,
 }
 
-/// What it is started for.
+/// The purpose of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Most rows.
+    /// Most workloads.
     Usual,
-    /// The row of sixteen requests per write.
+    /// The workload with sixteen requests per write.
     Pipelined,
-    /// The row in which all write an access log.
+    /// The workload with access logs.
     Logged,
 }
 
-/// A server that may be on this machine.
+/// A server that may be installed on this machine.
 pub struct Server {
     /// Its name.
     pub name: &'static str,
-    /// Where it is had.
+    /// Where to get it.
     pub from: &'static str,
-    /// How it is started, in words for the report.
+    /// The configuration, in words for the report.
     pub says: &'static str,
-    /// It is so much slower in most rows that it runs in fewer rounds.
+    /// Whether it is so slow in most workloads that it runs in fewer rounds.
     pub is_slow: bool,
     version: &'static [&'static str],
     command: fn(&Setting) -> Command,
@@ -41,15 +41,15 @@ pub struct Server {
 
 /// The name of this server.
 pub const OURS: &str = "threadbare";
-/// The one that the others are compared with.
+/// The reference server.
 pub const YARDSTICK: &str = "nginx";
 
-/// All that are looked for.
+/// All servers in the comparison.
 pub const SERVERS: [Server; 8] = [
     Server {
         name: YARDSTICK,
         from: "Debian",
-        says: "2 workers, `sendfile`, `tcp_nopush` (without it small files are a third slower, with it pipelined requests wait for 40 ms: there it is off), `open_file_cache` (valid for 30 s), any number of requests per connection, log buffered (64 KiB, 1 s)",
+        says: "2 workers, `sendfile`, `tcp_nopush` (without it, small files are a third slower; off for pipelined requests, which it would delay by 40 ms), `open_file_cache` (valid for 30 s), any number of requests per connection, log buffered (64 KiB, 1 s)",
         is_slow: false,
         version: &["nginx", "-v"],
         command: nginx,
@@ -57,7 +57,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: OURS,
         from: "cargo bench builds it",
-        says: "`-q`, all else as it comes: sandbox, Host rule, deadlines, and each cached file looked at before each use; the log row is without `-q`",
+        says: "`-q`, otherwise the defaults: sandbox, Host check, timeouts, and a check of each cached file before use; without `-q` in the access log row",
         is_slow: false,
         version: &[env!("CARGO_BIN_EXE_threadbare"), "--version"],
         command: |setting| {
@@ -79,7 +79,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: "static-web-server",
         from: "cargo install static-web-server",
-        says: "no cache-control fields, listings on",
+        says: "no `Cache-Control`, listings on",
         is_slow: false,
         version: &["static-web-server", "--version"],
         command: |setting| {
@@ -94,7 +94,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: "miniserve",
         from: "cargo install miniserve",
-        says: "as it comes; `--verbose` in the log row",
+        says: "defaults; `--verbose` in the access log row",
         is_slow: true,
         version: &["miniserve", "--version"],
         command: |setting| {
@@ -106,7 +106,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: "dufs",
         from: "cargo install dufs",
-        says: "an empty log format; as it comes in the log row",
+        says: "an empty log format; the default one in the access log row",
         is_slow: true,
         version: &["dufs", "--version"],
         command: |setting| {
@@ -121,7 +121,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: "simple-http-server",
         from: "cargo install simple-http-server",
-        says: "64 threads (a thread serves one connection until it ends), `--silent` but in the log row",
+        says: "64 threads (a thread serves one connection until it ends), `--silent` except in the access log row",
         is_slow: true,
         version: &["simple-http-server", "--version"],
         command: |setting| {
@@ -136,7 +136,7 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: "python",
         from: "python.org",
-        says: "`python3 -m http.server`; its log cannot be switched off, and goes to /dev/null",
+        says: "`python3 -m http.server`; its log cannot be disabled, and goes to /dev/null",
         is_slow: true,
         version: &["python3", "--version"],
         command: |setting| {
@@ -153,11 +153,11 @@ fn with(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a production configuration has: as many workers as cores, sendfile, open files kept.
+/// A production configuration: as many workers as cores, sendfile, and a cache of open files.
 fn nginx(setting: &Setting) -> Command {
     let (scratch, site, port) = (setting.scratch.display(), setting.site.display(), setting.port);
     let log = setting.log.map_or("off".into(), |log| format!("{} combined buffer=64k flush=1s", log.display()));
-    // Measured: it sends head and file in one packet, but holds back the last of several answers.
+    // Measured: it sends head and file in one packet, but delays the last of several responses.
     let nopush = if setting.purpose == Purpose::Pipelined { "off" } else { "on" };
     let configuration = format!(
         "daemon off; pid {scratch}/nginx-{port}.pid; error_log /dev/null crit; worker_processes 2; worker_rlimit_nofile 16384;\n\
@@ -178,7 +178,7 @@ fn nginx(setting: &Setting) -> Command {
     command
 }
 
-/// The same, in its own words.
+/// The equivalent configuration.
 fn lighttpd(setting: &Setting) -> Command {
     let (site, port) = (setting.site.display(), setting.port);
     let log = setting.log.map_or(String::new(), |log| {
@@ -201,7 +201,7 @@ fn lighttpd(setting: &Setting) -> Command {
 }
 
 impl Server {
-    /// Whether it is the one that all this is about.
+    /// Whether it is threadbare.
     pub fn is_ours(&self) -> bool {
         self.name == OURS
     }
@@ -211,7 +211,7 @@ impl Server {
         (self.command)(setting)
     }
 
-    /// The first thing in what it says that looks like a version; `None` if it is not here.
+    /// The first word of its output that looks like a version; `None` if it is not installed.
     pub fn version(&self) -> Option<String> {
         let (program, arguments) = self.version.split_first()?;
         let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;

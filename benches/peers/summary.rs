@@ -20,16 +20,16 @@ pub struct Sample {
 /// One server in all rounds of a row.
 #[derive(Default)]
 pub struct Cell {
-    /// With the number of the round.
+    /// The samples, each with the number of its round.
     pub samples: Vec<(usize, Sample)>,
-    /// Why there is no number, if there is none.
+    /// Why there is no figure, if there is none.
     pub wrong: Option<String>,
     /// All errors that its clients saw.
     pub trouble: Trouble,
 }
 
 impl Sample {
-    /// What is compared; more is better.
+    /// The compared figure; higher is better.
     fn worth(&self, judge: Judge) -> f64 {
         match judge {
             Judge::Rate => self.rate,
@@ -40,21 +40,21 @@ impl Sample {
 }
 
 impl Cell {
-    /// The median of something; `None` without samples.
+    /// The median of a figure; `None` without samples.
     pub fn median_of(&self, what: impl Fn(&Sample) -> f64) -> Option<f64> {
-        // A server that was wrong once has no number, however fast it was before.
+        // A server with one incorrect response has no figure.
         if self.wrong.is_some() {
             return None;
         }
         median(self.samples.iter().map(|(_, sample)| what(sample)).collect())
     }
 
-    /// The median of the ratios to another in the same rounds.
+    /// The median of the ratios to another server in the same rounds.
     pub fn ratio_to(&self, other: &Cell, judge: Judge) -> Option<f64> {
         median(self.ratios_to(other, judge))
     }
 
-    /// The smallest and the largest of the ratios to another in the same rounds.
+    /// The smallest and largest ratio to another server in the same rounds.
     pub fn spread_to(&self, other: &Cell, judge: Judge) -> Option<(f64, f64)> {
         let mut ratios = self.ratios_to(other, judge);
         ratios.sort_by(f64::total_cmp);
@@ -81,15 +81,13 @@ impl Cell {
         let (processor, rss) = (of(|sample| sample.processor_micros), of(|sample| sample.rss_kib) / 1024.0);
         let judged = match judge {
             Judge::Rate => "",
-            Judge::P99 => "  (p99 counts)",
-            Judge::Processor => "  (processor time counts)",
+            Judge::P99 => "  (compared by p99)",
+            Judge::Processor => "  (compared by CPU time)",
         };
-        let trouble = self.trouble.says().map_or(String::new(), |trouble| format!("  TROUBLE: {trouble}"));
+        let trouble = self.trouble.says().map_or(String::new(), |trouble| format!("  ERRORS: {trouble}"));
         let micros = |number: f64| if number.is_finite() { format!("{number:.0}") } else { "–".into() };
         let (p50, p99) = (micros(p50), micros(p99));
-        format!(
-            "{rate:>10.1}/s  p50 {p50:>8} µs  p99 {p99:>8} µs  {processor:>9.2} µs of processor  {rss:>6.1} MiB{judged}{trouble}"
-        )
+        format!("{rate:>10.1}/s  p50 {p50:>8} µs  p99 {p99:>8} µs  {processor:>9.2} µs CPU  {rss:>6.1} MiB{judged}{trouble}")
     }
 }
 
@@ -99,12 +97,12 @@ impl MeasuredRow {
         self.cells.get(plan.column(name)?)
     }
 
-    /// How this column does, by the yardstick.
+    /// The ratio of a server to the reference server.
     pub fn to_yardstick(&self, plan: &Plan, column: usize) -> Option<f64> {
         self.cells.get(column)?.ratio_to(self.cell(plan, YARDSTICK)?, self.row.judge)
     }
 
-    /// The best of the others, and how we do by it.
+    /// The best other server, and the ratio to it.
     pub fn to_best(&self, plan: &Plan) -> Option<(&'static str, f64)> {
         let ours = self.cell(plan, OURS)?;
         let others = plan.servers.iter().zip(&self.cells).filter(|(server, _)| !server.is_ours());
@@ -112,14 +110,14 @@ impl MeasuredRow {
         ratios.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// How we do by each floor.
+    /// The ratio to each floor.
     pub fn to_floors(&self, plan: &Plan) -> [Option<f64>; FLOORS.len()] {
         let ours = self.cell(plan, OURS);
         std::array::from_fn(|number| ours?.ratio_to(self.cells.get(plan.servers.len() + number)?, self.row.judge))
     }
 }
 
-/// The one in the middle.
+/// The median.
 fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;

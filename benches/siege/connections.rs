@@ -17,7 +17,7 @@ use crate::victim::{SMALL, Victim};
 
 const KEEP_ALIVE: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// So many connections that have asked once and now wait.
+/// Opens idle connections, each after one request.
 fn idle_crowd(victim: &Victim, count: usize) -> Crowd {
     let mut crowd = Crowd::new(victim.address, KEEP_ALIVE);
     while crowd.count() < count {
@@ -28,7 +28,7 @@ fn idle_crowd(victim: &Victim, count: usize) -> Crowd {
     crowd
 }
 
-/// Ten thousand connections that wait, below the cap.
+/// Ten thousand idle connections, below the limit.
 pub fn idle(scale: &Scale) -> Vec<Promise> {
     let count = scale.of(10_000);
     let victim = Victim::start(&["--max-connections", "12000", "--idle-timeout", "120"]);
@@ -44,7 +44,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
     let mut promises = vec![
         Promise::at_most(format!("memory with {count} idle connections"), 192, rss_mib, "MiB"),
         Promise::all("of them still connected", count, crowd.count()),
-        Promise::all("of them answered when they ask again", count, answers),
+        Promise::all("of them served on a second request", count, answers),
     ];
     promises.extend(ordinary.promises(50.0));
     drop(crowd);
@@ -52,7 +52,7 @@ pub fn idle(scale: &Scale) -> Vec<Promise> {
     promises
 }
 
-/// All connections that are allowed are taken by idle clients.
+/// Idle clients use all allowed connections.
 pub fn full(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--max-connections", "1000", "--idle-timeout", "120"]);
     let mut crowd = idle_crowd(&victim, 1000);
@@ -60,13 +60,13 @@ pub fn full(scale: &Scale) -> Vec<Promise> {
     let ordinary = OrdinaryClients::visit(victim.address, asked, Duration::from_millis(2));
     crowd.read(Duration::ZERO);
     let mut promises = ordinary.promises(10.0);
-    promises.push(Promise::at_most("idle connections closed for them", asked, 1000 - crowd.count(), ""));
+    promises.push(Promise::at_most("idle connections evicted for them", asked, 1000 - crowd.count(), ""));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Six hundred clients connect while the whole server is stopped for a while.
+/// Six hundred clients connect while the server process is stopped.
 pub fn stalled(_: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     victim.signal(Signal::STOP);
@@ -88,12 +88,12 @@ pub fn stalled(_: &Scale) -> Vec<Promise> {
         ordinary.note(outcome.map(|_| begun.elapsed()));
     }
     let mut promises = ordinary.promises(500.0);
-    promises.push(Promise::at_most("the slowest of them", 500.0, ordinary.millis_at(1000), "ms"));
+    promises.push(Promise::at_most("slowest of them", 500.0, ordinary.millis_at(1000), "ms"));
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Sixty-four descriptors, and two hundred clients who connect and say nothing.
+/// Sixty-four descriptors, and two hundred clients that connect and send nothing.
 pub fn few_descriptors(scale: &Scale) -> Vec<Promise> {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_threadbare")]);
@@ -118,13 +118,13 @@ pub fn few_descriptors(scale: &Scale) -> Vec<Promise> {
     });
     let spent = (victim.processor_time() - used).as_secs_f64() / begun.elapsed().as_secs_f64();
     let mut promises = ordinary.promises(500.0);
-    promises.push(Promise::at_most("of a processor, meanwhile", 5.0, spent * 100.0, "%"));
+    promises.push(Promise::at_most("CPU usage meanwhile", 5.0, spent * 100.0, "%"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Clients that connect, say something or nothing, and reset the connection.
+/// Clients that connect, send a request or nothing, and reset the connection.
 pub fn resets(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let openings: [&[u8]; 4] = [b"", b"GET /large.bin HT", b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n", KEEP_ALIVE];
@@ -139,13 +139,13 @@ pub fn resets(scale: &Scale) -> Vec<Promise> {
         over.store(true, Ordering::Relaxed);
         ordinary.join().unwrap()
     });
-    // They stand in the same queue, behind hundreds.
+    // Ordinary clients are in the same accept queue, behind hundreds of others.
     let mut promises = ordinary.promises(250.0);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Clients that end their side before they read the answer.
+/// Clients that half-close before they read the response.
 pub fn half_closes(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let count = scale.of(1000);
@@ -161,7 +161,7 @@ pub fn half_closes(scale: &Scale) -> Vec<Promise> {
         let length = if target == "large.bin" { crate::victim::LARGE_BYTES } else { SMALL.len() };
         whole += usize::from(outcome.is_ok() && answer.len() - head == length);
     }
-    let mut promises = vec![Promise::all("answers that came whole", count, whole)];
+    let mut promises = vec![Promise::all("complete responses", count, whole)];
     promises.extend(victim.back_at_rest());
     promises
 }

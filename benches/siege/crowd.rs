@@ -9,15 +9,15 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How an answer begins.
+/// The start of a response.
 const BEGINNING: &[u8] = b"HTTP/1.1 ";
 
-/// Connections that behave badly together.
+/// Many misbehaving connections.
 pub struct Crowd {
     address: SocketAddr,
     opening: Vec<u8>,
     members: Vec<Member>,
-    /// How long those lived that have been ended by the server.
+    /// The longest lifetime of a connection that the server closed.
     pub lives: Vec<Duration>,
 }
 
@@ -38,19 +38,19 @@ impl Member {
     }
 }
 
-/// As many descriptors as the machine gives.
+/// Raises the descriptor limit to the maximum.
 pub fn allow_many_sockets() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 impl Crowd {
-    /// No client yet; each will begin by sending that.
+    /// Creates an empty crowd; each client will first send these bytes.
     pub fn new(address: SocketAddr, opening: &[u8]) -> Crowd {
         Crowd { address, opening: opening.to_vec(), members: Vec::new(), lives: Vec::new() }
     }
 
-    /// More of them.
+    /// Adds clients.
     pub fn grow(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count {
             let born = Instant::now();
@@ -60,7 +60,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// More of them, who can receive only a few kilobytes before they read.
+    /// Adds clients with a receive buffer of a few kilobytes.
     pub fn grow_narrow(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count {
             let born = Instant::now();
@@ -101,25 +101,25 @@ impl Crowd {
         });
     }
 
-    /// How many are still connected.
+    /// The number of open connections.
     pub fn count(&self) -> usize {
         self.members.len()
     }
 
-    /// Each sends that, if it can without waiting.
+    /// Sends bytes on each connection, if it would not block.
     pub fn drip(&self, bytes: &[u8]) {
         for member in &self.members {
             let _ = (&member.stream).write(bytes);
         }
     }
 
-    /// Waits at most so long for something to happen, and lets go of those whose connection has ended.
+    /// Waits for events, at most for this time, and drops closed connections.
     pub fn watch(&mut self, limit: Duration) {
-        // A hang-up is reported without asking; what there is to read only where it is asked for.
+        // POLLHUP is always reported; POLLIN only if requested.
         self.look(limit, PollFlags::RDHUP, |_| true);
     }
 
-    /// Waits at most so long for answers, and reads all that have come; how many begin in what was read.
+    /// Waits for responses, at most for this time, reads them, and returns how many began.
     pub fn read(&mut self, limit: Duration) -> usize {
         let mut answers = 0;
         let mut buffer = vec![0; 64 * 1024];
@@ -156,14 +156,14 @@ impl Crowd {
         });
     }
 
-    /// Lets go of all of them, each with a reset.
+    /// Resets all connections.
     pub fn reset(&mut self) {
         for member in self.members.drain(..) {
             let _ = rustix::net::sockopt::set_socket_linger(&member.stream, Some(Duration::ZERO));
         }
     }
 
-    /// The longest that any lived, in seconds; those who still live count as well.
+    /// The longest lifetime of a connection in seconds, open ones included.
     pub fn longest_life(&self) -> f64 {
         let living = self.members.iter().map(|member| member.born.elapsed());
         self.lives.iter().copied().chain(living).max().unwrap_or_default().as_secs_f64()

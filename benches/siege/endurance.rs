@@ -10,10 +10,10 @@ use crate::ordinary::OrdinaryClients;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
-/// Memory is looked at so often.
+/// The interval between memory samples.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// One kind of attacker: how many, how each begins, what it says each second, whether it can receive little.
+/// One kind of attacker: how many, the first bytes, the bytes per second, and whether the receive buffer is small.
 type Kind = (usize, &'static [u8], &'static [u8], bool);
 
 const KINDS: [Kind; 5] = [
@@ -24,7 +24,7 @@ const KINDS: [Kind; 5] = [
     (100, b"\0\xff GET / HTTP/9.9\r\n\r\n", b"", false),
 ];
 
-/// Attackers of one kind, replaced as they are sent away, a few of them resetting their connections all the time.
+/// Attackers of one kind, replaced when the server closes them; a few reset their connections continuously.
 fn keep_attacking(victim: &Victim, kind: Kind, over: &AtomicBool) {
     let (count, opening, drip, narrow) = kind;
     let mut crowd = Crowd::new(victim.address, opening);
@@ -76,10 +76,10 @@ pub fn soak(scale: &Scale) -> Vec<Promise> {
         over.store(true, Ordering::Relaxed);
         (ordinary.join().unwrap(), points)
     });
-    // The first half warms it: the allocator keeps what the largest moment took.
+    // The first half is a warm-up: the allocator keeps its peak.
     let late = &points[points.len() / 2..];
     println!(
-        "             {} requests; memory at the end {:.1} MiB, peak {} MiB",
+        "             {} requests; final memory {:.1} MiB, peak {} MiB",
         ordinary.asked(),
         late.last().unwrap().1,
         victim.rss_peak_kib() / 1024

@@ -12,15 +12,15 @@ use crate::victim::Victim;
 
 const VERSION_BYTES: usize = 1024 * 1024;
 
-/// What a download turned out to be.
+/// The outcomes of downloads.
 #[derive(Default)]
 struct Downloads {
     whole: usize,
-    /// The connection broke, or a 500 said that the file could not be read.
+    /// The connection broke, or the status was 500.
     broken: usize,
-    /// Complete, and of more than one version.
+    /// Complete, but with bytes of more than one version.
     mixed: usize,
-    /// Complete, and not of the length that was announced.
+    /// Complete, but with a length different from Content-Length.
     wrong_length: usize,
 }
 
@@ -50,11 +50,11 @@ impl Downloads {
     }
 
     fn say(&self, how: &str) {
-        println!("             {how}: {} whole, {} broken off, {} mixed", self.whole, self.broken, self.mixed);
+        println!("             {how}: {} complete, {} aborted, {} mixed", self.whole, self.broken, self.mixed);
     }
 }
 
-/// A thousand downloads while the file changes all the time.
+/// A thousand downloads while the file changes continuously.
 fn downloads_while(victim: &Victim, count: usize, name: &str, mut change: impl FnMut(u8) + Send) -> Downloads {
     let over = AtomicBool::new(false);
     change(b'a');
@@ -103,17 +103,17 @@ pub fn replaced_and_overwritten(scale: &Scale) -> Vec<Promise> {
     let mixed_percent = overwritten.mixed as f64 * 100.0 / count as f64;
     let wrong = replaced.wrong_length + overwritten.wrong_length + resized.wrong_length;
     let mut promises = vec![
-        Promise::all("whole downloads of a file replaced by rename", count, replaced.whole),
+        Promise::all("complete downloads of a file replaced by rename", count, replaced.whole),
         Promise::none("of them mixed", replaced.mixed),
         Promise::at_most("mixed downloads of a file overwritten in place", 0.2, mixed_percent, "%"),
-        Promise::none("downloads of another length than announced", wrong),
+        Promise::none("downloads whose length differs from Content-Length", wrong),
     ];
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// A directory changes places with a link that leads out, as fast as it can. The kernel's sandbox is off: it is our own path code that
-/// must not be fooled.
+/// A directory is exchanged with a link that leads outside, as fast as possible. The kernel sandbox is off, so that the path code of
+/// the server is tested.
 pub fn swapped(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--sandbox", "off"]);
     let site = victim.site();
@@ -144,15 +144,15 @@ pub fn swapped(scale: &Scale) -> Vec<Promise> {
         let (asked, opened, leaked) = seen.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2));
         (swaps.join().unwrap(), asked, opened, leaked)
     });
-    println!("             {swaps} swaps, {asked} requests, {opened} of them found the file or the directory");
+    println!("             {swaps} swaps, {asked} requests, {opened} of them found the file or directory");
     fs::remove_dir_all(outside).unwrap();
     vec![
-        Promise::none("answers with a byte from outside", leaked),
-        Promise::none("swaps that never met a request", usize::from(opened == 0)),
+        Promise::none("responses with a byte from outside the root", leaked),
+        Promise::none("runs in which no request found a file", usize::from(opened == 0)),
     ]
 }
 
-/// How many answers there were, how many of them with content, and how many with what lies outside.
+/// The number of responses, of those with the file, and of those with content from outside the root.
 fn ask_while_swapped(victim: &Victim, target: &str, over: &AtomicBool) -> (usize, usize, usize) {
     let (mut asked, mut opened, mut leaked) = (0, 0, 0);
     while !over.load(Ordering::Relaxed) {

@@ -1,10 +1,10 @@
-//! The promises of the server under attack.
+//! Promises of the server under attack.
 //!
-//! `cargo bench --bench siege` starts the release binary, attacks it over loopback in each of the ways that kill servers with a thread
-//! per connection, while an ordinary client keeps asking for a small file, and prints a table: what is promised, what was measured,
-//! whether it held. The exit code is 1 if anything did not. Figures depend on the machine: run it where nothing else runs.
+//! `cargo bench --bench siege` starts the release binary, attacks it over loopback in each way that is known to break servers with a
+//! thread per connection, while an ordinary client requests a small file. It prints a table of promises, measurements and results.
+//! The exit code is 1 if a promise failed. Figures depend on the machine: run it on an idle one.
 //!
-//! `-- --quick` takes fewer of everything and no soak, `-- --only NAME` one attack, `-- --soak SECONDS` a longer endurance.
+//! `-- --quick` uses fewer clients and no soak, `-- --only NAME` runs one attack, `-- --soak SECONDS` sets the length of the soak.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for people, not the server")]
 
 mod connections;
@@ -29,13 +29,13 @@ use clap::Parser;
 
 use promise::Promise;
 
-/// Attacks a server and says which promises held.
+/// Attacks a server and reports which promises hold.
 #[derive(Parser)]
 struct Siege {
     /// Fewer connections, shorter waits, no soak
     #[arg(long)]
     quick: bool,
-    /// Only the attacks whose name begins so
+    /// Run only attacks whose name has this prefix
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// How long the mixed soak lasts
@@ -44,12 +44,12 @@ struct Siege {
     /// This process runs in the namespace of `namespace.rs`
     #[arg(long, hide = true)]
     inside_namespace: bool,
-    /// What cargo says to every benchmark
+    /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// How hard to try.
+/// The size of the attacks.
 pub struct Scale {
     quick: bool,
     /// How long the soak lasts.
@@ -57,12 +57,12 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// So many ordinary clients, or half of them: with fewer than two hundred the slowest one decides what 99 % had.
+    /// Number of ordinary clients, halved in a quick run: below two hundred, the slowest one determines the 99th percentile.
     pub fn ordinary(&self, count: usize) -> usize {
         if self.quick { count / 2 } else { count }
     }
 
-    /// `count`, or a tenth of it in a quick run.
+    /// Returns `count`, or a tenth of it in a quick run.
     pub fn of(&self, count: usize) -> usize {
         if self.quick { (count / 10).max(1) } else { count }
     }
@@ -93,7 +93,7 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("soak", endurance::soak),
 ];
 
-/// Those in a network namespace, where a slow reader is slow.
+/// Attacks in a network namespace with small buffers, in which a slow reader delays the server.
 const NAMESPACE_ATTACKS: &[(&str, Attack)] =
     &[("slow-readers", slow::readers_at_the_cap), ("echo", memory::echo), ("listings", memory::listings)];
 
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
     promise::print_title();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     if let Some(load) = load.split(' ').next().filter(|load| load.parse().is_ok_and(|load: f64| load > 1.0)) {
-        println!("WARNING: other programs use the processors (load average {load}): latencies do not count");
+        println!("WARNING: other programs use the CPU (load average {load}); latencies are not meaningful");
     }
     let mut all_held = run(ATTACKS);
     let mut skipped = Vec::new();
@@ -133,7 +133,7 @@ fn main() -> ExitCode {
             None => skipped.push(*name),
         }
     }
-    println!("{}", if all_held { "all promises held" } else { "NOT ALL PROMISES HELD" });
+    println!("{}", if all_held { "all promises hold" } else { "SOME PROMISES FAILED" });
     if !skipped.is_empty() {
         println!("SKIPPED: {} (no network namespace; needs ip, unshare, and root or user namespaces)", skipped.join(", "));
     }

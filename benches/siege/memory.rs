@@ -1,4 +1,4 @@
-//! Clients that make the server keep much in memory, and read nothing of it.
+//! Clients that make the server buffer large responses, and do not read them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use crate::ordinary::{OrdinaryClients, connect};
 use crate::promise::Promise;
 use crate::victim::Victim;
 
-/// The largest body that `/echo` takes. In JSON each of these bytes becomes six.
+/// The largest body that `/echo` accepts. In JSON each of these bytes becomes six.
 const ECHO_BYTES: usize = 64 * 1024;
 
 /// Clients that send `/echo` the longest body, made of bytes that are escaped, and do not read the response.
@@ -36,22 +36,22 @@ pub fn echo(scale: &Scale) -> Vec<Promise> {
         over.store(true, Ordering::Relaxed);
         ordinary
     });
-    let mut promises = vec![Promise::all("clients that do not read, and are connected", count, crowd.count())];
+    let mut promises = vec![Promise::all("connected clients that do not read", count, crowd.count())];
     promises.extend(ordinary.promises(50.0));
-    // 64 KiB of content, and the thread with its buffers.
+    // 64 KiB of body, and the thread with its buffers.
     let allowed = 16 + u64::try_from(count / 8).unwrap();
-    promises.push(Promise::at_most("the most memory ever held", allowed, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    promises.push(Promise::at_most("peak memory", allowed, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Clients that ask for a long listing, read 293 bytes/s of it, and come back when they are cut.
+/// Clients that request a long listing, read it at 293 bytes/s, and reconnect when closed.
 pub fn listings(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let many = victim.site().join("many");
     fs::create_dir(&many).unwrap();
-    // 32 times the memory for their names is twice what all connections share.
+    // The names of 32 listings need twice the memory that all connections share.
     for number in 0..40_000 {
         File::create(many.join(format!("{number:0200}"))).unwrap();
     }
@@ -74,9 +74,9 @@ pub fn listings(scale: &Scale) -> Vec<Promise> {
         (ordinary.join().unwrap(), listings)
     });
     let mut promises = ordinary.promises(100.0);
-    promises.push(Promise::all("listings received whole", listings.asked(), listings.served()));
-    promises.push(Promise::at_most("the slowest of them", 10.0, listings.millis_at(1000) / 1000.0, "s"));
-    promises.push(Promise::at_most("the most memory ever held", 224, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    promises.push(Promise::all("complete listings", listings.asked(), listings.served()));
+    promises.push(Promise::at_most("slowest of them", 10.0, listings.millis_at(1000) / 1000.0, "s"));
+    promises.push(Promise::at_most("peak memory", 224, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
@@ -84,7 +84,7 @@ pub fn listings(scale: &Scale) -> Vec<Promise> {
 
 const LISTING: &[u8] = b"GET /many/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// Reads a whole listing; how long it took.
+/// Reads a whole listing, and returns the time it took.
 fn list(victim: &Victim) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut stream = connect(victim.address)?;

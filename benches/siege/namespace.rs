@@ -5,15 +5,15 @@
 
 use std::process::{Command, Stdio};
 
-/// The option that says that this process is inside.
+/// The option for a process inside the namespace.
 pub const INSIDE: &str = "--inside-namespace";
 
 const SETUP: &str = "ip link set lo up mtu 1500 && cd /proc/sys/net/ipv4 &&
     echo 4096 16384 65536 > tcp_wmem && echo 4096 16384 65536 > tcp_rmem && cd \"$OLDPWD\"";
 
-/// Runs one attack in a namespace of its own; whether its promises held, or `None` if no namespace can be created.
+/// Runs one attack in a new namespace, and returns whether its promises held, or `None` if no namespace can be created.
 pub fn run(attack: &str, quick: bool) -> Option<bool> {
-    // As root without a user namespace, as another user with one.
+    // Root needs no user namespace; other users do.
     [&["--net"][..], &["--net", "--map-root-user"]].into_iter().find_map(|flags| {
         let inside = |script: &str| {
             let mut command = Command::new("unshare");

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::promise::Promise;
 use crate::victim::SMALL;
 
-/// Far more than any promise allows.
+/// Much longer than any promise allows.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Asks for the small file on a connection of its own; how long it took, from connect to the last byte.
+/// Requests the small file on a new connection, and returns the time from connect to the last byte.
 pub fn ask(address: SocketAddr) -> io::Result<Duration> {
     let begun = Instant::now();
     let mut stream = connect(address)?;
@@ -25,7 +25,7 @@ pub fn ask(address: SocketAddr) -> io::Result<Duration> {
     }
 }
 
-/// A connection that never waits longer than our patience.
+/// Connects, with a timeout for each operation.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -33,7 +33,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// What ordinary clients saw.
+/// Results of ordinary clients.
 #[derive(Default)]
 pub struct OrdinaryClients {
     asked: usize,
@@ -42,7 +42,7 @@ pub struct OrdinaryClients {
 }
 
 impl OrdinaryClients {
-    /// `count` of them, one after another, `pause` between them.
+    /// Runs `count` clients in sequence, with `pause` between them.
     pub fn visit(address: SocketAddr, count: usize, pause: Duration) -> OrdinaryClients {
         let mut ordinary = OrdinaryClients::default();
         for _ in 0..count {
@@ -52,7 +52,7 @@ impl OrdinaryClients {
         ordinary
     }
 
-    /// One after another until told to stop.
+    /// Runs clients in sequence until the flag is set.
     pub fn visit_until(address: SocketAddr, stop: &AtomicBool, pause: Duration) -> OrdinaryClients {
         let mut ordinary = OrdinaryClients::default();
         while !stop.load(Ordering::Relaxed) {
@@ -62,7 +62,7 @@ impl OrdinaryClients {
         ordinary
     }
 
-    /// Counts one.
+    /// Records one result.
     pub fn note(&mut self, outcome: io::Result<Duration>) {
         self.asked += 1;
         match outcome {
@@ -73,24 +73,24 @@ impl OrdinaryClients {
         }
     }
 
-    /// Takes in what others saw.
+    /// Adds the results of others.
     pub fn join(&mut self, other: OrdinaryClients) {
         self.asked += other.asked;
         self.times.extend(other.times);
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
 
-    /// How many got what they asked for.
+    /// The number of clients served.
     pub fn served(&self) -> usize {
         self.times.len()
     }
 
-    /// How many asked.
+    /// The number of requests.
     pub fn asked(&self) -> usize {
         self.asked
     }
 
-    /// Milliseconds that so many of a thousand stayed within.
+    /// The latency in milliseconds at this permille.
     pub fn millis_at(&self, per_mille: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort_unstable();
@@ -98,10 +98,10 @@ impl OrdinaryClients {
         times.get(index).map_or(f64::INFINITY, |time| time.as_secs_f64() * 1000.0)
     }
 
-    /// All answered, and 99 % of them within so many milliseconds.
+    /// All clients served, and 99 % of them within this many milliseconds.
     pub fn promises(&self, millis: f64) -> Vec<Promise> {
         if let Some(failure) = &self.first_failure {
-            println!("             the first client that was not served: {failure}");
+            println!("             first client that was not served: {failure}");
         }
         println!(
             "             ordinary clients: p50 {:.3} ms, p99 {:.3} ms, slowest {:.3} ms",
@@ -111,7 +111,7 @@ impl OrdinaryClients {
         );
         vec![
             Promise::all("ordinary clients served", self.asked, self.times.len()),
-            Promise::at_most("ordinary clients, 99 % of them within", millis, self.millis_at(990), "ms"),
+            Promise::at_most("ordinary clients, 99th percentile", millis, self.millis_at(990), "ms"),
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! Clients that guess passwords, and one that knows its own.
+//! Clients that guess passwords, and users that log in.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ use crate::ordinary::OrdinaryClients;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
-/// What `htpasswd -B -C 10` writes: a check takes about 50 ms.
+/// A hash from `htpasswd -B -C 10`: a check takes about 50 ms.
 const BCRYPT_COST: u32 = 10;
 /// Connections that send wrong passwords.
 const GUESSERS: u8 = 40;
@@ -53,14 +53,14 @@ pub fn wrong(scale: &Scale) -> Vec<Promise> {
         });
         println!("              from {addresses} addresses, {} guesses", guesses.load(Ordering::Relaxed));
         promises.extend(logins.promises(seconds * 1000.0));
-        promises.push(Promise::at_most("the most memory ever held", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+        promises.push(Promise::at_most("peak memory", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
         promises.extend(victim.back_at_rest());
     }
     let _ = fs::remove_file(&file);
     promises
 }
 
-/// Asks for the small file with a name and a password, from an address of this machine; how long it took.
+/// Requests the small file with a name and a password, from an address of this machine, and returns the time it took.
 fn log_in(address: SocketAddr, from: Ipv4Addr, credentials: &str) -> io::Result<Duration> {
     let begun = Instant::now();
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;

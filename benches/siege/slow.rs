@@ -11,11 +11,11 @@ use crate::ordinary::OrdinaryClients;
 use crate::promise::Promise;
 use crate::victim::Victim;
 
-/// Of the server that is attacked slowly: shorter than what people use, so that each end of a deadline is seen within the siege.
+/// The header timeout of the server: shorter than usual, so that it expires within the siege.
 const HEADER_TIMEOUT_SECONDS: u64 = 5;
 /// How long a response may go without progress.
 const SEND_TIMEOUT_SECONDS: u64 = 5;
-/// How much later than its deadline a connection may end.
+/// How long after its deadline a connection may close.
 const LATE_SECONDS: f64 = 0.5;
 
 const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
@@ -24,7 +24,7 @@ const SLOW_UPLOAD: &[u8] = b"PUT /slow.bin HTTP/1.1\r\nHost: localhost\r\nConten
 const UPLOADS: usize = 64;
 const SLOW_CONTENT: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n";
 
-/// A thousand clients who each send a byte a second, and come back when they are sent away, at a cap of 512.
+/// A thousand clients that send a byte per second and reconnect when closed, at a limit of 512 connections.
 fn at_the_cap(scale: &Scale, opening: &[u8], ordinary: usize) -> (OrdinaryClients, Crowd, Victim) {
     let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--max-connections", "512", "--header-timeout", &timeout]);
@@ -36,7 +36,7 @@ fn at_the_cap(scale: &Scale, opening: &[u8], ordinary: usize) -> (OrdinaryClient
         scope.spawn(|| {
             let mut dripped = Instant::now();
             while !over.load(Ordering::Relaxed) {
-                // Five hundred new ones a second, at most.
+                // At most five hundred new ones per second.
                 crowd.watch(Duration::ZERO);
                 crowd.grow((slow - crowd.count()).min(50)).unwrap();
                 if dripped.elapsed() >= Duration::from_secs(1) {
@@ -53,7 +53,7 @@ fn at_the_cap(scale: &Scale, opening: &[u8], ordinary: usize) -> (OrdinaryClient
     (ordinary, crowd, victim)
 }
 
-/// Far below the cap no connection is evicted: only the deadline ends them.
+/// Far below the limit no connection is evicted: only the timeout closes them.
 fn longest_life(opening: &[u8], limit: Duration) -> f64 {
     let timeout = HEADER_TIMEOUT_SECONDS.to_string();
     let victim = Victim::start(&["--header-timeout", &timeout]);
@@ -73,24 +73,24 @@ pub fn heads(scale: &Scale) -> Vec<Promise> {
     let (ordinary, crowd, victim) = at_the_cap(scale, SLOW_HEAD, scale.ordinary(400));
     let mut promises = ordinary.promises(25.0);
     let allowed = HEADER_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
-    promises.push(Promise::at_most("the longest life of a slow head at the cap", allowed, crowd.longest_life(), "s"));
+    promises.push(Promise::at_most("longest lifetime of a slow head at the limit", allowed, crowd.longest_life(), "s"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     let life = longest_life(SLOW_HEAD, Duration::from_secs(HEADER_TIMEOUT_SECONDS * 2));
-    promises.push(Promise::at_most("the longest life of a slow head below it", allowed, life, "s"));
+    promises.push(Promise::at_most("longest lifetime of a slow head below the limit", allowed, life, "s"));
     promises
 }
 
-/// Slow contents.
+/// Slow bodies.
 pub fn contents(scale: &Scale) -> Vec<Promise> {
     let (ordinary, crowd, victim) = at_the_cap(scale, SLOW_CONTENT, scale.ordinary(400));
     let mut promises = ordinary.promises(25.0);
     drop(crowd);
     promises.extend(victim.back_at_rest());
-    // 20 s behind 1 KiB/s. The two hundred bytes that come in that time are a fifth of a second more.
+    // The deadline is 20 s plus the time at 1 KiB/s; the two hundred bytes received add a fifth of a second.
     let allowed = 20.2;
     let life = longest_life(SLOW_CONTENT, Duration::from_secs_f64(allowed + 5.0));
-    promises.push(Promise::at_most("the longest life of a slow content below it", allowed + LATE_SECONDS, life, "s"));
+    promises.push(Promise::at_most("longest lifetime of a slow body below the limit", allowed + LATE_SECONDS, life, "s"));
     promises
 }
 
@@ -115,16 +115,16 @@ pub fn uploads(scale: &Scale) -> Vec<Promise> {
     let mut promises = ordinary.promises(25.0);
     promises.push(Promise::at_most("uploads in progress", UPLOADS, crowd.count(), ""));
     let memory = victim.figures().rss_kib.div_ceil(1024);
-    promises.push(Promise::at_most("memory of the server with them", 32, memory, "MiB"));
+    promises.push(Promise::at_most("memory of the server meanwhile", 32, memory, "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     let names = std::fs::read_dir(victim.site()).unwrap().map(|entry| entry.unwrap().file_name());
     let left = names.filter(|name| name != "small.txt" && name != "large.bin").count();
-    promises.push(Promise::none("files that are left of them", left));
+    promises.push(Promise::none("temporary files left", left));
     promises
 }
 
-/// When the server has filled all queues: it uses the processor for the ordinary clients only.
+/// Waits until all send queues are full: then the server uses the CPU only for ordinary clients.
 fn when_nothing_moves(victim: &Victim) -> Instant {
     loop {
         let (began, used) = (Instant::now(), victim.processor_time());
@@ -135,7 +135,7 @@ fn when_nothing_moves(victim: &Victim) -> Instant {
     }
 }
 
-/// Clients who ask for a large file and read nothing of it.
+/// Clients that request a large file and read nothing of it.
 pub fn readers(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&["--send-timeout", &SEND_TIMEOUT_SECONDS.to_string()]);
     let rest = victim.figures();
@@ -151,20 +151,20 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     });
     let mut promises = ordinary.promises(10.0);
     let held = during.descriptors.saturating_sub(rest.descriptors);
-    promises.push(Promise::at_most("descriptors while they wait, two for each", 2 * slow + 2, held, ""));
+    promises.push(Promise::at_most("descriptors meanwhile, two for each", 2 * slow + 2, held, ""));
     promises.push(Promise::at_most(
-        "the last one ended, after nothing had moved for",
+        "last one closed after no progress for",
         SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS,
         longest,
         "s",
     ));
-    promises.push(Promise::at_most("the most memory ever held", 64, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    promises.push(Promise::at_most("peak memory", 64, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Clients that read 293 bytes/s of a large file take all connections, and come back when they are evicted.
+/// Clients that read a large file at 293 bytes/s take all connections, and reconnect when evicted.
 pub fn readers_at_the_cap(scale: &Scale) -> Vec<Promise> {
     let cap = 64;
     let victim = Victim::start(&["--max-connections", &cap.to_string()]);
@@ -179,7 +179,7 @@ pub fn readers_at_the_cap(scale: &Scale) -> Vec<Promise> {
                 thread::sleep(Duration::from_secs(1));
             }
         });
-        // At this rate they are 10 s behind 1 KiB/s after 14 s. Until then they hold the server.
+        // At this rate they are 10 s behind 1 KiB/s after 14 s. Until then they keep all connections.
         thread::sleep(Duration::from_secs(2));
         let held = victim.figures().threads.min(cap.try_into().unwrap());
         thread::sleep(Duration::from_secs(14));
@@ -187,9 +187,9 @@ pub fn readers_at_the_cap(scale: &Scale) -> Vec<Promise> {
         over.store(true, Ordering::Relaxed);
         (held, ordinary)
     });
-    let mut promises = vec![Promise::all("connections that they take", cap, held.try_into().unwrap())];
+    let mut promises = vec![Promise::all("connections taken by slow readers", cap, held.try_into().unwrap())];
     promises.extend(ordinary.promises(50.0));
-    promises.push(Promise::at_most("the most memory ever held", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
+    promises.push(Promise::at_most("peak memory", 32, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);
     promises.extend(victim.back_at_rest());
     promises

@@ -13,20 +13,20 @@ use crate::Scale;
 use crate::promise::Promise;
 use crate::victim::{SMALL, Victim};
 
-/// Of the server that is flooded.
+/// The shutdown timeout of the flooded server.
 const SHUTDOWN_TIMEOUT_SECONDS: u64 = 2;
 
-/// What clients of a server that stops have seen.
+/// Results of clients during a shutdown.
 #[derive(Default)]
 struct Seen {
     whole: AtomicUsize,
-    /// An answer of which a part arrived.
+    /// Incomplete responses.
     cut: AtomicUsize,
-    /// A request on a new connection that was taken and not answered.
+    /// Requests on accepted connections without a response.
     ignored: AtomicUsize,
 }
 
-/// Told to stop while eight clients ask as fast as they can.
+/// Shutdown while eight clients send requests as fast as possible.
 pub fn under_load(scale: &Scale) -> Vec<Promise> {
     let count = scale.of(100);
     let (seen, mut clean, mut slowest) = (Seen::default(), 0, Duration::ZERO);
@@ -48,14 +48,14 @@ pub fn under_load(scale: &Scale) -> Vec<Promise> {
         });
     }
     println!(
-        "             {} answers whole, {} requests on new connections not taken",
+        "             {} complete responses, {} requests on new connections without a response",
         seen.whole.load(Ordering::Relaxed),
         seen.ignored.load(Ordering::Relaxed)
     );
     vec![
-        Promise::all("stops under load with exit code 0", count, clean),
-        Promise::none("answers cut", seen.cut.load(Ordering::Relaxed)),
-        Promise::at_most("the slowest stop", 10.0, slowest.as_secs_f64(), "s"),
+        Promise::all("shutdowns under load with exit code 0", count, clean),
+        Promise::none("incomplete responses", seen.cut.load(Ordering::Relaxed)),
+        Promise::at_most("slowest shutdown", 10.0, slowest.as_secs_f64(), "s"),
     ]
 }
 
@@ -83,7 +83,7 @@ fn ask_until_it_stops(address: SocketAddr, persists: bool, over: &AtomicBool, se
         let counter = match (outcome.is_ok() && answer.ends_with(SMALL), answer.is_empty()) {
             (true, _) => &seen.whole,
             (false, false) => &seen.cut,
-            // On a connection that persisted, the server may close just as we ask: RFC 9112 §9.5 has the client ask again.
+            // On a persistent connection, the server may close just as the client sends: it retries (RFC 9112 §9.5).
             (false, true) if asked > 0 => continue,
             (false, true) => &seen.ignored,
         };
@@ -94,7 +94,7 @@ fn ask_until_it_stops(address: SocketAddr, persists: bool, over: &AtomicBool, se
     }
 }
 
-/// Told to stop while clients connect as fast as they can and send nothing.
+/// Shutdown while clients connect as fast as possible and send nothing.
 pub fn flooded(scale: &Scale) -> Vec<Promise> {
     let (count, mut connected, mut slowest) = (scale.of(10), 0, Duration::ZERO);
     for _ in 0..count {
@@ -113,10 +113,10 @@ pub fn flooded(scale: &Scale) -> Vec<Promise> {
     }
     println!("              {connected} connections");
     let allowed = SHUTDOWN_TIMEOUT_SECONDS as f64 + 0.5;
-    vec![Promise::at_most("the slowest stop while clients connect", allowed, slowest.as_secs_f64(), "s")]
+    vec![Promise::at_most("slowest shutdown while clients connect", allowed, slowest.as_secs_f64(), "s")]
 }
 
-/// Connects again and again, and keeps the last 200 connections; how many there were.
+/// Connects repeatedly, keeps the last 200 connections, and returns their total number.
 fn connect_until(address: SocketAddr, over: &AtomicBool) -> usize {
     let (mut kept, mut count) = (VecDeque::new(), 0);
     while !over.load(Ordering::Relaxed) {

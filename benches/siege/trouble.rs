@@ -14,7 +14,7 @@ use crate::ordinary::{OrdinaryClients, connect};
 use crate::promise::Promise;
 use crate::victim::{SMALL, Victim};
 
-/// A beginning, what is sent on and on after it, and the status that must arrive although the client reads nothing of it.
+/// The start of a request, the bytes repeated after it, and the status that the client must receive.
 type Unread = (&'static str, &'static [u8], &'static str);
 
 const UNREAD: [Unread; 6] = [
@@ -26,7 +26,7 @@ const UNREAD: [Unread; 6] = [
     ("PUT /small.txt HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n", b"xxxxxxxx", "405"),
 ];
 
-/// Refusals while the client is still sending: it must get to read them.
+/// Error responses while the client is still sending: it must receive them.
 pub fn unread_contents(scale: &Scale) -> Vec<Promise> {
     let victim = Victim::start(&[]);
     let each = scale.of(100);
@@ -36,14 +36,14 @@ pub fn unread_contents(scale: &Scale) -> Vec<Promise> {
             let seen = (0..each)
                 .filter(|_| insist(victim.address, head, more).is_ok_and(|answer| answer[9..].starts_with(status)))
                 .count();
-            Promise::all(format!("{status} read although content was left: {}", &head[..12]), each, seen)
+            Promise::all(format!("{status} received with an unread body: {}", &head[..12]), each, seen)
         })
         .collect();
     promises.extend(victim.back_at_rest());
     promises
 }
 
-/// Sends all of half a megabyte, whatever happens, and only then reads.
+/// Sends half a megabyte despite errors, and only then reads.
 fn insist(address: SocketAddr, head: &str, more: &[u8]) -> io::Result<String> {
     let mut stream = connect(address)?;
     let much: Vec<u8> = head.bytes().chain(more.iter().copied().cycle().take(512 * 1024 / more.len() * more.len())).collect();
@@ -57,7 +57,7 @@ fn insist(address: SocketAddr, head: &str, more: &[u8]) -> io::Result<String> {
     }
 }
 
-/// So many requests over four connections that persist.
+/// Sends requests on four persistent connections.
 fn many_requests(address: SocketAddr, count: usize) -> OrdinaryClients {
     let per_connection = count / 4;
     thread::scope(|scope| {
@@ -90,12 +90,12 @@ fn requests_on_one_connection(address: SocketAddr, count: usize) -> OrdinaryClie
     ordinary
 }
 
-/// A log that is not read until the end.
+/// A log pipe that is not read until the end.
 pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
     let mut victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), Stdio::piped());
     let count = scale.of(100_000);
     let ordinary = many_requests(victim.address, count);
-    // It is read again: each line either arrives or is counted as dropped. One more than theirs is of the request that warmed it.
+    // Now the log is read: each line either arrives or is counted as dropped. One more line is from the warm-up request.
     let (mut kept, mut dropped) = (0, 0);
     let mut log = BufReader::new(victim.log()).lines().map_while(Result::ok);
     while kept + dropped < count + 1
@@ -115,7 +115,7 @@ pub fn stuck_log(scale: &Scale) -> Vec<Promise> {
     promises
 }
 
-/// A log on a disk that is full.
+/// A log on a full disk.
 pub fn full_disk(scale: &Scale) -> Vec<Promise> {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let victim = Victim::of(Command::new(env!("CARGO_BIN_EXE_threadbare")), full.into());

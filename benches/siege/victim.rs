@@ -12,23 +12,23 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::promise::Promise;
 
-/// A small file, the one that ordinary clients ask for.
+/// The small file that ordinary clients request.
 pub const SMALL: &[u8] = b"threadbare is still there\n";
-/// How long the large file is: more than all buffers on the way hold.
+/// The length of the large file: more than all buffers on the path.
 pub const LARGE_BYTES: usize = 8 * 1024 * 1024;
-/// What the allocator may keep of the memory of an attack: 37 MiB after 10,000 connections, measured.
+/// Memory that the allocator may keep after an attack. Measured: 37 MiB after 10,000 connections.
 const MEMORY_KEPT_KIB: u64 = 64 * 1024;
 
-/// A server with a site of its own, ended and removed with this value.
+/// A server with a site of its own; both are removed on drop.
 pub struct Victim {
     child: Child,
     site: PathBuf,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     rest: Figures,
 }
 
-/// What a process holds.
+/// Resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
     /// Resident memory.
@@ -40,14 +40,14 @@ pub struct Figures {
 }
 
 impl Victim {
-    /// The release binary on a free port, its log thrown away.
+    /// Starts the release binary on a free port, without its log.
     pub fn start(options: &[&str]) -> Victim {
         let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
         command.args(options);
         Victim::of(command, Stdio::null())
     }
 
-    /// Started by a command that ends in the binary with its options, its log going wherever that says.
+    /// Starts a command that runs the binary, with the log sent to `log`.
     pub fn of(mut command: Command, log: Stdio) -> Victim {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -65,49 +65,49 @@ impl Victim {
         let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
         let nothing = Figures { rss_kib: 0, threads: 0, descriptors: 0 };
         let mut victim = Victim { child, site, address, rest: nothing };
-        // The first request warms what is made once, also if it lacks a password.
+        // The first request is a warm-up, even if it lacks a password.
         let _ = crate::ordinary::ask(victim.address);
         victim.rest = victim.settled(Duration::from_secs(5), |figures| figures.threads <= 4);
         victim
     }
 
-    /// Where its site lies.
+    /// The directory of its site.
     pub fn site(&self) -> &Path {
         &self.site
     }
 
-    /// Its log, if it was made a pipe.
+    /// Its log, if it is a pipe.
     pub fn log(&mut self) -> ChildStderr {
         self.child.stderr.take().expect("a piped log")
     }
 
-    /// A number of `/proc/PID/status`.
+    /// A field of `/proc/PID/status`.
     fn status(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server lives");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server is running");
         let line = status.lines().find(|line| line.split(':').next() == Some(name)).expect("such a line");
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// What it holds now.
+    /// Its current resources.
     pub fn figures(&self) -> Figures {
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count();
         Figures { rss_kib: self.status("VmRSS"), threads: self.status("Threads"), descriptors }
     }
 
-    /// The most resident memory that it ever had, in KiB.
+    /// Its peak resident memory, in KiB.
     pub fn rss_peak_kib(&self) -> u64 {
         self.status("VmHWM")
     }
 
-    /// How much processor time it has used.
+    /// The CPU time it has used.
     pub fn processor_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // The name may hold blanks; it ends with the last parenthesis. utime and stime are the 14th and 15th, in hundredths.
+        // The name may contain spaces; it ends with the last parenthesis. utime and stime are the 14th and 15th, in hundredths.
         let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
         Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
     }
 
-    /// Looks now and then until it is so, at most for so long; what was seen last.
+    /// Polls until the condition holds or the time is over, and returns the last sample.
     pub fn settled(&self, limit: Duration, is_so: impl Fn(Figures) -> bool) -> Figures {
         let deadline = Instant::now() + limit;
         loop {
@@ -119,17 +119,17 @@ impl Victim {
         }
     }
 
-    /// It holds no more threads and descriptors than before, within 10 s after the attack: workers that wait for their next connection may
-    /// stay a while. Memory may stay in the allocator's arenas, for the next connections.
+    /// Within 10 s after the attack, it has no more threads and descriptors than before: idle workers exit after a while. The allocator may
+    /// keep memory for later connections.
     pub fn back_at_rest(&self) -> Vec<Promise> {
         let rest = self.rest;
         let is_back = |now: Figures| now.threads <= rest.threads && now.descriptors <= rest.descriptors;
         let after = self.settled(Duration::from_secs(10), |now| is_back(now) && now.rss_kib <= rest.rss_kib + MEMORY_KEPT_KIB);
         let grown = after.rss_kib.saturating_sub(rest.rss_kib);
         vec![
-            Promise::at_most("threads within 10 s afterwards", rest.threads, after.threads, ""),
-            Promise::at_most("descriptors within 10 s afterwards", rest.descriptors, after.descriptors, ""),
-            Promise::at_most("memory above that before", MEMORY_KEPT_KIB, grown, "KiB"),
+            Promise::at_most("threads within 10 s after the attack", rest.threads, after.threads, ""),
+            Promise::at_most("descriptors within 10 s after the attack", rest.descriptors, after.descriptors, ""),
+            Promise::at_most("memory growth", MEMORY_KEPT_KIB, grown, "KiB"),
         ]
     }
 
@@ -138,7 +138,7 @@ impl Victim {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for it to exit.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

@@ -1,6 +1,6 @@
-//! How are bytes written in a case, and when does an answer match?
+//! The notation of bytes in a case, and the comparison with a response.
 
-/// One piece of an expected answer.
+/// One token of an expected response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
     /// These bytes.
@@ -11,7 +11,7 @@ pub enum Token {
     Dots,
 }
 
-/// Reads a `send` block: real newlines are dropped, `\r`, `\n`, `\t`, `\\`, `\xNN` and `<N*text>` are written out.
+/// Reads a `send` block: real newlines are dropped, `\r`, `\n`, `\t`, `\\`, `\xNN` and `<N*text>` are expanded.
 pub fn literal(block: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let mut rest = block;
@@ -33,7 +33,7 @@ pub fn literal(block: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Reads a `receive` block, in which `<any>` and `…` have their meaning too.
+/// Reads a `receive` block, which may also contain `<any>` and `…`.
 pub fn pattern(block: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = block;
@@ -67,7 +67,7 @@ fn escape<'a>(rest: &'a str, out: &mut Vec<u8>) -> Result<&'a str, String> {
     Ok(&rest[3..])
 }
 
-/// `N*text>` → the count, the text, and what follows.
+/// Parses `N*text>` into the count, the text and the rest.
 fn repeated(rest: &str) -> Option<(usize, &str, &str)> {
     let (count, after) = rest.split_once('*')?;
     let count = count.parse().ok()?;
@@ -83,7 +83,7 @@ pub fn matches(tokens: &[Token], text: &[u8]) -> bool {
     let Some((last, middle)) = rest.split_last() else { return end(first, text, true).is_some() };
     let Some(mut at) = end(first, text, false) else { return false };
     for segment in middle {
-        // The earliest place is as good as any later one.
+        // The earliest match is as good as any later one.
         let Some(length) = (at..=text.len()).find_map(|from| end(segment, &text[from..], false).map(|length| from + length))
         else {
             return false;
@@ -93,7 +93,7 @@ pub fn matches(tokens: &[Token], text: &[u8]) -> bool {
     (at..=text.len()).any(|from| end(last, &text[from..], true).is_some())
 }
 
-/// Where the tokens, none of them `Dots`, end in `text` if they match from its beginning.
+/// Matches tokens without `Dots` at the start of `text`, and returns the end of the match.
 fn end(tokens: &[Token], text: &[u8], to_the_end: bool) -> Option<usize> {
     let Some((token, rest)) = tokens.split_first() else {
         return (!to_the_end || text.is_empty()).then_some(0);

@@ -1,27 +1,27 @@
-//! Which cases are there? (`tests/wire/README.md` says how they are written.)
+//! The test cases, in the format of `tests/wire/README.md`.
 
 use std::fs;
 use std::path::Path;
 
 use super::bytes::{Token, literal, matches, pattern};
 
-/// What the runner sends after the case's own bytes, unless the client half-closes: a request that must or must not be answered. It
-/// knows the password of the cases that have one.
+/// The probe: a request that the runner sends after the bytes of the case, unless the client half-closes. The server must respond to it,
+/// or must not. It has the password of the cases with one.
 pub const PROBE: &[u8] = b"GET /list/sub/inside.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YWRhOmxvdmVsYWNl\r\n\
     Connection: close\r\n\r\n";
 
-/// How the conversation ends.
+/// How the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The connection persists: the probe is answered.
+    /// The connection persists: the probe gets a response.
     Persists,
-    /// The server closes: the probe is not answered.
+    /// The server closes: the probe gets no response.
     Closes,
     /// The client half-closes after its bytes.
     AtEof,
 }
 
-/// One case.
+/// A test case.
 #[derive(Debug)]
 pub struct Case {
     /// `file.md: heading`
@@ -39,17 +39,17 @@ impl Case {
         if self.ending == Ending::AtEof { self.send.clone() } else { [&self.send, PROBE].concat() }
     }
 
-    /// Whether it may change the site, and so needs one of its own.
+    /// Whether it may change the site, so that it needs its own copy.
     pub fn changes_the_site(&self) -> bool {
         self.options.iter().any(|option| option.starts_with("--upload"))
     }
 
-    /// What the case itself sends, without the probe.
+    /// The bytes of the case, without the probe.
     pub fn own_bytes(&self) -> &[u8] {
         &self.send
     }
 
-    /// Whether that is what should have come back; if not, a report.
+    /// Checks the received bytes, and returns a report if they differ.
     pub fn judge(&self, received: &[u8]) -> Result<(), String> {
         let shown = || {
             let text = received.escape_ascii().to_string().replace("\\r\\n", "\\r\\n\n");
@@ -70,7 +70,7 @@ impl Case {
         if !matches(&tokens, received) {
             return Err(format!("another answer came\n{}", shown()));
         }
-        // The answer to the probe is not what the case is about.
+        // The response to the probe is not compared.
         let own =
             received.windows(9).rposition(|window| window == b"HTTP/1.1 ").filter(|_| probe_answered).unwrap_or(received.len());
         let lower = received[..own].to_ascii_lowercase();
@@ -84,7 +84,7 @@ impl Case {
     }
 }
 
-/// Every case of every chapter, and of the advisories.
+/// All cases of the chapters and the advisories.
 pub fn all() -> Vec<Case> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut cases = of_folder(&tests.join("wire"));
@@ -92,7 +92,7 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-/// Every case of the chapters in a folder.
+/// All cases of the chapters in a directory.
 pub fn of_folder(folder: &Path) -> Vec<Case> {
     let mut chapters: Vec<_> = fs::read_dir(folder)
         .unwrap()

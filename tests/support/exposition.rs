@@ -1,18 +1,18 @@
-//! Is this the text format of Prometheus? A strict reader of it: what it does not expect is a failure.
+//! A strict parser of the Prometheus text format: anything unexpected is a failure.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 
-/// A metric as it was told.
+/// A metric family.
 #[derive(Debug)]
 pub struct Family {
     pub name: String,
     pub kind: String,
-    /// Each series, name and labels as they stand there, and its value.
+    /// Each series, with name and labels as written, and its value.
     pub series: Vec<(String, f64)>,
 }
 
-/// Reads all of it.
+/// Parses an exposition.
 #[track_caller]
 pub fn read(text: &str) -> Vec<Family> {
     assert!(text.ends_with('\n'), "the last line has an end as well");
@@ -54,7 +54,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// `{name="value",…}`, or nothing.
+/// Parses `{name="value",…}`, or nothing.
 fn labels(text: &str) {
     if text.is_empty() {
         return;
@@ -71,7 +71,7 @@ fn labels(text: &str) {
     }
 }
 
-/// Each bucket holds those before it, and the last holds all.
+/// Checks that buckets are cumulative, and that the last one has all samples.
 fn buckets(family: &Family) {
     let of = |suffix: &str| {
         let name = format!("{}{suffix}", family.name);
@@ -88,12 +88,12 @@ fn buckets(family: &Family) {
     assert_eq!(buckets.last(), Some(&(f64::INFINITY, counts[0].1)), "{}", family.name);
 }
 
-/// The value of one series; `None` if it is not told.
+/// The value of one series; `None` if it is missing.
 pub fn value(families: &[Family], series: &str) -> Option<f64> {
     families.iter().flat_map(|family| &family.series).find(|(known, _)| known == series).map(|(_, value)| *value)
 }
 
-/// Every name under which there are values.
+/// The names of all metrics with values.
 pub fn names(families: &[Family]) -> Vec<String> {
     let series =
         families.iter().flat_map(|family| &family.series).map(|(series, _)| series.split('{').next().unwrap().to_owned());

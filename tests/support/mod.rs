@@ -1,4 +1,4 @@
-//! What do the tests share? The cases of `tests/wire`, and the site they are about.
+//! Shared code of the tests: the cases of `tests/wire`, their site, and test servers.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod bytes;

@@ -1,4 +1,4 @@
-//! What does one process of the server do, from its first line to its exit code?
+//! Starts the server as a process, and observes it from its first line to its exit code.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 #[path = "tls.rs"]
 pub mod tls;
 
-/// The certificate of all servers, if `THREADBARE_TEST_TLS` is set: then they and their clients speak TLS.
+/// The certificate of all servers, if `THREADBARE_TEST_TLS` is set: then they and their clients use TLS.
 #[cfg(feature = "tls")]
 fn over_tls() -> Option<&'static tls::Pair> {
     static PAIR: std::sync::OnceLock<(Scratch, tls::Pair)> = std::sync::OnceLock::new();
@@ -29,31 +29,31 @@ fn over_tls() -> Option<&'static tls::Pair> {
     Some(pair)
 }
 
-/// Far more than anything here needs: reaching it is a failure, not a way to pass.
+/// Much longer than any test needs: reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Asks for the file that every [`served`] directory has.
+/// A request for the file that every [`served`] directory has.
 pub const GET: &[u8] = b"GET /ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A server with its own two output streams, ended with the test.
+/// A server with pipes for its output, killed on drop.
 pub struct Process {
     child: Child,
     stdout: Lines,
     stderr: Option<Lines>,
     /// The first ready line.
     pub ready: String,
-    /// `127.0.0.1:PORT`, of the first ready line.
+    /// `127.0.0.1:PORT`, from the first ready line.
     pub address: String,
 }
 
-/// What becomes of the log.
+/// The destination of the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Log {
-    /// The test reads it.
+    /// A pipe that the test reads.
     Read,
-    /// It is a pipe that is not read.
+    /// A pipe that is not read.
     Unread,
-    /// It is a pipe whose other end is closed.
+    /// A pipe whose read end is closed.
     Closed,
 }
 
@@ -65,7 +65,7 @@ impl Process {
         Process::of(command, Log::Read)
     }
 
-    /// Starts any command that ends in a server.
+    /// Starts a command that runs a server.
     pub fn of(mut command: Command, log: Log) -> Process {
         #[cfg(feature = "tls")]
         if let Some(pair) = over_tls().filter(|_| command.get_program() == env!("CARGO_BIN_EXE_threadbare")) {
@@ -81,7 +81,7 @@ impl Process {
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = match log {
             Log::Read => child.stderr.take().map(Lines::of),
-            // It stays open in `child`, so that writing to it blocks rather than fails.
+            // The pipe stays open in `child`, so that writes block rather than fail.
             Log::Unread => None,
             Log::Closed => {
                 drop(child.stderr.take());
@@ -103,7 +103,7 @@ impl Process {
         self.stdout.next(PATIENCE)
     }
 
-    /// The first line of the log, from here on, that contains the text.
+    /// The next line of the log that contains the text.
     pub fn wait_for_log(&self, text: &str) -> String {
         let log = self.stderr.as_ref().expect("the log is not read");
         let mut seen = Vec::new();
@@ -116,7 +116,7 @@ impl Process {
         panic!("{text:?} is not in the log: {seen:#?}");
     }
 
-    /// Waits for its end, at most so long.
+    /// Waits for it to exit, at most for this time.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         // stdout ends with the process.
         let deadline = Instant::now() + limit;
@@ -124,12 +124,12 @@ impl Process {
         self.child.wait().unwrap()
     }
 
-    /// What is left of the log, after its end.
+    /// The rest of the log, after it has exited.
     pub fn log_lines(&self) -> Vec<String> {
         self.stderr.iter().flat_map(|lines| std::iter::from_fn(|| lines.next(PATIENCE))).collect()
     }
 
-    /// Waits for what no event tells: looks now and then, but for its end in between.
+    /// Polls a condition that has no event, and fails if the server exits.
     pub fn wait_until(&self, what: &str, is_so: impl Fn(&Process) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
@@ -143,14 +143,14 @@ impl Process {
         Client::connect(&self.address)
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a new connection.
     pub fn get(&self, target: &str) -> Answer {
         let mut client = self.client();
         client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
         client.answer()
     }
 
-    /// Asks it to end, where it can be asked.
+    /// Asks it to shut down, on systems with signals.
     #[cfg(unix)]
     pub fn end(&self) {
         self.signal(rustix::process::Signal::TERM);
@@ -162,7 +162,7 @@ impl Process {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// A number out of `/proc/PID/status`.
+    /// A field of `/proc/PID/status`.
     #[cfg(target_os = "linux")]
     pub fn status_number(&self, name: &str) -> u64 {
         status_number(self.pid(), name)
@@ -171,7 +171,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Where it runs under something else, that would leave it behind.
+        // If it runs under another program, killing only that one would leave it running.
         #[cfg(target_os = "linux")]
         if let Some(child) = find_child(self.pid()).and_then(|pid| rustix::process::Pid::from_raw(pid.try_into().ok()?)) {
             let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
@@ -181,7 +181,7 @@ impl Drop for Process {
     }
 }
 
-/// A number out of `/proc/PID/status`.
+/// A field of `/proc/PID/status`.
 #[cfg(target_os = "linux")]
 pub fn status_number(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -189,7 +189,7 @@ pub fn status_number(pid: u32, name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// How many descriptors a process has open.
+/// The number of open descriptors of a process.
 #[cfg(target_os = "linux")]
 pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
@@ -202,7 +202,7 @@ pub fn address(ready: &str) -> &str {
     inside.unwrap_or_else(|| panic!("no URL at the end of {ready:?}"))
 }
 
-/// The one child of a process.
+/// The only child of a process.
 #[cfg(target_os = "linux")]
 pub fn child_of(parent: u32) -> u32 {
     find_child(parent).unwrap()
@@ -219,7 +219,7 @@ fn find_child(parent: u32) -> Option<u32> {
     processes.into_iter().find(is_child)
 }
 
-/// What a process that ends by itself leaves behind.
+/// The output and the exit code of a process.
 #[derive(Debug)]
 pub struct Left {
     pub code: Option<i32>,
@@ -227,7 +227,7 @@ pub struct Left {
     pub stderr: String,
 }
 
-/// Runs the binary to its end.
+/// Runs the binary until it exits.
 pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Left {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
     #[cfg(feature = "tls")]
@@ -262,7 +262,7 @@ fn whole(mut from: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// The lines of an output, read as they come: the process never waits for the test.
+/// The lines of an output, read by a thread so that the process never waits for the test.
 struct Lines(Receiver<Vec<u8>>);
 
 impl Lines {
@@ -275,10 +275,10 @@ impl Lines {
         Lines(receiver)
     }
 
-    /// The next one; `None` at the end.
+    /// The next line; `None` at the end.
     fn next(&self, limit: Duration) -> Option<String> {
         match self.0.recv_timeout(limit) {
-            // Each byte one char: what is not ASCII stays visible.
+            // Each byte becomes one char, so that non-ASCII bytes stay visible.
             Ok(line) => Some(line.into_iter().map(char::from).collect()),
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => panic!("neither a line nor the end within {limit:?}"),
@@ -286,12 +286,12 @@ impl Lines {
     }
 }
 
-/// A client that sends exactly the given bytes, and waits for nothing longer than its patience.
+/// A client that sends exactly the given bytes, with a timeout for each operation.
 pub struct Client {
     pub stream: BufReader<TcpStream>,
 }
 
-/// A response as it came.
+/// A received response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -332,21 +332,21 @@ impl Client {
         }
     }
 
-    /// One line, with its end.
+    /// Reads one line, with its line end.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
         line
     }
 
-    /// So many bytes.
+    /// Reads this many bytes.
     pub fn exactly(&mut self, bytes: usize) -> Vec<u8> {
         let mut piece = vec![0; bytes];
         self.stream.read_exact(&mut piece).unwrap();
         piece
     }
 
-    /// A response with a Content-Length.
+    /// Reads a response with a Content-Length.
     pub fn answer(&mut self) -> Answer {
         let head = self.head();
         let mut answer = Answer { status: head[9..12].parse().unwrap(), head, content: Vec::new() };
@@ -356,7 +356,7 @@ impl Client {
         answer
     }
 
-    /// Reads until so many bytes have come or the connection has ended; how many came.
+    /// Reads until this many bytes have arrived or the connection has closed, and returns their number.
     pub fn read_up_to(&mut self, bytes: u64) -> u64 {
         let mut piece = vec![0; 256 * 1024];
         let mut total = 0;
@@ -371,7 +371,7 @@ impl Client {
         total
     }
 
-    /// Everything until the connection ends, by FIN or by RST.
+    /// Reads until the connection closes, by FIN or RST.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {
@@ -395,7 +395,7 @@ impl Answer {
     }
 }
 
-/// A directory for one test, removed with all that is in it.
+/// A directory for one test, removed on drop.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -411,14 +411,14 @@ impl Scratch {
         &self.0
     }
 
-    /// A file of zeros that needs no space.
+    /// Creates a sparse file of zeros.
     pub fn sparse(&self, name: &str, length: u64) -> fs::File {
         let file = fs::File::create(self.path().join(name)).unwrap();
         file.set_len(length).unwrap();
         file
     }
 
-    /// A file in it.
+    /// Creates a file in it.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, content).unwrap();
@@ -432,7 +432,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A directory with `ten.txt` in it, and a server of it.
+/// A directory with `ten.txt`, and a server for it.
 pub fn served(options: &[&str]) -> (Scratch, Process) {
     let scratch = Scratch::new();
     scratch.file("ten.txt", "0123456789");
@@ -442,7 +442,7 @@ pub fn served(options: &[&str]) -> (Scratch, Process) {
     (scratch, process)
 }
 
-/// The same, not started yet.
+/// A directory with `ten.txt`, and a command that would serve it.
 pub fn command(options: &[&str], scratch: &Scratch) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threadbare"));
     command.args(["--port", "0", "--bind", "127.0.0.1"]).args(options).arg(scratch.path());

@@ -1,4 +1,4 @@
-//! Which sections of the two RFCs does a text cite?
+//! The sections of RFC 9110 and RFC 9112 that a text cites.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
-//! How is the real binary started and ended?
+//! Starts and stops the real binary.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A server on a free port of the loopback, ended with the test.
+/// A server on a free loopback port, killed on drop.
 pub struct Server {
     child: Child,
     /// `127.0.0.1:PORT`
@@ -12,7 +12,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it, and waits until it says that it is ready.
+    /// Starts it, and waits for its ready line.
     pub fn start(root: &Path, options: &[String]) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_threadbare"))
             .args(["--port", "0", "--bind", "127.0.0.1", "--quiet"])

@@ -1,4 +1,4 @@
-//! Where is the site that the cases are about?
+//! The site of the cases.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use std::{env, process};
 /// 2020-01-02 03:04:05 UTC: the modification time of every file, so that validators are known.
 const MODIFIED_SECS: u64 = 1_577_934_245;
 
-/// A fresh copy of `tests/site`, with what a repository cannot hold; removed at the end.
+/// A copy of `tests/site`, with files that a repository cannot contain; removed on drop.
 pub struct TestSite {
     parent: PathBuf,
 }
 
 impl TestSite {
-    /// Makes it.
+    /// Creates it.
     pub fn new() -> TestSite {
         TestSite::beneath(&env::temp_dir())
     }
 
-    /// Makes it in memory where the system can, so that hundreds of uploads do not wait for the disk.
+    /// Creates it in memory if possible, so that hundreds of uploads do not wait for the disk.
     pub fn in_memory() -> TestSite {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() { TestSite::beneath(memory) } else { TestSite::new() }
@@ -49,7 +49,7 @@ impl TestSite {
         ] {
             fs::write(root.join(name), content).unwrap();
         }
-        // Beside the root: any name, and one that begins like the root's.
+        // Next to the root: an unrelated name, and one with the root's name as prefix.
         for outside in ["outside", "site-secret"] {
             fs::create_dir(site.parent.join(outside)).unwrap();
             fs::write(site.parent.join(outside).join("secret.txt"), "SECRET").unwrap();
@@ -59,7 +59,7 @@ impl TestSite {
         for entry in walk(&root) {
             if fs::symlink_metadata(&entry).unwrap().is_file() {
                 let file = File::options().write(true).open(&entry).unwrap();
-                // A coded form that was made of an earlier version of its file.
+                // A compressed form of an earlier version of its file.
                 let age = if entry.ends_with("stale.txt.gz") { Duration::from_nanos(1) } else { Duration::ZERO };
                 file.set_modified(UNIX_EPOCH + Duration::from_secs(MODIFIED_SECS) - age).unwrap();
             }

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use sha2::Digest;
 
-/// A connection with TLS.
+/// A TLS connection.
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A self-signed certificate for `localhost` and 127.0.0.1, and its key, in two files.
@@ -29,7 +29,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Writes `NAME.pem` and `NAME.key`. Negative days have passed.
+    /// Writes `NAME.pem` and `NAME.key`. With negative days it has expired.
     pub fn new(directory: &Path, name: &str, days: i64) -> Pair {
         let mut params = rcgen::CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let now = std::time::SystemTime::now();
@@ -61,7 +61,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64::prelude::BASE64_STANDARD.encode(der))
 }
 
-/// A session over a connection, whose server must have this certificate. No byte is sent yet.
+/// A session over a connection, whose server must have this certificate. No bytes are sent yet.
 pub fn over(stream: TcpStream, certificate: &CertificateDer<'static>) -> TlsStream {
     over_any(stream, std::slice::from_ref(certificate))
 }
@@ -77,7 +77,7 @@ pub fn over_any(stream: TcpStream, certificates: &[CertificateDer<'static>]) -> 
     StreamOwned::new(client, stream)
 }
 
-/// Ends the direction to the server, as a client that half-closes. What the server has sent already is for the next read.
+/// Closes the direction to the server, like a client that half-closes. Later reads return what the server has sent.
 pub fn end_writing(stream: &mut TlsStream) {
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).unwrap();

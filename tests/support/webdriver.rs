@@ -1,7 +1,7 @@
-//! What does a browser make of what we serve? A client of WebDriver (W3C, WebDriver Level 2), for Debian's chromium-driver.
+//! A WebDriver client (W3C, WebDriver Level 2) for Debian's chromium-driver, to test pages in a browser.
 //!
-//! It is as small as it can be: commands are JSON over HTTP, one connection each. What has to be waited for is waited for with a
-//! deadline: the driver waits for pages to load, a script's promise for an event, and [`Browser::wait_until`] for all else.
+//! Commands are JSON over HTTP, with one connection each. Each wait has a deadline: the driver waits for pages to load, the promise of a
+//! script for an event, and [`Browser::wait_until`] for anything else.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,16 +19,16 @@ use serde_json::{Value, json};
 
 use crate::process::Scratch;
 
-/// A browser starts within seconds; on a busy machine a page takes some as well. Reaching it is a failure.
+/// A browser starts within seconds, and so does a page on a busy machine. Reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two browsers at a time make a small machine so slow that neither gets on.
+/// Only one browser runs at a time, since two are too slow on a small machine.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What makes a browser fit for a test: no window, nothing of its own on the network, a new profile.
+/// Options for tests: no window, no network traffic of its own, a new profile.
 const ARGUMENTS: &[&str] = &[
     "--headless=new",
-    // Its sandbox cannot be had where tests run as root or in a container. It sees nothing but our own pages.
+    // The sandbox is not available to root or in a container. The browser opens only pages of the tests.
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-gpu",
@@ -43,27 +43,27 @@ const ARGUMENTS: &[&str] = &[
     "--window-size=1000,800",
 ];
 
-/// The keys that have no character (WebDriver, §17.4.2).
+/// Keys without a character (WebDriver, §17.4.2).
 pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 pub const ESCAPE: &str = "\u{e00c}";
 
-/// An element has this name in JSON (WebDriver, §12).
+/// The JSON key of an element (WebDriver, §12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A browser with one window, ended with the test.
+/// A browser with one window, closed on drop.
 pub struct Browser {
     driver: Child,
     address: String,
     /// `/session/ID`
     session: String,
-    // In this order: the profile goes after the browser, and then the next may start.
+    // Dropped in this order: the profile after the browser, then the lock, so that the next browser may start.
     _profile: Scratch,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Browser {
-    /// Starts one. `None`, said loudly, where there is none on this machine.
+    /// Starts a browser. Returns `None` and reports it if none is installed.
     pub fn start() -> Option<Browser> {
         Browser::start_with(&[])
     }
@@ -101,7 +101,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// One command, and what it returned; or what went wrong.
+    /// Sends a command, and returns its result or the error.
     fn command(&self, method: &str, path: &str, content: &Value) -> Result<Value, String> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -136,7 +136,7 @@ impl Browser {
         self.command("POST", &format!("{}{path}", self.session), &content).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Goes to a page, and waits until it is loaded.
+    /// Opens a page, and waits until it is loaded.
     #[track_caller]
     pub fn go(&self, url: &str) {
         self.post("/url", json!({ "url": url }));
@@ -152,19 +152,19 @@ impl Browser {
         self.wait_until("location.protocol === 'https:' && document.readyState === 'complete'");
     }
 
-    /// Loads the page again.
+    /// Reloads the page.
     #[track_caller]
     pub fn reload(&self) {
         self.post("/refresh", json!({}));
     }
 
-    /// Goes back, as the button of the browser does.
+    /// Goes back in the history.
     #[track_caller]
     pub fn back(&self) {
         self.post("/back", json!({}));
     }
 
-    /// Runs the body of an asynchronous function in the page, waits for its end, and gives what it returned.
+    /// Runs the body of an asynchronous function in the page, waits for it, and returns its result.
     #[track_caller]
     pub fn run(&self, body: &str) -> Value {
         self.try_run(body).unwrap_or_else(|error| panic!("{body}: {error}"))
@@ -175,14 +175,14 @@ impl Browser {
         self.command("POST", &format!("{}/execute/sync", self.session), &json!({ "script": script, "args": [] }))
     }
 
-    /// The same, where it returns a text.
+    /// Runs a function that returns a string.
     #[track_caller]
     pub fn text(&self, body: &str) -> String {
         let value = self.run(body);
         value.as_str().unwrap_or_else(|| panic!("{body}: no text: {value}")).to_owned()
     }
 
-    /// The same, where it returns texts.
+    /// Runs a function that returns strings.
     #[track_caller]
     pub fn texts(&self, body: &str) -> Vec<String> {
         let value = self.run(body);
@@ -190,11 +190,11 @@ impl Browser {
         texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until an expression is true in the page, which may be another one by then.
+    /// Waits until an expression is true in the page, which may change meanwhile.
     #[track_caller]
     pub fn wait_until(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
-        // The page answers at its next frame. Where it is left meanwhile, the next page is asked.
+        // The page evaluates it at its next frame. If the page changes meanwhile, the next page evaluates it.
         let body = format!("await new Promise(requestAnimationFrame); return Boolean({expression})");
         let mut last = self.try_run(&body);
         while last != Ok(Value::Bool(true)) {
@@ -203,7 +203,7 @@ impl Browser {
         }
     }
 
-    /// Clicks with the mouse on the first element of a CSS selector, where it can be seen; waits for the page that this leads to.
+    /// Clicks on the first visible element of a CSS selector, and waits for the page that this opens.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         let element = self.post("/element", json!({ "using": "css selector", "value": selector }));
@@ -221,27 +221,27 @@ impl Browser {
         self.post("/actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": strokes }] }));
     }
 
-    /// A command of the DevTools protocol.
+    /// Sends a command of the DevTools protocol.
     #[track_caller]
     pub fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
-    /// Makes the window as wide as a device, in CSS pixels.
+    /// Sets the width of the window, in CSS pixels.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32, pixel_ratio: f64, is_mobile: bool) {
         let device = json!({ "width": width, "height": height, "deviceScaleFactor": pixel_ratio, "mobile": is_mobile });
         self.devtools("Emulation.setDeviceMetricsOverride", device);
     }
 
-    /// `light` or `dark`, as the system would say.
+    /// Sets the preferred colour scheme: `light` or `dark`.
     #[track_caller]
     pub fn prefer(&self, scheme: &str) {
         let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", feature);
     }
 
-    /// What is to be seen, as a PNG.
+    /// A screenshot as PNG.
     #[track_caller]
     pub fn picture(&self) -> Vec<u8> {
         let path = format!("{}/screenshot", self.session);
@@ -249,7 +249,7 @@ impl Browser {
         BASE64_STANDARD.decode(picture.as_str().unwrap()).unwrap()
     }
 
-    /// The warnings and errors of the console since it was asked last, with what the browser itself says of policies and failed loads.
+    /// The console warnings and errors since the last call, including those about policies and failed loads.
     #[track_caller]
     pub fn complaints(&self) -> Vec<String> {
         let entries = self.post("/se/log", json!({ "type": "browser" }));
@@ -258,13 +258,13 @@ impl Browser {
         complaints.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// There were no errors since the last call.
+    /// Asserts that there were no errors since the last call.
     #[track_caller]
     pub fn is_content(&self) {
         assert_eq!(self.complaints(), Vec::<String>::new(), "the console has complaints");
     }
 
-    /// The values of a field in all responses since this was asked last, as they came from the network.
+    /// The values of a field in all responses since the last call, as received from the network.
     #[track_caller]
     pub fn field_of_responses(&self, name: &str) -> Vec<String> {
         let entries = self.post("/se/log", json!({ "type": "performance" }));
@@ -281,7 +281,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser. What goes wrong with that must not hide what went wrong in the test.
+        // The driver closes its browser. An error here must not hide a failure of the test.
         if !self.session.is_empty() {
             let end = || self.command("DELETE", &self.session, &Value::Null);
             let _ = panic::catch_unwind(AssertUnwindSafe(end));
@@ -291,18 +291,18 @@ impl Drop for Browser {
     }
 }
 
-/// The first of these programs that is in the PATH.
+/// The first of these programs in PATH.
 fn find(names: &[&str]) -> Option<PathBuf> {
     let directories = std::env::var_os("PATH")?;
     let directories: Vec<_> = std::env::split_paths(&directories).collect();
     names.iter().flat_map(|name| directories.iter().map(move |directory| directory.join(name))).find(|path| path.is_file())
 }
 
-/// The port that the driver took: "ChromeDriver was started successfully on port 41717."
+/// The port of the driver: "ChromeDriver was started successfully on port 41717."
 fn port(driver: &mut Child) -> u16 {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
-    // What it says later is not of interest, but it has to be read.
+    // Later output is not used, but must be read.
     thread::spawn(move || lines.for_each(drop));
     port.expect("chromedriver says its port")
 }
