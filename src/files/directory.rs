@@ -152,6 +152,7 @@ impl DirectoryListing {
             }
             uncounted += SORTED_NAME_BYTES + 3 * name.bytes.len();
             if uncounted >= STEP_BYTES {
+                memory.wait_for_turn()?;
                 memory.grow(mem::take(&mut uncounted))?;
             }
             names.push(name);

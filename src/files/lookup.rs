@@ -70,7 +70,7 @@ pub fn lookup_directory(site: &Site, target: &RequestTarget<'_>, now: SystemTime
     }
 }
 
-/// Opens the site's own page for missing files. That there is none is remembered for [`ABSENCE_MAX_AGE`].
+/// Opens the site's own page for missing files. That there is none is remembered for half a second.
 pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
     let absent_since = || site.no_error_document_since.lock().unwrap_or_else(PoisonError::into_inner);
     if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {

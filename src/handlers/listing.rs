@@ -33,7 +33,8 @@ pub fn serve(directory: Directory, request: &mut Request<'_>, accepts_uploads: b
 
 fn listing(directory: Directory, request: &mut Request<'_>, accepts_uploads: bool) -> io::Result<Response> {
     let memory = &mut *request.memory;
-    let mut listing = DirectoryListing::read(directory, request.target, NAMES_MAX, memory)?;
+    let read = DirectoryListing::read(directory, request.target, NAMES_MAX, memory);
+    let mut listing = read.inspect_err(|_| memory.shrink_to(0))?;
     let format = match negotiation::choose_listing(&request.head.headers) {
         Format::Html => {
             let response = if accepts_uploads { upload_page::response } else { page::response };

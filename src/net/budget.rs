@@ -39,8 +39,10 @@ struct Shared {
 struct State {
     held_bytes: usize,
     holders: Vec<Arc<dyn Holder>>,
-    /// Requests that wait for memory.
+    /// Requests that wait for memory, or for their turn.
     waiting: usize,
+    /// Whether a request has its turn to grow step by step.
+    turn_taken: bool,
 }
 
 /// Memory that is held, until it is dropped.
@@ -49,6 +51,7 @@ pub struct HeldMemory {
     budget: MemoryBudget,
     holder: Option<Arc<dyn Holder>>,
     bytes: usize,
+    has_turn: bool,
 }
 
 impl MemoryBudget {
@@ -63,14 +66,14 @@ impl MemoryBudget {
 
     /// Returns no memory yet, which can grow. It is released early if `holder` is evicted.
     pub fn hold_none(&self, holder: Option<Arc<dyn Holder>>) -> HeldMemory {
-        HeldMemory { budget: self.clone(), holder, bytes: 0 }
+        HeldMemory { budget: self.clone(), holder, bytes: 0, has_turn: false }
     }
 
     /// Holds memory if it is free.
     pub fn try_hold(&self, bytes: usize) -> Option<HeldMemory> {
         let mut state = self.lock();
         state.held_bytes = state.held_bytes.checked_add(bytes).filter(|sum| *sum <= self.0.bytes_max)?;
-        Some(HeldMemory { budget: self.clone(), holder: None, bytes })
+        Some(HeldMemory { budget: self.clone(), holder: None, bytes, has_turn: false })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -79,6 +82,29 @@ impl MemoryBudget {
 }
 
 impl HeldMemory {
+    /// Waits until no other request has its turn to grow step by step: several that each hold a part of what they need would wait for each
+    /// other. The turn ends with [`HeldMemory::shrink_to`].
+    ///
+    /// # Errors
+    /// `ResourceBusy` after ten seconds.
+    pub fn wait_for_turn(&mut self) -> io::Result<()> {
+        let Shared { wait_time_max, released, .. } = &*self.budget.0;
+        let mut state = self.budget.lock();
+        let began = Instant::now();
+        while state.turn_taken && !self.has_turn {
+            let left = wait_time_max.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+            state.waiting += 1;
+            state = released.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+        state.turn_taken = true;
+        self.has_turn = true;
+        Ok(())
+    }
+
     /// Holds more memory. Evicts others if there is not enough, and waits.
     ///
     /// # Errors
@@ -112,16 +138,17 @@ impl HeldMemory {
         Ok(())
     }
 
-    /// Releases all but this many bytes.
+    /// Releases all but this many bytes, and the turn.
     pub fn shrink_to(&mut self, bytes: usize) {
         let released = self.bytes.saturating_sub(bytes);
-        if released == 0 {
+        if released == 0 && !self.has_turn {
             return;
         }
         let mut state = self.budget.lock();
+        state.turn_taken &= !std::mem::take(&mut self.has_turn);
         state.held_bytes -= released;
-        self.bytes = bytes;
-        if let Some(holder) = self.holder.as_ref().filter(|_| bytes == 0)
+        self.bytes -= released;
+        if let Some(holder) = self.holder.as_ref().filter(|_| released > 0 && self.bytes == 0)
             && let Some(index) = state.holders.iter().position(|other| Arc::ptr_eq(other, holder))
         {
             state.holders.swap_remove(index);
@@ -184,6 +211,21 @@ mod tests {
         drop(first);
         assert!(budget.try_hold(10).is_some());
         assert!(budget.try_hold(usize::MAX).is_none(), "the sum does not overflow");
+    }
+
+    #[test]
+    fn one_request_at_a_time_has_its_turn() {
+        let budget = MemoryBudget::with_wait_time(10, Duration::from_millis(20));
+        let (mut first, mut second) = (budget.hold_none(None), budget.hold_none(None));
+        first.wait_for_turn().unwrap();
+        first.wait_for_turn().unwrap();
+        assert_eq!(second.wait_for_turn().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        second.shrink_to(0);
+        assert!(second.wait_for_turn().is_err(), "only its own turn ends");
+        first.shrink_to(0);
+        second.wait_for_turn().unwrap();
+        drop(second);
+        first.wait_for_turn().unwrap();
     }
 
     #[test]
