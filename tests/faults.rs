@@ -299,6 +299,8 @@ fn traced(fault: &Fault, more: &[String], trace: &Path, scratch: &Scratch) -> Pr
 fn stop(process: &mut Process) {
     let server = child_of(process.pid());
     kill_process(Pid::from_raw(server.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+    // The handler may run in any thread, so its write to the accept loop may be one of those that fail. A connection wakes the loop as well.
+    let _ = TcpStream::connect(&process.address);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }
 
