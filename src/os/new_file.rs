@@ -157,7 +157,7 @@ impl<'d> NewFile<'d> {
     /// # Errors
     /// The error of the system.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.as_ref().map_or(Ok(()), |file| Ok(rustix::fs::fdatasync(file)?))
+        self.file.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     /// Closes it, under a hidden name.
