@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use base64::Engine;
 
-use crate::place::{ENTRIES, byte_at, entry};
-use crate::rows::{Kind, RANGE_LENGTH, RANGE_START, Row};
+use crate::place::{ENTRIES, Place, byte_at, entry};
+use crate::rows::{Kind, RANGE_LENGTH, RANGE_START, Row, UPLOAD_LENGTH};
+use crate::servers::Purpose;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of a body that are kept and compared; only the length of the rest is checked.
@@ -22,25 +23,36 @@ pub struct Answer {
     pub length: u64,
 }
 
+/// A server that is asked.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS needs the certificate"))]
+pub struct To<'a> {
+    pub address: SocketAddr,
+    pub place: &'a Place,
+    pub purpose: Purpose,
+}
+
 /// The header fields of the requests of a workload.
-pub fn fields(row: &Row, address: SocketAddr) -> Result<Vec<String>, String> {
+pub fn fields(row: &Row, to: &To) -> Result<Vec<String>, String> {
     match row.kind {
         Kind::Close => Ok(vec!["Connection: close".into()]),
         Kind::Range => Ok(vec![format!("Range: bytes={RANGE_START}-{}", RANGE_START + RANGE_LENGTH - 1)]),
         Kind::NotModified => {
-            let answer = ask(address, row.target, &[])?;
+            let answer = ask(to, row.target, &[])?;
             let etag = answer.field("etag").ok_or("no ETag")?;
             Ok(vec![format!("If-None-Match: {etag}")])
         }
-        Kind::File | Kind::Pipelined | Kind::Many | Kind::Missing | Kind::Listing | Kind::Think | Kind::Busy | Kind::Logged => {
+        Kind::File | Kind::Pipelined | Kind::Many | Kind::Missing | Kind::Listing | Kind::Put | Kind::Think | Kind::Busy => {
             Ok(Vec::new())
         }
     }
 }
 
 /// Sends one request of the workload, and returns what is wrong with the response.
-pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer, String> {
-    let answer = ask(address, row.target, fields)?;
+pub fn check(row: &Row, to: &To, fields: &[String]) -> Result<Answer, String> {
+    if row.kind == Kind::Put {
+        return check_upload(row, to);
+    }
+    let answer = ask(to, row.target, fields)?;
     if answer.status != row.status() {
         return Err(format!("{} instead of {}", answer.status, row.status()));
     }
@@ -64,18 +76,44 @@ pub fn check(row: &Row, address: SocketAddr, fields: &[String]) -> Result<Answer
     Ok(answer)
 }
 
-fn ask(address: SocketAddr, target: &str, fields: &[String]) -> Result<Answer, String> {
-    exchange(address, target, fields).map_err(|error| error.to_string())
+/// Uploads the file twice, so that every later upload replaces a file, and reads it.
+fn check_upload(row: &Row, to: &To) -> Result<Answer, String> {
+    let content: Vec<u8> = (0..UPLOAD_LENGTH).map(byte_at).collect();
+    let put = || exchange(to, "PUT", row.target, &[format!("Content-Length: {UPLOAD_LENGTH}")], &content);
+    put().map_err(|error| error.to_string())?;
+    let answer = put().map_err(|error| error.to_string())?;
+    let read = ask(to, row.target, &[])?;
+    if answer.status != row.status() || read.content != content {
+        return Err(format!("{}, and {} bytes arrived", answer.status, read.length));
+    }
+    Ok(answer)
 }
 
-fn exchange(address: SocketAddr, target: &str, fields: &[String]) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ask(to: &To, target: &str, fields: &[String]) -> Result<Answer, String> {
+    exchange(to, "GET", target, fields, &[]).map_err(|error| error.to_string())
+}
+
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
+fn connect(to: &To) -> io::Result<Box<dyn Stream>> {
+    let stream = TcpStream::connect_timeout(&to.address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n");
+    #[cfg(feature = "tls")]
+    if to.purpose == Purpose::Tls {
+        return Ok(Box::new(crate::tls::over(stream, &to.place.tls.der)));
+    }
+    Ok(Box::new(stream))
+}
+
+fn exchange(to: &To, method: &str, target: &str, fields: &[String], content: &[u8]) -> io::Result<Answer> {
+    let mut stream = connect(to)?;
+    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", to.address);
     for field in fields.iter().filter(|field| *field != "Connection: close") {
         request += &format!("{field}\r\n");
     }
     stream.write_all((request + "Connection: close\r\n\r\n").as_bytes())?;
+    stream.write_all(content)?;
     let (mut kept, mut total, mut buffer) = (Vec::new(), 0, vec![0; 1 << 18]);
     loop {
         let count = stream.read(&mut buffer)?;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::place::MANY;
-use crate::rows::{Kind, PIPELINE, Row};
+use crate::rows::{Kind, PIPELINE, Row, UPLOAD_LENGTH, UPLOADS};
+use crate::servers::Purpose;
 
 /// The results of `wrk`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,15 +50,13 @@ fn script(kind: Kind) -> String {
              init = function() for i = 1, {MANY} do all[i] = wrk.format(nil, string.format('/many/%05d.bin', i - 1)) end end\n\
              request = function() return all[math.random({MANY})] end\n"
         ),
+        Kind::Put => format!(
+            "local all = {{}}\n\
+             init = function()\n  local body = string.rep('x', {UPLOAD_LENGTH})\n  for i = 1, {UPLOADS} do all[i] = wrk.format('PUT', string.format('/put/%05d.bin', i - 1), nil, body) end\nend\n\
+             request = function() return all[math.random({UPLOADS})] end\n"
+        ),
         Kind::Think => "delay = function() return 1 end\n".into(),
-        Kind::File
-        | Kind::Close
-        | Kind::Missing
-        | Kind::NotModified
-        | Kind::Range
-        | Kind::Listing
-        | Kind::Busy
-        | Kind::Logged => String::new(),
+        Kind::File | Kind::Close | Kind::Missing | Kind::NotModified | Kind::Range | Kind::Listing | Kind::Busy => String::new(),
     };
     more + DONE
 }
@@ -73,7 +72,8 @@ pub fn run(row: &Row, seconds: u64, address: SocketAddr, fields: &[String], scra
     for field in fields {
         command.args(["-H", field]);
     }
-    let output = command.arg(format!("http://{address}{}", row.target)).output().map_err(|error| error.to_string())?;
+    let scheme = if row.purpose == Purpose::Tls { "https" } else { "http" };
+    let output = command.arg(format!("{scheme}://{address}{}", row.target)).output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let figures = text.lines().find_map(|line| line.strip_prefix("FIGURES "));
     let figures: Vec<u64> = figures.into_iter().flat_map(|line| line.split(' ')).filter_map(|word| word.parse().ok()).collect();

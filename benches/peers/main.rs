@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench peers` serves one directory with each installed server, and with a floor that does not parse HTTP. `wrk` sends the
 //! same requests to all of them over loopback, in interleaved rounds. It writes `benches/RESULTS.md` and `benches/results.svg`. Ratios are
-//! taken within a round, since the speed of a machine varies. Run it on an idle machine; it takes about 25 minutes.
+//! taken within a round, since the speed of a machine varies. Run it on an idle machine; it takes about 25 minutes. With
+//! `--features tls` it also measures TLS.
 //!
 //! `-- --quick` runs a few workloads, `-- --only ROW` one, `-- --peers nginx,lighttpd` fewer servers; see also `--rounds` and `--seconds`.
 //! With these options, results are only printed unless `--write` is given.
@@ -23,6 +24,9 @@ mod rows;
 mod running;
 mod servers;
 mod summary;
+#[cfg(feature = "tls")]
+#[path = "../../tests/support/tls.rs"]
+mod tls;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -121,7 +125,7 @@ fn measure_all(options: &Options) {
         }
     }
     let rows: Vec<&'static Row> = ROWS.iter().filter(|row| options.wants_row(row)).collect();
-    assert!(!rows.is_empty(), "unknown workload; known ones: {}", ROWS.map(|row| row.name).join(", "));
+    assert!(!rows.is_empty(), "unknown workload; known ones: {}", ROWS.iter().map(|row| row.name).collect::<Vec<_>>().join(", "));
     let guard = Guard::start();
     let place = Place::new(&guard);
     let plan = Plan {

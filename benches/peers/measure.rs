@@ -68,18 +68,9 @@ pub fn all(plan: &Plan, rows: &[&'static Row], place: &Place, guard: &Guard) -> 
     let mut measured = Vec::new();
     for row in rows {
         println!("{}", row.says);
-        let cells = match row.kind {
-            Kind::Logged => measure_row(plan, row, &start(Purpose::Logged), place, guard),
-            Kind::Pipelined => measure_row(plan, row, &start(Purpose::Pipelined), place, guard),
-            Kind::File
-            | Kind::Many
-            | Kind::Close
-            | Kind::Missing
-            | Kind::NotModified
-            | Kind::Range
-            | Kind::Listing
-            | Kind::Think
-            | Kind::Busy => measure_row(plan, row, &usual, place, guard),
+        let cells = match row.purpose {
+            Purpose::Usual => measure_row(plan, row, &usual, place, guard),
+            other => measure_row(plan, row, &start(other), place, guard),
         };
         measured.push(MeasuredRow { row, cells });
     }
@@ -99,9 +90,13 @@ fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Plac
     // If the length depends on the server, the floor sends the length that threadbare does.
     let mut length = row.length;
     for (column, (server, running)) in plan.servers.iter().zip(servers).enumerate() {
+        if !server.can(row.purpose) {
+            continue;
+        }
         let prepared = running.as_ref().ok_or_else(|| "does not start".to_owned()).and_then(|running| {
-            let fields = ask::fields(row, running.address)?;
-            let answer = ask::check(row, running.address, &fields)?;
+            let to = ask::To { address: running.address, place, purpose: row.purpose };
+            let fields = ask::fields(row, &to)?;
+            let answer = ask::check(row, &to, &fields)?;
             Ok((Asked { running, fields }, answer.length))
         });
         match prepared {
@@ -119,7 +114,10 @@ fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Plac
     }
     let length = usize::try_from(length.unwrap_or(0)).unwrap();
     let closes = row.kind == Kind::Close;
-    let floors = FLOORS.map(|(_, batch)| Running::floor(Answers { status: row.status(), length, closes }, batch, guard));
+    // The floor neither encrypts nor receives bodies.
+    let has_floor = !matches!(row.purpose, Purpose::Tls | Purpose::Uploads);
+    let start = |batch| Running::floor(Answers { status: row.status(), length, closes }, batch, guard);
+    let floors = FLOORS.map(|(_, batch)| if has_floor { start(batch) } else { None });
     for (number, running) in floors.iter().enumerate() {
         let Some(running) = running else { continue };
         let fields = if closes { vec!["Connection: close".to_owned()] } else { Vec::new() };
@@ -136,7 +134,7 @@ fn measure_row(plan: &Plan, row: &Row, servers: &[Option<Running>], place: &Plac
             }
         }
     }
-    for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.wrong.is_none()) {
+    for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.samples.is_empty()) {
         let name = plan.servers.get(column).map_or_else(|| FLOORS[column - servers.len()].0, |server| server.name);
         println!("  {name:<18} {}", cell.says(row.judge));
     }

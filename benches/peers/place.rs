@@ -1,7 +1,8 @@
 //! The files that all servers serve.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -21,17 +22,29 @@ const FILES: &[(&str, u64)] =
 /// A site, and a directory for files of the servers. The guard removes both.
 pub struct Place {
     above: PathBuf,
+    /// A certificate and its key, for the workloads over TLS.
+    #[cfg(feature = "tls")]
+    pub tls: crate::tls::Pair,
 }
 
 impl Place {
     /// Creates both.
     pub fn new(guard: &Guard) -> Place {
-        let place = Place { above: std::env::temp_dir().join(format!("threadbare-peers-{}", std::process::id())) };
-        fs::create_dir_all(place.scratch()).unwrap();
-        guard.watch_directory(&place.above);
-        for directory in ["many", "folder"] {
+        let above = std::env::temp_dir().join(format!("threadbare-peers-{}", std::process::id()));
+        fs::create_dir_all(above.join("scratch")).unwrap();
+        guard.watch_directory(&above);
+        #[cfg(feature = "tls")]
+        let tls = crate::tls::Pair::new(&above.join("scratch"), "peers", 30);
+        let place = Place {
+            above,
+            #[cfg(feature = "tls")]
+            tls,
+        };
+        for directory in ["many", "folder", "put"] {
             fs::create_dir_all(place.site().join(directory)).unwrap();
         }
+        // Workers of nginx give up the rights of root.
+        fs::set_permissions(place.site().join("put"), Permissions::from_mode(0o777)).unwrap();
         for (name, length) in FILES {
             write(&place.site().join(name), *length);
         }
@@ -47,6 +60,14 @@ impl Place {
     /// The served directory.
     pub fn site(&self) -> PathBuf {
         self.above.join("site")
+    }
+
+    /// The files of the certificate and its key.
+    pub fn pair(&self) -> Option<(&Path, &Path)> {
+        #[cfg(feature = "tls")]
+        return Some((&self.tls.certificate, &self.tls.key));
+        #[cfg(not(feature = "tls"))]
+        None
     }
 
     /// Configurations, scripts and logs.

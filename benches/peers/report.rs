@@ -15,10 +15,11 @@ pub fn text(plan: &Plan, measured: &Measured, servers: &[(&Server, String)]) -> 
     let is_thinned = plan.rounds > 3 && plan.servers.iter().any(|server| server.is_slow);
     let _ = write!(
         text,
-        "Written by `cargo bench --bench peers`. {}. `wrk -t1` sends requests over loopback and runs on the same cores.\n\
+        "Written by `cargo bench {}--bench peers`. {}. `wrk -t1` sends requests over loopback and runs on the same cores.\n\
          Each figure is the median of {} (A B C A B C) of {} s{}.\n\
          A ratio is the median of the ratios within the rounds; compare ratios, not absolute figures, between runs.\n\
          The response of each server was checked for status, length and content before the measurement.\n\n",
+        if cfg!(feature = "tls") { "--features tls " } else { "" },
         machine::describe(),
         if plan.rounds == 1 { "one round".to_owned() } else { format!("{} interleaved rounds", plan.rounds) },
         plan.seconds,

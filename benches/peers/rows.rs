@@ -1,5 +1,7 @@
 //! The workloads, which are the rows of the report.
 
+use crate::servers::Purpose;
+
 /// The behaviour of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -13,6 +15,8 @@ pub enum Kind {
     Close,
     /// Requests a name that does not exist.
     Missing,
+    /// Uploads a file with PUT, under one of a hundred names.
+    Put,
     /// Sends the `ETag` of the same server in `If-None-Match`.
     NotModified,
     /// Requests a range of a large file.
@@ -23,8 +27,6 @@ pub enum Kind {
     Think,
     /// Requests a file while another program keeps every core busy.
     Busy,
-    /// Requests a file while all servers write an access log.
-    Logged,
 }
 
 /// The compared figure. A larger ratio is always better.
@@ -51,6 +53,8 @@ pub struct Row {
     pub connections: usize,
     pub kind: Kind,
     pub judge: Judge,
+    /// How the servers are started.
+    pub purpose: Purpose,
     /// The expected length of the body, if it is known.
     pub length: Option<u64>,
     /// Whether slow servers run in every round, because they are not slow here.
@@ -67,8 +71,8 @@ pub const RANGE_LENGTH: u64 = 64 * 1024;
 pub const PIPELINE: usize = 16;
 
 const fn file(name: &'static str, says: &'static str, target: &'static str, connections: usize, length: u64) -> Row {
-    let (kind, judge) = (Kind::File, Judge::Rate);
-    Row { name, says, target, connections, kind, judge, length: Some(length), is_for_all: false, is_quick: false }
+    let (kind, judge, purpose) = (Kind::File, Judge::Rate, Purpose::Usual);
+    Row { name, says, target, connections, kind, judge, purpose, length: Some(length), is_for_all: false, is_quick: false }
 }
 
 const fn small(name: &'static str, says: &'static str, connections: usize, kind: Kind) -> Row {
@@ -83,14 +87,27 @@ const fn for_all(row: Row) -> Row {
     Row { is_for_all: true, ..row }
 }
 
-/// All workloads.
-pub const ROWS: [Row; 19] = [
+#[cfg(feature = "tls")]
+const fn tls(row: Row) -> Row {
+    Row { purpose: Purpose::Tls, ..row }
+}
+
+/// Number of names that uploads use in turn.
+pub const UPLOADS: usize = 100;
+/// The length of an upload.
+pub const UPLOAD_LENGTH: u64 = 1024 * 1024;
+
+/// All workloads. With the feature `tls` of this package there are more.
+pub const ROWS: &[Row] = &[
     file("1k-1", "1 KiB, 1 connection", "/1k.bin", 1, 1024),
     file("1k-16", "1 KiB, 16 connections", "/1k.bin", 16, 1024),
     quick(file("1k-64", "1 KiB, 64 connections", "/1k.bin", 64, 1024)),
     quick(file("1k-256", "1 KiB, 256 connections", "/1k.bin", 256, 1024)),
     file("1k-1024", "1 KiB, 1,024 connections", "/1k.bin", 1024, 1024),
-    small("pipelined", "1 KiB, 16 requests per write, 16 connections", 16, Kind::Pipelined),
+    Row {
+        purpose: Purpose::Pipelined,
+        ..small("pipelined", "1 KiB, 16 requests per write, 16 connections", 16, Kind::Pipelined)
+    },
     file("10k", "10 KiB, 64 connections", "/10k.bin", 64, 10 * 1024),
     quick(file("100k", "100 KiB, 16 connections", "/100k.bin", 16, 100 * 1024)),
     quick(for_all(file("1m", "1 MiB, 16 connections", "/1m.bin", 16, 1024 * 1024))),
@@ -109,7 +126,19 @@ pub const ROWS: [Row; 19] = [
         judge: Judge::P99,
         ..small("busy", "1 KiB, 16 connections, all cores kept busy by another program: p99", 16, Kind::Busy)
     },
-    small("logged", "1 KiB, 64 connections, access log to a file", 64, Kind::Logged),
+    Row { purpose: Purpose::Logged, ..file("logged", "1 KiB, 64 connections, access log to a file", "/1k.bin", 64, 1024) },
+    Row {
+        kind: Kind::Put,
+        purpose: Purpose::Uploads,
+        length: None,
+        ..file("put", "upload of 1 MiB, 4 connections", "/put/00000.bin", 4, 0)
+    },
+    #[cfg(feature = "tls")]
+    tls(file("tls-1k", "1 KiB over TLS, 64 connections", "/1k.bin", 64, 1024)),
+    #[cfg(feature = "tls")]
+    tls(file("tls-1m", "1 MiB over TLS, 16 connections", "/1m.bin", 16, 1024 * 1024)),
+    #[cfg(feature = "tls")]
+    tls(small("tls-close", "new TLS connection per request, 16 at a time", 16, Kind::Close)),
 ];
 
 impl Row {
@@ -119,9 +148,8 @@ impl Row {
             Kind::Missing => 404,
             Kind::NotModified => 304,
             Kind::Range => 206,
-            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Listing | Kind::Think | Kind::Busy | Kind::Logged => {
-                200
-            }
+            Kind::Put => 204,
+            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Listing | Kind::Think | Kind::Busy => 200,
         }
     }
 
@@ -129,8 +157,8 @@ impl Row {
     pub fn offset(&self) -> Option<u64> {
         match self.kind {
             Kind::Range => Some(RANGE_START),
-            Kind::Missing | Kind::NotModified | Kind::Listing => None,
-            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Think | Kind::Busy | Kind::Logged => Some(0),
+            Kind::Missing | Kind::NotModified | Kind::Listing | Kind::Put => None,
+            Kind::File | Kind::Pipelined | Kind::Many | Kind::Close | Kind::Think | Kind::Busy => Some(0),
         }
     }
 }

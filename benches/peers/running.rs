@@ -33,7 +33,8 @@ impl<'a> Running<'a> {
         let port = free_port();
         let (site, scratch) = (place.site(), place.scratch());
         let log = (purpose == Purpose::Logged).then(|| scratch.join(format!("{}.log", server.name)));
-        let command = server.command(&Setting { site: &site, scratch: &scratch, port, log: log.as_deref(), purpose });
+        let pair = if purpose == Purpose::Tls { place.pair() } else { None };
+        let command = server.command(&Setting { site: &site, scratch: &scratch, port, log: log.as_deref(), purpose, pair });
         Running::of(command, port, log, guard)
     }
 

@@ -12,6 +12,8 @@ pub struct Setting<'a> {
     /// The file that its access log goes to; `None` is no access log.
     pub log: Option<&'a Path>,
     pub purpose: Purpose,
+    /// A certificate and its key.
+    pub pair: Option<(&'a Path, &'a Path)>,
 }
 
 /// The purpose of a start.
@@ -23,6 +25,10 @@ pub enum Purpose {
     Pipelined,
     /// The workload with access logs.
     Logged,
+    /// The workload with uploads.
+    Uploads,
+    /// The workloads over TLS.
+    Tls,
 }
 
 /// A server that may be installed on this machine.
@@ -35,6 +41,8 @@ pub struct Server {
     pub says: &'static str,
     /// Whether it is so slow in most workloads that it runs in fewer rounds.
     pub is_slow: bool,
+    /// For which purposes it is measured, besides those without uploads and TLS.
+    also: &'static [Purpose],
     version: &'static [&'static str],
     command: fn(&Setting) -> Command,
 }
@@ -49,21 +57,30 @@ pub const SERVERS: [Server; 8] = [
     Server {
         name: YARDSTICK,
         from: "Debian",
-        says: "2 workers, `sendfile`, `tcp_nopush` (without it, small files are a third slower; off for pipelined requests, which it would delay by 40 ms), `open_file_cache` (valid for 30 s), any number of requests per connection, log buffered (64 KiB, 1 s)",
+        says: "2 workers, `sendfile`, `tcp_nopush` (without it, small files are a third slower; off for pipelined requests, which it would delay by 40 ms), `open_file_cache` (valid for 30 s), any number of requests per connection, log buffered (64 KiB, 1 s), TLS 1.3; an upload is answered before it is on the disk",
         is_slow: false,
+        also: &[Purpose::Uploads, Purpose::Tls],
         version: &["nginx", "-v"],
         command: nginx,
     },
     Server {
         name: OURS,
         from: "cargo bench builds it",
-        says: "`-q`, otherwise the defaults: sandbox, Host check, timeouts, and a check of each cached file before use; without `-q` in the access log row",
+        says: "`-q`, otherwise the defaults: sandbox, Host check, timeouts, and a check of each cached file before use; without `-q` in the access log row; an upload is on the disk when it is answered",
         is_slow: false,
+        also: &[Purpose::Uploads, Purpose::Tls],
         version: &[env!("CARGO_BIN_EXE_threadbare"), "--version"],
         command: |setting| {
             let quiet: &[&str] = if setting.log.is_none() { &["-q"] } else { &[] };
             let mut command = with(env!("CARGO_BIN_EXE_threadbare"), quiet);
             command.args(["--bind", "127.0.0.1", "--port"]).arg(setting.port.to_string()).arg(setting.site);
+            match (setting.purpose, setting.pair) {
+                (Purpose::Uploads, _) => drop(command.args(["--upload=put", "--overwrite"])),
+                (Purpose::Tls, Some((certificate, key))) => {
+                    command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+                }
+                _ => {}
+            }
             command.env_remove("RUST_LOG");
             command
         },
@@ -73,6 +90,7 @@ pub const SERVERS: [Server; 8] = [
         from: "Debian",
         says: "2 workers, stat cache, `sendfile`, 65,535 requests per connection",
         is_slow: false,
+        also: &[Purpose::Tls],
         version: &["lighttpd", "-v"],
         command: lighttpd,
     },
@@ -81,6 +99,7 @@ pub const SERVERS: [Server; 8] = [
         from: "cargo install static-web-server",
         says: "no `Cache-Control`, listings on",
         is_slow: false,
+        also: &[],
         version: &["static-web-server", "--version"],
         command: |setting| {
             let mut command = with("static-web-server", &["-a", "127.0.0.1", "--cache-control-headers", "false", "-z", "true"]);
@@ -96,6 +115,7 @@ pub const SERVERS: [Server; 8] = [
         from: "cargo install miniserve",
         says: "defaults; `--verbose` in the access log row",
         is_slow: true,
+        also: &[],
         version: &["miniserve", "--version"],
         command: |setting| {
             let mut command = with("miniserve", &["-i", "127.0.0.1", "-p", &setting.port.to_string()]);
@@ -108,6 +128,7 @@ pub const SERVERS: [Server; 8] = [
         from: "cargo install dufs",
         says: "an empty log format; the default one in the access log row",
         is_slow: true,
+        also: &[],
         version: &["dufs", "--version"],
         command: |setting| {
             let mut command = with("dufs", &["-b", "127.0.0.1", "-p", &setting.port.to_string()]);
@@ -123,6 +144,7 @@ pub const SERVERS: [Server; 8] = [
         from: "cargo install simple-http-server",
         says: "64 threads (a thread serves one connection until it ends), `--silent` except in the access log row",
         is_slow: true,
+        also: &[],
         version: &["simple-http-server", "--version"],
         command: |setting| {
             let mut command = with("simple-http-server", &["--ip", "127.0.0.1", "-t", "64", "-p", &setting.port.to_string()]);
@@ -138,6 +160,7 @@ pub const SERVERS: [Server; 8] = [
         from: "python.org",
         says: "`python3 -m http.server`; its log cannot be disabled, and goes to /dev/null",
         is_slow: true,
+        also: &[],
         version: &["python3", "--version"],
         command: |setting| {
             let mut command = with("python3", &["-m", "http.server", "--bind", "127.0.0.1", "-d"]);
@@ -159,6 +182,16 @@ fn nginx(setting: &Setting) -> Command {
     let log = setting.log.map_or("off".into(), |log| format!("{} combined buffer=64k flush=1s", log.display()));
     // Measured: it sends head and file in one packet, but delays the last of several responses.
     let nopush = if setting.purpose == Purpose::Pipelined { "off" } else { "on" };
+    let tls = setting.pair.map_or(String::new(), |(certificate, key)| {
+        let (certificate, key) = (certificate.display(), key.display());
+        format!("ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_session_cache off;")
+    });
+    let ssl = if setting.pair.is_some() { " ssl" } else { "" };
+    let uploads = if setting.purpose == Purpose::Uploads {
+        "location /put/ { dav_methods PUT; client_max_body_size 1g; client_body_buffer_size 2m; }"
+    } else {
+        ""
+    };
     let configuration = format!(
         "daemon off; pid {scratch}/nginx-{port}.pid; error_log /dev/null crit; worker_processes 2; worker_rlimit_nofile 16384;\n\
          events {{ worker_connections 4096; }}\n\
@@ -168,7 +201,7 @@ fn nginx(setting: &Setting) -> Command {
          client_body_temp_path {scratch}/b; proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f;\n\
          uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;\n\
          types {{ text/plain txt; text/html html; }} default_type application/octet-stream;\n\
-         server {{ listen 127.0.0.1:{port} backlog=4096; root {site}; autoindex on; }}\n\
+         server {{ listen 127.0.0.1:{port} backlog=4096{ssl}; root {site}; autoindex on; {tls} {uploads} }}\n\
          }}\n"
     );
     let path = setting.scratch.join(format!("nginx-{port}.conf"));
@@ -184,8 +217,14 @@ fn lighttpd(setting: &Setting) -> Command {
     let log = setting.log.map_or(String::new(), |log| {
         format!("server.modules += ( \"mod_accesslog\" )\naccesslog.filename = \"{}\"\n", log.display())
     });
+    let tls = setting.pair.map_or(String::new(), |(certificate, key)| {
+        let (certificate, key) = (certificate.display(), key.display());
+        format!(
+            "server.modules += ( \"mod_openssl\" )\nssl.engine = \"enable\"\nssl.pemfile = \"{certificate}\"\nssl.privkey = \"{key}\"\n"
+        )
+    });
     let configuration = format!(
-        "server.modules = ( \"mod_dirlisting\" )\n{log}\
+        "server.modules = ( \"mod_dirlisting\" )\n{log}{tls}\
          server.document-root = \"{site}\"\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
          server.max-worker = 2\nserver.max-fds = 16384\nserver.max-connections = 8192\nserver.listen-backlog = 4096\n\
          server.max-keep-alive-requests = 65535\nserver.max-keep-alive-idle = 75\n\
@@ -204,6 +243,11 @@ impl Server {
     /// Whether it is threadbare.
     pub fn is_ours(&self) -> bool {
         self.name == OURS
+    }
+
+    /// Whether it is measured for that purpose.
+    pub fn can(&self, purpose: Purpose) -> bool {
+        !matches!(purpose, Purpose::Uploads | Purpose::Tls) || self.also.contains(&purpose)
     }
 
     /// How to start it.

@@ -4,13 +4,16 @@
 //! thread per connection, while an ordinary client requests a small file. It prints a table of promises, measurements and results.
 //! The exit code is 1 if a promise failed. Figures depend on the machine: run it on an idle one.
 //!
-//! `-- --quick` uses fewer clients and no soak, `-- --only NAME` runs one attack, `-- --soak SECONDS` sets the length of the soak.
+//! With `--features tls` it also attacks TLS. `-- --quick` uses fewer clients and no soak, `-- --only NAME` runs one attack, and
+//! `-- --soak SECONDS` sets the length of the soak.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for people, not the server")]
 
 mod connections;
 mod crowd;
 mod endurance;
 mod files;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod memory;
 mod namespace;
 mod ordinary;
@@ -18,6 +21,9 @@ mod passwords;
 mod promise;
 mod slow;
 mod stops;
+#[cfg(feature = "tls")]
+#[path = "../../tests/support/tls.rs"]
+mod tls;
 mod trouble;
 mod victim;
 
@@ -88,6 +94,8 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("files", files::replaced_and_overwritten),
     ("swaps", files::swapped),
     ("passwords", passwords::wrong),
+    #[cfg(feature = "tls")]
+    ("handshakes", handshakes::incomplete),
     ("stops", stops::under_load),
     ("flooded-stops", stops::flooded),
     ("soak", endurance::soak),

@@ -15,8 +15,10 @@ use crate::victim::Victim;
 const HEADER_TIMEOUT_SECONDS: u64 = 5;
 /// How long a response may go without progress.
 const SEND_TIMEOUT_SECONDS: u64 = 5;
-/// How long after its deadline a connection may close.
+/// How long after its deadline a connection may close: a write notes its progress within 250 ms, and then checks the deadline as often.
 const LATE_SECONDS: f64 = 0.5;
+/// The time in which [`when_nothing_moves`] watches the server. It returns the start of it.
+const WATCHED_SECONDS: f64 = 0.2;
 
 const SLOW_HEAD: &[u8] = b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
 const SLOW_UPLOAD: &[u8] = b"PUT /slow.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
@@ -128,7 +130,7 @@ pub fn uploads(scale: &Scale) -> Vec<Promise> {
 fn when_nothing_moves(victim: &Victim) -> Instant {
     loop {
         let (began, used) = (Instant::now(), victim.processor_time());
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_secs_f64(WATCHED_SECONDS));
         if victim.processor_time() - used <= Duration::from_millis(40) {
             return began;
         }
@@ -154,7 +156,7 @@ pub fn readers(scale: &Scale) -> Vec<Promise> {
     promises.push(Promise::at_most("descriptors meanwhile, two for each", 2 * slow + 2, held, ""));
     promises.push(Promise::at_most(
         "last one closed after no progress for",
-        SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS,
+        SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS + WATCHED_SECONDS,
         longest,
         "s",
     ));
@@ -215,7 +217,7 @@ pub fn archives(scale: &Scale) -> Vec<Promise> {
     let mut promises = ordinary.promises(25.0);
     let held = during.descriptors.saturating_sub(rest.descriptors);
     promises.push(Promise::at_most("descriptors while they wait, two more for each of four", 100 + 2 * 4 + 2, held, ""));
-    let limit = SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS;
+    let limit = SEND_TIMEOUT_SECONDS as f64 + LATE_SECONDS + WATCHED_SECONDS;
     promises.push(Promise::at_most("the last archive ended, after nothing had moved for", limit, longest, "s"));
     promises.push(Promise::at_most("the most memory ever held", 64, victim.rss_peak_kib().div_ceil(1024), "MiB"));
     drop(crowd);

@@ -62,7 +62,7 @@ impl Victim {
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let url = ready.split_whitespace().last().expect("a ready line");
-        let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let address = url.split("://").last().unwrap().trim_end_matches('/').parse().unwrap();
         let nothing = Figures { rss_kib: 0, threads: 0, descriptors: 0 };
         let mut victim = Victim { child, site, address, rest: nothing };
         // The first request is a warm-up, even if it lacks a password.
