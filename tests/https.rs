@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use process::{GET, Log, PATIENCE, Process, Scratch, run, tls};
 use rustix::process::Signal;
@@ -247,6 +248,17 @@ fn a_certificate_is_replaced_on_sighup_and_a_bad_one_is_not_used() {
     let mut first = [0; 15];
     kept.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200 OK", "a connection keeps its certificate");
+}
+
+#[test]
+#[ignore = "takes up to 30 s: cargo test --features tls --test https -- --ignored"]
+fn a_changed_certificate_is_noticed_without_a_signal() {
+    let (_site, keys, a, process) = served(&[]);
+    let b = Pair::new(keys.path(), "b", 30);
+    fs::rename(&b.certificate, &a.certificate).unwrap();
+    fs::rename(&b.key, &a.key).unwrap();
+    process.wait_for_log_within(Duration::from_secs(60), "certificate reloaded");
+    assert!(get(&process, &b.der, "/ten.txt").ends_with("0123456789"));
 }
 
 #[test]

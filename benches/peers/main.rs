@@ -67,6 +67,9 @@ struct Options {
     /// Run as the floor with these arguments
     #[arg(long, hide = true, num_args = 2, value_names = ["PORT", "ANSWERS"])]
     floor: Vec<String>,
+    /// With the scheduling policy of threadbare
+    #[arg(long, hide = true, requires = "floor")]
+    batch: bool,
     /// Run as a program that keeps a core busy
     #[arg(long, hide = true)]
     busy: bool,
@@ -98,6 +101,9 @@ impl Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     if let [port, answers] = options.floor.as_slice() {
+        if options.batch {
+            threadbare::os::use_batch_scheduling().unwrap();
+        }
         floor::serve(port.parse().unwrap(), Answers::from_argument(answers));
     }
     if options.busy {

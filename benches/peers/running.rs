@@ -40,12 +40,9 @@ impl<'a> Running<'a> {
 
     /// Starts the floor with these responses, with or without `SCHED_BATCH`.
     pub fn floor(answers: Answers, batch: bool, guard: &'a Guard) -> Option<Running<'a>> {
-        let (port, program) = (free_port(), std::env::current_exe().unwrap());
-        let mut command = Command::new(if batch { "chrt".as_ref() } else { program.as_os_str() });
-        if batch {
-            command.args(["--batch", "0"]).arg(program);
-        }
-        command.args(["--floor", &port.to_string(), &answers.to_argument()]);
+        let port = free_port();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--floor", &port.to_string(), &answers.to_argument()]).args(batch.then_some("--batch"));
         Running::of(command, port, None, guard)
     }
 

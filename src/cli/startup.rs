@@ -88,7 +88,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let (level, status) = sandbox;
     log!(level, "sandbox: {status}");
     match scheduling {
-        Ok(()) => log::debug!("scheduling policy: SCHED_BATCH"),
+        Ok(policy) => log::debug!("scheduling policy: {policy}"),
         Err(reason) => log::debug!("scheduling policy unchanged: {reason}"),
     }
     log_warnings(cli, &app, tls.as_ref());

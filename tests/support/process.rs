@@ -105,9 +105,14 @@ impl Process {
 
     /// The next line of the log that contains the text.
     pub fn wait_for_log(&self, text: &str) -> String {
+        self.wait_for_log_within(PATIENCE, text)
+    }
+
+    /// The same, where lines may be so far apart.
+    pub fn wait_for_log_within(&self, limit: Duration, text: &str) -> String {
         let log = self.stderr.as_ref().expect("the log is not read");
         let mut seen = Vec::new();
-        while let Some(line) = log.next(PATIENCE) {
+        while let Some(line) = log.next(limit) {
             if line.contains(text) {
                 return line;
             }
