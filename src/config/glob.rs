@@ -40,33 +40,28 @@ impl Glob {
     /// Returns whether a path matches. It has no slash at its beginning.
     pub fn matches(&self, path: &[u8]) -> bool {
         let mut pattern = &*self.segments;
-        let mut path = Some(path);
+        let mut path = path.split(|&byte| byte == b'/');
         let mut retry = None;
         loop {
-            match (pattern, path.map(split_segment)) {
+            let mut rest = path.clone();
+            match (pattern, rest.next()) {
                 ([], None) => return true,
                 ([stars, after @ ..], _) if stars == "**" => {
-                    retry = Some((after, path));
+                    retry = Some((after, path.clone()));
                     pattern = after;
                 }
-                ([wanted, after @ ..], Some((segment, rest))) if matches_segment(wanted.as_bytes(), segment) => {
+                ([wanted, after @ ..], Some(segment)) if matches_segment(wanted.as_bytes(), segment) => {
                     (pattern, path) = (after, rest);
                 }
                 _ => {
                     // The last ** takes one more segment.
-                    let Some((after, Some(retried))) = retry else { return false };
-                    (pattern, path) = (after, split_segment(retried).1);
-                    retry = Some((pattern, path));
+                    let Some((after, retried)) = &mut retry else { return false };
+                    let Some(_) = retried.next() else { return false };
+                    (pattern, path) = (*after, retried.clone());
                 }
             }
         }
     }
-}
-
-/// Splits a path after its first segment.
-fn split_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut parts = path.splitn(2, |&byte| byte == b'/');
-    (parts.next().unwrap_or_default(), parts.next())
 }
 
 /// Matches one segment.
@@ -82,7 +77,7 @@ fn matches_segment(mut pattern: &[u8], mut segment: &[u8]) -> bool {
             ([b'?', after @ ..], [_, rest @ ..]) => {
                 // A byte 10xxxxxx continues a character of UTF-8.
                 let continued = rest.iter().take_while(|&byte| byte & 0xc0 == 0x80).count();
-                (pattern, segment) = (after, rest.get(continued..).unwrap_or_default());
+                (pattern, segment) = (after, rest.split_at(continued).1);
             }
             ([wanted, after @ ..], [byte, rest @ ..]) if wanted == byte => (pattern, segment) = (after, rest),
             _ => {
