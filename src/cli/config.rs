@@ -11,7 +11,7 @@ use log::LevelFilter;
 use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, DefaultHeaders};
-use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig, Verbosity};
+use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig};
 use crate::handlers::access::{self, Auth};
 use crate::http::forwarded::{ForwardedField, TrustedProxies};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
@@ -164,14 +164,13 @@ impl Cli {
         }
     }
 
-    /// Returns what to log.
-    pub fn verbosity(&self) -> Verbosity {
-        let level = match self.verbose {
+    /// Returns the level of the program's own messages.
+    pub fn log_level(&self) -> LevelFilter {
+        match self.verbose {
             0 => LevelFilter::Info,
             1 => LevelFilter::Debug,
             _ => LevelFilter::Trace,
-        };
-        Verbosity { level, access: if self.quiet { LevelFilter::Off } else { LevelFilter::Info } }
+        }
     }
 
     /// Returns what is wrong with a combination of options that clap cannot check.

@@ -69,7 +69,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let scheduling = os::use_batch_scheduling();
     let cannot_log = |error: io::Error| format!("cannot start the log: {error}");
     let log = LogQueue::start("log", || Ok(io::stderr())).map_err(cannot_log)?;
-    telemetry::init(cli.verbosity(), log.clone());
+    telemetry::init(cli.log_level(), cli.quiet, log.clone());
     // The default hook writes to standard error itself, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let shared = cli.explain.then(|| log.clone());

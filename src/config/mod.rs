@@ -175,15 +175,6 @@ pub struct ProxyConfig {
     pub drain: Duration,
 }
 
-/// What is logged, unless RUST_LOG says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verbosity {
-    /// The level of the program's own messages.
-    pub level: log::LevelFilter,
-    /// The level of the access log.
-    pub access: log::LevelFilter,
-}
-
 /// Limits on what a client can make long. Each has its unit in its name and its reason here.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -13,20 +13,20 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use env_logger::{Builder, Target};
-use log::Level;
+use log::{Level, LevelFilter};
 
-use crate::config::Verbosity;
 use crate::telemetry::log_queue::LogQueue;
 
 /// The log target of the access log: `RUST_LOG=access=off` switches it off. Its lines do not go through the `log` crate.
 pub(crate) const ACCESS: &str = "access";
 
-/// Starts the program's log. `RUST_LOG` adds to the command line and takes precedence over it.
-pub fn init(verbosity: Verbosity, queue: LogQueue) {
+/// Starts the program's log. `level` is that of its own messages, and `quiet` switches the access log off. `RUST_LOG` takes precedence over
+/// both.
+pub fn init(level: LevelFilter, quiet: bool, queue: LogQueue) {
     let result = Builder::new()
-        .filter_level(log::LevelFilter::Warn)
-        .filter_module("threadbare", verbosity.level)
-        .filter_module(ACCESS, verbosity.access)
+        .filter_level(LevelFilter::Warn)
+        .filter_module("threadbare", level)
+        .filter_module(ACCESS, if quiet { LevelFilter::Off } else { LevelFilter::Info })
         .parse_default_env()
         .target(Target::Pipe(Box::new(queue)))
         .format(|out, record| {
