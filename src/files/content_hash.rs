@@ -6,10 +6,9 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::files::representation::ContentHash;
 use crate::files::version::FileVersion;
 
 /// Larger files have tags by time. The first client waits until the whole file has been read: less than two seconds for this many bytes
@@ -20,22 +19,19 @@ const VERSIONS_MAX: usize = 65_536;
 /// Files that are hashed at the same time. It bounds how many processors clients can occupy.
 const READERS_MAX: usize = 16;
 
-/// Whether this build can hash files.
-pub const CAN_HASH: bool = cfg!(feature = "content-hash");
-
 /// Hashes of file versions.
 #[derive(Debug, Default)]
 pub struct ContentHashes {
     /// Guards the table, for a look-up or an insertion. No file is read while it is held.
-    known: RwLock<HashMap<FileVersion, ContentHash>>,
+    known: RwLock<HashMap<FileVersion, Arc<str>>>,
     /// One of these, chosen by the version, is held while a file is read: other requests for it wait for its hash.
     reading: [Mutex<()>; READERS_MAX],
     hasher: RandomState,
 }
 
 impl ContentHashes {
-    /// The hash of an open file; `None` if it is too large or cannot be read. Its cursor does not move.
-    pub fn get(&self, file: &File, version: &FileVersion) -> Option<ContentHash> {
+    /// The hash of an open file, in hexadecimal digits; `None` if it is too large or cannot be read. Its cursor does not move.
+    pub fn get(&self, file: &File, version: &FileVersion) -> Option<Arc<str>> {
         if version.length > FILE_BYTES_MAX {
             return None;
         }
@@ -56,19 +52,19 @@ impl ContentHashes {
             if known.len() >= VERSIONS_MAX {
                 known.clear();
             }
-            known.insert(*version, digest.clone());
+            known.insert(*version, Arc::clone(&digest));
         }
         Some(digest)
     }
 
-    fn known(&self, version: &FileVersion) -> Option<ContentHash> {
+    fn known(&self, version: &FileVersion) -> Option<Arc<str>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
     }
 }
 
 /// The first 160 bits of the SHA-256 of the first `length` bytes.
 #[cfg(feature = "content-hash")]
-fn hash(file: &File, length: u64) -> Option<ContentHash> {
+fn hash(file: &File, length: u64) -> Option<Arc<str>> {
     use sha2::{Digest as _, Sha256};
 
     use crate::files::version::read_exact_at;
@@ -84,12 +80,12 @@ fn hash(file: &File, length: u64) -> Option<ContentHash> {
         offset += BUFFER_BYTES;
     }
     let digits: String = sha256.finalize().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
-    Some(ContentHash(digits.into()))
+    Some(digits.into())
 }
 
 /// `None`: a build without the feature refuses `--etag content` at the start.
 #[cfg(not(feature = "content-hash"))]
-fn hash(_: &File, _: u64) -> Option<ContentHash> {
+fn hash(_: &File, _: u64) -> Option<Arc<str>> {
     None
 }
 
@@ -114,7 +110,7 @@ mod tests {
         ] {
             fs::write(&path, content).unwrap();
             let file = File::open(&path).unwrap();
-            assert_eq!(&*ContentHashes::default().get(&file, &FileVersion::from_file(&file).unwrap()).unwrap().0, want, "{why}");
+            assert_eq!(&*ContentHashes::default().get(&file, &FileVersion::from_file(&file).unwrap()).unwrap(), want, "{why}");
         }
     }
 

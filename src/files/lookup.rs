@@ -248,7 +248,7 @@ fn describe(
         content_encoding: coding.or(own_coding),
         varies_by_encoding: site.config.precompressed && own_coding.is_none(),
         length: open.version.length,
-        validators: validators(&open.version, hash.as_ref(), coding, now),
+        validators: validators(&open.version, hash.as_deref(), coding, now),
     }
 }
 

@@ -81,10 +81,6 @@ pub struct Representation {
     pub validators: Validators,
 }
 
-/// A hash of the content of a file, in hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContentHash(pub Arc<str>);
-
 impl ServedFile {
     /// Serves a file from memory.
     pub fn from_cached(cached: Arc<CachedFile>) -> ServedFile {
@@ -183,21 +179,13 @@ impl Representation {
 
 /// The validators of a version of a file, at the time of the request. With a content hash there is no Last-Modified: times may then differ
 /// between copies, or be equal for all versions, and it is meant for dates that are consistent (RFC 9110 §8.8.2.1).
-pub fn validators(
-    version: &FileVersion,
-    hash: Option<&ContentHash>,
-    coding: Option<ContentCoding>,
-    now: SystemTime,
-) -> Validators {
-    match (hash, version.modified) {
-        (Some(hash), modified) => Validators { etag: Some(etag(hash.0.to_string(), modified, coding, now)), last_modified: None },
-        (None, Some(modified)) => {
-            let opaque = length_and_time(version.length, modified);
-            let last_modified = last_modified(modified, now);
-            Validators { etag: Some(etag(opaque, Some(modified), coding, now)), last_modified }
-        }
-        // The length alone would not tell two versions apart.
-        (None, None) => Validators { etag: None, last_modified: None },
+pub fn validators(version: &FileVersion, hash: Option<&str>, coding: Option<ContentCoding>, now: SystemTime) -> Validators {
+    let modified = version.modified;
+    // Without either, there is no tag: the length alone would not tell two versions apart.
+    let opaque = hash.map(str::to_owned).or_else(|| Some(length_and_time(version.length, modified?)));
+    Validators {
+        etag: opaque.map(|opaque| etag(opaque, modified, coding, now)),
+        last_modified: modified.filter(|_| hash.is_none()).and_then(|modified| last_modified(modified, now)),
     }
 }
 
