@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, UNIX_EPOCH};
 
 use divan::Bencher;
-use threadbare::config::headers::DefaultHeaders;
+use threadbare::config::headers::encode_default_headers;
 use threadbare::handlers::message::Response;
 use threadbare::http::date::HttpDate;
 use threadbare::http::method::Method;
@@ -20,7 +20,7 @@ pub fn encode() -> impl FnMut() {
         .header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         .header("Accept-Ranges", "bytes")
         .header("Cache-Control", "no-cache");
-    let (mut out, common) = (Vec::new(), DefaultHeaders::default());
+    let (mut out, common) = (Vec::new(), encode_default_headers(&[], &[]));
     move || {
         out.clear();
         let response = black_box(&response);

@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use crate::cli::options::{Cli, ListenTarget};
 use crate::config::cache_policy::CachePolicy;
-use crate::config::headers::{DefaultHeader, DefaultHeaders};
+use crate::config::headers::{DefaultHeader, encode_default_headers};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig};
 use crate::handlers::access::{self, Auth};
 use crate::http::forwarded::{ForwardedField, TrustedProxies};
@@ -62,7 +62,7 @@ impl Cli {
             },
             cache_policy: self.cache_policy(),
             etag_source: self.etag,
-            default_headers: DefaultHeaders::new(&self.plain_headers(), cors_headers),
+            default_headers: encode_default_headers(&self.plain_headers(), cors_headers),
             cors: self.cors(),
             proxies: ProxyConfig {
                 trusted: TrustedProxies::new(&self.trust_proxy, (!self.proxy_protocol).then_some(ForwardedField::XForwardedFor)),

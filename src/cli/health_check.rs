@@ -113,8 +113,7 @@ fn exchange<S: Transport>(mut stream: DeadlineStream<S>, config: &Config) -> io:
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let status = lines.next().and_then(|line| std::str::from_utf8(line).ok()).filter(|line| line.starts_with("HTTP/"));
     let status = status.ok_or(io::Error::other("not an HTTP response"))?;
-    let own =
-        config.default_headers.lines().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| is_server(line));
+    let own = config.default_headers.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| is_server(line));
     match lines.find(|line| is_server(line)) {
         Some(server) if Some(server) == own => Ok(status.to_owned()),
         _ => Err(io::Error::other("another program responds there")),

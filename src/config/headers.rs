@@ -71,41 +71,18 @@ impl DefaultHeader {
     }
 }
 
-/// The encoded field lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DefaultHeaders {
-    lines: Vec<u8>,
-}
-
-impl Default for DefaultHeaders {
-    fn default() -> DefaultHeaders {
-        DefaultHeaders::new(&[], &[])
-    }
-}
-
-impl DefaultHeaders {
-    /// Encodes the fields. One in `given` replaces Server or one of `others` with the same name.
-    pub fn new(given: &[DefaultHeader], others: &[(&str, &str)]) -> DefaultHeaders {
-        let mut lines = Vec::new();
-        let mut add = |name: &str, value: &str| {
-            if !given.iter().any(|field| field.is(name)) {
-                write_header(&mut lines, name, value.as_bytes());
-            }
-        };
-        add("Server", "threadbare");
-        for (name, value) in others {
-            add(name, value);
+/// Encodes the field lines of every response, each with its CRLF. A field in `given` replaces Server or one of `others` with the same name.
+pub fn encode_default_headers(given: &[DefaultHeader], others: &[(&str, &str)]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in [("Server", "threadbare")].iter().chain(others) {
+        if !given.iter().any(|field| field.is(name)) {
+            write_header(&mut lines, name, value.as_bytes());
         }
-        for field in given {
-            write_header(&mut lines, &field.name, field.value.as_bytes());
-        }
-        DefaultHeaders { lines }
     }
-
-    /// Returns the lines, each with its CRLF.
-    pub fn lines(&self) -> &[u8] {
-        &self.lines
+    for field in given {
+        write_header(&mut lines, &field.name, field.value.as_bytes());
     }
+    lines
 }
 
 #[cfg(test)]
@@ -156,9 +133,8 @@ mod tests {
     #[test]
     fn fields_are_encoded_once_each() {
         let field = |text| DefaultHeader::parse(text).unwrap();
-        let spelled = |given: &[DefaultHeader], others: &[(&str, &str)]| {
-            String::from_utf8(DefaultHeaders::new(given, others).lines).unwrap()
-        };
+        let spelled =
+            |given: &[DefaultHeader], others: &[(&str, &str)]| String::from_utf8(encode_default_headers(given, others)).unwrap();
         assert_eq!(spelled(&[], &[]), "Server: threadbare\r\n");
         assert_eq!(spelled(&[], &[("X-O", "1")]), "Server: threadbare\r\nX-O: 1\r\n");
         let given = [field("Set-Cookie: a=b"), field("Set-Cookie: c=d"), field("server: me")];

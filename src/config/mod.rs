@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use crate::config::cache_policy::CachePolicy;
 use crate::config::glob::Glob;
-use crate::config::headers::DefaultHeaders;
 use crate::http::forwarded::TrustedProxies;
 use crate::http::origin::AllowedOrigins;
 use crate::http::request::HeadLimits;
@@ -60,8 +59,8 @@ pub struct Config {
     pub cache_policy: CachePolicy,
     /// What entity tags are made of.
     pub etag_source: EtagSource,
-    /// Header fields of every response.
-    pub default_headers: DefaultHeaders,
+    /// The header field lines of every response, encoded.
+    pub default_headers: Vec<u8>,
     /// Cross-origin access; `None` allows none.
     pub cors: Option<Cors>,
     /// Proxies in front of the server.
@@ -155,10 +154,9 @@ impl Default for MimeTypes {
 }
 
 /// What an entity tag is made of (RFC 9110 §8.8.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EtagSource {
     /// The length and the modification time of the file.
-    #[default]
     Mtime,
     /// A hash of the content: the same on all replicas, whatever their clocks say. The file must be read once.
     Content,

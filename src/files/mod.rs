@@ -137,7 +137,7 @@ pub(crate) mod scratch {
 
     use super::Site;
     use crate::config::cache_policy::CachePolicy;
-    use crate::config::headers::DefaultHeaders;
+    use crate::config::headers::encode_default_headers;
     use crate::config::{AllowedHosts, Bind, Config, EtagSource, Limits, MimeTypes, ProxyConfig, Sandbox};
 
     pub(crate) struct Scratch {
@@ -192,7 +192,7 @@ pub(crate) mod scratch {
                 mime_types: MimeTypes::default(),
                 cache_policy: CachePolicy::REVALIDATE,
                 etag_source: EtagSource::Mtime,
-                default_headers: DefaultHeaders::default(),
+                default_headers: encode_default_headers(&[], &[]),
                 cors: None,
                 precompressed: false,
                 clean_urls: false,

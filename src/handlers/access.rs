@@ -102,7 +102,7 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
 }
 
 /// Adds the fields that let a page of the request's origin read the response; error responses have them too. The field for any origin is
-/// one of the [default headers](crate::config::headers::DefaultHeaders).
+/// one of the [default headers](crate::config::headers).
 pub fn add_cors_headers(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
     match cors.origins.permission(&request.head.headers) {
         AllowOrigin::Any => return response,

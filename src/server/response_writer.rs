@@ -1,7 +1,8 @@
 //! Framing and writing of responses (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6, §7).
 //!
 //! The only file that writes a response. A handler decides what is sent; here it gets its framing and the fields that all responses
-//! have. To add a field to all responses, add a line to [`write_head`], or to [`DefaultHeaders`] if it is known at start-up.
+//! have. To add a field to all responses, add a line to [`write_head`], or to those of `config::headers` if it is
+//! known at start-up.
 //!
 //! The head and a small body are sent in one write: with TCP_NODELAY, each write would be a system call and a packet of its own. Large
 //! files pass through one buffer.
@@ -11,7 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::config::headers::DefaultHeaders;
 use crate::files::representation::{FileSource, OpenFile};
 use crate::files::version::{FileVersion, read_at};
 use crate::handlers::message::{Body, Response, length_of};
@@ -77,10 +77,10 @@ impl ResponseFraming {
 }
 
 /// Appends the head of a response to `out`.
-pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFraming, common: &DefaultHeaders, date: &HttpDate) {
+pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFraming, common: &[u8], date: &HttpDate) {
     write_status_line(out, response.status);
     write_header(out, "Date", date.as_str().as_bytes());
-    out.extend_from_slice(common.lines());
+    out.extend_from_slice(common);
     response.fields.write(out);
     if !response.status.forbids_body() {
         // A browser that guesses the type could run a file that is only meant to be read.
@@ -100,7 +100,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
 }
 
 /// Returns the whole response to a connection that cannot be served.
-pub(super) fn service_unavailable(common: &DefaultHeaders, now: SystemTime) -> Vec<u8> {
+pub(super) fn service_unavailable(common: &[u8], now: SystemTime) -> Vec<u8> {
     let mut response = Response::unavailable("too many connections, try again in a second");
     let framing = ResponseFraming { keep_alive: false, ..ResponseFraming::new(&response, None, Version::Http11) };
     let mut out = Vec::new();
@@ -454,7 +454,7 @@ mod tests {
         let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut out = Vec::new();
         let framing = ResponseFraming::new(&response, Some(Method::Get), Version::Http10);
-        write_head(&mut out, &response, framing, &DefaultHeaders::default(), &date);
+        write_head(&mut out, &response, framing, b"Server: threadbare\r\n", &date);
         let want = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: threadbare\r\n\
                     Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\n\
                     Connection: keep-alive\r\n\r\n";
