@@ -9,7 +9,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::files::Site;
 use crate::files::directory::{Directory, EntryKind, Name};
 use crate::files::root::{Opened, Root, join};
 use crate::files::version::{FileVersion, read_at};
@@ -65,13 +64,6 @@ pub enum ArchiveError {
     TooLarge(&'static str),
     /// The file or directory at this path beneath the root cannot be read.
     Unreadable(Vec<u8>, io::Error),
-}
-
-/// Counts an archive until what is returned is dropped; `None` if there are `archives_max` already.
-pub fn acquire_permit(site: &Site, archives_max: usize) -> Option<Arc<()>> {
-    let permit = Arc::clone(&site.archives);
-    // One more, for that of the site.
-    (Arc::strong_count(&permit) <= archives_max + 1).then_some(permit)
 }
 
 /// Limits of a walk.

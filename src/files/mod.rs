@@ -36,7 +36,7 @@ pub struct Site {
     /// As given: the addresses in it may change before the server starts, and are not used here.
     config: Config,
     /// Cloned for each archive that is being sent.
-    archives: Arc<()>,
+    pub archive_permits: Arc<()>,
     hashes: ContentHashes,
     cache: Cache,
     /// When the site was found to have no `404.html`.
@@ -56,7 +56,7 @@ impl Site {
             current,
             display_path: fs::canonicalize(&config.root)?,
             config: config.clone(),
-            archives: Arc::default(),
+            archive_permits: Arc::default(),
             hashes: ContentHashes::default(),
             cache: Cache::new(config.limits.cache_bytes_max),
             no_error_document_since: Mutex::default(),
@@ -126,6 +126,13 @@ impl Site {
     pub fn display_path(&self) -> &Path {
         &self.display_path
     }
+}
+
+/// One more reference to `permits`, which counts until it is dropped; `None` if there are `count_max` already.
+pub fn acquire_permit(permits: &Arc<()>, count_max: usize) -> Option<Arc<()>> {
+    let permit = Arc::clone(permits);
+    // One more, for the original.
+    (Arc::strong_count(&permit) <= count_max + 1).then_some(permit)
 }
 
 /// Directory for one test, removed with its contents.

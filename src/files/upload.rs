@@ -5,10 +5,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, UploadConfig};
+use crate::files::acquire_permit;
 use crate::files::current::RootError;
 use crate::files::root::{Opened, Root};
 use crate::os::is_incomplete_file;
@@ -30,7 +30,8 @@ pub struct Uploads {
     path: PathBuf,
     serve_hidden: bool,
     index: Vec<String>,
-    active: AtomicUsize,
+    /// Cloned for each upload in progress.
+    permits: Arc<()>,
     /// Held while names appear, so that the preconditions of an upload still hold then.
     publishing: Mutex<()>,
 }
@@ -62,19 +63,10 @@ impl From<io::Error> for UploadError {
 
 /// An upload in progress.
 #[derive(Debug)]
-pub struct Upload<'a> {
+pub struct Upload {
     /// Where its files are added.
     pub directory: WritableDirectory,
-    _permit: UploadPermit<'a>,
-}
-
-#[derive(Debug)]
-struct UploadPermit<'a>(&'a AtomicUsize);
-
-impl Drop for UploadPermit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+    _permit: Arc<()>,
 }
 
 impl Uploads {
@@ -85,7 +77,7 @@ impl Uploads {
             path: config.root.clone(),
             serve_hidden: config.serve_hidden,
             index: config.index.clone(),
-            active: AtomicUsize::new(0),
+            permits: Arc::default(),
             publishing: Mutex::new(()),
         })
     }
@@ -160,11 +152,8 @@ impl Uploads {
     ///
     /// # Errors
     /// Why it cannot be accepted now.
-    pub fn begin(&self, directory: &[u8], length: Option<u64>) -> Result<Upload<'_>, UploadError> {
-        let _permit = UploadPermit(&self.active);
-        if self.active.fetch_add(1, Ordering::AcqRel) >= UPLOADS_MAX {
-            return Err(UploadError::Busy);
-        }
+    pub fn begin(&self, directory: &[u8], length: Option<u64>) -> Result<Upload, UploadError> {
+        let _permit = acquire_permit(&self.permits, UPLOADS_MAX).ok_or(UploadError::Busy)?;
         self.check_root()?;
         let base = self.directory_of(directory).ok_or(UploadError::Outside)?;
         let (_, beneath) = directory.split_at(base.len());

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::files::archive::{Archive, ArchiveError, ArchiveFormat, WalkLimits, acquire_permit};
+use crate::files::acquire_permit;
+use crate::files::archive::{Archive, ArchiveError, ArchiveFormat, WalkLimits};
 use crate::files::directory::Directory;
 use crate::files::lookup::{Resource, lookup_directory};
 use crate::files::tar::TAR;
@@ -36,7 +37,7 @@ pub fn respond(request: &Request<'_>, app: &AppState, now: SystemTime) -> Option
 
 fn archive(directory: Directory, format: &'static ArchiveFormat, app: &AppState) -> Result<Response, ArchiveError> {
     let limits = &app.config.limits;
-    let Some(permit) = acquire_permit(&app.site, limits.archives_max) else {
+    let Some(permit) = acquire_permit(&app.site.archive_permits, limits.archives_max) else {
         let busy = Response::text(StatusCode::SERVICE_UNAVAILABLE, "too many archives are being sent, try again");
         return Ok(busy.header("Retry-After", "10"));
     };

@@ -145,7 +145,7 @@ fn file_json(file: &FormFile<'_>) -> String {
 fn read_form<'u>(
     request: &mut Request<'_>,
     uploads: &Uploads,
-    upload: &'u Upload<'_>,
+    upload: &'u Upload,
     mut parser: MultipartParser,
 ) -> Result<Vec<FormFile<'u>>, Response> {
     let (mut files, mut begun, mut is_complete) = (Vec::<FormFile<'_>>::new(), None::<FormFile<'_>>, false);
@@ -196,7 +196,7 @@ fn check_new_name(
     name: &[u8],
     request: &Request<'_>,
     uploads: &Uploads,
-    upload: &Upload<'_>,
+    upload: &Upload,
     files: &[FormFile<'_>],
 ) -> Result<(), Response> {
     uploads.check_name(name).map_err(refusal)?;
@@ -254,7 +254,7 @@ fn check_existing(request: &Request<'_>, app: &AppState, uploads: &Uploads) -> R
 }
 
 /// Refuses to replace a link, a FIFO or a device, which GET may not show.
-fn check_kind(upload: &Upload<'_>, name: &[u8]) -> Result<(), Response> {
+fn check_kind(upload: &Upload, name: &[u8]) -> Result<(), Response> {
     match upload.directory.has_file(name).map_err(io_refusal)? {
         Some(false) => Err(conflict("something else than a file has this path")),
         Some(true) | None => Ok(()),
