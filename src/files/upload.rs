@@ -39,19 +39,13 @@ pub struct Uploads {
 /// Why a file cannot be added.
 #[derive(Debug)]
 pub enum UploadError {
-    /// The path lies in no directory of `--upload`.
-    Outside,
-    /// The name is invalid.
+    /// No file can have this name.
     InvalidName(&'static str),
-    /// The name is reserved.
-    ReservedName(&'static str),
-    /// The file system has less space than the file needs.
-    Full,
-    /// Too many uploads are in progress.
-    Busy,
-    /// ROOT is not what it was at the start.
-    Replaced(RootError),
-    /// The error of the system.
+    /// Files are not accepted in this place, or under this name.
+    Forbidden(&'static str),
+    /// Files are not accepted now.
+    Unavailable(&'static str),
+    /// The error of the system; `StorageFull` also if the file system has less space than the file needs.
     Io(io::Error),
 }
 
@@ -100,37 +94,31 @@ impl Uploads {
     }
 
     /// The innermost directory of `--upload` in which a canonical path lies.
-    fn directory_of(&self, path: &[u8]) -> Option<&[u8]> {
+    fn directory_of(&self, path: &[u8]) -> Result<&[u8], UploadError> {
         let directories = self.config.directories.iter().map(|directory| &**directory);
-        directories.filter(|directory| path.starts_with(directory)).max_by_key(|directory| directory.len())
-    }
-
-    /// Whether files may be added at, or beneath, this canonical path.
-    pub fn contains(&self, path: &[u8]) -> bool {
-        self.directory_of(path).is_some()
+        let innermost = directories.filter(|directory| path.starts_with(directory)).max_by_key(|directory| directory.len());
+        innermost.ok_or(UploadError::Forbidden("files cannot be uploaded here"))
     }
 
     /// Whether a file at this path beneath the root may have been uploaded, and is of a type that could run scripts.
     pub fn is_untrusted(&self, path: &[u8], media_type: &str) -> bool {
         let is_active = |kind: &str| ["html", "xml", "xsl"].iter().any(|active| kind.to_ascii_lowercase().contains(active));
-        is_active(media_type.split(';').next().unwrap_or(media_type)) && self.contains(&[b"/", path].concat())
+        is_active(media_type.split(';').next().unwrap_or(media_type)) && self.directory_of(&[b"/", path].concat()).is_ok()
     }
 
     /// Checks a canonical path: where it lies, and each of its segments.
     ///
     /// # Errors
-    /// `Outside`, or the error of a name.
+    /// `Forbidden` outside of the directories of `--upload`, or the error of a name.
     pub fn check_path(&self, path: &[u8]) -> Result<(), UploadError> {
-        if !self.contains(path) {
-            return Err(UploadError::Outside);
-        }
+        self.directory_of(path)?;
         path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).try_for_each(|segment| self.check_name(segment))
     }
 
     /// Checks a name.
     ///
     /// # Errors
-    /// `InvalidName` for what no file can be named, `ReservedName` for names that would not be served, or would take the place of a page.
+    /// `InvalidName` for what no file can be named, `Forbidden` for names that would not be served, or would take the place of a page.
     pub fn check_name(&self, name: &[u8]) -> Result<(), UploadError> {
         let is_index = |index: &String| name.eq_ignore_ascii_case(index.as_bytes());
         if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {
@@ -140,9 +128,9 @@ impl Uploads {
         } else if name.len() > NAME_BYTES_MAX {
             Err(UploadError::InvalidName("the name of the file is longer than 255 bytes"))
         } else if is_incomplete_file(name) || name.starts_with(b".") && !self.serve_hidden {
-            Err(UploadError::ReservedName("names that begin with a dot are not served, and not accepted"))
+            Err(UploadError::Forbidden("names that begin with a dot are not served, and not accepted"))
         } else if self.index.iter().any(is_index) {
-            Err(UploadError::ReservedName("index files cannot be uploaded"))
+            Err(UploadError::Forbidden("index files cannot be uploaded"))
         } else {
             Ok(())
         }
@@ -153,9 +141,10 @@ impl Uploads {
     /// # Errors
     /// Why it cannot be accepted now.
     pub fn begin(&self, directory: &[u8], length: Option<u64>) -> Result<Upload, UploadError> {
-        let _permit = acquire_permit(&self.permits, UPLOADS_MAX).ok_or(UploadError::Busy)?;
+        let busy = UploadError::Unavailable("too many uploads are in progress, try again");
+        let _permit = acquire_permit(&self.permits, UPLOADS_MAX).ok_or(busy)?;
         self.check_root()?;
-        let base = self.directory_of(directory).ok_or(UploadError::Outside)?;
+        let base = self.directory_of(directory)?;
         let (_, beneath) = directory.split_at(base.len());
         let mut directory = self.open(base)?;
         for segment in beneath.split(|&b| b == b'/').filter(|segment| !segment.is_empty()) {
@@ -184,12 +173,13 @@ impl Uploads {
     }
 
     fn check_root(&self) -> Result<(), UploadError> {
-        if self.root.is_at(&self.path) { Ok(()) } else { Err(UploadError::Replaced(RootError::Replaced)) }
+        let replaced = UploadError::Unavailable(RootError::Replaced.message());
+        if self.root.is_at(&self.path) { Ok(()) } else { Err(replaced) }
     }
 }
 
-fn check_space(directory: &WritableDirectory, length: Option<u64>) -> Result<(), UploadError> {
+fn check_space(directory: &WritableDirectory, length: Option<u64>) -> io::Result<()> {
     // Where the system does not say how much space there is, writing will.
     let has_space = directory.free_bytes().map_or(true, |free| length.unwrap_or(0) <= free);
-    if has_space { Ok(()) } else { Err(UploadError::Full) }
+    if has_space { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
 }

@@ -307,12 +307,9 @@ fn too_large() -> Response {
 
 fn refusal(error: UploadError) -> Response {
     match error {
-        UploadError::Outside => forbidden("files cannot be uploaded here"),
         UploadError::InvalidName(reason) => malformed(reason),
-        UploadError::ReservedName(reason) => forbidden(reason),
-        UploadError::Full => io_refusal(io::ErrorKind::StorageFull.into()),
-        UploadError::Busy => Response::unavailable("too many uploads are in progress, try again"),
-        UploadError::Replaced(error) => Response::unavailable(error.message()),
+        UploadError::Forbidden(reason) => forbidden(reason),
+        UploadError::Unavailable(reason) => Response::unavailable(reason),
         UploadError::Io(error) => io_refusal(error),
     }
 }
