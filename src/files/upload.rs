@@ -4,7 +4,6 @@
 //! segment is opened in the directory before it and no symbolic link is followed, so that an upload cannot be led elsewhere.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, UploadConfig};
@@ -22,14 +21,12 @@ const NAME_BYTES_MAX: usize = 255;
 /// Where and how files may be added.
 #[derive(Debug)]
 pub struct Uploads {
-    /// The options.
+    /// The options of uploads.
     pub config: UploadConfig,
+    /// The options of the site.
+    site_config: Config,
     /// ROOT at the start: the sandbox allows writing nowhere else.
     root: Arc<Root>,
-    /// ROOT as given.
-    path: PathBuf,
-    serve_hidden: bool,
-    index: Vec<String>,
     /// Cloned for each upload in progress.
     permits: Arc<()>,
     /// Held while names appear, so that the preconditions of an upload still hold then.
@@ -67,10 +64,8 @@ impl Uploads {
     pub(super) fn new(config: &Config, root: &Arc<Root>) -> Option<Uploads> {
         Some(Uploads {
             config: config.upload.clone()?,
+            site_config: config.clone(),
             root: Arc::clone(root),
-            path: config.root.clone(),
-            serve_hidden: config.serve_hidden,
-            index: config.index.clone(),
             permits: Arc::default(),
             publishing: Mutex::new(()),
         })
@@ -127,9 +122,9 @@ impl Uploads {
             Err(UploadError::InvalidName("control characters are not allowed in the name of a file"))
         } else if name.len() > NAME_BYTES_MAX {
             Err(UploadError::InvalidName("the name of the file is longer than 255 bytes"))
-        } else if is_incomplete_file(name) || name.starts_with(b".") && !self.serve_hidden {
+        } else if is_incomplete_file(name) || name.starts_with(b".") && !self.site_config.serve_hidden {
             Err(UploadError::Forbidden("names that begin with a dot are not served, and not accepted"))
-        } else if self.index.iter().any(is_index) {
+        } else if self.site_config.index.iter().any(is_index) {
             Err(UploadError::Forbidden("index files cannot be uploaded"))
         } else {
             Ok(())
@@ -174,7 +169,7 @@ impl Uploads {
 
     fn check_root(&self) -> Result<(), UploadError> {
         let replaced = UploadError::Unavailable(RootError::Replaced.message());
-        if self.root.is_at(&self.path) { Ok(()) } else { Err(replaced) }
+        if self.root.is_at(&self.site_config.root) { Ok(()) } else { Err(replaced) }
     }
 }
 
