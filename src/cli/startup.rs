@@ -47,7 +47,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let lan_addresses = banner::lan_addresses(&listening);
     let tls = open_tls(cli, &config, lan_addresses.iter().copied().chain(listening.iter().map(SocketAddr::ip)))?;
     let banner = Banner {
-        served: site.display_path(),
+        served: &site.display_path,
         bind: &config.bind,
         listening: &listening,
         sockets: &sockets,
@@ -63,7 +63,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let process = cli.metrics.then(ProcessStats::open);
     // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
     let readable = site.readable(config.sandbox).map_err(|error| cannot_serve(&config.root, &error))?;
-    let writable = site.uploads().map_or(Ok(Vec::new()), Uploads::directories).map_err(cannot_upload)?;
+    let writable = site.uploads.as_ref().map_or(Ok(Vec::new()), Uploads::directories).map_err(cannot_upload)?;
     let sandbox = sandbox::confine(config.sandbox, readable, &writable, &listeners.socket_directories())
         .map_err(|reason| format!("cannot enforce --sandbox=require: {reason}; use --sandbox=auto to start without"))?;
     let scheduling = os::use_batch_scheduling();

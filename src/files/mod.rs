@@ -32,7 +32,8 @@ use upload::Uploads;
 #[derive(Debug)]
 pub struct Site {
     current: CurrentRoot,
-    display_path: PathBuf,
+    /// The absolute path of ROOT, for messages.
+    pub display_path: PathBuf,
     /// As given: the addresses in it may change before the server starts, and are not used here.
     config: Config,
     /// Cloned for each archive that is being sent.
@@ -41,7 +42,8 @@ pub struct Site {
     cache: Cache,
     /// When the site was found to have no `404.html`.
     no_error_document_since: Mutex<Option<Instant>>,
-    uploads: Option<Uploads>,
+    /// Where files may be added; `None` if nowhere.
+    pub uploads: Option<Uploads>,
 }
 
 impl Site {
@@ -115,16 +117,6 @@ impl Site {
             let mut roots = path.ancestors().skip(1).filter(|ancestor| root.is_directory_at(ancestor));
             roots.any(|ancestor| path.strip_prefix(ancestor).is_ok_and(is_served))
         })
-    }
-
-    /// Where files may be added; `None` if nowhere.
-    pub fn uploads(&self) -> Option<&Uploads> {
-        self.uploads.as_ref()
-    }
-
-    /// The absolute path of ROOT, for messages.
-    pub fn display_path(&self) -> &Path {
-        &self.display_path
     }
 }
 

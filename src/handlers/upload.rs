@@ -33,7 +33,7 @@ const POST: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Optio
 /// The methods of a file or directory at the path of the request.
 pub fn methods(request: &Request<'_>, app: &AppState) -> &'static [Method] {
     let path = request.target.path();
-    match app.site.uploads().filter(|uploads| uploads.check_path(path).is_ok()) {
+    match app.site.uploads.as_ref().filter(|uploads| uploads.check_path(path).is_ok()) {
         Some(_) if path.ends_with(b"/") => POST,
         Some(_) => PUT,
         None => READ,
@@ -47,7 +47,7 @@ pub fn respond(request: &mut Request<'_>, app: &AppState) -> Option<Response> {
     if !is_form && method != Method::Put || find_route(request, app).is_some_and(|route| route.methods.contains(&method)) {
         return None;
     }
-    let response = match app.site.uploads() {
+    let response = match &app.site.uploads {
         None if is_form => return None,
         None => check_method(request, READ)?,
         Some(uploads) => {
