@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::config::Limits;
 use crate::files::directory::{Directory, EntryKind, Name};
 use crate::files::root::{Opened, Root, join};
 use crate::files::version::{FileVersion, read_at};
@@ -66,15 +67,6 @@ pub enum ArchiveError {
     Unreadable(Vec<u8>, io::Error),
 }
 
-/// Limits of a walk.
-#[derive(Clone, Copy, Debug)]
-pub struct WalkLimits {
-    /// The number of entries, with the directory itself.
-    pub entries_max: usize,
-    /// The time it may take.
-    pub time_max: Duration,
-}
-
 /// An archive that is ready to be sent: all but the contents of the files.
 pub struct Archive {
     root: Arc<Root>,
@@ -88,18 +80,13 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Walks a directory, which is called `name` in the archive. A directory comes before its entries, which are in the order of their
+    /// Walks a directory, which has its own name in the archive. A directory comes before its entries, which are in the order of their
     /// bytes. Left out are hidden names, what is gone or what GET does not find, and links to a directory that holds the link.
     ///
     /// # Errors
     /// A limit is exceeded, or something beneath the directory cannot be read.
-    pub fn plan(
-        directory: Directory,
-        name: &[u8],
-        format: &'static ArchiveFormat,
-        limits: WalkLimits,
-    ) -> Result<Archive, ArchiveError> {
-        let entries = walk(&directory, name, limits)?;
+    pub fn plan(directory: Directory, format: &'static ArchiveFormat, limits: &Limits) -> Result<Archive, ArchiveError> {
+        let entries = walk(&directory, limits)?;
         let base = directory.handle.path.clone();
         let mut archive = Archive { root: directory.root, base, format, entries, index: (0, 0), length: 0 };
         archive.measure().ok_or(ArchiveError::TooLarge("the archive would be longer than 2^64 bytes"))?;
@@ -163,20 +150,20 @@ impl Archive {
 }
 
 /// Finds all entries, in the order of the archive. One directory is open at a time, however deep the tree is.
-fn walk(directory: &Directory, name: &[u8], limits: WalkLimits) -> Result<Vec<Entry>, ArchiveError> {
+fn walk(directory: &Directory, limits: &Limits) -> Result<Vec<Entry>, ArchiveError> {
     let Directory { root, handle: top, .. } = directory;
     let began = Instant::now();
     let check = |entries: usize| match entries {
-        entries if entries > limits.entries_max => {
+        entries if entries > limits.archive_entries_max => {
             Err(ArchiveError::TooLarge("this directory has more than 100,000 entries, too many for an archive"))
         }
-        _ if began.elapsed() > limits.time_max => {
+        _ if began.elapsed() > limits.archive_walk_time_max => {
             Err(ArchiveError::TooLarge("this directory takes more than 10 s to read, too long for an archive"))
         }
         _ => Ok(()),
     };
     let mut entries = Vec::new();
-    let mut pending = vec![(0, Name { bytes: name.into(), kind: EntryKind::Directory, is_link: false })];
+    let mut pending = vec![(0, Name { bytes: directory.name().into(), kind: EntryKind::Directory, is_link: false })];
     let (mut paths, mut ancestors) = (PathCursor::default(), Vec::<FileVersion>::new());
     while let Some((depth, name)) = pending.pop() {
         let path = beneath(&top.path, paths.enter(depth, &name.bytes, name.kind)).into_owned();
@@ -340,6 +327,8 @@ fn changed(path: &[u8]) -> io::Error {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::files::lookup::{Resource, lookup_directory};
     use crate::files::scratch::Scratch;
@@ -367,17 +356,22 @@ pub(super) mod tests {
         }
     }
 
-    const LIMITS: WalkLimits = WalkLimits { entries_max: 1000, time_max: Duration::from_secs(1000) };
+    fn limits() -> Limits {
+        Limits { archive_entries_max: 1000, archive_walk_time_max: Duration::from_secs(1000), ..Limits::default() }
+    }
 
-    /// The entries of an archive of a directory called `top`.
-    fn names(scratch: &Scratch, limits: WalkLimits) -> Result<Vec<String>, &'static str> {
-        let archive = match Archive::plan(directory(scratch), b"top", &TAR, limits) {
+    /// The entries of an archive, whose directory is called `top` here.
+    fn names(scratch: &Scratch, limits: &Limits) -> Result<Vec<String>, &'static str> {
+        let archive = match Archive::plan(directory(scratch), &TAR, limits) {
             Ok(archive) => archive,
             Err(ArchiveError::TooLarge(reason)) => return Err(reason),
             Err(error) => panic!("{error:?}"),
         };
         let mut paths = PathCursor::default();
-        let path = |entry: &Entry| String::from_utf8(paths.enter(entry.depth, &entry.name, entry.kind).to_vec()).unwrap();
+        let path = |entry: &Entry| {
+            let path = String::from_utf8(paths.enter(entry.depth, &entry.name, entry.kind).to_vec()).unwrap();
+            format!("top{}", path.split_at(archive.root.name().len()).1)
+        };
         Ok(archive.entries.iter().map(path).collect())
     }
 
@@ -386,16 +380,17 @@ pub(super) mod tests {
         let scratch = Scratch::with(&["b/2", "b/10", "b.txt", "B", "a/b/c/d", "a/e", "empty/", ".hidden", "a/.hidden/x"]);
         let want = ["top/", "top/B", "top/a/", "top/a/b/", "top/a/b/c/", "top/a/b/c/d", "top/a/e"];
         let rest = ["top/b/", "top/b/10", "top/b/2", "top/b.txt", "top/empty/"];
-        assert_eq!(names(&scratch, LIMITS).unwrap(), [&want[..], &rest].concat());
+        assert_eq!(names(&scratch, &limits()).unwrap(), [&want[..], &rest].concat());
     }
 
     #[test]
     fn a_walk_has_limits() {
         let scratch = Scratch::with(&["a/b", "a/c", "d"]);
-        for (entries_max, want) in [(5, true), (4, false), (1, false), (0, false)] {
-            assert_eq!(names(&scratch, WalkLimits { entries_max, ..LIMITS }).is_ok(), want, "5 entries, {entries_max} allowed");
+        for (archive_entries_max, want) in [(5, true), (4, false), (1, false), (0, false)] {
+            let limits = Limits { archive_entries_max, ..limits() };
+            assert_eq!(names(&scratch, &limits).is_ok(), want, "5 entries, {archive_entries_max} allowed");
         }
-        let reason = names(&scratch, WalkLimits { time_max: Duration::ZERO, ..LIMITS }).unwrap_err();
+        let reason = names(&scratch, &Limits { archive_walk_time_max: Duration::ZERO, ..limits() }).unwrap_err();
         assert!(reason.contains("10 s"), "{reason}");
     }
 
@@ -420,7 +415,7 @@ pub(super) mod tests {
         let scratch = Scratch::with(&["a", "b/c", "b/empty/", "d"]);
         std::fs::write(scratch.path().join("d"), vec![b'd'; 70_000]).unwrap();
         for format in [&TAR, &ZIP] {
-            let plan = || Archive::plan(directory(&scratch), b"top", format, LIMITS).unwrap();
+            let plan = || Archive::plan(directory(&scratch), format, &limits()).unwrap();
             let mut whole = Vec::new();
             plan().into_reader(Arc::default()).read_to_end(&mut whole).unwrap();
             assert_eq!(u64::try_from(whole.len()).unwrap(), plan().length());

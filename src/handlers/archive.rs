@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::files::acquire_permit;
-use crate::files::archive::{Archive, ArchiveError, ArchiveFormat, WalkLimits};
+use crate::files::archive::{Archive, ArchiveError, ArchiveFormat};
 use crate::files::directory::Directory;
 use crate::files::lookup::{Resource, lookup_directory};
 use crate::files::tar::TAR;
@@ -42,8 +42,7 @@ fn archive(directory: Directory, format: &'static ArchiveFormat, app: &AppState)
         return Ok(busy.header("Retry-After", "10"));
     };
     let name = directory.name().to_vec();
-    let walk_limits = WalkLimits { entries_max: limits.archive_entries_max, time_max: limits.archive_walk_time_max };
-    let archive = Archive::plan(directory, &name, format, walk_limits)?;
+    let archive = Archive::plan(directory, format, limits)?;
     let length = archive.length();
     Ok(Response::new(StatusCode::OK)
         .header("Content-Type", format.media_type)
