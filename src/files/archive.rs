@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,7 +76,8 @@ pub struct Archive {
     entries: Vec<Entry>,
     /// The offsets where the index begins and ends.
     index: (u64, u64),
-    length: u64,
+    /// The length in bytes.
+    pub length: u64,
 }
 
 impl Archive {
@@ -93,15 +94,10 @@ impl Archive {
         Ok(archive)
     }
 
-    /// The length in bytes.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
     /// The bytes. `permit` is held until they are read.
     pub fn into_reader(self, permit: Arc<()>) -> impl Read + Send {
-        let (paths, bytes) = (PathCursor::default(), Vec::new());
-        ArchiveReader { archive: self, next: 0, paths, bytes, taken: 0, content: None, _permit: permit }
+        let (paths, bytes) = (PathCursor::default(), Cursor::default());
+        ArchiveReader { archive: self, next: 0, paths, bytes, content: None, _permit: permit }
     }
 
     /// Computes all offsets and the length; `None` if they exceed 64 bits.
@@ -237,9 +233,8 @@ struct ArchiveReader {
     /// The number of the next part.
     next: usize,
     paths: PathCursor,
-    /// Bytes that are not content, of which some have been taken.
-    bytes: Vec<u8>,
-    taken: usize,
+    /// Bytes that are not content, of which some have been read.
+    bytes: Cursor<Vec<u8>>,
     /// The content of the entry before the next part.
     content: Option<Content>,
     _permit: Arc<()>,
@@ -259,7 +254,7 @@ impl ArchiveReader {
         if self.next > 2 * self.archive.entries.len() {
             return Ok(false);
         }
-        self.archive.write_part(self.next, &mut self.paths, &mut self.bytes);
+        self.archive.write_part(self.next, &mut self.paths, self.bytes.get_mut());
         if let Some(entry) = self.archive.entries.get(self.next).filter(|entry| entry.length() > 0) {
             let file = self.archive.open(entry, &self.paths.path)?;
             self.content = Some(Content { file, offset: 0, block_end: 0 });
@@ -274,13 +269,13 @@ impl ArchiveReader {
         let Some((content, entry)) = self.content.as_mut().zip(entries.get_mut(self.next - 1)) else { return Ok(0) };
         let left = entry.length() - content.offset;
         if left == 0 {
-            (format.end_entry)(&mut self.bytes, entry);
+            (format.end_entry)(self.bytes.get_mut(), entry);
             let is_same = entry.version.is_same(&FileVersion::from_file(&content.file)?);
             self.content = None;
             return if is_same { Ok(0) } else { Err(changed(&self.paths.path)) };
         }
         if content.offset == content.block_end {
-            content.block_end += (format.begin_block)(&mut self.bytes, left);
+            content.block_end += (format.begin_block)(self.bytes.get_mut(), left);
             return Ok(0);
         }
         let most = usize::try_from(content.block_end - content.offset).unwrap_or(usize::MAX).min(buffer.len());
@@ -302,15 +297,13 @@ impl Read for ArchiveReader {
         let mut filled = 0;
         while filled < buffer.len() {
             let (_, rest) = buffer.split_at_mut(filled);
-            let (_, mut bytes) = self.bytes.split_at(self.taken);
-            if !bytes.is_empty() {
-                let count = bytes.read(rest)?;
-                self.taken += count;
+            let count = self.bytes.read(rest)?;
+            if count > 0 {
                 filled += count;
                 continue;
             }
-            self.bytes.clear();
-            self.taken = 0;
+            self.bytes.get_mut().clear();
+            self.bytes.set_position(0);
             if self.content.is_some() {
                 filled += self.read_content(rest)?;
             } else if !self.next_part()? {
@@ -418,7 +411,7 @@ pub(super) mod tests {
             let plan = || Archive::plan(directory(&scratch), format, &limits()).unwrap();
             let mut whole = Vec::new();
             plan().into_reader(Arc::default()).read_to_end(&mut whole).unwrap();
-            assert_eq!(u64::try_from(whole.len()).unwrap(), plan().length());
+            assert_eq!(u64::try_from(whole.len()).unwrap(), plan().length);
             for size in [1, 7, 512, 65_536] {
                 let (mut reader, mut got, mut buffer) = (plan().into_reader(Arc::default()), Vec::new(), vec![0; size]);
                 loop {

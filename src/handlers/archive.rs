@@ -43,7 +43,7 @@ fn archive(directory: Directory, format: &'static ArchiveFormat, app: &AppState)
     };
     let name = directory.name().to_vec();
     let archive = Archive::plan(directory, format, limits)?;
-    let length = archive.length();
+    let length = archive.length;
     Ok(Response::new(StatusCode::OK)
         .header("Content-Type", format.media_type)
         .header("Content-Disposition", content_disposition(&name, format.name))
