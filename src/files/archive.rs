@@ -12,7 +12,8 @@ use std::time::Instant;
 use crate::config::Limits;
 use crate::files::directory::{Directory, EntryKind, Name};
 use crate::files::root::{Opened, Root, join};
-use crate::files::version::{FileVersion, read_at};
+use crate::files::version::{FileVersion, read_range};
+use crate::http::range::ByteRange;
 use crate::telemetry::printable;
 
 /// A format of archives. Each function appends bytes.
@@ -278,13 +279,11 @@ impl ArchiveReader {
             content.block_end += (format.begin_block)(self.bytes.get_mut(), left);
             return Ok(0);
         }
-        let most = usize::try_from(content.block_end - content.offset).unwrap_or(usize::MAX).min(buffer.len());
-        let (buffer, _) = buffer.split_at_mut(most);
-        let count = match read_at(&content.file, buffer, content.offset) {
-            Ok(0) => return Err(changed(&self.paths.path)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
-            result => result?,
-        };
+        let block = ByteRange { start: content.offset, length: content.block_end - content.offset };
+        let count = read_range(&content.file, block, buffer)?;
+        if count == 0 {
+            return Err(changed(&self.paths.path));
+        }
         entry.checksum = (format.update_checksum)(entry.checksum, buffer.split_at(count).0);
         content.offset += u64::try_from(count).map_err(io::Error::other)?;
         Ok(count)

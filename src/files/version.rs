@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cap_std::fs::Metadata;
 
+use crate::http::range::ByteRange;
+
 /// The coarsest step in which a file system counts time: two seconds on FAT. A file that changed within the current step may change again
 /// and have the same times.
 pub const TIMESTAMP_STEP_MAX: Duration = Duration::from_secs(2);
@@ -111,41 +113,38 @@ fn inode_id(_: &Metadata) -> InodeId {
     InodeId::default()
 }
 
-/// Reads bytes at an offset without moving the cursor, by one system call. 0 is the end of the file.
+/// Reads bytes from the start of a part of a file, usually by one system call, and returns their number; 0 is the end of the file. The cursor
+/// does not move, except on Windows, where nothing uses it.
 ///
 /// # Errors
-/// Those of the system call.
-#[cfg(unix)]
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-/// Reads bytes at an offset, by one system call. 0 is the end of the file. Windows moves the cursor, which nothing here uses.
-///
-/// # Errors
-/// Those of the system call.
-#[cfg(windows)]
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
-}
-
-/// Fills the buffer with the bytes at an offset.
-///
-/// # Errors
-/// Those of [`read_at`], or `UnexpectedEof` if the file ends before.
-pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match read_at(file, buffer, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                (_, buffer) = buffer.split_at_mut(count);
-                offset += u64::try_from(count).map_err(io::Error::other)?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// Those of the system call, which is repeated if a signal interrupts it.
+pub fn read_range(file: &File, part: ByteRange, buffer: &mut [u8]) -> io::Result<usize> {
+    let most = usize::try_from(part.length).map_or(buffer.len(), |length| length.min(buffer.len()));
+    let (buffer, _) = buffer.split_at_mut(most);
+    loop {
+        #[cfg(unix)]
+        let result = std::os::unix::fs::FileExt::read_at(file, buffer, part.start);
+        #[cfg(windows)]
+        let result = std::os::windows::fs::FileExt::seek_read(file, buffer, part.start);
+        if !result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            return result;
         }
     }
-    Ok(())
+}
+
+/// Fills the buffer with the bytes at an offset. The cursor does not move, except on Windows.
+///
+/// # Errors
+/// Those of the system, or `UnexpectedEof` if the file ends before.
+pub fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset);
+    #[cfg(windows)]
+    {
+        let mut file = file;
+        io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+        io::Read::read_exact(&mut file, buffer)
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::files::representation::{FileSource, OpenFile};
-use crate::files::version::{FileVersion, read_at};
+use crate::files::version::{FileVersion, read_range};
 use crate::handlers::message::{Body, Response, length_of};
 use crate::http::chunked::{CRLF, LAST_CHUNK, chunk_header};
 use crate::http::date::HttpDate;
@@ -295,14 +295,9 @@ impl WriteBuffer {
 /// Reads bytes from the start of a part of a file, usually with one system call, and returns their number. Before the last bytes are sent,
 /// checks that the file is still the version that was opened; otherwise the client could get a mixture of two versions.
 fn read_part(file: &OpenFile, part: ByteRange, buffer: &mut [u8]) -> io::Result<u64> {
-    let most = usize::try_from(part.length).unwrap_or(usize::MAX).min(buffer.len());
-    let (buffer, _) = buffer.split_at_mut(most);
-    let count = loop {
-        match read_at(&file.file, buffer, part.start) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(0) => return Err(io::Error::other("the file became shorter while it was sent")),
-            result => break u64::try_from(result?).map_err(io::Error::other)?,
-        }
+    let count = match read_range(&file.file, part, buffer)? {
+        0 => return Err(io::Error::other("the file became shorter while it was sent")),
+        count => u64::try_from(count).map_err(io::Error::other)?,
     };
     if count == part.length && !file.version.is_same(&FileVersion::from_file(&file.file)?) {
         return Err(io::Error::other("the file changed while it was sent"));
