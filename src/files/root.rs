@@ -60,12 +60,12 @@ impl RootDirectory {
     /// # Errors
     /// Its metadata cannot be read.
     pub fn version(&self) -> io::Result<FileVersion> {
-        Ok(FileVersion::from_metadata(&self.handle.dir_metadata()?))
+        version(&self.handle)
     }
 
     /// Whether it was removed since it was opened; it looks empty then.
     pub fn is_removed(&self) -> bool {
-        is_removed(&self.handle)
+        self.version().is_ok_and(|version| version.is_removed())
     }
 }
 
@@ -101,20 +101,14 @@ impl Root {
     }
 
     /// Whether `path` leads to the open directory.
-    #[cfg(unix)]
     pub fn is_directory_at(&self, path: &Path) -> bool {
-        use rustix::fs::{fstat, stat};
-        match (fstat(&self.handle), stat(path)) {
-            (Ok(open), Ok(named)) => named.st_nlink > 0 && (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino),
+        // Without inodes: an open directory cannot be replaced there, but a link that leads to it can.
+        let has_its_path = || std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path);
+        let named = std::fs::metadata(path).map(|metadata| FileVersion::from_metadata(&Metadata::from_just_metadata(metadata)));
+        match (version(&self.handle), named) {
+            (Ok(open), Ok(named)) => !named.is_removed() && named.is_same_inode(&open) && (cfg!(unix) || has_its_path()),
             _ => false,
         }
-    }
-
-    // An open directory cannot be replaced there, but a link that leads to it can.
-    /// Whether `path` leads to the open directory.
-    #[cfg(not(unix))]
-    pub fn is_directory_at(&self, path: &Path) -> bool {
-        std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path)
     }
 
     /// The directory that the sandbox must allow reading beneath, and its path.
@@ -282,7 +276,7 @@ impl Root {
 
     /// Whether the directory was removed since it was opened; it looks empty then.
     pub fn is_removed(&self) -> bool {
-        is_removed(&self.handle)
+        version(&self.handle).is_ok_and(|version| version.is_removed())
     }
 
     /// Opens a regular file or a directory for reading. Its type is checked before: opening a FIFO would take the data from its reader, and
@@ -366,15 +360,8 @@ fn retry<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
     (1..ATTEMPTS_MAX).map(|_| call()).find(is_final).unwrap_or_else(&call)
 }
 
-#[cfg(unix)]
-fn is_removed(directory: &Dir) -> bool {
-    rustix::fs::fstat(directory).is_ok_and(|stat| stat.st_nlink == 0)
-}
-
-// An open directory cannot be removed there.
-#[cfg(not(unix))]
-fn is_removed(_: &Dir) -> bool {
-    false
+fn version(directory: &Dir) -> io::Result<FileVersion> {
+    Ok(FileVersion::from_metadata(&directory.dir_metadata()?))
 }
 
 /// What is served of a type; `None` for a link, a FIFO or a device.

@@ -69,6 +69,11 @@ impl FileVersion {
         later.length > self.length || later.length == self.length && later.modified == self.modified
     }
 
+    /// Whether the file or directory has lost its last name since it was opened. Other systems than Unix keep the name of what is open.
+    pub fn is_removed(&self) -> bool {
+        cfg!(unix) && self.inode.links == 0
+    }
+
     /// Whether these are versions of the same file or directory. Other systems than Unix cannot tell, and the answer is yes.
     pub fn is_same_inode(&self, other: &FileVersion) -> bool {
         (self.inode.device, self.inode.number) == (other.inode.device, other.inode.number)
