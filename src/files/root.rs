@@ -80,12 +80,8 @@ impl Root {
             let shown = path.file_name().unwrap_or(target.as_os_str()).as_encoded_bytes().to_vec();
             SingleFile { shown, target }
         });
-        let root = Root {
-            handle: Dir::open_ambient_dir(&directory, ambient_authority())?,
-            path: directory,
-            follow_symlinks,
-            single_file,
-        };
+        let handle = Dir::open_ambient_dir(&directory, ambient_authority())?;
+        let root = Root { handle, path: directory, follow_symlinks, single_file };
         // A handle on a directory does not imply the right to read it; fail now and not on every request.
         root.open_beneath(root.single_file().unwrap_or_default())?;
         Ok(root)
@@ -281,9 +277,8 @@ impl Root {
 
     /// Opens a regular file or a directory for reading. Its type is checked before: opening a FIFO would take the data from its reader, and
     /// opening a device may have any effect. What replaces it in between is opened without blocking, and then found by its handle.
-    #[cfg(unix)]
     fn open_readable(&self, path: &Path) -> io::Result<File> {
-        require_readable_type(&retry(|| self.metadata(path))?)?;
+        entry_kind(retry(|| self.metadata(path))?.file_type()).ok_or(io::ErrorKind::NotFound)?;
         retry(|| self.open_nonblocking(path))
     }
 
@@ -303,8 +298,7 @@ impl Root {
 
     // Windows opens a directory only with a flag of its own.
     #[cfg(not(unix))]
-    fn open_readable(&self, path: &Path) -> io::Result<File> {
-        require_readable_type(&self.metadata(path)?)?;
+    fn open_nonblocking(&self, path: &Path) -> io::Result<File> {
         if self.follow_symlinks {
             return File::open(self.path.join(path));
         }
@@ -316,23 +310,18 @@ impl Root {
 
     /// The metadata of a path, links followed as far as they may lead.
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        if self.follow_symlinks {
-            self.metadata_anywhere(path).map(Metadata::from_just_metadata)
-        } else {
-            self.handle.metadata(path)
+        if !self.follow_symlinks {
+            return self.handle.metadata(path);
         }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
-        use rustix::fs::{Mode, OFlags, openat};
-        File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
-    }
-
-    // Without O_PATH, looking and opening may begin in two directories while ROOT is being replaced.
-    #[cfg(not(target_os = "linux"))]
-    fn metadata_anywhere(&self, path: &Path) -> io::Result<std::fs::Metadata> {
-        std::fs::metadata(self.path.join(path))
+        #[cfg(target_os = "linux")]
+        let metadata = {
+            use rustix::fs::{Mode, OFlags, openat};
+            File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
+        };
+        // Without O_PATH, looking and opening may begin in two directories while ROOT is being replaced.
+        #[cfg(not(target_os = "linux"))]
+        let metadata = std::fs::metadata(self.path.join(path));
+        metadata.map(Metadata::from_just_metadata)
     }
 }
 
@@ -370,10 +359,6 @@ fn entry_kind(file_type: FileType) -> Option<EntryKind> {
     file.or(file_type.is_dir().then_some(EntryKind::Directory))
 }
 
-fn require_readable_type(metadata: &Metadata) -> io::Result<()> {
-    entry_kind(metadata.file_type()).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
-}
-
 /// A path beneath the root as the system takes it.
 fn os_path(path: &[u8]) -> io::Result<&Path> {
     if path.is_empty() {
@@ -385,14 +370,11 @@ fn os_path(path: &[u8]) -> io::Result<&Path> {
     Ok(Path::new(os_name(path)?))
 }
 
-#[cfg(unix)]
 fn os_name(name: &[u8]) -> io::Result<&OsStr> {
-    Ok(std::os::unix::ffi::OsStrExt::from_bytes(name))
-}
-
-// Names are text there: others cannot exist.
-#[cfg(not(unix))]
-fn os_name(name: &[u8]) -> io::Result<&OsStr> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::ffi::OsStrExt::from_bytes(name));
+    // Names are text there: others cannot exist.
+    #[cfg(not(unix))]
     std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
 }
 
