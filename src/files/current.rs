@@ -4,14 +4,13 @@
 //! handle from the start would show the old release forever, or an empty directory. So ROOT is resolved again at most twice a second, and
 //! reopened if it names another directory than before.
 
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 
+use crate::files::Site;
 use crate::files::root::{Root, sanitize_error};
 use crate::telemetry::printable_path;
 
@@ -37,46 +36,24 @@ impl RootError {
     }
 }
 
-/// ROOT, and the directory that it named when it was last resolved.
-#[derive(Debug)]
-pub struct CurrentRoot {
-    /// As given: a relative path is resolved in the working directory, even if that is moved.
-    path: PathBuf,
-    follow_symlinks: bool,
-    /// Guards the open root. It is held to clone or replace the value, never during a system call.
-    root: RwLock<Result<Arc<Root>, RootError>>,
-    /// When ROOT was last resolved. Guarded for a comparison, never during a system call.
-    checked: Mutex<Instant>,
-}
-
-impl CurrentRoot {
-    /// Opens ROOT at the start.
-    ///
-    /// # Errors
-    /// Those of [`Root::open`].
-    pub fn open(path: &Path, follow_symlinks: bool) -> io::Result<CurrentRoot> {
-        let root = Arc::new(Root::open(path, follow_symlinks)?);
-        let checked = Mutex::new(Instant::now());
-        Ok(CurrentRoot { path: path.to_owned(), follow_symlinks, root: RwLock::new(Ok(root)), checked })
-    }
-
+impl Site {
     /// What ROOT named at most half a second ago.
     ///
     /// # Errors
     /// Nothing can be served at present.
-    pub fn get(&self) -> Result<Arc<Root>, RootError> {
+    pub fn root(&self) -> Result<Arc<Root>, RootError> {
         // Of several threads that find it due, one resolves it, and the others do not wait.
-        if let Ok(mut checked) = self.checked.try_lock()
+        if let Ok(mut checked) = self.root_checked.try_lock()
             && checked.elapsed() >= RECHECK_INTERVAL
         {
             *checked = Instant::now();
             drop(checked);
-            self.recheck();
+            self.recheck_root();
         }
-        self.held()
+        self.held_root()
     }
 
-    fn held(&self) -> Result<Arc<Root>, RootError> {
+    fn held_root(&self) -> Result<Arc<Root>, RootError> {
         self.root.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -84,18 +61,20 @@ impl CurrentRoot {
     ///
     /// # Errors
     /// Nothing can be served at present.
-    pub fn get_now(&self) -> Result<Arc<Root>, RootError> {
-        self.recheck();
-        self.held()
+    pub fn root_now(&self) -> Result<Arc<Root>, RootError> {
+        self.recheck_root();
+        self.held_root()
     }
 
     /// Resolves ROOT, and reopens it if it no longer names the open directory.
-    fn recheck(&self) {
-        let held = self.held();
-        if held.as_ref().is_ok_and(|root| root.is_at(&self.path)) {
+    fn recheck_root(&self) {
+        // A relative path is resolved in the working directory, even if that was moved.
+        let path = &self.config.root;
+        let held = self.held_root();
+        if held.as_ref().is_ok_and(|root| root.is_at(path)) {
             return;
         }
-        let now = match Root::open(&self.path, self.follow_symlinks) {
+        let now = match Root::open(path, self.config.follow_symlinks) {
             Ok(root) => Ok(Arc::new(root)),
             Err(error) => match sanitize_error(error) {
                 // Temporary, and no reason to stop serving the open directory.
@@ -104,8 +83,8 @@ impl CurrentRoot {
             },
         };
         match (&held, &now) {
-            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new directory", printable_path(&self.path)),
-            (Err(_), Ok(_)) => info!("'{}' can be served again", printable_path(&self.path)),
+            (Ok(_), Ok(_)) => info!("'{}' was replaced; serving the new directory", printable_path(path)),
+            (Err(_), Ok(_)) => info!("'{}' can be served again", printable_path(path)),
             (_, Err(_)) => {}
         }
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
@@ -113,7 +92,7 @@ impl CurrentRoot {
 
     /// Why nothing can be served; logged when the reason changes.
     fn root_error(&self, error: &io::Error, held: Option<&RootError>) -> RootError {
-        let path = printable_path(&self.path);
+        let path = printable_path(&self.config.root);
         let why = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => RootError::Missing,
             _ => RootError::Replaced,
@@ -124,14 +103,5 @@ impl CurrentRoot {
             RootError::Replaced => error!("cannot serve '{path}': {}: {error}", why.message()),
         }
         why
-    }
-
-    /// The directory that the sandbox must allow reading beneath, and its path; `with_successors`, one that also holds what may replace ROOT.
-    ///
-    /// # Errors
-    /// It cannot be opened, or nothing is served.
-    pub fn readable(&self, with_successors: bool) -> io::Result<(File, PathBuf)> {
-        let root = self.held().map_err(|why| io::Error::other(why.message()))?;
-        if with_successors { root.readable_with_successors(&self.path) } else { root.readable() }
     }
 }

@@ -49,13 +49,13 @@ pub enum Resource {
 /// Looks a path up. `codings` is `None` unless files may be sent in a content coding.
 pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
     let beneath = |root| Lookup { site, root, codings, now }.resource(target);
-    let root = match site.current.get() {
+    let root = match site.root() {
         Ok(root) => root,
         Err(error) => return Resource::Unavailable(error),
     };
     match beneath(Arc::clone(&root)) {
         // Nothing is found in a directory that was removed, but ROOT may name another one now.
-        Resource::NotFound if root.is_removed() => site.current.get_now().map_or_else(Resource::Unavailable, beneath),
+        Resource::NotFound if root.is_removed() => site.root_now().map_or_else(Resource::Unavailable, beneath),
         found => found,
     }
 }
@@ -63,7 +63,7 @@ pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&Accepted
 /// Looks up a directory by a path that ends in a slash, whether it has an index or not; what may not be listed is not found.
 pub fn lookup_directory(site: &Site, target: &RequestTarget<'_>, now: SystemTime) -> Resource {
     let Some(path) = target.path().strip_suffix(b"/") else { return Resource::NotFound };
-    match site.current.get_now() {
+    match site.root_now() {
         Err(error) => Resource::Unavailable(error),
         Ok(root) if root.single_file().is_some() || is_hidden(site, target.segments()) => Resource::NotFound,
         Ok(root) => Lookup { site, root, codings: None, now }.listing(path.strip_prefix(b"/").unwrap_or(path)),
@@ -76,7 +76,7 @@ pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
     if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {
         return None;
     }
-    let root = site.current.get().ok().filter(|root| root.single_file().is_none())?;
+    let root = site.root().ok().filter(|root| root.single_file().is_none())?;
     let found = Lookup { site, root, codings: None, now }.file_in_coding(ERROR_DOCUMENT_404, None).ok().flatten();
     *absent_since() = if found.is_none() { Some(Instant::now()) } else { None };
     found
@@ -84,7 +84,7 @@ pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
 
 /// Looks up the first page of a single-page application: the index of the root, or the only file.
 pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    let Ok(root) = site.current.get() else { return Resource::NotFound };
+    let Ok(root) = site.root() else { return Resource::NotFound };
     let lookup = Lookup { site, root, codings, now };
     let found = match lookup.root.single_file() {
         Some(only) => lookup.file(only),
@@ -128,7 +128,7 @@ impl Lookup<'_> {
             return found;
         }
         // The root may be half a second old, and a listing must show what ROOT names now.
-        match self.site.current.get_now() {
+        match self.site.root_now() {
             Ok(current) if Arc::ptr_eq(&current, &self.root) => self.listing(path),
             Ok(current) => {
                 let current = Lookup { root: current, ..*self };

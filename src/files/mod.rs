@@ -18,20 +18,24 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Instant, SystemTime};
 
 use crate::config::{Config, Sandbox};
 use crate::http::target::RequestTarget;
 use cache::Cache;
 use content_hash::ContentHashes;
-use current::{CurrentRoot, RootError};
+use current::RootError;
+use root::Root;
 use upload::Uploads;
 
 /// The served directory or file, and the options that decide what is served of it.
 #[derive(Debug)]
 pub struct Site {
-    current: CurrentRoot,
+    /// What ROOT named when it was last resolved. Guarded to clone or replace it, never during a system call.
+    root: RwLock<Result<Arc<Root>, RootError>>,
+    /// When ROOT was last resolved. Guarded for a comparison, never during a system call.
+    root_checked: Mutex<Instant>,
     /// The absolute path of ROOT, for messages.
     pub display_path: PathBuf,
     /// As given: the addresses in it may change before the server starts, and are not used here.
@@ -52,10 +56,11 @@ impl Site {
     /// # Errors
     /// It does not exist, may not be read, or is neither a directory nor a regular file.
     pub fn open(config: &Config) -> io::Result<Site> {
-        let current = CurrentRoot::open(&config.root, config.follow_symlinks)?;
+        let root = Arc::new(Root::open(&config.root, config.follow_symlinks)?);
         Ok(Site {
-            uploads: current.get().ok().and_then(|root| Uploads::new(config, &root)),
-            current,
+            uploads: Uploads::new(config, &root),
+            root: RwLock::new(Ok(root)),
+            root_checked: Mutex::new(Instant::now()),
             display_path: fs::canonicalize(&config.root)?,
             config: config.clone(),
             archive_permits: Arc::default(),
@@ -68,17 +73,10 @@ impl Site {
     /// The directory that the sandbox must allow reading beneath, and its path: the root or, if possible, what may replace it.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// It cannot be opened, or nothing is served.
     pub fn readable(&self, sandbox: Sandbox) -> io::Result<(File, PathBuf)> {
-        self.current.readable(sandbox == Sandbox::Auto)
-    }
-
-    /// Checks that there is something to serve.
-    ///
-    /// # Errors
-    /// ROOT does not exist or cannot be opened.
-    pub fn check(&self) -> Result<(), RootError> {
-        self.current.get().map(|_| ())
+        let root = self.root().map_err(|why| io::Error::other(why.message()))?;
+        root.readable((sandbox == Sandbox::Auto).then_some(&*self.config.root))
     }
 
     /// Whether the path leads to a file in memory, so that a lookup opens nothing but, perhaps, its form in a content coding.
@@ -97,13 +95,13 @@ impl Site {
 
     /// Whether a single file is served, not a directory.
     pub fn is_single_file(&self) -> bool {
-        self.current.get().is_ok_and(|root| root.single_file().is_some())
+        self.root().is_ok_and(|root| root.single_file().is_some())
     }
 
     /// Whether clients can request the file at `path`, which need not exist yet. Names of it that `path` does not show are not found: hard
     /// links, and symbolic links beneath ROOT that lead to it.
     pub fn would_serve(&self, path: &Path) -> bool {
-        let Ok(root) = self.current.get() else { return false };
+        let Ok(root) = self.root() else { return false };
         let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
         let in_real_parent = || Some(fs::canonicalize(parent?).ok()?.join(path.file_name()?));
         let real = fs::canonicalize(path).ok().or_else(in_real_parent);

@@ -107,33 +107,34 @@ impl Root {
         }
     }
 
-    /// The directory that the sandbox must allow reading beneath, and its path.
+    /// The directory that the sandbox must allow reading beneath, and its path: the root, or with ROOT as given, its parent, if possible, so
+    /// that a directory that replaces the root can be read as well.
     ///
     /// # Errors
     /// It cannot be opened, or there are too many open files.
-    pub fn readable(&self) -> io::Result<(File, PathBuf)> {
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is no sandbox"))]
+    pub fn readable(&self, given: Option<&Path>) -> io::Result<(File, PathBuf)> {
         if self.follow_symlinks && cfg!(unix) {
             return Ok((File::open("/")?, "/".into()));
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(parent) = given.and_then(|path| self.open_parent(path)) {
+            return Ok(parent);
         }
         Ok((self.handle.try_clone()?.into_std_file(), self.path.clone()))
     }
 
-    /// The directory that the sandbox must allow reading beneath, so that a directory that replaces the root can be read as well: its
-    /// parent, if ROOT is a symbolic link, which is meant to be swapped, or if our user owns the parent and so may replace the directory.
+    /// The parent of the root, if ROOT is a symbolic link, which is meant to be swapped, or if our user owns the parent and so may replace the
+    /// directory.
     ///
     /// It is never `/` nor a directory that holds the home directory, which the sandbox must protect; and not the parent of the working
     /// directory, which ROOT does not name.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     #[cfg(target_os = "linux")]
-    pub fn readable_with_successors(&self, path: &Path) -> io::Result<(File, PathBuf)> {
+    fn open_parent(&self, path: &Path) -> Option<(File, PathBuf)> {
         use rustix::fs::{Mode, OFlags, open};
         use std::os::unix::fs::MetadataExt;
         use std::path::Component;
-        let Some(parent) = self.path.parent().filter(|_| !self.follow_symlinks && self.single_file.is_none()) else {
-            return self.readable();
-        };
+        let parent = self.path.parent().filter(|_| self.single_file.is_none())?;
         let holds_home =
             std::env::home_dir().is_some_and(|home| std::fs::canonicalize(&home).unwrap_or(home).starts_with(parent));
         // Without a trailing slash, which would follow the link.
@@ -141,22 +142,11 @@ impl Root {
         let is_working_directory = path.components().all(|component| component == Component::CurDir);
         let is_owned = || std::fs::metadata(parent).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
         if parent.parent().is_none() || holds_home || !is_link && (is_working_directory || !is_owned()) {
-            return self.readable();
+            return None;
         }
         // O_PATH needs no right to read the directory.
-        match open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(handle) => Ok((File::from(handle), parent.to_owned())),
-            Err(_) => self.readable(),
-        }
-    }
-
-    /// The directory that a sandbox would need; there is none on this system.
-    ///
-    /// # Errors
-    /// As [`Root::readable`].
-    #[cfg(not(target_os = "linux"))]
-    pub fn readable_with_successors(&self, _: &Path) -> io::Result<(File, PathBuf)> {
-        self.readable()
+        let handle = open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        Some((File::from(handle), parent.to_owned()))
     }
 
     /// The path beneath the open directory of the single file that is served; `None` if a directory is.

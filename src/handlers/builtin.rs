@@ -31,10 +31,10 @@ pub fn favicon(_: &mut Request<'_>, _: &AppState) -> Response {
 
 /// `ok`; 503 if the server is shutting down or has nothing to serve, so that a load balancer chooses another one.
 pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
-    let (status, text) = match app.site.check() {
+    let (status, text) = match app.site.root() {
         _ if app.stop.is_requested() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", error.message())),
-        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
     };
     Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).header("Cache-Control", "no-store")
 }
