@@ -60,11 +60,13 @@ pub enum EntryKind {
 /// A directory that may be listed.
 #[derive(Debug)]
 pub struct Directory {
-    pub(super) root: Arc<Root>,
-    pub(super) handle: RootDirectory,
+    /// The root.
+    pub root: Arc<Root>,
+    /// The open directory.
+    pub handle: RootDirectory,
     pub(super) serve_hidden: bool,
     /// Whether it can be downloaded as an archive.
-    pub(super) archive: bool,
+    pub archive: bool,
 }
 
 impl Directory {
@@ -100,7 +102,8 @@ pub struct DirectoryListing {
     pub accepts_uploads: bool,
     /// Its README, if the form of the listing shows it.
     pub readme: Option<Readme>,
-    directory: Directory,
+    /// The directory itself.
+    pub directory: Directory,
 }
 
 /// Totals of a listing.
@@ -173,21 +176,6 @@ impl DirectoryListing {
         })
     }
 
-    /// The name of the root.
-    pub fn root_name(&self) -> &[u8] {
-        self.directory.root.name()
-    }
-
-    /// The name of the directory.
-    pub fn name(&self) -> &[u8] {
-        self.directory.name()
-    }
-
-    /// Whether it can be downloaded as an archive.
-    pub fn has_archive(&self) -> bool {
-        self.directory.archive
-    }
-
     /// Reads the README of the directory.
     ///
     /// # Errors
@@ -204,11 +192,6 @@ impl DirectoryListing {
     /// It exists, but its metadata cannot be read.
     pub fn entry(&self, name: &Name) -> io::Result<Option<DirectoryEntry>> {
         self.directory.root.entry(&self.directory.handle, &name.bytes)
-    }
-
-    /// Whether the directory was removed since the names were read.
-    pub fn is_removed(&self) -> bool {
-        self.directory.handle.is_removed()
     }
 }
 

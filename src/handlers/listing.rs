@@ -87,7 +87,7 @@ impl ListingFormat {
                             (self.row)(out, listing, name, &entry);
                             listing.totals.add(&entry);
                         }
-                        None if listing.is_removed() => {
+                        None if listing.directory.handle.is_removed() => {
                             return Err(io::Error::other("the directory was removed while it was listed"));
                         }
                         None => {}

@@ -23,7 +23,7 @@ const FILTERED_MIN: usize = 10;
 pub const HTML: ListingFormat = ListingFormat { media_type: "text/html; charset=utf-8", begin, row, end, close };
 
 fn begin(out: &mut String, listing: &DirectoryListing) {
-    let name = printable(listing.name());
+    let name = printable(listing.directory.name());
     page::begin(out, &name);
     breadcrumb(out, listing);
     // Writing to a String cannot fail, here and below.
@@ -64,7 +64,7 @@ fn breadcrumb(out: &mut String, listing: &DirectoryListing) {
     let query = query(listing);
     let segments = listing.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty());
     out.push_str("<nav aria-label=\"Breadcrumb\">\n<ol>\n");
-    for (depth, (name, up)) in iter::once(listing.root_name()).chain(segments).zip(&listing.levels_up).enumerate() {
+    for (depth, (name, up)) in iter::once(listing.directory.root.name()).chain(segments).zip(&listing.levels_up).enumerate() {
         let text = printable(name);
         let name = escape_html(&text);
         let _ = if depth + 1 == listing.levels_up.len() {
@@ -97,7 +97,7 @@ fn totals(out: &mut String, listing: &DirectoryListing) {
 
 /// Writes the links to the archives of the directory.
 fn archive_links(out: &mut String, listing: &DirectoryListing) {
-    if listing.has_archive() {
+    if listing.directory.archive {
         let links = FORMATS.map(|format| format!("<a href=\"?archive={0}\" rel=\"nofollow\">{0}</a>", format.name));
         let _ = writeln!(out, "<p class=\"quiet\">Download all: {}</p>", links.join(" "));
     }
