@@ -301,28 +301,23 @@ impl SortOrder {
     fn sort(self, names: Vec<Name>, entry: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
         struct Keyed {
             key: Box<[u8]>,
-            length: u64,
-            modified: Option<SystemTime>,
+            length_or_time: (u64, Option<SystemTime>),
             name: Name,
         }
         let mut keyed = Vec::with_capacity(names.len());
         for name in names {
-            let (length, modified) = match self.key {
-                SortKey::Name => (0, None),
-                SortKey::Size | SortKey::Time => match entry(&name)? {
-                    Some(entry) => (entry.length, entry.modified),
-                    None => continue,
-                },
+            let length_or_time = match self.key {
+                SortKey::Name => Some((0, None)),
+                SortKey::Size => entry(&name)?.map(|entry| (entry.length, None)),
+                SortKey::Time => entry(&name)?.map(|entry| (0, entry.modified)),
             };
-            keyed.push(Keyed { key: name_sort_key(&name.bytes).into(), length, modified, name });
+            if let Some(length_or_time) = length_or_time {
+                keyed.push(Keyed { key: name_sort_key(&name.bytes).into(), length_or_time, name });
+            }
         }
         keyed.sort_unstable_by(|a, b| {
             let by_name = a.key.cmp(&b.key).then_with(|| a.name.bytes.cmp(&b.name.bytes));
-            let by_key = match self.key {
-                SortKey::Name => by_name,
-                SortKey::Size => a.length.cmp(&b.length),
-                SortKey::Time => a.modified.cmp(&b.modified),
-            };
+            let by_key = if self.key == SortKey::Name { by_name } else { a.length_or_time.cmp(&b.length_or_time) };
             let directed = match self.direction {
                 Direction::Ascending => by_key,
                 Direction::Descending => by_key.reverse(),
