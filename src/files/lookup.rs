@@ -193,11 +193,34 @@ impl Lookup<'_> {
         }
         let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
         let open = OpenFile { file, version };
-        let representation = Arc::new(describe(site, path, coded, &open, *now));
+        let representation = Arc::new(self.describe(path, coded, &open));
         Ok(Some(match site.cache.insert(root, path, &representation, &open, *now) {
             Some(cached) => ServedFile::from_cached(cached),
             None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
         }))
+    }
+
+    fn describe(&self, path: &[u8], coded: Option<(ContentCoding, &ServedFile)>, open: &OpenFile) -> Representation {
+        let (site, config) = (self.site, &self.site.config);
+        let (coding, plain) = coded.unzip();
+        let hash = match config.etag_source {
+            EtagSource::Mtime => None,
+            EtagSource::Content => site.hashes.get(&open.file, &open.version),
+        };
+        let (media_type, own_coding) = match plain {
+            Some(plain) => (plain.representation.media_type.clone(), None),
+            None => media_type::of_file(path, &config.mime_types, open),
+        };
+        Representation {
+            is_untrusted: site.uploads.as_ref().is_some_and(|uploads| uploads.is_untrusted(path, &media_type)),
+            media_type,
+            cache_control: config.cache_policy.header_for(path),
+            coding,
+            content_encoding: coding.or(own_coding),
+            varies_by_encoding: config.precompressed && own_coding.is_none(),
+            length: open.version.length,
+            validators: validators(&open.version, hash.as_deref(), coding, self.now),
+        }
     }
 }
 
@@ -222,34 +245,6 @@ fn is_complete(coded: &FileVersion, now: SystemTime) -> bool {
 /// pass. A second write within the resolution of the file system's clock is not detected. Without modification times, the answer is no.
 fn is_not_older(coded: &FileVersion, plain: &FileVersion) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
-}
-
-fn describe(
-    site: &Site,
-    path: &[u8],
-    coded: Option<(ContentCoding, &ServedFile)>,
-    open: &OpenFile,
-    now: SystemTime,
-) -> Representation {
-    let (coding, plain) = coded.unzip();
-    let hash = match site.config.etag_source {
-        EtagSource::Mtime => None,
-        EtagSource::Content => site.hashes.get(&open.file, &open.version),
-    };
-    let (media_type, own_coding) = match plain {
-        Some(plain) => (plain.representation.media_type.clone(), None),
-        None => media_type::of_file(path, &site.config.mime_types, open),
-    };
-    Representation {
-        is_untrusted: site.uploads.as_ref().is_some_and(|uploads| uploads.is_untrusted(path, &media_type)),
-        media_type,
-        cache_control: site.config.cache_policy.header_for(path),
-        coding,
-        content_encoding: coding.or(own_coding),
-        varies_by_encoding: site.config.precompressed && own_coding.is_none(),
-        length: open.version.length,
-        validators: validators(&open.version, hash.as_deref(), coding, now),
-    }
 }
 
 #[cfg(test)]
