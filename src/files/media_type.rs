@@ -60,7 +60,7 @@ const UNKNOWN: &str = "application/octet-stream";
 /// Files with an extension of this type may be TypeScript or translations, so their content decides.
 const TRANSPORT_STREAM: &str = "video/mp2t";
 /// How many bytes of a file decide: at least five packets of a transport stream.
-const SAMPLE_BYTES: usize = 1024;
+const SAMPLE_BYTES: u64 = 1024;
 
 /// The media type of an open file, and the coding of one that is compressed by definition: SVG in `.svgz`, and what `--encoded` names. An
 /// archive such as `.tgz` is to arrive as it is. The cursor of the file does not move.
@@ -107,21 +107,15 @@ fn from_extension(extension: &str) -> Option<&'static str> {
         .filter(|known| *known != UNKNOWN)
 }
 
-/// The type that the beginning of a file tells; `None` if it tells none or cannot be read.
+/// The type that the beginning of a file tells; `None` if it is neither text nor a transport stream, or cannot be read.
 fn of_content(open: &OpenFile) -> Option<&'static str> {
-    let length = usize::try_from(open.version.length).unwrap_or(usize::MAX);
-    let mut start = vec![0; length.min(SAMPLE_BYTES)];
+    let length = open.version.length;
+    let mut start = vec![0; usize::try_from(length.min(SAMPLE_BYTES)).ok()?];
     read_exact_at(&open.file, &mut start, 0).ok()?;
-    from_content(&start, open.version.length)
-}
-
-/// The type of a file that begins so and has that length in all; `None` if it is neither text nor a transport stream.
-fn from_content(start: &[u8], length: u64) -> Option<&'static str> {
-    // The sample may end within a character, the file may not.
-    let is_cut = u64::try_from(start.len()).is_ok_and(|read| read < length);
-    let text = match std::str::from_utf8(start) {
+    let text = match std::str::from_utf8(&start) {
         Ok(text) => Some(text),
-        Err(error) if is_cut && error.error_len().is_none() => {
+        // The sample may end within a character, the file may not.
+        Err(error) if length > SAMPLE_BYTES && error.error_len().is_none() => {
             start.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok())
         }
         Err(_) => None,
@@ -137,7 +131,7 @@ fn from_content(start: &[u8], length: u64) -> Option<&'static str> {
 /// The type with the charset of texts, unless it has one. XML declares its own (RFC 7303 §3.2).
 fn with_charset(media_type: Cow<'static, str>, typing: &MimeTypes) -> Cow<'static, str> {
     let lower = media_type.to_ascii_lowercase();
-    let essence = lower.split(';').next().unwrap_or_default().trim_end();
+    let essence = lower.split_once(';').map_or(&*lower, |(essence, _)| essence).trim_end();
     let is_xml = matches!(essence, "text/xml" | "text/xml-external-parsed-entity" | "text/x-opml") || essence.ends_with("+xml");
     match &typing.charset {
         Some(charset) if essence.starts_with("text/") && !is_xml && !lower.contains("charset=") => {
