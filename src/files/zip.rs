@@ -3,6 +3,7 @@
 //! Contents are Deflate streams (RFC 1951) of stored blocks: not compressed, so that their length is known in advance, and yet with an end of
 //! their own, so that a program can extract the archive while it arrives. The checksum follows the content, in a data descriptor.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use crate::files::archive::{ArchiveFormat, Entry};
@@ -181,37 +182,29 @@ fn dos_time(modified: Option<SystemTime>) -> (u16, u16) {
 
 /// CRC-32 (ITU-T V.42) of each byte, followed by as many zero bytes as the number of the table. With eight tables, eight bytes take one
 /// step: 2 GB/s instead of 400 MB/s.
-static CRC_TABLES: [[u32; 256]; 8] = crc_tables();
-
-#[allow(clippy::indexing_slicing, reason = "a constant, so that an index out of range would not compile")]
-const fn crc_tables() -> [[u32; 256]; 8] {
+#[allow(clippy::indexing_slicing, reason = "a byte is an index of each table")]
+static CRC_TABLES: LazyLock<[[u32; 256]; 8]> = LazyLock::new(|| {
     let mut tables = [[0; 256]; 8];
-    let (mut index, mut byte) = (0, 0);
-    while index < 256 {
-        let (mut crc, mut table): (u32, usize) = (byte, 0);
-        while table < 8 {
-            let mut bit = 0;
-            while bit < 8 {
+    for byte in 0..=u8::MAX {
+        let mut crc = u32::from(byte);
+        for table in &mut tables {
+            for _ in 0..8 {
                 crc = if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0xedb8_8320 };
-                bit += 1;
             }
-            tables[table][index] = crc;
-            table += 1;
+            table[usize::from(byte)] = crc;
         }
-        index += 1;
-        byte += 1;
     }
     tables
-}
+});
 
 /// Updates a CRC-32 by more bytes; that of no bytes is 0.
 #[allow(clippy::indexing_slicing, reason = "a byte is an index of each table")]
 fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     let (chunks, rest) = bytes.as_chunks::<8>();
-    let [first, ..] = &CRC_TABLES;
+    let tables @ [first, ..] = &*CRC_TABLES;
     let step = |crc: u32, &chunk: &[u8; 8]| {
         let word = u64::from_le_bytes(chunk) ^ u64::from(crc);
-        let looked_up = word.to_le_bytes().into_iter().zip(CRC_TABLES.iter().rev());
+        let looked_up = word.to_le_bytes().into_iter().zip(tables.iter().rev());
         looked_up.fold(0, |crc, (byte, table)| crc ^ table[usize::from(byte)])
     };
     let crc = chunks.iter().fold(!crc, step);
