@@ -215,7 +215,7 @@ fn log_warnings(cli: &Cli, app: &AppState, tls: Option<&ServerTls>) {
     if config.spa && !app.site.has_fallback_index() {
         warn!("--spa has no effect: ROOT has no index file");
     }
-    if config.precompressed && app.site.is_single_file() {
+    if config.precompressed && app.site.root().is_ok_and(|root| root.single_file().is_some()) {
         warn!("--precompressed has no effect with a single file; serve its directory");
     }
 }

@@ -93,11 +93,6 @@ impl Site {
         matches!(lookup::fallback_index(self, None, SystemTime::now()), lookup::Resource::File(_))
     }
 
-    /// Whether a single file is served, not a directory.
-    pub fn is_single_file(&self) -> bool {
-        self.root().is_ok_and(|root| root.single_file().is_some())
-    }
-
     /// Whether clients can request the file at `path`, which need not exist yet. Names of it that `path` does not show are not found: hard
     /// links, and symbolic links beneath ROOT that lead to it.
     pub fn would_serve(&self, path: &Path) -> bool {
@@ -107,8 +102,8 @@ impl Site {
         let real = fs::canonicalize(path).ok().or_else(in_real_parent);
         // A link on the way is a name of the file too, if links are followed.
         let named = std::path::absolute(path).ok().filter(|_| self.config.follow_symlinks);
-        let is_served = |beneath: &Path| match root.single_file_target() {
-            Some(only) => beneath == only,
+        let is_served = |beneath: &Path| match &root.single_file {
+            Some(only) => beneath == only.target,
             None => !lookup::is_hidden(self, beneath.iter().map(OsStr::as_encoded_bytes)),
         };
         [real, named].into_iter().flatten().any(|path| {

@@ -25,16 +25,16 @@ pub struct Root {
     /// The canonical path of the directory.
     path: PathBuf,
     follow_symlinks: bool,
-    single_file: Option<SingleFile>,
+    pub(super) single_file: Option<SingleFile>,
 }
 
 /// The served file, if it is a single one.
 #[derive(Debug)]
-struct SingleFile {
+pub(super) struct SingleFile {
     /// The name that the user gave, which may be that of a link.
     shown: Vec<u8>,
     /// The name in the open directory that the link leads to.
-    target: PathBuf,
+    pub(super) target: PathBuf,
 }
 
 /// What an open path is.
@@ -147,11 +147,6 @@ impl Root {
         // O_PATH needs no right to read the directory.
         let handle = open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         Some((File::from(handle), parent.to_owned()))
-    }
-
-    /// The path beneath the open directory of the single file that is served; `None` if a directory is.
-    pub fn single_file_target(&self) -> Option<&Path> {
-        self.single_file.as_ref().map(|only| &*only.target)
     }
 
     /// The name of the open directory: the last segment of its canonical path, or `/`.
