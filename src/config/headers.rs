@@ -14,22 +14,12 @@ pub struct DefaultHeader {
     pub value: String,
 }
 
+const FRAMING: &str = "the server sets it, and a wrong value would break the message";
+
 /// Fields that `--header` may not set, and why. Names are in lower case.
 const RESERVED_HEADERS: &[(&[&str], &str)] = &[
-    (
-        &[
-            "connection",
-            "content-length",
-            "date",
-            "keep-alive",
-            "proxy-connection",
-            "te",
-            "trailer",
-            "transfer-encoding",
-            "upgrade",
-        ],
-        "the server sets it, and a wrong value would break the message",
-    ),
+    (&["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"], FRAMING),
+    (&["content-length", "date", "transfer-encoding"], FRAMING),
     (&["accept-ranges", "content-encoding", "content-range", "etag", "last-modified"], "it differs for each file"),
     (&["age"], "only a cache can know it"),
     (&["allow", "content-location", "location", "retry-after", "www-authenticate"], "it differs for each response"),
