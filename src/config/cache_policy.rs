@@ -19,9 +19,6 @@ pub struct CachePolicy {
 }
 
 impl CachePolicy {
-    /// Caches must always revalidate.
-    pub const REVALIDATE: CachePolicy = CachePolicy { default: Cow::Borrowed("no-cache"), immutable: Vec::new(), private: false };
-
     /// Allows reuse for some seconds; 0 means revalidate.
     pub fn for_seconds(seconds: u32, immutable: Vec<Glob>, private: bool) -> CachePolicy {
         let default = match (seconds, private) {
@@ -62,6 +59,5 @@ mod tests {
             let globs = vec![Glob::parse("a/*.js").unwrap(), Glob::parse("*.svg").unwrap()];
             assert_eq!(CachePolicy::for_seconds(seconds, globs, private).header_for(path.as_bytes()), want, "{path}: {why}");
         }
-        assert_eq!(CachePolicy::REVALIDATE, CachePolicy::for_seconds(0, Vec::new(), false));
     }
 }

@@ -147,12 +147,6 @@ pub struct MimeTypes {
     pub encoded: Vec<Glob>,
 }
 
-impl Default for MimeTypes {
-    fn default() -> MimeTypes {
-        MimeTypes { overrides: Vec::new(), charset: Some("utf-8".to_owned()), encoded: Vec::new() }
-    }
-}
-
 /// What an entity tag is made of (RFC 9110 §8.8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EtagSource {
@@ -233,5 +227,12 @@ impl Default for Limits {
             archive_walk_time_max: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+impl Default for MimeTypes {
+    fn default() -> MimeTypes {
+        MimeTypes { overrides: Vec::new(), charset: Some("utf-8".to_owned()), encoded: Vec::new() }
     }
 }

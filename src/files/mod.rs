@@ -182,7 +182,7 @@ pub(crate) mod scratch {
                 sandbox: Sandbox::Off,
                 builtin_routes: true,
                 mime_types: MimeTypes::default(),
-                cache_policy: CachePolicy::REVALIDATE,
+                cache_policy: CachePolicy::for_seconds(0, Vec::new(), false),
                 etag_source: EtagSource::Mtime,
                 default_headers: encode_default_headers(&[], &[]),
                 cors: None,
