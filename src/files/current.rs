@@ -17,24 +17,13 @@ use crate::telemetry::printable_path;
 /// How long a resolution of ROOT is reused: a new directory is served within a second.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why nothing can be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RootError {
-    /// ROOT does not exist, or is neither a directory nor a file.
-    Missing,
-    /// ROOT cannot be opened: the sandbox or its permissions forbid it.
-    Replaced,
-}
+/// Why nothing can be served: the text of the 503 response.
+pub type RootError = &'static str;
 
-impl RootError {
-    /// The text of the 503 response.
-    pub fn message(self) -> &'static str {
-        match self {
-            RootError::Missing => "the served directory does not exist at present",
-            RootError::Replaced => "the served directory was replaced or cannot be opened; restart the server",
-        }
-    }
-}
+/// ROOT does not exist, or is neither a directory nor a file.
+const MISSING: RootError = "the served directory does not exist at present";
+/// ROOT cannot be opened: the sandbox or its permissions forbid it.
+pub const REPLACED: RootError = "the served directory was replaced or cannot be opened; restart the server";
 
 impl Site {
     /// What ROOT named at most half a second ago.
@@ -79,7 +68,7 @@ impl Site {
             Err(error) => match sanitize_error(error) {
                 // Temporary, and no reason to stop serving the open directory.
                 error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return,
-                error => Err(self.root_error(&error, held.as_ref().err())),
+                error => Err(self.root_error(&error, held.as_ref().err().copied())),
             },
         };
         match (&held, &now) {
@@ -91,16 +80,16 @@ impl Site {
     }
 
     /// Why nothing can be served; logged when the reason changes.
-    fn root_error(&self, error: &io::Error, held: Option<&RootError>) -> RootError {
+    fn root_error(&self, error: &io::Error, held: Option<RootError>) -> RootError {
         let path = printable_path(&self.config.root);
         let why = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => RootError::Missing,
-            _ => RootError::Replaced,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => MISSING,
+            _ => REPLACED,
         };
         match why {
-            _ if held == Some(&why) => {}
-            RootError::Missing => warn!("cannot serve '{path}': {}", why.message()),
-            RootError::Replaced => error!("cannot serve '{path}': {}: {error}", why.message()),
+            _ if held == Some(why) => {}
+            MISSING => warn!("cannot serve '{path}': {why}"),
+            _ => error!("cannot serve '{path}': {why}: {error}"),
         }
         why
     }

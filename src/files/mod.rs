@@ -75,7 +75,7 @@ impl Site {
     /// # Errors
     /// It cannot be opened, or nothing is served.
     pub fn readable(&self, sandbox: Sandbox) -> io::Result<(File, PathBuf)> {
-        let root = self.root().map_err(|why| io::Error::other(why.message()))?;
+        let root = self.root().map_err(io::Error::other)?;
         root.readable((sandbox == Sandbox::Auto).then_some(&*self.config.root))
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, UploadConfig};
 use crate::files::acquire_permit;
-use crate::files::current::RootError;
+use crate::files::current::REPLACED;
 use crate::files::root::{Opened, Root};
 use crate::os::is_incomplete_file;
 use crate::os::new_file::WritableDirectory;
@@ -168,8 +168,7 @@ impl Uploads {
     }
 
     fn check_root(&self) -> Result<(), UploadError> {
-        let replaced = UploadError::Unavailable(RootError::Replaced.message());
-        if self.root.is_at(&self.site_config.root) { Ok(()) } else { Err(replaced) }
+        if self.root.is_at(&self.site_config.root) { Ok(()) } else { Err(UploadError::Unavailable(REPLACED)) }
     }
 }
 

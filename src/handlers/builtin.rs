@@ -33,7 +33,7 @@ pub fn favicon(_: &mut Request<'_>, _: &AppState) -> Response {
 pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
     let (status, text) = match app.site.root() {
         _ if app.stop.is_requested() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", error.message())),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
         Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
     };
     Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes()).header("Cache-Control", "no-store")

@@ -264,7 +264,7 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
             Some(route) => call_route(route, request, app),
             None => {
-                let unavailable = || Response::unavailable(error.message());
+                let unavailable = || Response::unavailable(error);
                 refusal.unwrap_or_else(unavailable).outcome(Outcome::Failed)
             }
         },

@@ -241,7 +241,7 @@ fn check_existing(request: &Request<'_>, app: &AppState, uploads: &Uploads) -> R
         Resource::NotFound | Resource::NotAcceptable => return Err(Response::precondition_failed()),
         Resource::Directory(_) | Resource::MovedPermanently(_) => return Err(conflict("a directory has this path")),
         Resource::Error(error) => return Err(Response::from_io_error(&error)),
-        Resource::Unavailable(error) => return Err(Response::unavailable(error.message())),
+        Resource::Unavailable(error) => return Err(Response::unavailable(error)),
     };
     let (precondition, decided_by) = evaluate_preconditions(headers, &validators, request.head.method);
     if precondition != Precondition::Passed {
