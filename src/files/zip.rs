@@ -61,12 +61,9 @@ fn common_fields(path: &[u8], entry: &Entry, is_zip64: bool) -> Vec<u8> {
 
 fn begin_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
     let (.., is_zip64) = lengths(entry);
-    let mut extra = Vec::new();
-    if is_zip64 {
-        // The lengths are in the data descriptor, which has eight bytes for each because of this field.
-        extra.extend_from_slice(&extra_field(1, &[0; 16]));
-    }
-    extra.extend_from_slice(&unix_time(entry));
+    // The lengths are in the data descriptor, which has eight bytes for each because of this field.
+    let zip64 = if is_zip64 { extra_field(1, &[0; 16]) } else { Vec::new() };
+    let extra = [zip64, unix_time(entry)].concat();
     let length = if is_zip64 { u32::MAX } else { 0 };
     out.extend_from_slice(b"PK\x03\x04");
     out.extend_from_slice(&common_fields(path, entry, is_zip64));
@@ -101,11 +98,9 @@ fn index_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
     let (deflated, length, _) = lengths(entry);
     let is_zip64 = deflated >= ZIP64_MIN || entry.offset >= ZIP64_MIN;
     let field = |number: u64| if is_zip64 { u32::MAX } else { saturated(number) }.to_le_bytes();
-    let mut extra = Vec::new();
-    if is_zip64 {
-        extra.extend_from_slice(&extra_field(1, &[length, deflated, entry.offset].map(u64::to_le_bytes).concat()));
-    }
-    extra.extend_from_slice(&unix_time(entry));
+    let numbers = [length, deflated, entry.offset].map(u64::to_le_bytes).concat();
+    let zip64 = if is_zip64 { extra_field(1, &numbers) } else { Vec::new() };
+    let extra = [zip64, unix_time(entry)].concat();
     // Type and permissions on Unix, and the attribute of a directory on MS-DOS.
     let attributes: u32 = if entry.kind == EntryKind::Directory { (0o40_755 << 16) | 0x10 } else { 0o100_644 << 16 };
     out.extend_from_slice(b"PK\x01\x02");
