@@ -46,17 +46,12 @@ pub(super) struct Entry {
     depth: usize,
     pub(super) kind: EntryKind,
     pub(super) version: FileVersion,
+    /// The length of its content; 0 for a directory.
+    pub(super) length: u64,
     /// The offset of the entry in the archive.
     pub(super) offset: u64,
     /// The checksum of its content; known once it has been sent.
     pub(super) checksum: u32,
-}
-
-impl Entry {
-    /// The length of its content; 0 for a directory.
-    pub(super) fn length(&self) -> u64 {
-        if self.kind == EntryKind::File { self.version.length } else { 0 }
-    }
 }
 
 /// Why there is no archive.
@@ -114,9 +109,9 @@ impl Archive {
                 entry.offset = self.length;
             }
             self.write_part(number, &mut paths, &mut out);
-            if let Some(entry) = self.entries.get(number).filter(|entry| entry.length() > 0) {
+            if let Some(entry) = self.entries.get(number).filter(|entry| entry.length > 0) {
                 (self.format.end_entry)(&mut out, entry);
-                self.length = self.length.checked_add((self.format.data_length)(entry.length())?)?;
+                self.length = self.length.checked_add((self.format.data_length)(entry.length)?)?;
             }
             self.length = self.length.checked_add(u64::try_from(out.len()).ok()?)?;
             out.clear();
@@ -166,8 +161,8 @@ fn walk(directory: &Directory, limits: &Limits) -> Result<Vec<Entry>, ArchiveErr
         let path = beneath(&top.path, paths.enter(depth, &name.bytes, name.kind)).into_owned();
         let unreadable = |error| ArchiveError::Unreadable(path.clone(), error);
         ancestors.truncate(depth);
-        let version = match root.open_beneath(&path) {
-            Ok(Opened::File(_, version)) if name.kind == EntryKind::File => version,
+        let (version, length) = match root.open_beneath(&path) {
+            Ok(Opened::File(_, version)) if name.kind == EntryKind::File => (version, version.length),
             Ok(Opened::Directory(opened)) if name.kind == EntryKind::Directory => {
                 let version = opened.version().map_err(unreadable)?;
                 if name.is_link && ancestors.iter().any(|above| above.is_same_inode(&version)) {
@@ -184,14 +179,14 @@ fn walk(directory: &Directory, limits: &Limits) -> Result<Vec<Entry>, ArchiveErr
                     names.sort_unstable_by(|(_, a), (_, b)| b.bytes.cmp(&a.bytes));
                 }
                 ancestors.push(version);
-                version
+                (version, 0)
             }
             // It was replaced, or it is gone.
             Ok(_) => continue,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(unreadable(error)),
         };
-        entries.push(Entry { name: name.bytes, depth, kind: name.kind, version, offset: 0, checksum: 0 });
+        entries.push(Entry { name: name.bytes, depth, kind: name.kind, version, length, offset: 0, checksum: 0 });
         check(entries.len() + pending.len())?;
     }
     Ok(entries)
@@ -256,7 +251,7 @@ impl ArchiveReader {
             return Ok(false);
         }
         self.archive.write_part(self.next, &mut self.paths, self.bytes.get_mut());
-        if let Some(entry) = self.archive.entries.get(self.next).filter(|entry| entry.length() > 0) {
+        if let Some(entry) = self.archive.entries.get(self.next).filter(|entry| entry.length > 0) {
             let file = self.archive.open(entry, &self.paths.path)?;
             self.content = Some(Content { file, offset: 0, block_end: 0 });
         }
@@ -268,7 +263,7 @@ impl ArchiveReader {
     fn read_content(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Archive { entries, format, .. } = &mut self.archive;
         let Some((content, entry)) = self.content.as_mut().zip(entries.get_mut(self.next - 1)) else { return Ok(0) };
-        let left = entry.length() - content.offset;
+        let left = entry.length - content.offset;
         if left == 0 {
             (format.end_entry)(self.bytes.get_mut(), entry);
             let is_same = entry.version.is_same(&FileVersion::from_file(&content.file)?);
@@ -334,7 +329,7 @@ pub(super) mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/ten.txt");
         let mut version = FileVersion::from_file(&File::open(path).unwrap()).unwrap();
         (version.length, version.modified) = (length, Some(std::time::UNIX_EPOCH));
-        Entry { name: (*b"a").into(), depth: 0, kind: EntryKind::File, version, offset, checksum: 0 }
+        Entry { name: (*b"a").into(), depth: 0, kind: EntryKind::File, version, length, offset, checksum: 0 }
     }
 
     fn directory(scratch: &Scratch) -> Directory {

@@ -12,7 +12,7 @@ pub static TAR: ArchiveFormat = ArchiveFormat {
     begin_entry,
     begin_block: |_, left| left,
     update_checksum: |_, _| 0,
-    end_entry: |out, entry| pad(out, entry.length()),
+    end_entry: |out, entry| pad(out, entry.length),
     index_entry: |_, _, _| {},
     end: |out, _, _| out.resize(out.len() + 2 * BLOCK_BYTES, 0),
 };
@@ -25,7 +25,7 @@ const PREFIX_BYTES_MAX: usize = 155;
 const OCTAL_MAX: u64 = 0o777_7777_7777;
 
 fn begin_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
-    let (length, modified) = (entry.length(), entry.version.modified.map_or(0, unix_seconds));
+    let (length, modified) = (entry.length, entry.version.modified.map_or(0, unix_seconds));
     let (fields, octal_modified) = (split_path(path), u64::try_from(modified).ok().filter(|&seconds| seconds <= OCTAL_MAX));
     let is_utf8 = std::str::from_utf8(path).is_ok();
     let mut records = Vec::new();

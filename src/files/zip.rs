@@ -45,13 +45,13 @@ fn deflated_length(length: u64) -> Option<u64> {
 
 /// Lengths as they stand in the archive, and whether they need zip64. The walk has checked that they fit.
 fn lengths(entry: &Entry) -> (u64, u64, bool) {
-    let deflated = deflated_length(entry.length()).unwrap_or(u64::MAX);
-    (deflated, entry.length(), deflated >= ZIP64_MIN)
+    let deflated = deflated_length(entry.length).unwrap_or(u64::MAX);
+    (deflated, entry.length, deflated >= ZIP64_MIN)
 }
 
 /// Version, flags, method, time and date, which stand in the local header and in the central directory.
 fn common_fields(path: &[u8], entry: &Entry, is_zip64: bool) -> Vec<u8> {
-    let has_content = entry.length() > 0;
+    let has_content = entry.length > 0;
     let descriptor = if has_content { DESCRIPTOR_FLAG } else { 0 };
     let utf8 = if std::str::from_utf8(path).is_ok() { UTF8_FLAG } else { 0 };
     let (time, date) = dos_time(entry.version.modified);
