@@ -236,35 +236,26 @@ pub enum SortKey {
     Time,
 }
 
-/// Direction of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// A, the smallest or the oldest first.
-    Ascending,
-    /// Z, the largest or the newest first.
-    Descending,
-}
-
 /// Order of a listing, as in the query `?sort=size&order=desc`. Directories always come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortOrder {
     /// The column.
     pub key: SortKey,
-    /// The direction.
-    pub direction: Direction,
+    /// Whether Z, the largest or the newest comes first.
+    pub descending: bool,
 }
 
 impl SortOrder {
     /// The order that a query selects. Missing and unknown values mean by name, ascending.
     pub fn from_query(target: &RequestTarget<'_>) -> SortOrder {
-        let mut order = SortOrder { key: SortKey::Name, direction: Direction::Ascending };
+        let mut order = SortOrder { key: SortKey::Name, descending: false };
         for (name, value) in target.query_pairs() {
             match (&*name, &*value) {
                 (b"sort", b"name") => order.key = SortKey::Name,
                 (b"sort", b"size") => order.key = SortKey::Size,
                 (b"sort", b"time") => order.key = SortKey::Time,
-                (b"order", b"asc") => order.direction = Direction::Ascending,
-                (b"order", b"desc") => order.direction = Direction::Descending,
+                (b"order", b"asc") => order.descending = false,
+                (b"order", b"desc") => order.descending = true,
                 _ => {}
             }
         }
@@ -273,25 +264,21 @@ impl SortOrder {
 
     /// The query that selects this order; empty for the default.
     pub fn query(self) -> &'static str {
-        use Direction::{Ascending, Descending};
-        match (self.key, self.direction) {
-            (SortKey::Name, Ascending) => "",
-            (SortKey::Name, Descending) => "?sort=name&order=desc",
-            (SortKey::Size, Ascending) => "?sort=size&order=asc",
-            (SortKey::Size, Descending) => "?sort=size&order=desc",
-            (SortKey::Time, Ascending) => "?sort=time&order=asc",
-            (SortKey::Time, Descending) => "?sort=time&order=desc",
+        match (self.key, self.descending) {
+            (SortKey::Name, false) => "",
+            (SortKey::Name, true) => "?sort=name&order=desc",
+            (SortKey::Size, false) => "?sort=size&order=asc",
+            (SortKey::Size, true) => "?sort=size&order=desc",
+            (SortKey::Time, false) => "?sort=time&order=asc",
+            (SortKey::Time, true) => "?sort=time&order=desc",
         }
     }
 
     /// The order that the link of a column selects: reversed if the listing is sorted by it already, and else A, the largest or the newest
     /// first.
     pub fn toggled(self, key: SortKey) -> SortOrder {
-        let direction = match (key == self.key, self.direction, key) {
-            (true, Direction::Descending, _) | (false, _, SortKey::Name) => Direction::Ascending,
-            (true, Direction::Ascending, _) | (false, _, SortKey::Size | SortKey::Time) => Direction::Descending,
-        };
-        SortOrder { key, direction }
+        let descending = if key == self.key { !self.descending } else { key != SortKey::Name };
+        SortOrder { key, descending }
     }
 
     /// Sorts names; equal ones by name. By size or time each is looked up with `entry`, and omitted if it is gone.
@@ -318,10 +305,7 @@ impl SortOrder {
         keyed.sort_unstable_by(|a, b| {
             let by_name = a.key.cmp(&b.key).then_with(|| a.name.bytes.cmp(&b.name.bytes));
             let by_key = if self.key == SortKey::Name { by_name } else { a.length_or_time.cmp(&b.length_or_time) };
-            let directed = match self.direction {
-                Direction::Ascending => by_key,
-                Direction::Descending => by_key.reverse(),
-            };
+            let directed = if self.descending { by_key.reverse() } else { by_key };
             a.name.kind.cmp(&b.name.kind).then(directed).then(by_name)
         });
         Ok(keyed.into_iter().map(|keyed| keyed.name).collect())
@@ -491,11 +475,10 @@ pub(crate) mod tests {
 
     #[test]
     fn queries_select_the_order() {
-        use Direction::{Ascending, Descending};
         use SortKey::{Name, Size, Time};
         for column in [Name, Size, Time] {
-            for direction in [Ascending, Descending] {
-                let order = SortOrder { key: column, direction };
+            for descending in [false, true] {
+                let order = SortOrder { key: column, descending };
                 let bytes = format!("GET /{} HTTP/1.0\r\n\r\n", order.query()).into_bytes();
                 let mut parser = RequestParser::new(HeadLimits::default());
                 parser.parse(&bytes).unwrap();
@@ -503,22 +486,21 @@ pub(crate) mod tests {
                 assert_eq!(order.toggled(column).toggled(column), order, "toggling twice restores the order");
             }
         }
-        let by_name = SortOrder { key: Name, direction: Ascending };
-        assert_eq!(by_name.toggled(Size), SortOrder { key: Size, direction: Descending }, "the largest first");
+        let by_name = SortOrder { key: Name, descending: false };
+        assert_eq!(by_name.toggled(Size), SortOrder { key: Size, descending: true }, "the largest first");
         assert_eq!(by_name.toggled(Size).toggled(Name), by_name, "A first");
     }
 
     #[test]
     fn names_are_sorted_by_each_column() {
-        use Direction::{Ascending, Descending};
         use SortKey::{Size, Time};
-        for (column, direction, want) in [
-            (SortKey::Name, Ascending, &["d", "a", "B", "c", "gone"][..]),
-            (SortKey::Name, Descending, &["d", "gone", "c", "B", "a"]),
-            (Size, Ascending, &["d", "B", "a", "c"]),
-            (Size, Descending, &["d", "a", "c", "B"]),
-            (Time, Ascending, &["d", "c", "a", "B"]),
-            (Time, Descending, &["d", "B", "a", "c"]),
+        for (column, descending, want) in [
+            (SortKey::Name, false, &["d", "a", "B", "c", "gone"][..]),
+            (SortKey::Name, true, &["d", "gone", "c", "B", "a"]),
+            (Size, false, &["d", "B", "a", "c"]),
+            (Size, true, &["d", "a", "c", "B"]),
+            (Time, false, &["d", "c", "a", "B"]),
+            (Time, true, &["d", "B", "a", "c"]),
         ] {
             let rows = [
                 ("c", EntryKind::File, 2, 1),
@@ -533,9 +515,9 @@ pub(crate) mod tests {
                 let modified = Some(UNIX_EPOCH + Duration::from_secs(seconds));
                 Ok((&*name.bytes != b"gone").then_some(DirectoryEntry { kind, is_link: false, length, modified }))
             };
-            let sorted = SortOrder { key: column, direction }.sort(names, look).unwrap();
+            let sorted = SortOrder { key: column, descending }.sort(names, look).unwrap();
             let names: Vec<_> = sorted.iter().map(|name| String::from_utf8_lossy(&name.bytes).into_owned()).collect();
-            assert_eq!(names, want, "{column:?} {direction:?}");
+            assert_eq!(names, want, "{column:?} descending: {descending}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::iter;
 
-use crate::files::directory::{Direction, DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
+use crate::files::directory::{DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
 use crate::handlers::archive::FORMATS;
 use crate::handlers::listing::{ListingFormat, counted, human_size, nothing_shown, thousands_separated};
 use crate::handlers::page::{self, escape_html};
@@ -106,10 +106,10 @@ fn archive_links(out: &mut String, listing: &DirectoryListing) {
 /// Writes the head of a column, which links to the listing sorted by it.
 fn column_head(out: &mut String, listing: &DirectoryListing, key: SortKey, title: &str) {
     let order = listing.order;
-    let state = match (order.key == key, order.direction) {
+    let state = match (order.key == key, order.descending) {
         (false, _) => "",
-        (true, Direction::Ascending) => " aria-sort=\"ascending\"",
-        (true, Direction::Descending) => " aria-sort=\"descending\"",
+        (true, false) => " aria-sort=\"ascending\"",
+        (true, true) => " aria-sort=\"descending\"",
     };
     let query = order.toggled(key).query();
     // An empty reference would keep the query of this page.
