@@ -400,15 +400,12 @@ fn is_reserved_windows_name(segment: &[u8]) -> bool {
         return true;
     }
     let stem = segment.split(|&b| b == b'.').next().unwrap_or(segment).trim_ascii_end();
-    let is_port = |port: &&str| {
-        stem.split_at_checked(port.len()).is_some_and(|(name, number)| {
-            name.eq_ignore_ascii_case(port.as_bytes()) && DIGITS.iter().any(|digit| number == digit.as_bytes())
-        })
-    };
+    let port = DIGITS.iter().find_map(|digit| stem.strip_suffix(digit.as_bytes()));
     // The short alias of a long name: LONGNA~1.TXT.
     let digits = stem.iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let is_short_name = digits > 0 && stem.iter().rev().nth(digits) == Some(&b'~');
-    DEVICES.iter().any(|name| stem.eq_ignore_ascii_case(name.as_bytes())) || PORTS.iter().any(is_port) || is_short_name
+    let is_one_of = |names: &[&str], name: &[u8]| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    is_one_of(DEVICES, stem) || port.is_some_and(|port| is_one_of(PORTS, port)) || is_short_name
 }
 
 #[cfg(test)]
