@@ -88,17 +88,9 @@ fn find_unquoted(bytes: &[u8], separator: u8) -> usize {
 
 /// Returns the index at which a line stops being three words separated by single spaces.
 pub fn request_line_error_offset(line: &[u8]) -> usize {
-    let mut offset: usize = 0;
-    for (index, word) in line.split(|&b| b == b' ').enumerate() {
-        if index == 3 {
-            return offset - 1;
-        }
-        if word.is_empty() {
-            return offset;
-        }
-        offset += word.len() + 1;
-    }
-    line.len()
+    let words = || line.split(|&b| b == b' ').take(3);
+    let offset: usize = words().take_while(|word| !word.is_empty()).map(|word| word.len() + 1).sum();
+    if words().any(<[u8]>::is_empty) { offset } else { offset - 1 }
 }
 
 /// The classes of one byte: names and targets are short, so their bytes are looked up in a table.

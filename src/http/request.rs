@@ -233,9 +233,8 @@ impl RequestParser {
         if let Err(error) = self.check_request_line_limits(line, bytes) {
             return error;
         }
-        let mut words = text.split(|&b| b == b' ').filter(|word| !word.is_empty());
-        let spaces = text.iter().filter(|&&b| b == b' ').count();
-        let (2, Some(method), Some(target), Some(version)) = (spaces, words.next(), words.next(), words.next()) else {
+        let words: Vec<&[u8]> = text.split(|&b| b == b' ').collect();
+        let [method @ [_, ..], target @ [_, ..], version @ [_, ..]] = words[..] else {
             return ParseError::InvalidRequestLine.with_offset(start + request_line_error_offset(text));
         };
         let token_end = skip_token(method, 0);
@@ -257,10 +256,7 @@ impl RequestParser {
     /// Checks the lengths of method and target in a complete or incomplete request line, so that the error does not depend on how the line is
     /// split into reads.
     fn check_request_line_limits(&self, line: LineCursor, bytes: &[u8]) -> Result<(), LocatedError> {
-        let word_end = |from: usize| {
-            let rest = bytes.get(from..).unwrap_or_default();
-            from + rest.iter().position(|&b| b == b' ').unwrap_or(rest.len())
-        };
+        let word_end = |from: usize| bytes.iter().skip(from).position(|&b| b == b' ').map_or(bytes.len(), |length| from + length);
         let method_end = word_end(line.token_end);
         if method_end > line.start + self.limits.method_bytes_max {
             return Err(ParseError::MethodNotImplemented.with_offset(line.start));
