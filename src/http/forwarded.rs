@@ -4,7 +4,7 @@
 //! proxy is known to write is read, and from its end: the last member is from the peer, the one before it from the peer's peer. The client is the last member that is no trusted proxy.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use crate::http::grammar::{is_token, parse_decimal, split_unquoted};
@@ -156,7 +156,7 @@ impl FromStr for IpNet {
             _ => (address, bits),
         };
         // 10.1.2.3/8 may mean 10.0.0.0/8 or 10.1.2.3, which is too ambiguous for a setting of trust.
-        if host_bits(address, bits) != 0 {
+        if to_bits(address).trailing_zeros() + u32::from(bits) < u128::BITS {
             return Err("address has bits after its prefix; set them to zero, or omit /BITS");
         }
         Ok(IpNet::Ip(address, bits))
@@ -168,26 +168,20 @@ impl IpNet {
         match (*self, host) {
             (IpNet::Unix, PeerHost::Unix) => true,
             (IpNet::Ip(network, bits), PeerHost::Ip(address)) => {
-                network.is_ipv4() == address.is_ipv4() && to_bits(network) == to_bits(address) - host_bits(address, bits)
+                let different_bits = to_bits(network) ^ to_bits(address);
+                network.is_ipv4() == address.is_ipv4() && different_bits.leading_zeros() >= u32::from(bits)
             }
             (IpNet::Unix, PeerHost::Ip(_)) | (IpNet::Ip(..), PeerHost::Unix) => false,
         }
     }
 }
 
+/// Returns the bits of an address; those of an IPv4 address are followed by zeros.
 fn to_bits(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
         IpAddr::V6(address) => address.to_bits(),
     }
-}
-
-/// Returns the bits of an address after its first `bits`, which are at most 32 or 128.
-fn host_bits(address: IpAddr, bits: u8) -> u128 {
-    let length: u8 = if address.is_ipv4() { 32 } else { 128 };
-    // A shift by 128 bits would overflow; none of the bits belongs to the prefix then.
-    let prefix = u128::MAX.checked_shl(u32::from(length - bits)).unwrap_or(0);
-    to_bits(address) & !prefix
 }
 
 /// The protocol between the client and the first trusted proxy.
@@ -298,15 +292,13 @@ fn unquote(value: &[u8]) -> Option<&[u8]> {
 fn parse_node(bytes: &[u8]) -> Option<PeerAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (address, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (address, port) = rest.split_once(']')?;
-            (IpAddr::from(address.parse::<Ipv6Addr>().ok()?), port)
-        }
-        None => {
-            let (address, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (IpAddr::from(address.parse::<Ipv4Addr>().ok()?), port)
-        }
+        Some(rest) => rest.split_once(']')?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
+    let address: IpAddr = address.parse().ok()?;
+    if address.is_ipv6() != text.starts_with('[') {
+        return None;
+    }
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
         None => return None,
