@@ -18,6 +18,7 @@ use crate::handlers::check_queue::CheckQueue;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::forwarded::PeerHost;
+use crate::http::grammar::{split_once, strip_prefix_ignore_case};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::origin;
@@ -235,9 +236,8 @@ impl Auth {
     }
 
     fn verify_bcrypt(&self, pair: &[u8], digest: u128, client: PeerHost) -> AuthResult {
-        let mut parts = pair.splitn(2, |&b| b == b':');
         // An empty password matches no hash, not even its own.
-        let (Some(name), Some(password @ [_, ..])) = (parts.next(), parts.next()) else { return AuthResult::Denied };
+        let Some((name, password @ [_, ..])) = split_once(pair, b":") else { return AuthResult::Denied };
         let Some(_permit) = self.queue.enter(client) else { return AuthResult::Busy };
         let is_right = |hash: &String| bcrypt::verify(password, hash).unwrap_or(false);
         let mut hashes = self.hashed.iter().filter(|hashed| hashed.name == name).map(|hashed| &hashed.hash);
@@ -284,8 +284,7 @@ fn is_other_hash(secret: &str) -> bool {
 /// The `name:password` of an Authorization field.
 // credentials = auth-scheme 1*SP token68; user-pass = user-id ":" password (RFC 7617 §2)
 fn parse_basic(value: &[u8]) -> Option<Vec<u8>> {
-    let (scheme, rest) = value.split_at_checked(6)?;
-    let token = scheme.eq_ignore_ascii_case(b"Basic ").then(|| rest.trim_ascii())?;
+    let token = strip_prefix_ignore_case(value, b"Basic ")?.trim_ascii();
     if token.len() > PAIR_BYTES_MAX / 3 * 4 + 4 {
         return None;
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::http::grammar::{is_token, parse_decimal, split_unquoted};
+use crate::http::grammar::{is_token, parse_decimal, split_once, split_unquoted};
 use crate::http::headers::{Headers, name};
 
 /// The address of a peer or of the client of a proxy.
@@ -262,8 +262,8 @@ fn last_untrusted(
 fn parse_forwarded_element(element: &[u8]) -> Option<Client> {
     let (mut address, mut scheme) = (None, None);
     for pair in split_unquoted(element, b';').filter(|pair| !pair.is_empty()) {
-        let mut sides = pair.splitn(2, |&b| b == b'=');
-        let (parameter, value) = (sides.next()?, unquote(sides.next()?)?);
+        let (parameter, value) = split_once(pair, b"=")?;
+        let value = unquote(value)?;
         if !is_token(parameter) {
             return None;
         }

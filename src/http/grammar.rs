@@ -53,6 +53,18 @@ pub fn hex_value(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// Splits `bytes` at the first `separator`, which is removed.
+pub fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(separator.len()).position(|window| window == separator)?;
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
+}
+
+/// Removes a prefix, ignoring ASCII case; `None` if `bytes` does not begin with it.
+pub fn strip_prefix_ignore_case<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
 /// Returns the members of a comma-separated list, trimmed. Empty members are skipped, and commas inside quoted strings do not separate.
 // #element => [ element ] *( OWS "," OWS [ element ] )
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -4,7 +4,7 @@
 //! the name of its file and its content.
 #![allow(clippy::indexing_slicing, reason = "each index was found in its slice by the line above, and the parser is fuzzed")]
 
-use crate::http::grammar::{find_control_byte, skip_token, split_unquoted};
+use crate::http::grammar::{find_control_byte, skip_token, split_once, split_unquoted};
 use crate::http::headers::{HeaderSpan, Headers, name};
 
 /// Parts of one form.
@@ -195,11 +195,11 @@ fn file_name(value: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
 fn parameter<'a>(parameters: impl Iterator<Item = &'a [u8]>, wanted: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
     let mut found = None;
     for parameter in parameters {
-        let Some(equals) = parameter.iter().position(|&b| b == b'=') else { continue };
-        if !parameter[..equals].trim_ascii().eq_ignore_ascii_case(wanted) {
+        let Some((name, value)) = split_once(parameter, b"=") else { continue };
+        if !name.trim_ascii().eq_ignore_ascii_case(wanted) {
             continue;
         }
-        let value = unquote(parameter[equals + 1..].trim_ascii()).ok_or(FILE_NAME)?;
+        let value = unquote(value.trim_ascii()).ok_or(FILE_NAME)?;
         if found.replace(value).is_some() {
             return Err(FILE_NAME);
         }

@@ -1,6 +1,6 @@
 //! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12.4.2, §12.5.1, §12.5.3).
 
-use crate::http::grammar::split_unquoted;
+use crate::http::grammar::{split_unquoted, strip_prefix_ignore_case};
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
@@ -107,8 +107,7 @@ fn preference(headers: &Headers<'_>, media_type: &str) -> Option<(Specificity, Q
 
 /// Whether a media type begins with a type and its slash, such as `text/`.
 fn has_type(media_type: &[u8], type_and_slash: &[u8]) -> bool {
-    type_and_slash.ends_with(b"/")
-        && media_type.get(..type_and_slash.len()).is_some_and(|start| start.eq_ignore_ascii_case(type_and_slash))
+    type_and_slash.ends_with(b"/") && strip_prefix_ignore_case(media_type, type_and_slash).is_some()
 }
 
 /// A content coding for which precompressed files are supported (RFC 9110 §8.4.1).

@@ -3,7 +3,7 @@
 //! An invalid Range field is ignored: the client receives the full representation, as from a server without support for ranges. Only a valid
 //! set without any satisfiable range is an error.
 
-use crate::http::grammar::{list, parse_decimal};
+use crate::http::grammar::{list, parse_decimal, split_once, strip_prefix_ignore_case};
 
 /// Ranges of one request that ascend without overlap, as zsync sends dozens of them. Each part has a header of its own, shorter than 150
 /// bytes and the media type, so a response exceeds the file by less than 40 KB.
@@ -48,11 +48,7 @@ impl ByteRange {
 // Range = range-unit "=" range-set ; range-set = 1#range-spec
 pub fn parse_range(value: Option<&[u8]>, length: u64) -> RangeSet {
     // Range units are case-insensitive (RFC 9110 §14.1).
-    let set = value.and_then(|value| value.split_at_checked(b"bytes=".len()));
-    let Some((unit, set)) = set else { return RangeSet::Full };
-    if !unit.eq_ignore_ascii_case(b"bytes=") {
-        return RangeSet::Full;
-    }
+    let Some(set) = value.and_then(|value| strip_prefix_ignore_case(value, b"bytes=")) else { return RangeSet::Full };
     let (mut parts, mut count, mut is_ascending): (Vec<ByteRange>, _, _) = (Vec::new(), 0, true);
     for spec in list(set) {
         count += 1;
@@ -82,8 +78,7 @@ struct Malformed;
 /// Returns the part that one range selects, which has no bytes only if the representation is empty; `None` if it is unsatisfiable.
 // range-spec = int-range / suffix-range ; int-range = first-pos "-" [ last-pos ] ; suffix-range = "-" suffix-length
 fn parse_spec(spec: &[u8], length: u64) -> Result<Option<ByteRange>, Malformed> {
-    let mut sides = spec.splitn(2, |&b| b == b'-');
-    let (Some(first), Some(last)) = (sides.next(), sides.next()) else { return Err(Malformed) };
+    let (first, last) = split_once(spec, b"-").ok_or(Malformed)?;
     let (start, end) = match (parse_position(first)?, parse_position(last)?) {
         (None, Some(0)) => return Ok(None),
         (None, Some(suffix)) => (length.saturating_sub(suffix), length),

@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::grammar::{hex_value, parse_decimal};
+use crate::http::grammar::{hex_value, parse_decimal, split_once};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::request::{RequestHead, Version};
@@ -252,13 +252,6 @@ fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> 
 fn decode_form_urlencoded(bytes: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = bytes.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     percent_encoding::percent_decode(&spaced).collect()
-}
-
-/// Splits `bytes` at the first `separator`, which is removed.
-#[allow(clippy::indexing_slicing, reason = "the window at that index was found by the line above")]
-fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes.windows(separator.len()).position(|window| window == separator)?;
-    Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
 #[cfg(test)]
