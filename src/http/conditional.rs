@@ -18,13 +18,14 @@ pub enum Strength {
     Weak,
 }
 
-/// The entity tag of a representation (RFC 9110 §8.8.3). It is displayed as its field value: `"opaque"` or `W/"opaque"`.
+/// An entity tag (RFC 9110 §8.8.3): that of a representation, or one in a request, whose text is bytes of the field. It is displayed as its
+/// field value: `"opaque"` or `W/"opaque"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ETag {
+pub struct ETag<T = String> {
     /// The strength.
     pub strength: Strength,
     /// The text between the quotes: visible ASCII without quotes.
-    pub opaque: String,
+    pub opaque: T,
 }
 
 /// The validators of the current version of a representation.
@@ -103,14 +104,7 @@ pub fn if_range_matches(headers: &Headers<'_>, validators: &Validators) -> bool 
     }
 }
 
-/// An entity tag in a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tag<'a> {
-    strength: Strength,
-    opaque: &'a [u8],
-}
-
-impl Tag<'_> {
+impl ETag<&[u8]> {
     /// Compares two tags: weak comparison ignores the strength, strong comparison requires both to be strong (RFC 9110 §8.8.3.2).
     fn matches(&self, validators: &Validators, comparison: Strength) -> bool {
         let Some(current) = &validators.etag else { return false };
@@ -128,14 +122,8 @@ fn matches_etag_list(headers: &Headers<'_>, name: &str, validators: &Validators,
     if first == b"*" {
         return Some(values.next().is_none());
     }
-    let mut matches = false;
-    for value in headers.get_all(name) {
-        match line_matches(value, validators, comparison) {
-            Some(line_matches) => matches |= line_matches,
-            None => return Some(false),
-        }
-    }
-    Some(matches)
+    let mut lines = headers.get_all(name).map(|value| line_matches(value, validators, comparison));
+    Some(lines.try_fold(false, |matches, line_matches| Some(matches | line_matches?)).unwrap_or(false))
 }
 
 /// Whether one line of a list contains the current entity tag; `None` if the line is malformed. An entity tag is no quoted string: it may
@@ -159,7 +147,7 @@ fn line_matches(value: &[u8], validators: &Validators, comparison: Strength) -> 
 
 /// Parses the entity tag at the start of `bytes`, and returns the bytes after it.
 // entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE
-fn entity_tag(bytes: &[u8]) -> Option<(Tag<'_>, &[u8])> {
+fn entity_tag(bytes: &[u8]) -> Option<(ETag<&[u8]>, &[u8])> {
     let (strength, quoted) = match bytes.strip_prefix(b"W/") {
         Some(quoted) => (Strength::Weak, quoted),
         None => (Strength::Strong, bytes),
@@ -168,7 +156,7 @@ fn entity_tag(bytes: &[u8]) -> Option<(Tag<'_>, &[u8])> {
     let (opaque, after) = text.split_at(text.iter().position(|&b| b == b'"')?);
     // etagc = %x21 / %x23-7E / obs-text
     let is_valid = opaque.iter().all(|&b| b > b' ' && b != 0x7f);
-    is_valid.then_some((Tag { strength, opaque }, after.strip_prefix(b"\"")?))
+    is_valid.then_some((ETag { strength, opaque }, after.strip_prefix(b"\"")?))
 }
 
 /// Whether the representation was modified after the date in this field. `None` if the condition must be ignored: the field is absent,
