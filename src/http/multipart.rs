@@ -70,11 +70,10 @@ impl MultipartParser {
     /// `MediaType` if it is no form with files, or `Boundary`.
     // boundary := 0*69<bchars> bcharsnospace (RFC 2046 §5.1.1)
     pub fn new(content_type: &[u8]) -> Result<MultipartParser, MultipartError> {
-        let mut parameters = split_unquoted(content_type, b';');
-        if !parameters.next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/form-data")) {
+        if !split_unquoted(content_type, b';').next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/form-data")) {
             return Err(MEDIA_TYPE);
         }
-        let boundary = parameter(parameters, b"boundary").ok().flatten().ok_or(BOUNDARY)?;
+        let boundary = parameter(content_type, b"boundary").ok().flatten().ok_or(BOUNDARY)?;
         let is_valid = |&b: &u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
         if !(1..=BOUNDARY_CHARS_MAX).contains(&boundary.len()) || boundary.ends_with(b" ") || !boundary.iter().all(is_valid) {
             return Err(BOUNDARY);
@@ -177,24 +176,22 @@ fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
 
 /// Returns the file name of a Content-Disposition, without the directories before it.
 fn file_name(value: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
-    let mut parameters = split_unquoted(value, b';');
-    if !parameters.next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"form-data")) {
+    if !split_unquoted(value, b';').next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"form-data")) {
         return Ok(None);
     }
-    let parameters: Vec<&[u8]> = parameters.collect();
-    let plain = parameter(parameters.iter().copied(), b"filename")?;
-    let name = match parameter(parameters.iter().copied(), b"filename*")? {
+    let plain = parameter(value, b"filename")?;
+    let name = match parameter(value, b"filename*")? {
         Some(extended) => Some(decode_extended(&extended).ok_or(FILE_NAME)?),
         None => plain.map(|plain| decode_quotes(&plain)),
     };
-    Ok(name.map(|name| name.rsplit(|b| matches!(b, b'/' | b'\\')).next().unwrap_or_default().to_vec()))
+    Ok(name.and_then(|name| name.rsplit(|b| matches!(b, b'/' | b'\\')).next().map(<[u8]>::to_vec)))
 }
 
-/// Returns the value of a parameter, without its quotes; `None` if it is not there.
+/// Returns the value of a parameter of a field, without its quotes; `None` if it is not there.
 // parameter = token "=" ( token / quoted-string ) (RFC 9110 §5.6.6)
-fn parameter<'a>(parameters: impl Iterator<Item = &'a [u8]>, wanted: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
+fn parameter(value: &[u8], wanted: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
     let mut found = None;
-    for parameter in parameters {
+    for parameter in split_unquoted(value, b';').skip(1) {
         let Some((name, value)) = split_once(parameter, b"=") else { continue };
         if !name.trim_ascii().eq_ignore_ascii_case(wanted) {
             continue;

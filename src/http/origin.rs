@@ -105,10 +105,7 @@ pub fn is_same_origin(headers: &Headers<'_>, authority: Option<Authority<'_>>) -
         // `same-site` is another port or subdomain, which may be controlled by someone else.
         return matches!(headers.get_unique(name::SEC_FETCH_SITE), Some(b"same-origin" | b"none"));
     }
-    if headers.get(name::ORIGIN).is_some() {
-        return headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority));
-    }
-    true
+    headers.get(name::ORIGIN).is_none() || headers.get_unique(name::ORIGIN).is_some_and(|origin| is_origin_of(origin, authority))
 }
 
 /// Whether an origin is that of the authority. The scheme is ignored, since a proxy may terminate TLS.

@@ -131,7 +131,7 @@ impl<'a> RequestTarget<'a> {
     /// Returns the names and values of the query, decoded as `application/x-www-form-urlencoded` (WHATWG URL §5.1). A percent sign without
     /// two hexadecimal digits is kept.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-        let pairs = self.query.unwrap_or_default().split(|&b| b == b'&').filter(|pair| !pair.is_empty());
+        let pairs = self.query.into_iter().flat_map(|query| query.split(|&b| b == b'&')).filter(|pair| !pair.is_empty());
         pairs.map(|pair| {
             let (name, value) = split_once(pair, b"=").unwrap_or((pair, b""));
             (decode_form_urlencoded(name), decode_form_urlencoded(value))
