@@ -90,27 +90,31 @@ impl Request<'_> {
         }
     }
 
+    /// Reads the next piece of the body into `buffer`; an empty one is the end.
+    ///
+    /// # Errors
+    /// A response, instead of which the connection sends its own: the body breaks off or is malformed.
+    pub fn read_piece<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], Response> {
+        let read = self.content.read(buffer);
+        let count = read.map_err(|_| Response::text(StatusCode::BAD_REQUEST, "the content could not be read"))?;
+        Ok(buffer.split_at(count).0)
+    }
+
     /// Reads the whole body, at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// The response to send: 413 if it is too long, 503 if there is no memory. If the body breaks off or is malformed, the connection sends
-    /// its own response instead.
+    /// The response to send: 413 if it is too long, 503 if there is no memory, or that of [`Request::read_piece`].
     pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
         // A body that is announced as too long is not read, and 100 Continue is not sent.
-        let announced = match self.body_length {
-            BodyLength::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
-            BodyLength::None | BodyLength::Chunked => 0,
-        };
-        let mut content = Vec::new();
-        let mut buffer = vec![0; 4096];
+        let announced = usize::try_from(self.body_length.known().unwrap_or(0)).unwrap_or(usize::MAX);
+        let (mut content, mut buffer) = (Vec::new(), vec![0; 4096]);
         while announced.max(content.len()) <= bytes_max {
-            match self.content.read(&mut buffer) {
-                Ok(0) => return Ok(content),
-                Ok(count) => {
-                    self.memory.grow(count).map_err(|error| Response::from_io_error(&error))?;
-                    content.extend_from_slice(buffer.split_at(count).0);
+            match self.read_piece(&mut buffer)? {
+                [] => return Ok(content),
+                piece => {
+                    self.memory.grow(piece.len()).map_err(|error| Response::from_io_error(&error))?;
+                    content.extend_from_slice(piece);
                 }
-                Err(_) => return Err(Response::text(StatusCode::BAD_REQUEST, "the content could not be read")),
             }
         }
         Err(Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)"))

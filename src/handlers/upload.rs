@@ -15,7 +15,6 @@ use crate::handlers::outcome::{Decision, Outcome};
 use crate::handlers::page::escape_json;
 use crate::handlers::{AppState, READ, ROUTES, access, check_method, find_route};
 use crate::http::conditional::{Precondition, evaluate_preconditions};
-use crate::http::framing::BodyLength;
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::multipart::{self, LOOKAHEAD_BYTES_MAX, MultipartError, MultipartEvent, MultipartParser};
@@ -71,7 +70,7 @@ fn check_request(request: &Request<'_>, uploads: &Uploads) -> Result<(), Respons
         let reason = "a file is stored as it is sent; send it without Content-Encoding (RFC 9110 §15.5.16)";
         return Err(Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
-    match length(request) {
+    match request.body_length.known() {
         Some(length) if length > uploads.config.bytes_max => Err(too_large()),
         _ => Ok(()),
     }
@@ -85,16 +84,10 @@ fn put(request: &mut Request<'_>, app: &AppState, uploads: &Uploads) -> Result<R
     }
     check_reserved(target.path())?;
     check_existing(request, app, uploads)?;
-    let upload = uploads.begin(directory, length(request)).map_err(refusal)?;
+    let upload = uploads.begin(directory, request.body_length.known()).map_err(refusal)?;
     check_kind(&upload, name)?;
     let mut file = NewFile::create(&upload.directory).map_err(io_refusal)?;
-    let mut body = Body { buffer: vec![0; BUFFER_BYTES], left: uploads.config.bytes_max };
-    loop {
-        match body.read(request)? {
-            [] => break,
-            piece => file.write(piece).map_err(io_refusal)?,
-        }
-    }
+    read_body(request, uploads, |piece| file.write(piece).map_err(io_refusal))?;
     file.sync().map_err(io_refusal)?;
     let _publishing = uploads.begin_publishing().map_err(refusal)?;
     check_existing(request, app, uploads)?;
@@ -112,9 +105,9 @@ struct FormFile<'u> {
 }
 
 fn post(request: &mut Request<'_>, uploads: &Uploads) -> Result<Response, Response> {
-    let content_type = request.head.headers.get_unique(name::CONTENT_TYPE).unwrap_or_default();
-    let parser = MultipartParser::new(content_type).map_err(form_refusal)?;
-    let upload = uploads.begin(request.target.path(), length(request)).map_err(refusal)?;
+    let content_type = request.head.headers.get_unique(name::CONTENT_TYPE).ok_or(multipart::MEDIA_TYPE);
+    let parser = content_type.and_then(MultipartParser::new).map_err(form_refusal)?;
+    let upload = uploads.begin(request.target.path(), request.body_length.known()).map_err(refusal)?;
     let mut files = read_form(request, uploads, &upload, parser)?;
     let _publishing = uploads.begin_publishing().map_err(refusal)?;
     let mut added = Vec::new();
@@ -149,16 +142,13 @@ fn read_form<'u>(
     mut parser: MultipartParser,
 ) -> Result<Vec<FormFile<'u>>, Response> {
     let (mut files, mut begun, mut is_complete) = (Vec::<FormFile<'_>>::new(), None::<FormFile<'_>>, false);
-    let mut body = Body { buffer: vec![0; BUFFER_BYTES], left: uploads.config.bytes_max };
     let mut input = Vec::with_capacity(BUFFER_BYTES + LOOKAHEAD_BYTES_MAX);
-    loop {
-        match body.read(request)? {
-            [] => break,
-            piece => input.extend_from_slice(piece),
-        }
+    let target = request.target;
+    read_body(request, uploads, |piece| {
+        input.extend_from_slice(piece);
         let mut consumed = 0;
         loop {
-            let (length, event) = parser.next(input.get(consumed..).unwrap_or_default()).map_err(form_refusal)?;
+            let (length, event) = parser.next(input.split_at(consumed).1).map_err(form_refusal)?;
             consumed += length;
             match event {
                 MultipartEvent::Partial => break,
@@ -176,7 +166,7 @@ fn read_form<'u>(
                     }
                     is_complete |= event == MultipartEvent::End;
                     if let MultipartEvent::Part(Some(name)) = event {
-                        check_new_name(&name, request, uploads, upload, &files)?;
+                        check_new_name(&name, target.path(), uploads, upload, &files)?;
                         let file = NewFile::create(&upload.directory).map_err(io_refusal)?;
                         begun = Some(FormFile { name, length: 0, file });
                     }
@@ -184,23 +174,24 @@ fn read_form<'u>(
             }
         }
         input.drain(..consumed);
-    }
+        Ok(())
+    })?;
     if files.is_empty() && is_complete {
         return Err(malformed("the form has no file"));
     }
     if is_complete { Ok(files) } else { Err(malformed("the form does not end with its boundary (RFC 2046 §5.1.1)")) }
 }
 
-/// Checks the name of a file of a form.
+/// Checks the name of a file of a form for a directory.
 fn check_new_name(
     name: &[u8],
-    request: &Request<'_>,
+    directory: &[u8],
     uploads: &Uploads,
     upload: &Upload,
     files: &[FormFile<'_>],
 ) -> Result<(), Response> {
     uploads.check_name(name).map_err(refusal)?;
-    check_reserved(&[request.target.path(), name].concat())?;
+    check_reserved(&[directory, name].concat())?;
     check_kind(upload, name)?;
     let exists = !uploads.config.overwrite && upload.directory.has_file(name).map_err(io_refusal)?.is_some();
     if exists || files.iter().any(|other| other.name == name) { Err(conflict(EXISTS)) } else { Ok(()) }
@@ -211,25 +202,12 @@ fn split_name(path: &[u8]) -> (&[u8], &[u8]) {
     path.split_at(path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1))
 }
 
-/// The length of the body, if it is known before it is read.
-fn length(request: &Request<'_>) -> Option<u64> {
-    match request.body_length {
-        BodyLength::None => Some(0),
-        BodyLength::Length(length) => Some(length),
-        BodyLength::Chunked => None,
-    }
-}
-
 /// Refuses the paths of pages of the server, and what would lie beneath them. Some file systems ignore case.
 fn check_reserved(path: &[u8]) -> Result<(), Response> {
-    let first = path.split(|&b| b == b'/').nth(1).unwrap_or_default();
-    let is_first = |reserved: &[u8]| reserved.eq_ignore_ascii_case(first);
-    if is_first(ERROR_DOCUMENT_404)
-        || ROUTES.iter().any(|route| route.path.strip_prefix('/').is_some_and(|path| is_first(path.as_bytes())))
-    {
-        return Err(Response::text(StatusCode::FORBIDDEN, "this path is reserved for a page of the server"));
-    }
-    Ok(())
+    let is_first = |reserved: &[u8]| path.split(|&b| b == b'/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case(reserved));
+    let mut routes = ROUTES.iter().filter_map(|route| route.path.as_bytes().strip_prefix(b"/"));
+    let is_reserved = is_first(ERROR_DOCUMENT_404) || routes.any(is_first);
+    if is_reserved { Err(forbidden("this path is reserved for a page of the server")) } else { Ok(()) }
 }
 
 /// Evaluates the preconditions of a PUT (RFC 9110 §13.2.2), and whether it may replace what has its path.
@@ -261,21 +239,21 @@ fn check_kind(upload: &Upload, name: &[u8]) -> Result<(), Response> {
     }
 }
 
-/// The body of an upload, in pieces.
-struct Body {
-    buffer: Vec<u8>,
-    /// How many bytes may follow.
-    left: u64,
-}
-
-impl Body {
-    /// Reads the next piece; an empty one is the end.
-    fn read(&mut self, request: &mut Request<'_>) -> Result<&[u8], Response> {
-        // If the body breaks off or is malformed, the connection sends its own response instead.
-        let count = request.content.read(&mut self.buffer).map_err(|_| malformed("the content could not be read"))?;
-        let piece = self.buffer.split_at(count).0;
-        self.left = u64::try_from(count).ok().and_then(|count| self.left.checked_sub(count)).ok_or_else(too_large)?;
-        Ok(piece)
+/// Reads the body of an upload, and calls `each` with each piece of it.
+fn read_body(
+    request: &mut Request<'_>,
+    uploads: &Uploads,
+    mut each: impl FnMut(&[u8]) -> Result<(), Response>,
+) -> Result<(), Response> {
+    let (mut buffer, mut left) = (vec![0; BUFFER_BYTES], uploads.config.bytes_max);
+    loop {
+        match request.read_piece(&mut buffer)? {
+            [] => return Ok(()),
+            piece => {
+                left = left.checked_sub(length_of(piece)).ok_or_else(too_large)?;
+                each(piece)?;
+            }
+        }
     }
 }
 

@@ -19,6 +19,17 @@ pub enum BodyLength {
     Chunked,
 }
 
+impl BodyLength {
+    /// Returns the number of bytes; `None` if only the body itself tells it.
+    pub fn known(self) -> Option<u64> {
+        match self {
+            BodyLength::None => Some(0),
+            BodyLength::Length(length) => Some(length),
+            BodyLength::Chunked => None,
+        }
+    }
+}
+
 /// Digits of a Content-Length: a number of 19 digits always fits 64 bits.
 const LENGTH_DIGITS_MAX: usize = 19;
 
