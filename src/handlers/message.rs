@@ -27,18 +27,13 @@ const GENERATED_CONTENT_CSP: &str =
 pub enum BodyError {
     /// The body is malformed or incomplete.
     Malformed(ParseError),
-    /// It did not arrive in time.
-    TimedOut,
-    /// The connection failed.
+    /// The connection failed, or the body did not arrive in time.
     Io(io::ErrorKind),
 }
 
 impl From<io::Error> for BodyError {
     fn from(error: io::Error) -> BodyError {
-        match error.kind() {
-            io::ErrorKind::TimedOut => BodyError::TimedOut,
-            kind => BodyError::Io(kind),
-        }
+        BodyError::Io(error.kind())
     }
 }
 

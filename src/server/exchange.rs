@@ -239,7 +239,7 @@ fn replace_response(
         BodyError::Malformed(what) => {
             (page::malformed(what, headers).outcome(Outcome::BrokenContent(what)), CloseReason::Malformed(what))
         }
-        BodyError::TimedOut => {
+        BodyError::Io(io::ErrorKind::TimedOut) => {
             let why = "the request body did not arrive in time (RFC 9110 §15.5.9)";
             (Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent), CloseReason::ContentTimeout)
         }
