@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
 use crate::files::representation::FileSource;
+use crate::handlers::Access::{Authenticated, Public, SameOrigin};
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
@@ -62,17 +63,16 @@ pub struct AppState {
 impl AppState {
     /// Creates a state without logs and metrics.
     pub fn new(config: Config, site: Site, auth: Option<access::Auth>) -> AppState {
-        let (memory, notify) = (MemoryBudget::new(config.limits.content_bytes_max), SdNotify::default());
         AppState {
+            memory: MemoryBudget::new(config.limits.content_bytes_max),
             config,
             site,
-            memory,
             auth,
             stop: ShutdownSignal::default(),
             access_log: None,
             explain: None,
             metrics: None,
-            notify,
+            notify: SdNotify::default(),
         }
     }
 }
@@ -82,11 +82,11 @@ impl AppState {
 /// The route that docs/CONTRIBUTING.md adds as an example:
 ///
 /// ```
-/// # use threadbare::handlers::{Access, Route};
+/// # use threadbare::handlers::{Access::Authenticated, Route};
 /// # use threadbare::http::method::Method;
 /// # const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// # const ROUTES: &[Route] = &[
-/// Route::new("/time", READ, Access::Authenticated, builtin::time, "the current time"),
+/// Route::new("/time", READ, Authenticated, builtin::time, "the current time"),
 /// # ];
 /// # assert_eq!(ROUTES.len(), 1);
 /// # mod builtin {
@@ -151,34 +151,22 @@ const METRICS_PATH: &str = "/metrics";
 
 /// The built-in routes.
 pub const ROUTES: &[Route] = &[
-    Route::new(
-        "/hello",
-        READ,
-        Access::Authenticated,
-        builtin::hello,
-        "an example page; /hello?name=Ada greets Ada; not with --spa",
-    ),
-    Route::new("/health", READ, Access::Public, builtin::health, "ok while the server runs; 503 while it shuts down"),
+    Route::new("/hello", READ, Authenticated, builtin::hello, "an example page; /hello?name=Ada greets Ada; not with --spa"),
+    Route::new("/health", READ, Public, builtin::health, "ok while the server runs; 503 while it shuts down"),
     Route::new(
         "/echo",
         ANY,
-        Access::SameOrigin,
+        SameOrigin,
         echo::echo,
         "your request as the server parsed it, JSON if you accept it; not with --spa",
     ),
-    Route::new(
-        METRICS_PATH,
-        READ,
-        Access::SameOrigin,
-        builtin::metrics,
-        "with --metrics: counters in the text format of Prometheus",
-    ),
-    Route::new("/favicon.ico", READ, Access::Authenticated, builtin::favicon, "an icon for sites that have none"),
-    Route::new("/favicon.svg", READ, Access::Authenticated, builtin::favicon, "the same icon"),
+    Route::new(METRICS_PATH, READ, SameOrigin, builtin::metrics, "with --metrics: counters in the text format of Prometheus"),
+    Route::new("/favicon.ico", READ, Authenticated, builtin::favicon, "an icon for sites that have none"),
+    Route::new("/favicon.svg", READ, Authenticated, builtin::favicon, "the same icon"),
     #[cfg(feature = "test-routes")]
-    Route::new("/panic", READ, Access::Authenticated, test_routes::panic, "panics, for tests"),
+    Route::new("/panic", READ, Authenticated, test_routes::panic, "panics, for tests"),
     #[cfg(feature = "test-routes")]
-    Route::new("/escape", READ, Access::Authenticated, test_routes::sandbox_probe, "tries to get out, for tests"),
+    Route::new("/escape", READ, Authenticated, test_routes::sandbox_probe, "tries to get out, for tests"),
 ];
 
 /// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there. Error
@@ -214,7 +202,7 @@ fn count_body(response: Response, request: &mut Request<'_>) -> Response {
 /// did not exist.
 fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
-    let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
+    let route = find_route(request, app).filter(|route| route.access != SameOrigin);
     access::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
@@ -225,7 +213,7 @@ fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime)
     let route = find_route(request, app).filter(|route| {
         let has_no_file =
             || matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_));
-        route.access == Access::Public && has_no_file()
+        route.access == Public && has_no_file()
     });
     Some(route.map_or(unauthorized, |route| call_route(route, request, app)))
 }
@@ -261,7 +249,7 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         }
         Resource::Error(error) => refusal.unwrap_or_else(|| Response::from_io_error(&error)).outcome(Outcome::Failed),
         // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.
-        Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Access::Authenticated) {
+        Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Authenticated) {
             Some(route) => call_route(route, request, app),
             None => {
                 let unavailable = || Response::unavailable(error);
@@ -324,7 +312,7 @@ fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
 }
 
 fn call_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Response {
-    if route.access == Access::SameOrigin
+    if route.access == SameOrigin
         && let Some(refusal) = access::check_same_origin(request)
     {
         return refusal.outcome(Outcome::OtherSite(route.path));
