@@ -190,7 +190,7 @@ pub struct Response {
 impl Response {
     /// A response without header fields and body.
     pub fn new(status: StatusCode) -> Response {
-        Response { status, fields: ResponseHeaders::default(), body: Body::Empty, outcome: Outcome::default(), reason: None }
+        Response { status, fields: ResponseHeaders::default(), body: Body::Empty, outcome: Outcome::NoRequest, reason: None }
     }
 
     /// A response with generated content, which cannot load or run anything.
