@@ -9,7 +9,7 @@ use std::iter;
 
 use crate::files::directory::{DirectoryEntry, DirectoryListing, EntryKind, ListingTotals, Name, SortKey};
 use crate::handlers::archive::FORMATS;
-use crate::handlers::listing::{ListingFormat, counted, human_size, nothing_shown, thousands_separated};
+use crate::handlers::listing::{ListingFormat, counted, human_size, nothing_shown};
 use crate::handlers::page::{self, escape_html};
 use crate::handlers::upload_page;
 use crate::http::date::CivilTime;
@@ -131,9 +131,8 @@ fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &Direct
     out.push_str("</th><td>");
     if entry.kind == EntryKind::File {
         let bytes = entry.length;
-        let unit = if bytes == 1 { "byte" } else { "bytes" };
-        let _ =
-            write!(out, "<data value=\"{bytes}\" title=\"{} {unit}\">{}</data>", thousands_separated(bytes), human_size(bytes));
+        let title = counted(bytes, "byte", "bytes");
+        let _ = write!(out, "<data value=\"{bytes}\" title=\"{title}\">{}</data>", human_size(bytes));
     }
     out.push_str("</td><td>");
     if let Some(time) = entry.modified.and_then(CivilTime::of) {

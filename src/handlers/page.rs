@@ -50,21 +50,19 @@ pub fn response_with(
 
 /// Begins a page, up to its content. `title` is any printable text.
 pub fn begin(out: &mut String, title: &str) {
-    out.push_str(
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(
+        out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>",
+        escape_html(title)
     );
-    out.push_str(&escape_html(title));
-    out.push_str("</title>\n<style>");
-    out.push_str(STYLE);
-    out.push_str("</style>\n</head>\n<body>\n");
 }
 
 /// Appends the script of a listing.
 pub fn push_script(out: &mut String) {
-    out.push_str("<script>");
-    out.push_str(SCRIPT);
-    out.push_str("</script>\n");
+    let _ = writeln!(out, "<script>{SCRIPT}</script>");
 }
 
 /// Ends a page.

@@ -2,6 +2,8 @@
 //!
 //! The form works without scripts. The script adds a place to drop files and folders, progress, and a way to cancel.
 
+use std::fmt::Write;
+
 use crate::handlers::message::{Body, Response};
 use crate::handlers::page;
 use crate::http::status::StatusCode;
@@ -26,14 +28,13 @@ fn policy() -> String {
 
 /// Appends the form with its style sheet and script.
 pub fn push_form(out: &mut String) {
-    out.push_str("<style>");
-    out.push_str(STYLE);
-    out.push_str(
-        "</style>\n<form class=\"upload\" action=\"./\" method=\"post\" enctype=\"multipart/form-data\">\n\
-         <label>Add files <input type=\"file\" name=\"file\" multiple required></label>\n<button>Upload</button>\n</form>\n<script>",
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "<style>{STYLE}</style>\n<form class=\"upload\" action=\"./\" method=\"post\" enctype=\"multipart/form-data\">\n\
+         <label>Add files <input type=\"file\" name=\"file\" multiple required></label>\n<button>Upload</button>\n</form>\n\
+         <script>{SCRIPT}</script>"
     );
-    out.push_str(SCRIPT);
-    out.push_str("</script>\n");
 }
 
 #[cfg(test)]
