@@ -37,11 +37,10 @@ pub const VARIABLE: &str = "THREADBARE_AUTH";
 
 /// The response to a request that was sent without TLS to a server that has it: a redirect of GET and HEAD to the same URL with `https`.
 pub fn redirect_to_https(head: &RequestHead<'_>, form: TargetForm) -> Response {
-    let after_scheme = |target: &str| target.split_once("://").map(|(_, rest)| rest.to_owned());
     let target = std::str::from_utf8(head.target).ok().filter(|_| matches!(head.method, Method::Get | Method::Head));
     let url = target.and_then(|target| match form {
         TargetForm::Origin => Some(format!("{}{target}", std::str::from_utf8(head.headers.get(name::HOST)?).ok()?)),
-        TargetForm::Absolute => after_scheme(target),
+        TargetForm::Absolute => target.split_once("://").map(|(_, rest)| rest.to_owned()),
         TargetForm::Asterisk => None,
     });
     let response = match url.filter(|url| !url.starts_with('/')) {

@@ -205,7 +205,7 @@ pub fn human_size(bytes: u64) -> String {
 }
 
 /// Returns a number with its digits in groups of three: `1,536`.
-pub fn thousands_separated(number: u64) -> String {
+fn thousands_separated(number: u64) -> String {
     match number / 1000 {
         0 => number.to_string(),
         thousands => format!("{},{:03}", thousands_separated(thousands), number % 1000),

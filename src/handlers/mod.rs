@@ -251,10 +251,7 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
         // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.
         Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Authenticated) {
             Some(route) => call_route(route, request, app),
-            None => {
-                let unavailable = || Response::unavailable(error);
-                refusal.unwrap_or_else(unavailable).outcome(Outcome::Failed)
-            }
+            None => refusal.unwrap_or_else(|| Response::unavailable(error)).outcome(Outcome::Failed),
         },
         Resource::NotFound => match find_route(request, app) {
             Some(route) => call_route(route, request, app),
@@ -272,7 +269,7 @@ fn clean_url(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCod
     Some(match response.status {
         // Relative, since a proxy may serve this below a prefix.
         StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => {
-            response.header("Content-Location", encode_path(target.segments().last().unwrap_or_default()))
+            response.header("Content-Location", encode_path(target.segments().last()?))
         }
         _ => response,
     })

@@ -33,7 +33,7 @@ where
 
 /// Returns the characters of a text from `offset` on, a limited number of them.
 pub fn text_from(text: &str, offset: usize) -> &str {
-    let rest = text.get(offset..).unwrap_or_default();
+    let (_, rest) = text.split_at(offset);
     let end = (TEXT_BYTES..rest.len()).find(|&end| rest.is_char_boundary(end)).unwrap_or(rest.len());
     rest.split_at(end).0
 }

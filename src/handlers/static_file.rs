@@ -86,18 +86,16 @@ fn requested_ranges(representation: &Representation, request: &Request<'_>) -> R
 fn multipart(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
-    let mut parts = Vec::with_capacity(ranges.len());
-    for &range in ranges {
+    let parts = ranges.iter().map(|&range| {
         let content_range = content_range(range, length);
-        let head =
-            format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n").into_bytes();
-        parts.push(Part { head, range });
-    }
+        let head = format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n");
+        Part { head: head.into_bytes(), range }
+    });
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
     let mut response =
         Response::new(StatusCode::PARTIAL_CONTENT).header("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
     representation.push_common(&mut response.fields);
-    response.with_body(Body::Parts(Box::new(Parts { source, parts, end })))
+    response.with_body(Body::Parts(Box::new(Parts { source, parts: parts.collect(), end })))
 }
 
 /// A boundary that cannot be predicted, so that no file can contain it on purpose: two hashes with keys that differ in each response.
