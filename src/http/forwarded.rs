@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::http::grammar::{is_token, parse_decimal, split_once, split_unquoted};
 use crate::http::headers::{Headers, name};
+use crate::http::target::Authority;
 
 /// The address of a peer or of the client of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,21 +292,13 @@ fn unquote(value: &[u8]) -> Option<&[u8]> {
 // nodename = IPv4address / "[" IPv6address "]" / "unknown" / obfnode
 fn parse_node(bytes: &[u8]) -> Option<PeerAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (address, port) = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    if address.is_ipv6() != text.starts_with('[') {
+    // A proxy may obfuscate the port (RFC 7239 §6.3).
+    let (node, is_obfuscated) = text.split_once(":_").map_or((text, false), |(node, _)| (node, true));
+    let Authority { host, port } = Authority::parse(node.as_bytes())?;
+    if node.ends_with(':') || is_obfuscated && port.is_some() {
         return None;
     }
-    let port = match port.strip_prefix(':') {
-        None if port.is_empty() => None,
-        None => return None,
-        // A proxy may obfuscate the port (RFC 7239 §6.3).
-        Some(port) if port.starts_with('_') => None,
-        Some(port) => Some(u16::try_from(parse_decimal(port.as_bytes())?).ok()?),
-    };
+    let address: IpAddr = std::str::from_utf8(host).ok()?.parse().ok()?;
     Some(PeerAddr::new(address, port))
 }
 

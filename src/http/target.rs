@@ -149,24 +149,21 @@ impl<'a> Authority<'a> {
     /// Parses `host` or `host:port`; `None` if it is neither. User information (`user@`) is rejected, as RFC 9110 §4.2.4 recommends.
     // uri-host = IP-literal / IPv4address / reg-name ; port = *DIGIT
     pub fn parse(bytes: &'a [u8]) -> Option<Authority<'a>> {
-        let (host, port) = match bytes {
+        let (host, after) = match bytes {
             [b'[', rest @ ..] => {
                 let (literal, after) = split_once(rest, b"]")?;
                 std::str::from_utf8(literal).ok()?.parse::<Ipv6Addr>().ok()?;
-                let port = if after.is_empty() { None } else { Some(after.strip_prefix(b":")?) };
-                (literal, port)
+                (literal, after)
             }
-            _ => {
-                let (host, port) = split_once(bytes, b":").map_or((bytes, None), |(host, port)| (host, Some(port)));
-                (host.iter().all(|&b| is_name_byte(b)) && !host.is_empty()).then_some((host, port))?
-            }
+            _ => bytes.split_at(bytes.iter().position(|&b| !is_name_byte(b)).unwrap_or(bytes.len())),
         };
-        // The grammar allows `host:` without digits.
-        let port = match port {
-            None | Some(b"") => None,
-            Some(port) => Some(u16::try_from(parse_decimal(port)?).ok()?),
+        let port = match after {
+            // The grammar allows `host:` without digits.
+            b"" | b":" => None,
+            [b':', port @ ..] => Some(u16::try_from(parse_decimal(port)?).ok()?),
+            _ => return None,
         };
-        Some(Authority { host, port })
+        (!host.is_empty()).then_some(Authority { host, port })
     }
 }
 
