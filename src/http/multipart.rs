@@ -222,13 +222,13 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
 
 /// Replaces `%22`: browsers write a quote in a name like this, and leave percent signs as they are (HTML, multipart/form-data encoding).
 fn decode_quotes(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((first, tail)) = rest.split_first() {
-        let quote = rest.strip_prefix(b"%22");
-        out.push(if quote.is_some() { b'"' } else { *first });
-        rest = quote.unwrap_or(tail);
+    let (mut out, mut rest) = (Vec::with_capacity(name.len()), name);
+    while let Some((before, after)) = split_once(rest, b"%22") {
+        out.extend_from_slice(before);
+        out.push(b'"');
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out
 }
 

@@ -168,16 +168,12 @@ impl AcceptedCodings {
         let any = lowest_weight(headers, |name| name == b"*");
         // An identity that is not listed is acceptable, and every listed coding is preferred to it.
         let identity = weight_of("identity").or(any);
-        let mut weighted =
-            ContentCoding::ALL.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), Some(coding)));
-        for (weight, coding) in &mut weighted {
-            if *weight == QValue::ZERO || identity.is_some_and(|identity| identity > *weight) {
-                (*weight, *coding) = (QValue::ZERO, None);
-            }
-        }
+        let is_preferred = |weight| weight > QValue::ZERO && identity.is_none_or(|identity| identity <= weight);
+        let mut weighted = ContentCoding::ALL.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), coding));
         // The sort is stable, so it keeps the order of ContentCoding::ALL among equal weights.
         weighted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-        AcceptedCodings { preferred: weighted.map(|(_, coding)| coding), identity_allowed: identity != Some(QValue::ZERO) }
+        let preferred = weighted.map(|(weight, coding)| is_preferred(weight).then_some(coding));
+        AcceptedCodings { preferred, identity_allowed: identity != Some(QValue::ZERO) }
     }
 }
 
