@@ -12,11 +12,11 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::config::{AllowedHosts, Cors};
-use crate::handlers::AppState;
+use crate::config::AllowedHosts;
 use crate::handlers::check_queue::CheckQueue;
 use crate::handlers::message::{Request, Response};
 use crate::handlers::outcome::Outcome;
+use crate::handlers::{Access, AppState, READ, find_route, names};
 use crate::http::forwarded::PeerHost;
 use crate::http::grammar::{split_once, strip_prefix_ignore_case};
 use crate::http::headers::name;
@@ -84,16 +84,19 @@ pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
     (!is_same_origin).then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not request this"))
 }
 
-/// The response to a CORS preflight from an allowed origin; `None` for other requests.
+/// The response to a CORS preflight from an allowed origin; `None` for other requests. A route for the same origin only is treated as if it
+/// did not exist.
 ///
 /// It comes before authentication, since browsers send preflights without credentials, and it reveals nothing about what exists.
-pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Response> {
+pub fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
+    let cors = app.config.cors.as_ref()?;
     let headers = &request.head.headers;
     if !origin::is_preflight(request.head.method, headers) || cors.origins.permission(headers) == AllowOrigin::None {
         return None;
     }
+    let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
     let mut response = Response::new(StatusCode::NO_CONTENT)
-        .header("Access-Control-Allow-Methods", methods.to_owned())
+        .header("Access-Control-Allow-Methods", names(route.map_or(READ, |route| route.methods)))
         .header("Access-Control-Max-Age", PREFLIGHT_AGE_SECS);
     if let Some(fields) = origin::requested_headers(headers) {
         response.fields.push("Access-Control-Allow-Headers", fields);
@@ -103,7 +106,8 @@ pub fn preflight(request: &Request<'_>, cors: &Cors, methods: &str) -> Option<Re
 
 /// Adds the fields that let a page of the request's origin read the response; error responses have them too. The field for any origin is
 /// one of the [default headers](crate::config::headers).
-pub fn add_cors_headers(mut response: Response, request: &Request<'_>, cors: &Cors) -> Response {
+pub fn add_cors_headers(mut response: Response, request: &Request<'_>, app: &AppState) -> Response {
+    let Some(cors) = &app.config.cors else { return response };
     match cors.origins.permission(&request.head.headers) {
         AllowOrigin::Any => return response,
         AllowOrigin::Origin(origin) => {

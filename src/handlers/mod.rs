@@ -173,7 +173,7 @@ pub const ROUTES: &[Route] = &[
 /// responses then get the form that the client accepts, and all get the CORS fields.
 pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let response = access::check_host(request, app)
-        .or_else(|| preflight(request, app))
+        .or_else(|| access::preflight(request, app))
         .or_else(|| check_credentials(request, app, now))
         .or_else(|| server_options(request))
         .or_else(|| upload::respond(request, app))
@@ -181,10 +181,7 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
         .unwrap_or_else(|| route(request, app, now));
     let response = count_body(response, request);
     let response = page::render_error(response, &request.head.headers, Some(request.target));
-    match &app.config.cors {
-        None => response,
-        Some(cors) => access::add_cors_headers(response, request, cors),
-    }
+    access::add_cors_headers(response, request, app)
 }
 
 /// Counts the memory of a body that is longer than what every connection may hold. Those made while they are sent have been counted.
@@ -196,14 +193,6 @@ fn count_body(response: Response, request: &mut Request<'_>) -> Response {
         },
         _ => response,
     }
-}
-
-/// The response to a CORS preflight from an allowed origin; `None` for other requests. A route for the same origin only is treated as if it
-/// did not exist.
-fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
-    let cors = app.config.cors.as_ref().filter(|_| request.head.method == Method::Options)?;
-    let route = find_route(request, app).filter(|route| route.access != SameOrigin);
-    access::preflight(request, cors, &names(route.map_or(READ, |route| route.methods)))
 }
 
 /// The response to a request without valid credentials; `None` if they are valid or not required. A public route is served anyway, unless a
