@@ -1,8 +1,8 @@
 //! Bodies that are made while they are sent, so that memory holds one piece of them.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
-use crate::handlers::message::Body;
+use crate::handlers::message::{Body, length_of};
 use crate::net::budget::HeldMemory;
 
 /// A body up to this length is made at once, so that its length is known.
@@ -22,10 +22,10 @@ pub fn body<F>(memory: &mut HeldMemory, write_next: F) -> io::Result<Body>
 where
     F: FnMut(&mut String) -> io::Result<bool> + Send + 'static,
 {
-    let mut pieces = Pieces { write_next, piece: String::new(), taken: 0, is_done: false };
+    let mut pieces = Pieces { write_next, piece: Cursor::default(), is_done: false };
     pieces.fill(WHOLE_BYTES_MAX)?;
     if pieces.is_done {
-        return Ok(Body::Bytes(pieces.piece.into_bytes().into()));
+        return Ok(Body::Bytes(pieces.piece.into_inner().into_bytes().into()));
     }
     memory.grow(STREAM_BYTES)?;
     Ok(Body::Stream(Box::new(pieces)))
@@ -40,17 +40,15 @@ pub fn text_from(text: &str, offset: usize) -> &str {
 
 struct Pieces<F> {
     write_next: F,
-    piece: String,
-    /// Bytes of the piece that have been read.
-    taken: usize,
+    piece: Cursor<String>,
     is_done: bool,
 }
 
 impl<F: FnMut(&mut String) -> io::Result<bool>> Pieces<F> {
     /// Writes until the piece has this length, or nothing is left.
     fn fill(&mut self, bytes: usize) -> io::Result<()> {
-        while !self.is_done && self.piece.len() < bytes {
-            self.is_done = !(self.write_next)(&mut self.piece)?;
+        while !self.is_done && self.piece.get_ref().len() < bytes {
+            self.is_done = !(self.write_next)(self.piece.get_mut())?;
         }
         Ok(())
     }
@@ -58,16 +56,13 @@ impl<F: FnMut(&mut String) -> io::Result<bool>> Pieces<F> {
 
 impl<F: FnMut(&mut String) -> io::Result<bool>> Read for Pieces<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.piece.len() {
-            self.piece.clear();
-            self.piece.shrink_to(2 * PIECE_BYTES);
-            self.taken = 0;
+        if self.piece.position() == length_of(self.piece.get_ref().as_bytes()) {
+            self.piece.set_position(0);
+            self.piece.get_mut().clear();
+            self.piece.get_mut().shrink_to(2 * PIECE_BYTES);
             self.fill(PIECE_BYTES)?;
         }
-        let (_, mut rest) = self.piece.as_bytes().split_at(self.taken);
-        let count = rest.read(buffer)?;
-        self.taken += count;
-        Ok(count)
+        self.piece.read(buffer)
     }
 }
 
