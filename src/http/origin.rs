@@ -1,6 +1,6 @@
 //! Origins and hosts: CORS (Fetch §3.3), same-origin checks (Fetch Metadata §2.3, RFC 6454 §7), local names (RFC 9110 §7.4, §15.5.20).
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::http::grammar::is_token;
 use crate::http::headers::{Headers, name};
@@ -115,8 +115,8 @@ fn is_origin_of(origin: &[u8], authority: Option<Authority<'_>>) -> bool {
     origin.port == authority.port && origin.host.eq_ignore_ascii_case(authority.host)
 }
 
-/// The names by which containers of Docker and Podman reach the machine that runs them. No public name ends in `.internal`.
-const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+/// The name of this machine, and those by which containers of Docker and Podman reach it. No public name ends in `.internal`.
+const LOCAL_HOSTS: [&str; 3] = ["localhost", "host.docker.internal", "host.containers.internal"];
 
 /// Whether a host is `localhost`, a name below it (RFC 6761 §6.3), the name of this machine in its containers, or an IP address. IPv6
 /// addresses have no brackets, as in [`Authority`].
@@ -125,12 +125,9 @@ const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.int
 /// 127.0.0.1 after it was loaded, but the browser still sends `Host: evil.example`. An IP address needs no name resolution.
 pub fn is_local_host(host: &[u8]) -> bool {
     let name = without_dot(host);
-    let is_container_host = CONTAINER_HOSTS.iter().any(|known| host_matches(host, known));
-    name.eq_ignore_ascii_case(b"localhost")
-        || is_container_host
+    LOCAL_HOSTS.iter().any(|known| host_matches(host, known))
         || is_beneath(name, ".localhost")
-        || host.contains(&b':')
-        || is_ipv4(name)
+        || std::str::from_utf8(name).is_ok_and(|name| name.parse::<IpAddr>().is_ok())
 }
 
 /// Whether a host is a name that no public name server resolves: a single label, or a name in a domain for local networks.
@@ -157,10 +154,6 @@ pub fn host_matches(host: &[u8], name: &str) -> bool {
 /// Removes the trailing dot of a fully qualified name.
 fn without_dot(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
-}
-
-fn is_ipv4(host: &[u8]) -> bool {
-    std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok())
 }
 
 #[cfg(test)]
