@@ -59,15 +59,9 @@ impl<'a> RequestTarget<'a> {
     pub fn parse(head: &RequestHead<'a>) -> Result<RequestTarget<'a>, LocatedError> {
         let host = host(head)?;
         let located = |error: ParseError| error.with_offset(head.target_offset);
-        match head.target {
-            b"*" if head.method == Method::Options => Ok(RequestTarget {
-                form: TargetForm::Asterisk,
-                authority: host,
-                query: None,
-                path: Cow::Borrowed(b"*"),
-                raw_path: b"*",
-            }),
-            target @ [b'/', ..] => Self::with_path(TargetForm::Origin, host, target, head.target_offset),
+        let (form, authority, raw) = match head.target {
+            b"*" if head.method == Method::Options => (TargetForm::Asterisk, host, head.target),
+            target @ [b'/', ..] => (TargetForm::Origin, host, target),
             target => {
                 let (scheme, rest) = split_once(target, b"://").ok_or(located(ParseError::UnsupportedTargetForm))?;
                 if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
@@ -77,23 +71,15 @@ impl<'a> RequestTarget<'a> {
                 let (authority, path) = rest.split_at(end);
                 // The authority of the target takes precedence over Host (RFC 9112 §3.2.2).
                 let authority = Authority::parse(authority).ok_or(located(ParseError::InvalidAuthority))?;
-                let path_at = head.target_offset + target.len() - path.len();
-                Self::with_path(TargetForm::Absolute, Some(authority), path, path_at)
+                (TargetForm::Absolute, Some(authority), path)
             }
-        }
-    }
-
-    fn with_path(
-        form: TargetForm,
-        authority: Option<Authority<'a>>,
-        raw: &'a [u8],
-        at: usize,
-    ) -> Result<RequestTarget<'a>, LocatedError> {
+        };
+        let raw_offset = head.target_offset + head.target.len() - raw.len();
         let (raw_path, query) = match split_once(raw, b"?") {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        let path = normalize_path(raw_path).map_err(|located| located.error.with_offset(at + located.offset))?;
+        let path = normalize_path(raw_path).map_err(|located| located.error.with_offset(raw_offset + located.offset))?;
         Ok(RequestTarget { form, authority, query, path, raw_path })
     }
 
