@@ -77,12 +77,12 @@ fn check_request(request: &Request<'_>, uploads: &Uploads) -> Result<(), Respons
 }
 
 fn put(request: &mut Request<'_>, app: &AppState, uploads: &Uploads) -> Result<Response, Response> {
-    let target = request.target;
-    let (directory, name) = split_name(target.path());
+    let path = request.target.path();
+    let (directory, name) = path.split_at(path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1));
     if name.is_empty() {
         return Err(conflict("PUT takes the path of a file, which does not end in a slash"));
     }
-    check_reserved(target.path())?;
+    check_reserved(path)?;
     check_existing(request, app, uploads)?;
     let upload = uploads.begin(directory, request.body_length.known()).map_err(refusal)?;
     check_kind(&upload, name)?;
@@ -166,7 +166,10 @@ fn read_form<'u>(
                     }
                     is_complete |= event == MultipartEvent::End;
                     if let MultipartEvent::Part(Some(name)) = event {
-                        check_new_name(&name, target.path(), uploads, upload, &files)?;
+                        check_new_name(&name, target.path(), uploads, upload)?;
+                        if files.iter().any(|other| other.name == name) {
+                            return Err(conflict(EXISTS));
+                        }
                         let file = NewFile::create(&upload.directory).map_err(io_refusal)?;
                         begun = Some(FormFile { name, length: 0, file });
                     }
@@ -183,23 +186,10 @@ fn read_form<'u>(
 }
 
 /// Checks the name of a file of a form for a directory.
-fn check_new_name(
-    name: &[u8],
-    directory: &[u8],
-    uploads: &Uploads,
-    upload: &Upload,
-    files: &[FormFile<'_>],
-) -> Result<(), Response> {
+fn check_new_name(name: &[u8], directory: &[u8], uploads: &Uploads, upload: &Upload) -> Result<(), Response> {
     uploads.check_name(name).map_err(refusal)?;
     check_reserved(&[directory, name].concat())?;
-    check_kind(upload, name)?;
-    let exists = !uploads.config.overwrite && upload.directory.has_file(name).map_err(io_refusal)?.is_some();
-    if exists || files.iter().any(|other| other.name == name) { Err(conflict(EXISTS)) } else { Ok(()) }
-}
-
-/// Splits a canonical path behind its last slash.
-fn split_name(path: &[u8]) -> (&[u8], &[u8]) {
-    path.split_at(path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1))
+    if check_kind(upload, name)? && !uploads.config.overwrite { Err(conflict(EXISTS)) } else { Ok(()) }
 }
 
 /// Refuses the paths of pages of the server, and what would lie beneath them. Some file systems ignore case.
@@ -231,11 +221,11 @@ fn check_existing(request: &Request<'_>, app: &AppState, uploads: &Uploads) -> R
     if uploads.config.overwrite { Ok(()) } else { Err(conflict(EXISTS)) }
 }
 
-/// Refuses to replace a link, a FIFO or a device, which GET may not show.
-fn check_kind(upload: &Upload, name: &[u8]) -> Result<(), Response> {
+/// Refuses to replace a link, a FIFO or a device, which GET may not show, and returns whether a file has this name.
+fn check_kind(upload: &Upload, name: &[u8]) -> Result<bool, Response> {
     match upload.directory.has_file(name).map_err(io_refusal)? {
         Some(false) => Err(conflict("something else than a file has this path")),
-        Some(true) | None => Ok(()),
+        found => Ok(found.is_some()),
     }
 }
 
