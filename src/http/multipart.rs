@@ -143,17 +143,15 @@ impl MultipartParser {
 
 /// Parses the rest of the line of a boundary and the field lines after it, each with its CRLF, and returns the file name.
 fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
-    let (mut spans, mut start) = (Vec::new(), 0);
+    let (padding, _) = split_once(head, b"\r\n").ok_or(DELIMITER)?;
+    // Transports once added it.
+    if !padding.iter().all(|b| matches!(b, b' ' | b'\t')) {
+        return Err(DELIMITER);
+    }
+    let (mut spans, mut start) = (Vec::new(), padding.len() + 2);
     while let Some(length) = head[start..].windows(2).position(|two| two == b"\r\n") {
         let line = start..start + length;
         start = line.end + 2;
-        if line.start == 0 {
-            // Padding, which transports once added.
-            if !head[line].iter().all(|b| matches!(b, b' ' | b'\t')) {
-                return Err(DELIMITER);
-            }
-            continue;
-        }
         if spans.len() == PART_FIELDS_MAX {
             return Err(HEAD_TOO_LARGE);
         }
