@@ -75,10 +75,14 @@ pub enum ForwardedField {
     XForwardedFor,
 }
 
-/// A network of trusted proxies, and the field that they write; `None` if no field was named.
+/// A network of trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustedProxy {
-    network: IpNet,
+    /// The first address of the network, or all peers of Unix sockets.
+    network: PeerHost,
+    /// How many bits its addresses have in common, at most 32 or 128.
+    bits: u8,
+    /// The field that they write; `None` if none was named.
     field: Option<ForwardedField>,
 }
 
@@ -94,7 +98,20 @@ impl FromStr for TrustedProxy {
             Some(field) if field.eq_ignore_ascii_case(name::X_FORWARDED_FOR) => Some(ForwardedField::XForwardedFor),
             Some(_) => return Err("unknown field; write =x-forwarded-for or =forwarded after the address"),
         };
-        Ok(TrustedProxy { network: network.parse()?, field })
+        let (network, bits) = parse_network(network)?;
+        Ok(TrustedProxy { network, bits, field })
+    }
+}
+
+impl TrustedProxy {
+    fn is_at(&self, host: PeerHost) -> bool {
+        match (self.network, host) {
+            (PeerHost::Ip(network), PeerHost::Ip(address)) => {
+                let different_bits = to_bits(network) ^ to_bits(address);
+                network.is_ipv4() == address.is_ipv4() && different_bits.leading_zeros() >= u32::from(self.bits)
+            }
+            (network, host) => network == host,
+        }
     }
 }
 
@@ -124,57 +141,31 @@ impl TrustedProxies {
     }
 
     fn get(&self, peer: PeerAddr) -> Option<&TrustedProxy> {
-        self.0.iter().find(|proxy| proxy.network.contains(peer.address))
+        self.0.iter().find(|proxy| proxy.is_at(peer.address))
     }
 }
 
-/// A network of peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpNet {
-    /// The addresses whose first bits are those of this one; the number of bits is at most 32 or 128.
-    Ip(IpAddr, u8),
-    /// All peers of Unix sockets.
-    Unix,
-}
-
-impl FromStr for IpNet {
-    type Err = &'static str;
-
-    /// Parses an address, `ADDRESS/BITS`, or `unix`.
-    fn from_str(text: &str) -> Result<IpNet, &'static str> {
-        if text == "unix" {
-            return Ok(IpNet::Unix);
-        }
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| "not a network; write an address, ADDRESS/BITS, or unix")?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(u64::from(bits_max)), |bits| parse_decimal(bits.as_bytes()));
-        let bits = bits.and_then(|bits| u8::try_from(bits).ok()).filter(|bits| *bits <= bits_max);
-        let bits = bits.ok_or("invalid prefix length; write 0 to 32 for IPv4, 0 to 128 for IPv6")?;
-        // An IPv4-mapped network is one of IPv4, as the addresses of peers are.
-        let (address, bits) = match (address.to_canonical(), bits.checked_sub(96)) {
-            (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => (mapped, bits),
-            _ => (address, bits),
-        };
-        // 10.1.2.3/8 may mean 10.0.0.0/8 or 10.1.2.3, which is too ambiguous for a setting of trust.
-        if to_bits(address).trailing_zeros() + u32::from(bits) < u128::BITS {
-            return Err("address has bits after its prefix; set them to zero, or omit /BITS");
-        }
-        Ok(IpNet::Ip(address, bits))
+/// Parses an address, `ADDRESS/BITS`, or `unix`.
+fn parse_network(text: &str) -> Result<(PeerHost, u8), &'static str> {
+    if text == "unix" {
+        return Ok((PeerHost::Unix, 0));
     }
-}
-
-impl IpNet {
-    fn contains(&self, host: PeerHost) -> bool {
-        match (*self, host) {
-            (IpNet::Unix, PeerHost::Unix) => true,
-            (IpNet::Ip(network, bits), PeerHost::Ip(address)) => {
-                let different_bits = to_bits(network) ^ to_bits(address);
-                network.is_ipv4() == address.is_ipv4() && different_bits.leading_zeros() >= u32::from(bits)
-            }
-            (IpNet::Unix, PeerHost::Ip(_)) | (IpNet::Ip(..), PeerHost::Unix) => false,
-        }
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address: IpAddr = address.parse().map_err(|_| "not a network; write an address, ADDRESS/BITS, or unix")?;
+    let bits_max = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Some(u64::from(bits_max)), |bits| parse_decimal(bits.as_bytes()));
+    let bits = bits.and_then(|bits| u8::try_from(bits).ok()).filter(|bits| *bits <= bits_max);
+    let bits = bits.ok_or("invalid prefix length; write 0 to 32 for IPv4, 0 to 128 for IPv6")?;
+    // An IPv4-mapped network is one of IPv4, as the addresses of peers are.
+    let (address, bits) = match (address.to_canonical(), bits.checked_sub(96)) {
+        (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => (mapped, bits),
+        _ => (address, bits),
+    };
+    // 10.1.2.3/8 may mean 10.0.0.0/8 or 10.1.2.3, which is too ambiguous for a setting of trust.
+    if to_bits(address).trailing_zeros() + u32::from(bits) < u128::BITS {
+        return Err("address has bits after its prefix; set them to zero, or omit /BITS");
     }
+    Ok((PeerHost::Ip(address), bits))
 }
 
 /// Returns the bits of an address; those of an IPv4 address are followed by zeros.
