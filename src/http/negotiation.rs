@@ -208,11 +208,8 @@ impl QValue {
             [whole, b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
             _ => return None,
         };
-        let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
-        let mut thousandths = 0;
-        for place in 0..3 {
-            thousandths = thousandths * 10 + fraction.get(place).map_or(Some(0), |&b| digit(b))?;
-        }
+        let digit = |&b: &u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
+        let thousandths = fraction.iter().chain(b"000").take(3).try_fold(0, |sum, b| Some(sum * 10 + digit(b)?))?;
         match (whole, thousandths) {
             (b'0', _) => Some(QValue(thousandths)),
             (b'1', 0) => Some(QValue::ONE),
