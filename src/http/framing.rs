@@ -39,30 +39,22 @@ const LENGTH_DIGITS_MAX: usize = 19;
 /// Any combination of fields for which two parsers could determine different lengths.
 pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseError> {
     let mut lengths = head.headers.get_all(name::CONTENT_LENGTH);
-    let length = lengths.next();
     let has_coding = head.headers.get(name::TRANSFER_ENCODING).is_some();
-
-    // Rule 3: Transfer-Encoding takes precedence, but the RFC warns of request smuggling and permits rejecting the message.
-    if has_coding && length.is_some() {
-        return Err(ParseError::ContentLengthWithTransferEncoding);
-    }
-    if has_coding {
+    match (has_coding, lengths.next(), lengths.next()) {
+        // Rule 3: Transfer-Encoding takes precedence, but the RFC warns of request smuggling and permits rejecting the message.
+        (true, Some(_), _) => Err(ParseError::ContentLengthWithTransferEncoding),
         // An HTTP/1.0 proxy does not know the field, so it may have forwarded a body of another length (§6.1).
-        if head.version == Version::Http10 {
-            return Err(ParseError::TransferEncodingInHttp10);
-        }
-        return require_chunked(head);
-    }
-    match (length, lengths.next()) {
+        (true, None, _) if head.version == Version::Http10 => Err(ParseError::TransferEncodingInHttp10),
+        (true, None, _) => require_chunked(head),
         // Rule 7: a request with neither field has no body.
-        (None, _) => Ok(BodyLength::None),
+        (false, None, _) => Ok(BodyLength::None),
         // Rule 5 permits equal values; rejecting them is simpler and safer.
-        (Some(_), Some(_)) => Err(ParseError::DuplicateContentLength),
+        (false, Some(_), Some(_)) => Err(ParseError::DuplicateContentLength),
         // Rule 6. A list such as "5, 5", which rule 5 permits, is rejected as well.
-        (Some(value), None) if value.len() <= LENGTH_DIGITS_MAX => {
+        (false, Some(value), None) if value.len() <= LENGTH_DIGITS_MAX => {
             parse_decimal(value).map(BodyLength::Length).ok_or(ParseError::InvalidContentLength)
         }
-        (Some(_), None) => Err(ParseError::InvalidContentLength),
+        (false, Some(_), None) => Err(ParseError::InvalidContentLength),
     }
 }
 
