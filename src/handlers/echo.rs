@@ -25,8 +25,8 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
         Err(response) => return response,
     };
     let (head, client) = (request.head, request.client);
-    let format = negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]);
-    let mut dump = Dump { out: String::new(), is_json: format == Format::Json };
+    let is_json = negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]) == Format::Json;
+    let mut dump = Dump { out: if is_json { "{" } else { "" }.to_owned(), is_json };
     dump.value("peer", &request.peer.to_string());
     // The client, and the scheme of its request, if the peer is a trusted proxy that reports them.
     if client.peer != request.peer {
@@ -55,7 +55,7 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push(escape_field((name, value))));
     dump.pairs("trailers", "trailer", ": ", trailers);
-    let media_type = if dump.is_json { "application/json" } else { "text/plain; charset=utf-8" };
+    let media_type = if is_json { "application/json" } else { "text/plain; charset=utf-8" };
     match dump.into_body(content, request.memory) {
         Ok(body) => Response::with_content(StatusCode::OK, media_type, &b""[..])
             .with_body(body)
@@ -122,15 +122,10 @@ impl Dump {
             (false, 0) => "content: 0 bytes\n".to_owned(),
             (false, _) => format!("content: {}, {form}\n\n", counted(bytes, "byte")),
         });
-        if is_json {
-            out.insert(0, '{');
-        }
         memory.grow(out.len())?;
         let (mut head, mut offset) = (Some(out), 0);
         pieces::body(memory, move |out| {
-            if let Some(head) = head.take() {
-                out.push_str(&head);
-            }
+            out.extend(head.take());
             let text = pieces::text_from(&content, offset);
             offset += text.len();
             if is_json {
