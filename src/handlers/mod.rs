@@ -209,8 +209,8 @@ fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime)
 
 /// The response to `OPTIONS *`; `None` for other requests.
 fn server_options(request: &Request<'_>) -> Option<Response> {
-    let is_asterisk = request.target.form == TargetForm::Asterisk;
-    is_asterisk.then(|| options(READ).outcome(Outcome::ServerOptions))
+    let methods = (request.target.form == TargetForm::Asterisk).then_some(READ)?;
+    Some(check_method(request, methods)?.outcome(Outcome::ServerOptions))
 }
 
 /// Responds with the file or directory at the path, else by the built-in route of that path.
@@ -309,18 +309,12 @@ fn call_route(route: &Route, request: &mut Request<'_>, app: &AppState) -> Respo
 
 /// The response to OPTIONS, and to methods that a resource does not support (RFC 9110 §9.3.7, §15.5.6); `None` for the others.
 fn check_method(request: &Request<'_>, methods: &'static [Method]) -> Option<Response> {
-    if request.head.method == Method::Options {
-        return Some(options(methods));
-    }
-    (!methods.contains(&request.head.method)).then(|| {
-        Response::text(StatusCode::METHOD_NOT_ALLOWED, "this resource does not support that method (RFC 9110 §15.5.6)")
-            .header("Allow", names(methods))
-    })
-}
-
-/// The response to OPTIONS.
-fn options(methods: &[Method]) -> Response {
-    Response::new(StatusCode::NO_CONTENT).header("Allow", names(methods))
+    let response = match request.head.method {
+        Method::Options => Response::new(StatusCode::NO_CONTENT),
+        method if methods.contains(&method) => return None,
+        _ => Response::text(StatusCode::METHOD_NOT_ALLOWED, "this resource does not support that method (RFC 9110 §15.5.6)"),
+    };
+    Some(response.header("Allow", names(methods)))
 }
 
 fn names(methods: &[Method]) -> String {
