@@ -93,30 +93,29 @@ pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Resp
 /// The response to a malformed head, as a page for browsers. No cache stores it, so it needs no `Vary`.
 pub fn malformed(error: ParseError, headers: &Headers<'_>) -> Response {
     let response = Response::malformed(error);
-    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
-        Format::Html => render_error(response, headers, None),
-        Format::Text | Format::Json => response,
-    }
+    if prefers_page(headers) { render_error(response, headers, None) } else { response }
 }
 
 /// Turns a line of text with an error status into a page for clients that accept HTML; other responses are unchanged. `target` is that of a
 /// request that could be parsed.
 pub fn render_error(response: Response, headers: &Headers<'_>, target: Option<&RequestTarget<'_>>) -> Response {
     let Some(reason) = response.reason.as_deref().filter(|_| response.status.as_u16() >= 400) else { return response };
-    match negotiation::negotiate(headers, &[Format::Text, Format::Html]) {
-        Format::Text | Format::Json => response.header("Vary", "Accept"),
-        Format::Html => {
-            let body = Body::Bytes(error_page(response.status, reason, target).into_bytes().into());
-            let mut page = self::response(response.status, body);
-            for (name, value) in response.fields.iter() {
-                // Fields of this error alone, such as Allow, WWW-Authenticate and Retry-After.
-                if page.fields.first(name).is_none() {
-                    page.fields.push(name.to_owned(), value.to_owned());
-                }
-            }
-            page.header("Vary", "Accept").outcome(response.outcome)
+    if !prefers_page(headers) {
+        return response.header("Vary", "Accept");
+    }
+    let body = Body::Bytes(error_page(response.status, reason, target).into_bytes().into());
+    let mut page = self::response(response.status, body);
+    for (name, value) in response.fields.iter() {
+        // Fields of this error alone, such as Allow, WWW-Authenticate and Retry-After.
+        if page.fields.first(name).is_none() {
+            page.fields.push(name.to_owned(), value.to_owned());
         }
     }
+    page.header("Vary", "Accept").outcome(response.outcome)
+}
+
+fn prefers_page(headers: &Headers<'_>) -> bool {
+    negotiation::negotiate(headers, &[Format::Text, Format::Html]) == Format::Html
 }
 
 fn error_page(status: StatusCode, reason: &str, target: Option<&RequestTarget<'_>>) -> String {
