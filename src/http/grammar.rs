@@ -72,30 +72,19 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Splits a value at each separator outside quoted strings, and trims the parts.
-pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(value);
-    std::iter::from_fn(move || {
-        let bytes = rest?;
-        let (part, tail) = bytes.split_at(find_unquoted(bytes, separator));
-        rest = tail.split_first().map(|(_, after)| after);
-        Some(part.trim_ascii())
-    })
-}
-
-/// Returns the index of the first separator outside a quoted string, or the length of `bytes`.
 // quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
-fn find_unquoted(bytes: &[u8], separator: u8) -> usize {
+pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
-    for (index, &b) in bytes.iter().enumerate() {
+    let is_separator = move |&b: &u8| {
         match b {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            _ if b == separator && !quoted => return index,
-            _ => {}
+            _ => return b == separator && !quoted,
         }
-    }
-    bytes.len()
+        false
+    };
+    value.split(is_separator).map(<[u8]>::trim_ascii)
 }
 
 /// Returns the index at which a line stops being three words separated by single spaces.
