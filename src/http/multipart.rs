@@ -108,15 +108,8 @@ impl MultipartParser {
 
     /// Returns the index at which the delimiter begins, or may begin if more input follows.
     fn find_delimiter(&self, input: &[u8]) -> usize {
-        let mut from = 0;
-        while let Some(offset) = input[from..].iter().position(|&b| b == b'\r') {
-            let (at, rest) = (from + offset, &input[from + offset..]);
-            if rest.starts_with(&self.delimiter) || self.delimiter.starts_with(rest) {
-                return at;
-            }
-            from = at + 1;
-        }
-        input.len()
+        let may_begin = |rest: &[u8]| rest.starts_with(&self.delimiter) || self.delimiter.starts_with(rest);
+        (0..input.len()).find(|&at| input[at] == b'\r' && may_begin(&input[at..])).unwrap_or(input.len())
     }
 
     /// Parses what follows a delimiter of `length` bytes: two hyphens, or the head of a part.
