@@ -109,11 +109,8 @@ impl Cli {
     /// Returns the names to accept in Host. An address that was chosen, and is no loopback address, is reached by names that the server cannot
     /// know; so is a Unix socket, through a proxy. A browser in the network of `--lan` could be tricked by DNS rebinding as one on this machine.
     pub fn allowed_hosts(&self, bind: &Bind) -> AllowedHosts {
-        let (lan, is_any) = match bind {
-            Bind::Loopback => (false, false),
-            Bind::Everywhere => (true, false),
-            Bind::Addresses(addresses) => (false, addresses.is_empty() || !bind.is_loopback()),
-        };
+        let lan = *bind == Bind::Everywhere;
+        let is_any = !lan && (bind.addresses().is_empty() || !bind.is_loopback());
         if self.allow_host.iter().any(|name| name == "*") || (is_any && self.allow_host.is_empty()) {
             return AllowedHosts::Any;
         }

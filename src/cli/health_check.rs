@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::config::{Bind, Config};
+use crate::config::Config;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::{SocketTransport, connect_unix};
@@ -54,22 +54,19 @@ pub fn check(config: &Config) -> Result<String, String> {
 
 /// Returns where the server can be reached from this machine.
 fn places(config: &Config) -> Vec<ListenAddr> {
-    let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
-    let addresses = match &config.bind {
-        Bind::Loopback | Bind::Everywhere => vec![v4, v6],
-        Bind::Addresses(addresses) => addresses.clone(),
-    };
     let reachable = |address: IpAddr| match address {
         address if !address.is_unspecified() => address,
-        IpAddr::V4(_) => v4,
-        IpAddr::V6(_) => v6,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    let addresses = addresses.into_iter().map(|address| ListenAddr::Address(SocketAddr::new(reachable(address), config.port)));
+    let addresses = config.bind.addresses().into_iter().map(reachable);
+    let addresses = addresses.map(|address| ListenAddr::Address(SocketAddr::new(address, config.port)));
     let paths = config.sockets.iter().cloned().map(ListenAddr::Path);
     if config.port == 0 { paths.collect() } else { addresses.chain(paths).collect() }
 }
 
-fn show(place: &ListenAddr) -> String {
+/// Returns an address or a path, for messages.
+pub(super) fn show(place: &ListenAddr) -> String {
     match place {
         ListenAddr::Address(address) => address.to_string(),
         ListenAddr::Path(path) => format!("unix:{}", printable_path(path)),

@@ -1,13 +1,14 @@
 //! Start-up: opens everything in the order that signals, the sandbox and the threads require, then serves.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use log::{info, log, warn};
 
 use crate::cli::banner::{self, Banner};
+use crate::cli::health_check::show;
 use crate::cli::{Cli, stdout_error};
 use crate::config::{AllowedHosts, Bind, Config};
 use crate::files::Site;
@@ -140,8 +141,8 @@ fn open_tls(cli: &Cli, config: &Config, addresses: impl Iterator<Item = IpAddr>)
     }
     let host = os::host_name().map(|host| host.to_ascii_lowercase());
     let local = host.as_deref().and_then(|host| host.split('.').next()).map(|label| format!("{label}.local"));
-    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-    let addresses = loopback.into_iter().chain(addresses.filter(|address| !address.is_unspecified() && !address.is_loopback()));
+    let others = addresses.filter(|address| !address.is_unspecified() && !address.is_loopback());
+    let addresses = Bind::Loopback.addresses().into_iter().chain(others);
     let names = ["localhost".to_owned()].into_iter().chain(host).chain(local).chain(addresses.map(|address| address.to_string()));
     config.tls.then(|| ServerTls::self_signed(&names.collect::<Vec<String>>())).transpose()
 }
@@ -240,10 +241,7 @@ fn cannot_upload((directory, error): (String, io::Error)) -> String {
 }
 
 fn cannot_listen(error: &BindError) -> String {
-    let (place, is_path) = match &error.place {
-        ListenAddr::Address(address) => (address.to_string(), false),
-        ListenAddr::Path(path) => (format!("unix:{}", printable_path(path)), true),
-    };
+    let is_path = matches!(error.place, ListenAddr::Path(_));
     let reason = match error.error.kind() {
         io::ErrorKind::AddrInUse if is_path => "another server listens there; choose another path with --bind".to_owned(),
         io::ErrorKind::AlreadyExists => "the file is not a socket; remove it, or choose another path with --bind".to_owned(),
@@ -253,5 +251,5 @@ fn cannot_listen(error: &BindError) -> String {
         io::ErrorKind::AddrNotAvailable => "not an address of this machine; check --bind".to_owned(),
         _ => format!("{}; check --bind and --port", error.error),
     };
-    format!("cannot listen on {place}: {reason}")
+    format!("cannot listen on {}: {reason}", show(&error.place))
 }

@@ -6,7 +6,7 @@ pub mod cache_policy;
 pub mod glob;
 pub mod headers;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,13 +81,18 @@ pub enum Bind {
 }
 
 impl Bind {
+    /// Returns the addresses.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        match self {
+            Bind::Loopback => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            Bind::Everywhere => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            Bind::Addresses(addresses) => addresses.clone(),
+        }
+    }
+
     /// Returns whether only this machine can connect. Unix sockets count as that.
     pub fn is_loopback(&self) -> bool {
-        match self {
-            Bind::Loopback => true,
-            Bind::Everywhere => false,
-            Bind::Addresses(addresses) => addresses.iter().all(IpAddr::is_loopback),
-        }
+        self.addresses().iter().all(IpAddr::is_loopback)
     }
 }
 

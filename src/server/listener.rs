@@ -3,7 +3,7 @@
 //! They do not block, so one loop serves them all and none can delay the others.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,11 +50,7 @@ impl Listeners {
     /// # Errors
     /// The first address or path that cannot be bound.
     pub fn open(bind: &Bind, port: u16, paths: &[PathBuf]) -> Result<Listeners, BindError> {
-        let (addresses, require_all) = match bind {
-            Bind::Loopback => (vec![IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)], false),
-            Bind::Everywhere => (vec![IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)], false),
-            Bind::Addresses(addresses) => (addresses.clone(), true),
-        };
+        let (addresses, require_all) = (bind.addresses(), matches!(bind, Bind::Addresses(_)));
         let mut tries = if port == 0 { PORT_TRIES } else { 1 };
         let mut listeners = loop {
             tries -= 1;
@@ -142,6 +138,8 @@ impl Listeners {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
