@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 
 use log::warn;
 use qrcodegen::{QrCode, QrCodeEcc};
@@ -51,11 +51,8 @@ impl Banner<'_> {
         let served = printable_path(self.served);
         let mut add = |start: &str, url: &str| out.push_str(&format!("{start} {}\n", self.color.style(URL_STYLE, url)));
         let serving = format!("serving {served} at");
-        match self.bind {
-            Bind::Loopback | Bind::Everywhere => {
-                self.listening.first().iter().for_each(|address| add(&serving, &self.localhost(address.port())))
-            }
-            Bind::Addresses(_) => self.listening.iter().for_each(|address| add(&serving, &self.url(*address))),
+        for url in self.local_urls() {
+            add(&serving, &url);
         }
         for path in self.sockets {
             add(&serving, &format!("unix:{}", printable_path(path)));
@@ -84,12 +81,14 @@ impl Banner<'_> {
         chosen.copied().chain(self.lan()).next().map(|address| self.url(address))
     }
 
-    /// Returns the URL for this machine.
-    pub fn local_url(&self) -> Option<String> {
-        self.listening.first().map(|address| match self.bind {
-            Bind::Loopback | Bind::Everywhere => self.localhost(address.port()),
-            Bind::Addresses(_) => self.url(*address),
-        })
+    /// Returns the URLs for this machine: one, or one for each address that was chosen.
+    pub fn local_urls(&self) -> Vec<String> {
+        match self.bind {
+            Bind::Loopback | Bind::Everywhere => {
+                self.listening.iter().take(1).map(|first| self.localhost(first.port())).collect()
+            }
+            Bind::Addresses(_) => self.listening.iter().map(|address| self.url(*address)).collect(),
+        }
     }
 
     fn localhost(&self, port: u16) -> String {
@@ -159,11 +158,6 @@ fn half_blocks(above_is_dark: bool, below_is_dark: bool, color: Color) -> char {
         (false, true) => '\u{2584}',
         (false, false) => ' ',
     }
-}
-
-/// Starts the browser. The sandbox forbids it later.
-pub fn open_browser(url: &str) -> io::Result<Child> {
-    os::open_command(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 /// Logs a failure to start the browser, now or later. A thread waits for the child, which would stay behind as a zombie otherwise.
@@ -237,7 +231,7 @@ mod tests {
             };
             assert_eq!(banner.lines(), lines);
             assert_eq!(banner.lan_url().as_deref(), lan_url, "{lines}");
-            assert_eq!(banner.local_url().as_deref(), Some(local_url), "{lines}");
+            assert_eq!(banner.local_urls().first().map(String::as_str), Some(local_url), "{lines}");
         }
     }
 

@@ -57,7 +57,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
         fingerprint: tls.as_ref().and_then(|tls| tls.fingerprint.as_deref()),
         color: Color::of(&io::stdout()),
     };
-    let browser = banner.local_url().filter(|_| cli.open).map(|url| banner::open_browser(&url));
+    let browser = banner.local_urls().first().filter(|_| cli.open).map(|url| os::open_browser(url));
     let destination = cli.access_log_destination();
     let log_file = destination.open_file(config.sandbox)?;
     let notify = SdNotify::from_environment();

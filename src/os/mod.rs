@@ -112,7 +112,7 @@ use std::env;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 /// The program that opens a URL in the user's browser, and its first arguments.
 #[cfg(target_os = "macos")]
@@ -143,14 +143,14 @@ pub(crate) fn host_name() -> Option<String> {
     None
 }
 
-/// Returns the command that opens a URL, in a process group of its own, so that Ctrl-C in the terminal does not end it.
-pub(crate) fn open_command(url: &str) -> Command {
+/// Opens a URL in the browser, in a process group of its own, so that Ctrl-C in the terminal does not end it. The sandbox forbids it later.
+pub(crate) fn open_browser(url: &str) -> io::Result<Child> {
     let (program, first) = OPENER;
     let mut command = Command::new(program);
-    command.args(first).arg(url);
+    command.args(first).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command
+    command.spawn()
 }
 
 /// Schedules the calling thread, and those that it starts later, by `SCHED_BATCH`: a thread that is woken waits its turn instead of
