@@ -17,17 +17,8 @@ use threadbare::cli::{Cli, health_check, startup};
 
 fn main() -> ExitCode {
     let cli = Cli::from_process();
-    let result = if cli.check_health { health_check::check(&cli.config()) } else { startup::run(&cli).map(|()| String::new()) };
-    match result {
-        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
-        Ok(text) => {
-            // The exit code says the same.
-            let _ = writeln!(io::stdout(), "{text}");
-            ExitCode::SUCCESS
-        }
-        Err(message) => {
-            let _ = writeln!(io::stderr(), "threadbare: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = if cli.check_health { health_check::check(&cli.config()) } else { startup::run(&cli) };
+    let Err(message) = result else { return ExitCode::SUCCESS };
+    let _ = writeln!(io::stderr(), "threadbare: {message}");
+    ExitCode::FAILURE
 }

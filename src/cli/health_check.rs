@@ -2,7 +2,7 @@
 //!
 //! The health check of a container without a shell is the program itself, with the same variables, so that port and address cannot differ.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,12 @@ const REQUEST: &[u8] =
 /// The PROXY header of a load balancer's own health check (version 1).
 const PROXY_UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 
-/// Returns the status line of the response and the address that sent it. A server without the route `/health` is healthy, since it responds.
+/// Prints the status line of the response and the address that sent it. A server without the route `/health` is healthy, since it responds.
 /// Another program is not: the field Server, which all responses have, differs.
 ///
 /// # Errors
 /// Nothing listens, nothing responds, another program responds, or the response is a server error (5xx), as while draining; in one line.
-pub fn check(config: &Config) -> Result<String, String> {
+pub fn check(config: &Config) -> Result<(), String> {
     let deadline = Instant::now() + TIMEOUT;
     let mut failed = String::new();
     let places = places(config);
@@ -42,7 +42,11 @@ pub fn check(config: &Config) -> Result<String, String> {
         let share = u32::try_from(places.len() - index).unwrap_or(u32::MAX);
         let left = (deadline.saturating_duration_since(Instant::now()) / share).max(Duration::from_millis(1));
         match ask(place, config, left) {
-            Ok(answer) if is_healthy(&answer) => return Ok(format!("healthy: {answer} ({shown})")),
+            Ok(answer) if is_healthy(&answer) => {
+                // The exit code says the same.
+                let _ = writeln!(io::stdout(), "healthy: {answer} ({shown})");
+                return Ok(());
+            }
             Ok(answer) => return Err(format!("unhealthy: {answer} ({shown})")),
             // A machine may have only one of the two loopback addresses.
             Err(error) if failed.is_empty() => failed = format!("unhealthy: no response from {shown} ({error})"),
