@@ -1,10 +1,13 @@
 //! systemd: readiness notification (`sd_notify(3)`) and socket activation (`sd_listen_fds(3)`).
 
 use std::env;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use listenfd::ListenFd;
 
-use crate::net::socket::Listener;
+use crate::net::socket::{Listener, Socket};
 
 /// The variable that holds the address of the supervisor's socket.
 const VARIABLE: &str = "NOTIFY_SOCKET";
@@ -23,31 +26,18 @@ pub enum State {
 /// The connection to the supervisor named by `$NOTIFY_SOCKET`. It is made before the sandbox, which allows no later one.
 #[derive(Clone, Debug, Default)]
 pub struct SdNotify {
-    #[cfg(unix)]
-    socket: Option<std::sync::Arc<std::os::unix::net::UnixDatagram>>,
+    socket: Option<Arc<Socket>>,
     error: Option<String>,
 }
 
 impl SdNotify {
     /// Connects to the socket that the environment names, if it names one.
     pub fn from_environment() -> SdNotify {
-        match env::var_os(VARIABLE) {
-            Some(name) if !name.is_empty() => SdNotify::to(&name),
-            _ => SdNotify::default(),
-        }
-    }
-
-    #[cfg(unix)]
-    fn to(name: &std::ffi::OsStr) -> SdNotify {
-        match connect(name) {
+        let Some(name) = env::var_os(VARIABLE).filter(|name| !name.is_empty()) else { return SdNotify::default() };
+        match connect(&name) {
             Ok(socket) => SdNotify { socket: Some(socket.into()), error: None },
             Err(error) => SdNotify { socket: None, error: Some(format!("cannot connect to ${VARIABLE}: {error}")) },
         }
-    }
-
-    #[cfg(not(unix))]
-    fn to(_: &std::ffi::OsStr) -> SdNotify {
-        SdNotify { error: Some(format!("${VARIABLE} is not supported on this system")) }
     }
 
     /// Returns why the socket that the environment names cannot be used.
@@ -57,51 +47,51 @@ impl SdNotify {
 
     /// Whether there is a supervisor to notify.
     pub fn is_connected(&self) -> bool {
-        #[cfg(unix)]
-        return self.socket.is_some();
-        #[cfg(not(unix))]
-        false
+        self.socket.is_some()
     }
 
     /// Notifies the supervisor, without blocking; a message that does not fit into its queue is lost.
     pub fn notify(&self, state: State) {
-        #[cfg(unix)]
         if let Some(socket) = &self.socket {
-            let _ = socket.send(message(state).as_bytes());
+            let _ = (&**socket).write(message(state).as_bytes());
         }
-        #[cfg(not(unix))]
-        let _ = state;
     }
 }
 
-#[cfg(unix)]
 fn message(state: State) -> String {
     match state {
         State::Ready => "READY=1\nSTATUS=serving\n".to_owned(),
         State::Stopping => "STOPPING=1\nSTATUS=stopping\n".to_owned(),
         // sd_notify(3) requires the monotonic time, by which systemd tells this reload from an earlier one.
+        #[cfg(unix)]
         State::Reloading => {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;
             format!("RELOADING=1\nMONOTONIC_USEC={micros}\n")
         }
+        #[cfg(not(unix))]
+        State::Reloading => "RELOADING=1\n".to_owned(),
     }
 }
 
 /// Connects to a path, or to an address in Linux' abstract namespace if `name` begins with `@`.
 #[cfg(unix)]
-fn connect(name: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::UnixDatagram> {
+fn connect(name: &OsStr) -> io::Result<Socket> {
     use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let address = match name.as_encoded_bytes() {
+        #[cfg(target_os = "linux")]
+        [b'@', rest @ ..] => <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(rest)?,
+        _ => SocketAddr::from_pathname(name)?,
+    };
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    #[cfg(target_os = "linux")]
-    if let Some(rest) = std::os::unix::ffi::OsStrExt::as_bytes(name).strip_prefix(b"@") {
-        use std::os::linux::net::SocketAddrExt;
-        socket.connect_addr(&SocketAddr::from_abstract_name(rest)?)?;
-        return Ok(socket);
-    }
-    socket.connect_addr(&SocketAddr::from_pathname(name)?)?;
-    Ok(socket)
+    socket.connect_addr(&address)?;
+    Ok(std::os::fd::OwnedFd::from(socket).into())
+}
+
+#[cfg(not(unix))]
+fn connect(_: &OsStr) -> io::Result<Socket> {
+    Err(io::Error::other("not supported on this system"))
 }
 
 /// Returns the listeners that the supervisor has opened, in order and in non-blocking mode; none without socket activation.
@@ -120,22 +110,11 @@ fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {
     #[cfg(unix)]
     let listener = listener.or_else(|| from.take_unix_listener(index).ok().flatten().map(Listener::Unix));
     let listener = listener.ok_or(OTHER)?;
-    check_listening(&listener)?;
+    // With `Accept=yes` systemd passes on connections. Where there is no SO_ACCEPTCONN, accepting will fail instead.
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    if rustix::net::sockopt::socket_acceptconn(&listener) == Ok(false) {
+        return Err("not a listening socket; use Accept=no in the socket unit");
+    }
     listener.prepare().map_err(|_| OTHER)?;
     Ok(listener)
-}
-
-/// Rejects a stream socket that does not listen: with `Accept=yes` systemd passes on connections.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-fn check_listening(socket: impl std::os::fd::AsFd) -> Result<(), &'static str> {
-    match rustix::net::sockopt::socket_acceptconn(socket) {
-        Ok(false) => Err("not a listening socket; use Accept=no in the socket unit"),
-        _ => Ok(()),
-    }
-}
-
-/// Accepts every socket: this system has no SO_ACCEPTCONN, so accepting will fail instead.
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn check_listening<T>(_: &T) -> Result<(), &'static str> {
-    Ok(())
 }
