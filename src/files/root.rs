@@ -14,6 +14,7 @@ use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
 
 use crate::files::directory::{DirectoryEntry, EntryKind, Name};
 use crate::files::version::FileVersion;
+use crate::os::os_name;
 
 /// Attempts at a call that may succeed the next time; without a limit, renaming directories could keep a thread busy.
 const ATTEMPTS_MAX: u32 = 8;
@@ -353,14 +354,6 @@ fn os_path(path: &[u8]) -> io::Result<&Path> {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(Path::new(os_name(path)?))
-}
-
-fn os_name(name: &[u8]) -> io::Result<&OsStr> {
-    #[cfg(unix)]
-    return Ok(std::os::unix::ffi::OsStrExt::from_bytes(name));
-    // Names are text there: others cannot exist.
-    #[cfg(not(unix))]
-    std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
 }
 
 /// Maps an error of opening or reading to what a client may learn: `NotFound` also for paths that lead out of the root.

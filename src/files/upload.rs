@@ -83,7 +83,7 @@ impl Uploads {
     fn open(&self, path: &[u8]) -> io::Result<WritableDirectory> {
         let path = path.strip_prefix(b"/").unwrap_or(path);
         match self.root.open_beneath(path.strip_suffix(b"/").unwrap_or(path))? {
-            Opened::Directory(directory) => WritableDirectory::new(directory.handle.into_std_file()),
+            Opened::Directory(directory) => Ok(WritableDirectory(directory.handle)),
             Opened::File(..) => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
@@ -174,6 +174,6 @@ impl Uploads {
 
 fn check_space(directory: &WritableDirectory, length: Option<u64>) -> io::Result<()> {
     // Where the system does not say how much space there is, writing will.
-    let has_space = directory.free_bytes().map_or(true, |free| length.unwrap_or(0) <= free);
+    let has_space = directory.free_bytes().is_none_or(|free| length.unwrap_or(0) <= free);
     if has_space { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
 }

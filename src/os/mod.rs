@@ -3,7 +3,6 @@
 //! Code that depends on the platform is here where possible, so that other modules need no `#[cfg]`.
 
 pub mod limits;
-#[cfg(unix)]
 pub mod new_file;
 pub mod sandbox;
 pub mod signals;
@@ -35,71 +34,6 @@ pub mod unix_socket {
     }
 }
 
-/// This server adds files on Unix only.
-#[cfg(not(unix))]
-pub mod new_file {
-    use std::convert::Infallible;
-    use std::fs::File;
-    use std::io;
-
-    /// Whether this system can add files.
-    pub const SUPPORTED: bool = false;
-
-    /// A directory in which files may be created. It is never constructed, nor is a file in it.
-    #[derive(Debug)]
-    pub struct NoDirectory(Infallible);
-
-    pub use {NoDirectory as WritableDirectory, NoFile as NewFile};
-
-    /// A file that is being written.
-    #[derive(Debug)]
-    pub struct NoFile<'d>(&'d WritableDirectory);
-
-    #[allow(missing_docs, reason = "as on Unix")]
-    impl NoDirectory {
-        pub fn new(_: File) -> io::Result<WritableDirectory> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        pub fn enter(&self, _: &[u8]) -> io::Result<WritableDirectory> {
-            match self.0 {}
-        }
-        pub fn create_directory(&self, _: &[u8]) -> io::Result<()> {
-            match self.0 {}
-        }
-        pub fn has_file(&self, _: &[u8]) -> io::Result<Option<bool>> {
-            match self.0 {}
-        }
-        pub fn remove(&self, _: &[u8]) {
-            match self.0 {}
-        }
-        pub fn free_bytes(&self) -> io::Result<u64> {
-            match self.0 {}
-        }
-        pub fn remove_leftovers(&self) {
-            match self.0 {}
-        }
-    }
-
-    #[allow(missing_docs, reason = "as on Unix")]
-    impl<'d> NoFile<'d> {
-        pub fn create(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
-            match directory.0 {}
-        }
-        pub fn write(&mut self, _: &[u8]) -> io::Result<()> {
-            match self.0.0 {}
-        }
-        pub fn sync(&self) -> io::Result<()> {
-            match self.0.0 {}
-        }
-        pub fn close(&mut self) -> io::Result<()> {
-            match self.0.0 {}
-        }
-        pub fn publish(&mut self, _: &[u8], _: bool) -> io::Result<bool> {
-            match self.0.0 {}
-        }
-    }
-}
-
 /// The beginning of the names of incomplete files, which are neither served nor listed.
 pub const HIDDEN_PREFIX: &str = ".threadbare-";
 
@@ -108,7 +42,19 @@ pub fn is_incomplete_file(name: &[u8]) -> bool {
     name.split_at_checked(HIDDEN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(HIDDEN_PREFIX.as_bytes()))
 }
 
+/// Returns a name as the system takes it.
+///
+/// # Errors
+/// `NotFound` where names are text, so that no other one can exist.
+pub(crate) fn os_name(name: &[u8]) -> io::Result<&OsStr> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::ffi::OsStrExt::from_bytes(name));
+    #[cfg(not(unix))]
+    std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
+}
+
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};

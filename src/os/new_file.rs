@@ -7,48 +7,46 @@
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use cap_std::fs::Dir;
+#[cfg(unix)]
+use rustix::fs::{Mode, OFlags};
+#[cfg(unix)]
 use rustix::io::Errno;
 
-use crate::os::HIDDEN_PREFIX;
+use crate::os::{HIDDEN_PREFIX, os_name};
 
 /// Whether this system can add files.
-pub const SUPPORTED: bool = true;
+pub const SUPPORTED: bool = cfg!(unix);
 
 /// The end of the name of an incomplete file.
 const HIDDEN_SUFFIX: &str = ".part";
 
 /// A directory in which files and directories may be created.
 #[derive(Debug)]
-pub struct WritableDirectory(File);
-
-impl AsFd for WritableDirectory {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
+pub struct WritableDirectory(pub Dir);
 
 impl WritableDirectory {
-    /// Takes an open directory.
-    ///
-    /// # Errors
-    /// None on this system.
-    pub fn new(handle: File) -> io::Result<WritableDirectory> {
-        Ok(WritableDirectory(handle))
-    }
-
     /// Opens a directory in it.
     ///
     /// # Errors
     /// `NotADirectory` also for a symbolic link.
+    #[cfg(unix)]
     pub fn enter(&self, name: &[u8]) -> io::Result<WritableDirectory> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
-            result => Ok(WritableDirectory(File::from(result?))),
+            result => Ok(WritableDirectory(Dir::from_std_file(result?.into()))),
         }
+    }
+
+    /// Opens nothing.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(unix))]
+    pub fn enter(&self, _: &[u8]) -> io::Result<WritableDirectory> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Creates a directory in it. Another process may create it at the same time.
@@ -56,9 +54,9 @@ impl WritableDirectory {
     /// # Errors
     /// The error of the system.
     pub fn create_directory(&self, name: &[u8]) -> io::Result<()> {
-        match rustix::fs::mkdirat(&self.0, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
-            Err(Errno::EXIST) => Ok(()),
-            result => Ok(result?),
+        match self.0.create_dir(os_name(name)?) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
         }
     }
 
@@ -67,44 +65,48 @@ impl WritableDirectory {
     /// # Errors
     /// The error of the system.
     pub fn has_file(&self, name: &[u8]) -> io::Result<Option<bool>> {
-        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode).is_file())),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
+        match self.0.symlink_metadata(os_name(name)?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            result => result.map(|metadata| Some(metadata.is_file())),
         }
     }
 
     /// Removes a file.
     pub fn remove(&self, name: &[u8]) {
         // What cannot be removed stays; there is nothing else to try.
-        let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::empty());
+        let _ = os_name(name).and_then(|name| self.0.remove_file(name));
     }
 
-    /// Bytes that may be written to its file system.
-    ///
-    /// # Errors
-    /// The error of the system.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        let stat = rustix::fs::fstatvfs(&self.0)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    /// Bytes that may be written to its file system; `None` if the system does not say.
+    pub fn free_bytes(&self) -> Option<u64> {
+        #[cfg(unix)]
+        return rustix::fs::fstatvfs(&self.0).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+        #[cfg(not(unix))]
+        None
     }
 
     /// Removes what interrupted uploads have left, and keeps others from removing what this one leaves for a while: every upload holds a
     /// shared lock on its directory, and an exclusive one is given to no one else meanwhile.
+    #[cfg(unix)]
     pub fn remove_leftovers(&self) {
-        if rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive).is_ok()
-            && let Ok(entries) = rustix::fs::Dir::read_from(&self.0)
+        use rustix::fs::{FlockOperation, flock};
+        if flock(&self.0, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Ok(entries) = self.0.entries()
         {
-            let names = entries.flatten().filter(|entry| is_leftover(entry.file_name().to_bytes()));
-            names.for_each(|entry| self.remove(entry.file_name().to_bytes()));
+            for name in entries.flatten().map(|entry| entry.file_name()) {
+                let name = name.as_encoded_bytes();
+                if name.starts_with(HIDDEN_PREFIX.as_bytes()) && name.ends_with(HIDDEN_SUFFIX.as_bytes()) {
+                    self.remove(name);
+                }
+            }
         }
         // Without a lock, as on some network file systems, no one removes anything.
-        let _ = rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockShared);
+        let _ = flock(&self.0, FlockOperation::NonBlockingLockShared);
     }
-}
 
-fn is_leftover(name: &[u8]) -> bool {
-    name.starts_with(HIDDEN_PREFIX.as_bytes()) && name.ends_with(HIDDEN_SUFFIX.as_bytes())
+    /// Removes nothing.
+    #[cfg(not(unix))]
+    pub fn remove_leftovers(&self) {}
 }
 
 /// A file that is being written. It disappears unless it is published.
@@ -128,7 +130,7 @@ impl<'d> NewFile<'d> {
     #[cfg(target_os = "linux")]
     fn unnamed(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&directory.0, ".", flags, mode())?;
+        let file = rustix::fs::openat(&directory.0, ".", flags, Mode::from_raw_mode(0o666))?;
         Ok(NewFile { directory, file: Some(file.into()), hidden: None })
     }
 
@@ -137,11 +139,17 @@ impl<'d> NewFile<'d> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    #[cfg(unix)]
     fn named(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let name = hidden_name();
-        let file = rustix::fs::openat(&directory.0, &*name, flags, mode())?;
+        let file = rustix::fs::openat(&directory.0, &*name, flags, Mode::from_raw_mode(0o666))?;
         Ok(NewFile { directory, file: Some(file.into()), hidden: Some(name) })
+    }
+
+    #[cfg(not(unix))]
+    fn named(_: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Appends bytes.
@@ -190,7 +198,7 @@ impl<'d> NewFile<'d> {
                 }
                 self.close()?;
                 let hidden = self.hidden.as_deref().unwrap_or_default();
-                rustix::fs::renameat(&self.directory.0, hidden, &self.directory.0, name)?;
+                self.directory.0.rename(hidden, &self.directory.0, os_name(name)?)?;
                 true
             }
             result => result.map(|()| false)?,
@@ -200,22 +208,23 @@ impl<'d> NewFile<'d> {
     }
 
     /// Gives an unnamed file a name.
+    #[cfg(target_os = "linux")]
     fn link(&self, name: &[u8]) -> io::Result<()> {
+        use rustix::fs::{AtFlags, CWD, linkat};
         let (Some(file), to) = (&self.file, &self.directory.0) else { return Err(io::ErrorKind::NotFound.into()) };
-        #[cfg(target_os = "linux")]
-        return match rustix::fs::linkat(file, "", to, name, AtFlags::EMPTY_PATH) {
+        match linkat(file, "", to, name, AtFlags::EMPTY_PATH) {
             // Older kernels require a privilege for that, but not for this path (open(2), O_TMPFILE).
             Err(Errno::NOENT) => {
                 let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
-                Ok(rustix::fs::linkat(rustix::fs::CWD, path, to, name, AtFlags::SYMLINK_FOLLOW)?)
+                Ok(linkat(CWD, path, to, name, AtFlags::SYMLINK_FOLLOW)?)
             }
             result => Ok(result?),
-        };
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = (file, to, name);
-            Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn link(&self, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -234,14 +243,9 @@ fn rename_new(directory: &WritableDirectory, from: &[u8], to: &[u8]) -> io::Resu
         Err(Errno::INVAL | Errno::NOSYS) => {}
         result => return Ok(result?),
     }
-    rustix::fs::linkat(handle, from, handle, to, AtFlags::empty())?;
+    handle.hard_link(os_name(from)?, handle, os_name(to)?)?;
     directory.remove(from);
     Ok(())
-}
-
-/// The umask takes away from it.
-fn mode() -> Mode {
-    Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH
 }
 
 /// A name that cannot be predicted.
@@ -250,6 +254,7 @@ fn hidden_name() -> String {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::path::Path;
@@ -263,7 +268,7 @@ mod tests {
         for (number, create) in ways.into_iter().enumerate() {
             let path = std::env::temp_dir().join(format!("threadbare-new-{name}-{number}-{}", std::process::id()));
             fs::create_dir_all(&path).unwrap();
-            let directory = WritableDirectory::new(File::open(&path).unwrap()).unwrap();
+            let directory = WritableDirectory(Dir::from_std_file(File::open(&path).unwrap()));
             test(&path, &directory, create);
             fs::remove_dir_all(&path).unwrap();
         }
@@ -327,7 +332,7 @@ mod tests {
             assert_eq!(names(path).len(), keep.len(), "{:?}", names(path));
             let mut file = create(directory);
             file.close().unwrap();
-            let other = WritableDirectory::new(File::open(path).unwrap()).unwrap();
+            let other = WritableDirectory(Dir::from_std_file(File::open(path).unwrap()));
             other.remove_leftovers();
             assert_eq!(names(path).len(), keep.len() + 1, "that of another upload stays");
             file.publish(b"new", false).unwrap();

@@ -38,7 +38,7 @@ pub fn confine(
     let directories: Result<Vec<PathFd>, _> = socket_directories.iter().map(PathFd::new).collect();
     let status = directories.map_err(|error| error.to_string()).and_then(|directories| {
         let read = PathBeneath::new(handle.as_fd(), AccessFs::ReadFile | AccessFs::ReadDir);
-        let create = upload_directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), create));
+        let create = upload_directories.iter().map(|directory| PathBeneath::new(directory.0.as_fd(), create));
         let remove = directories.iter().map(|directory| PathBeneath::new(directory.as_fd(), AccessFs::RemoveFile));
         restrict_to(remove.chain(create).chain([read])).map_err(|error| error.to_string())
     });
