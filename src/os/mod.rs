@@ -10,6 +10,15 @@ pub mod systemd;
 #[cfg(unix)]
 pub mod unix_socket;
 
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
 /// There are no Unix sockets on this system.
 #[cfg(not(unix))]
 pub mod unix_socket {
@@ -52,13 +61,6 @@ pub(crate) fn os_name(name: &[u8]) -> io::Result<&OsStr> {
     #[cfg(not(unix))]
     std::str::from_utf8(name).map(OsStr::new).map_err(|_| io::ErrorKind::NotFound.into())
 }
-
-use std::env;
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 /// The program that opens a URL in the user's browser, and its first arguments.
 #[cfg(target_os = "macos")]
@@ -142,25 +144,15 @@ pub fn use_batch_scheduling() -> Result<&'static str, String> {
 ///
 /// # Errors
 /// The error of the system. Opening a FIFO without a reader fails at once instead of blocking the start.
-#[cfg(unix)]
 pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    use rustix::fs::{OFlags, fcntl_setfl};
-    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nonblocking).open(path)?;
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    options.mode(0o640).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.append(true).create(true).open(path)?;
     // Writing may block: a separate thread does it.
-    fcntl_setfl(&file, OFlags::APPEND)?;
+    #[cfg(unix)]
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::APPEND)?;
     Ok(file)
-}
-
-/// Opens a log file for appending, and creates it if it does not exist.
-///
-/// # Errors
-/// The error of the system.
-#[cfg(not(unix))]
-pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
 }
 
 /// Creates a file that only its owner can read.
@@ -170,7 +162,7 @@ pub(crate) fn open_log_file(path: &Path) -> io::Result<File> {
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.mode(0o600);
     options.write(true).create_new(true).open(path)
 }
 

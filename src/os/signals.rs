@@ -80,23 +80,19 @@ impl ShutdownSignal {
     }
 }
 
-/// Calls `action` for each SIGHUP, on a thread of its own. Without this call SIGHUP ends the process, as a closed terminal should.
+/// Calls `action` for each SIGHUP, if the system has it, on a thread of its own. Without this call SIGHUP ends the process, as a closed
+/// terminal should.
 ///
 /// # Errors
 /// If the system refuses the handler or the thread.
-#[cfg(unix)]
-pub fn on_sighup(mut action: impl FnMut() + Send + 'static) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
-    let wait = move || signals.forever().for_each(|_| action());
-    std::thread::Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(wait)?;
-    Ok(())
-}
-
-/// Does nothing: this system has no SIGHUP.
-///
-/// # Errors
-/// None.
-#[cfg(not(unix))]
-pub fn on_sighup(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+pub fn on_sighup(action: impl Fn() + Send + 'static) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
+        let wait = move || signals.forever().for_each(|_| action());
+        std::thread::Builder::new().name("hangup".into()).stack_size(64 * 1024).spawn(wait)?;
+    }
+    #[cfg(not(unix))]
+    drop(action);
     Ok(())
 }
