@@ -94,7 +94,7 @@ fn a_kept_file_is_sent_without_allocating() {
         app.access_log = Some(AccessLog::new(format, writer));
         let allocated = || {
             let count = allocations(&app, plain, 1100);
-            app.access_log.as_ref().unwrap().flush_timeout(Duration::from_secs(10));
+            app.access_log.as_ref().unwrap().queue.flush_timeout(Duration::from_secs(10));
             count
         };
         let many: Vec<usize> = (0..5).map(|_| allocated()).collect();

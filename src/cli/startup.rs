@@ -59,7 +59,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     };
     let browser = banner.local_urls().first().filter(|_| cli.open).map(|url| os::open_browser(url));
     let destination = cli.access_log_destination();
-    let log_file = destination.open_file(config.sandbox)?;
+    let log_file = destination.open_file(config.sandbox, cli.log_format)?;
     let notify = SdNotify::from_environment();
     let process = cli.metrics.then(ProcessStats::open);
     // Landlock applies to the calling thread and those that it starts: everything is open, and no thread is running yet.
@@ -164,9 +164,7 @@ fn reload_on_sighup(access_log: Option<&AccessLog>, notify: &SdNotify, tls: Opti
 }
 
 fn flush_logs(app: &AppState, log: &LogQueue) {
-    if let Some(access_log) = &app.access_log {
-        access_log.flush_timeout(LOG_FLUSH_TIMEOUT);
-    }
+    app.access_log.iter().for_each(|access_log| access_log.queue.flush_timeout(LOG_FLUSH_TIMEOUT));
     log.flush_timeout(LOG_FLUSH_TIMEOUT);
 }
 

@@ -43,7 +43,7 @@ pub fn health(_: &mut Request<'_>, app: &AppState) -> Response {
 pub fn metrics(_: &mut Request<'_>, app: &AppState) -> Response {
     // The route is enabled only with metrics.
     let Some(metrics) = &app.metrics else { return Response::text(StatusCode::NOT_FOUND, "metrics are disabled") };
-    let access_lines_lost = app.access_log.as_ref().map_or(0, |log| log.lost_lines());
+    let access_lines_lost = app.access_log.as_ref().map_or(0, |log| log.queue.lost_lines());
     Response::with_content(StatusCode::OK, MEDIA_TYPE, metrics.write(access_lines_lost).into_bytes())
         .header("Cache-Control", "no-store")
 }

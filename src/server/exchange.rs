@@ -193,7 +193,7 @@ impl<S: Transport> Connection<'_, S> {
         }
         let mut explanation = std::mem::take(&mut self.explanation);
         if let Some(explain) = &self.app.explain
-            && self.app.access_log.as_ref().is_none_or(|log| !log.is_written_to(&explain.log))
+            && self.app.access_log.as_ref().is_none_or(|log| !log.queue.is_same(&explain.log))
         {
             explain.log.append(|bytes| bytes.extend(std::mem::take(&mut explanation).bytes()));
         }

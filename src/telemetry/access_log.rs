@@ -8,7 +8,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use log::{Level, info, log_enabled, warn};
 
@@ -32,14 +31,12 @@ pub enum Destination {
     File(PathBuf),
 }
 
-/// The queue of a log file, and the flag that makes its thread reopen the file.
-type OpenedFile = (LogQueue, Arc<AtomicBool>);
-
 /// The access log.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
     format: LogFormat,
-    queue: LogQueue,
+    /// The queue of its lines.
+    pub queue: LogQueue,
     /// Makes the thread of a log file reopen it; `None` if the log is not a file.
     reopen_requested: Option<Arc<AtomicBool>>,
 }
@@ -50,7 +47,7 @@ impl Destination {
     ///
     /// # Errors
     /// Why the file cannot be opened.
-    pub fn open_file(&self, sandbox: Sandbox) -> Result<Option<OpenedFile>, String> {
+    pub fn open_file(&self, sandbox: Sandbox, format: LogFormat) -> Result<Option<AccessLog>, String> {
         let Destination::File(path) = self else { return Ok(None) };
         let error = |error: io::Error| format!("cannot write to {}: {error}; check --access-log", printable_path(path));
         // The path stays valid if the working directory changes.
@@ -63,7 +60,8 @@ impl Destination {
             sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
             Ok(writer)
         };
-        Ok(Some((LogQueue::start(NAME, confined).map_err(error)?, reopen_requested)))
+        let queue = LogQueue::start(NAME, confined).map_err(error)?;
+        Ok(Some(AccessLog { format, queue, reopen_requested: Some(reopen_requested) }))
     }
 }
 
@@ -75,17 +73,18 @@ impl AccessLog {
     /// If its thread cannot be started.
     pub fn start(
         destination: &Destination,
-        file: Option<OpenedFile>,
+        file: Option<AccessLog>,
         format: LogFormat,
         shared: Option<LogQueue>,
     ) -> io::Result<Option<AccessLog>> {
         if !log_enabled!(target: ACCESS, Level::Info) {
             return Ok(None);
         }
-        let queue = match (file, destination) {
-            (Some((queue, flag)), _) => return Ok(Some(AccessLog { format, queue, reopen_requested: Some(flag) })),
-            (None, Destination::Stdout) => LogQueue::start(NAME, || Ok(io::stdout()))?,
-            (None, _) => shared.map_or_else(|| LogQueue::start(NAME, || Ok(io::stderr())), Ok)?,
+        let queue = match (destination, shared) {
+            (Destination::File(_), _) => return Ok(file),
+            (Destination::Stdout, _) => LogQueue::start(NAME, || Ok(io::stdout()))?,
+            (Destination::Stderr, Some(shared)) => shared,
+            (Destination::Stderr, None) => LogQueue::start(NAME, || Ok(io::stderr()))?,
         };
         Ok(Some(AccessLog::new(format, queue)))
     }
@@ -103,16 +102,6 @@ impl AccessLog {
         });
     }
 
-    /// Whether the lines go to this queue.
-    pub fn is_written_to(&self, queue: &LogQueue) -> bool {
-        self.queue.is_same(queue)
-    }
-
-    /// Returns how many lines were lost since the start.
-    pub fn lost_lines(&self) -> u64 {
-        self.queue.lost_lines()
-    }
-
     /// Whether the log is a file, which can be reopened.
     pub fn is_file(&self) -> bool {
         self.reopen_requested.is_some()
@@ -124,11 +113,6 @@ impl AccessLog {
             flag.store(true, Ordering::Release);
             self.queue.wake();
         }
-    }
-
-    /// Waits until all lines are written, for at most `limit`.
-    pub fn flush_timeout(&self, limit: Duration) {
-        self.queue.flush_timeout(limit);
     }
 }
 
