@@ -20,30 +20,25 @@ use crate::telemetry::log_queue::LogQueue;
 /// The log target of the access log: `RUST_LOG=access=off` switches it off. Its lines do not go through the `log` crate.
 pub(crate) const ACCESS: &str = "access";
 
-/// Starts the program's log. `level` is that of its own messages, and `quiet` switches the access log off. `RUST_LOG` takes precedence over
-/// both.
-pub fn init(level: LevelFilter, quiet: bool, queue: LogQueue) {
-    let result = Builder::new()
+/// Starts the program's log, with this level of its own messages, and with an access log unless `is_quiet`. `RUST_LOG` adds to that and
+/// takes precedence over it.
+pub fn init(level: LevelFilter, is_quiet: bool, queue: LogQueue) {
+    Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("threadbare", level)
-        .filter_module(ACCESS, if quiet { LevelFilter::Off } else { LevelFilter::Info })
+        .filter_module(ACCESS, if is_quiet { LevelFilter::Off } else { LevelFilter::Info })
         .parse_default_env()
         .target(Target::Pipe(Box::new(queue)))
         .format(|out, record| {
             let text = record.args().to_string();
             let text = printable(text.as_bytes());
-            match (record.target(), record.level()) {
-                (_, Level::Error) => writeln!(out, "error: {text}"),
-                (_, Level::Warn) => writeln!(out, "warn: {text}"),
-                (_, Level::Info) => writeln!(out, "info: {text}"),
-                (module, Level::Debug) => writeln!(out, "debug {module}: {text}"),
-                (module, Level::Trace) => writeln!(out, "trace {module}: {text}"),
+            let level = record.level().as_str().to_ascii_lowercase();
+            match record.level() {
+                Level::Error | Level::Warn | Level::Info => writeln!(out, "{level}: {text}"),
+                Level::Debug | Level::Trace => writeln!(out, "{level} {}: {text}", record.target()),
             }
         })
-        .try_init();
-    if result.is_err() {
-        log::warn!("the log is already running");
-    }
+        .init();
 }
 
 /// Returns a number and the noun for what it counts: `1 line`, `2 lines`.
