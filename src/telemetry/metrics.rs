@@ -103,10 +103,8 @@ impl ConnectionMetrics<'_> {
             add(count, 1);
         }
         add(&self.metrics.duration_nanos, u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-        for (is_counted, count) in [(is_malformed, &self.metrics.malformed), (scheme == Some(Scheme::Https), &self.metrics.https)]
-        {
-            add(count, u64::from(is_counted));
-        }
+        add(&self.metrics.malformed, is_malformed.into());
+        add(&self.metrics.https, (scheme == Some(Scheme::Https)).into());
     }
 
     /// Sets the reason to count when the connection ends.

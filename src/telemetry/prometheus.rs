@@ -16,13 +16,8 @@ impl Metrics {
     /// Returns all metrics as text. `access_lines_lost` are the lines that the access log has lost.
     pub fn write(&self, access_lines_lost: u64) -> String {
         let mut out = Text(String::with_capacity(8 * 1024));
-        out.labelled(
-            "gauge",
-            "threadbare_build_info",
-            "Always 1; its label is the version.",
-            "version",
-            &[(env!("CARGO_PKG_VERSION"), 1)],
-        );
+        let help = "Always 1; its label is the version.";
+        out.labelled("gauge", "threadbare_build_info", help, "version", &[(env!("CARGO_PKG_VERSION"), 1)]);
         self.write_connections(&mut out);
         self.write_requests(&mut out);
         let help = "Bytes received on connections, counted after each exchange.";
