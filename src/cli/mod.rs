@@ -127,22 +127,12 @@ pub const EXIT_CODES: [(&str, &str); 5] = [
 
 /// Returns the text below the options.
 fn after_help() -> String {
-    let mut text = "Built-in routes (files take precedence):\n".to_owned();
-    for (path, help) in routes() {
-        text.push_str(&format!("  {path:<14} {help}\n"));
-    }
-    text.push_str("\nLimits:\n");
-    for (name, value) in limits() {
-        text.push_str(&format!("  {name:<16} {value}\n"));
-    }
-    text.push_str("\nEnvironment variables:\n");
-    for (name, help) in VARIABLES {
-        text.push_str(&format!("  {name:<16} {help}\n"));
-    }
-    for note in VARIABLES_NOTES {
-        text.push_str(&format!("  {note}\n"));
-    }
-    text
+    let routes: String = routes().map(|(path, help)| format!("  {path:<14} {help}\n")).collect();
+    let limits = limits().map(|(name, value)| format!("  {name:<16} {value}\n")).concat();
+    let variables = VARIABLES.map(|(name, help)| format!("  {name:<16} {help}\n")).concat();
+    let notes = VARIABLES_NOTES.map(|note| format!("  {note}\n")).concat();
+    let routes = format!("Built-in routes (files take precedence):\n{routes}");
+    format!("{routes}\nLimits:\n{limits}\nEnvironment variables:\n{variables}{notes}")
 }
 
 #[cfg(test)]
