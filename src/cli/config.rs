@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::cli::options::{Cli, ListenTarget};
+use crate::cli::options::{Cli, ListenTarget, MEBIBYTE};
 use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, encode_default_headers};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig};
@@ -19,7 +19,6 @@ use crate::net::tls;
 use crate::os;
 use crate::telemetry::access_log::Destination;
 
-const MEBIBYTE: usize = 1024 * 1024;
 /// The longest upload without `--upload-max`: 4 GiB hold a film or the image of a disk.
 const UPLOAD_BYTES_MAX: u64 = 4 << 30;
 
@@ -81,11 +80,11 @@ impl Cli {
 
     fn limits(&self) -> Limits {
         Limits {
-            connections_max: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            connections_max: self.max_connections,
             header_timeout: Duration::from_secs(self.header_timeout),
             keep_alive_timeout: Duration::from_secs(self.idle_timeout),
             send_timeout: Duration::from_secs(self.send_timeout),
-            cache_bytes_max: usize::try_from(self.cache_memory).unwrap_or(usize::MAX).saturating_mul(MEBIBYTE),
+            cache_bytes_max: self.cache_memory.saturating_mul(MEBIBYTE),
             shutdown_timeout: Duration::from_secs(self.shutdown_timeout),
             ..Limits::default()
         }

@@ -23,7 +23,7 @@ use crate::telemetry::log_format::LogFormat;
 const CACHE_SECONDS_MAX: u64 = 31_536_000;
 /// More threads than a machine can run.
 const CONNECTIONS_MAX: u64 = 1024 * 1024;
-const CACHE_MIB_DEFAULT: u32 = 64;
+pub(super) const MEBIBYTE: usize = 1024 * 1024;
 /// A tebibyte: more is a mistake.
 const CACHE_MIB_MAX: u64 = 1024 * 1024;
 /// A day: a longer time is a mistake.
@@ -146,8 +146,8 @@ pub struct Cli {
     pub etag: EtagSource,
 
     /// Memory for small files, in MiB; 0 = none
-    #[arg(long, value_name = "MIB", default_value_t = CACHE_MIB_DEFAULT, value_parser = RangedU64ValueParser::<u32>::new().range(0..=CACHE_MIB_MAX), env = "THREADBARE_CACHE_MEMORY", help_heading = "Caching")]
-    pub cache_memory: u32,
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().cache_bytes_max / MEBIBYTE, value_parser = RangedU64ValueParser::<usize>::new().range(0..=CACHE_MIB_MAX), env = "THREADBARE_CACHE_MEMORY", help_heading = "Caching")]
+    pub cache_memory: usize,
 
     /// Let clients add files beneath ROOT, or beneath DIR, a path within the site; repeatable
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_parser = upload_directory, env = "THREADBARE_UPLOAD", value_delimiter = ',', help_heading = "Uploads")]
@@ -198,8 +198,8 @@ pub struct Cli {
     pub drain: u64,
 
     /// Maximum number of connections; limits of the machine may lower it
-    #[arg(long, value_name = "NUMBER", default_value_t = connections_default(), value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX), env = "THREADBARE_MAX_CONNECTIONS", help_heading = "Limits")]
-    pub max_connections: u32,
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_max, value_parser = RangedU64ValueParser::<usize>::new().range(1..=CONNECTIONS_MAX), env = "THREADBARE_MAX_CONNECTIONS", help_heading = "Limits")]
+    pub max_connections: usize,
 
     /// Time for a request header, in all
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().header_timeout.as_secs(), value_parser = seconds(), env = "THREADBARE_HEADER_TIMEOUT", help_heading = "Limits")]
@@ -353,13 +353,9 @@ fn upload_directory(text: &str) -> Result<String, &'static str> {
 
 /// Parses a number of bytes, KiB, MiB or GiB.
 fn size(text: &str) -> Result<u64, &'static str> {
-    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 10),
-        None => match text.strip_suffix(['M', 'm']) {
-            Some(digits) => (digits, 20),
-            None => text.strip_suffix(['G', 'g']).map_or((text, 0), |digits| (digits, 30)),
-        },
-    };
+    let units = [(['K', 'k'], 10), (['M', 'm'], 20), (['G', 'g'], 30)];
+    let unit = units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)));
+    let (digits, shift) = unit.unwrap_or((text, 0));
     let bytes = parse_decimal(digits.as_bytes()).and_then(|number| number.checked_mul(1 << shift));
     bytes.ok_or("expected a number of bytes, or of KiB, MiB or GiB with K, M or G")
 }
@@ -367,8 +363,4 @@ fn size(text: &str) -> Result<u64, &'static str> {
 /// Accepts a time that can be waited for: one second to a day.
 fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=SECONDS_MAX)
-}
-
-fn connections_default() -> u32 {
-    u32::try_from(Limits::default().connections_max).unwrap_or(u32::MAX)
 }
