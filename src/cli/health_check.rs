@@ -111,18 +111,17 @@ fn exchange<S: Transport>(mut stream: DeadlineStream<S>, config: &Config) -> io:
     if head.is_empty() {
         return Err(io::Error::other("connection closed without a response"));
     }
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let status = lines.next().and_then(|line| std::str::from_utf8(line).ok()).filter(|line| line.starts_with("HTTP/"));
+    let status = lines(&head).next().and_then(|line| std::str::from_utf8(line).ok()).filter(|line| line.starts_with("HTTP/"));
     let status = status.ok_or(io::Error::other("not an HTTP response"))?;
-    let own = config.default_headers.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| is_server(line));
-    match lines.find(|line| is_server(line)) {
-        Some(server) if Some(server) == own => Ok(status.to_owned()),
+    let is_server = |line: &&[u8]| line.to_ascii_lowercase().starts_with(b"server:");
+    match lines(&head).find(is_server) {
+        Some(server) if lines(&config.default_headers).find(is_server) == Some(server) => Ok(status.to_owned()),
         _ => Err(io::Error::other("another program responds there")),
     }
 }
 
-fn is_server(line: &[u8]) -> bool {
-    line.split(|byte| *byte == b':').next().is_some_and(|name| name.eq_ignore_ascii_case(b"server"))
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
 }
 
 /// Returns whether a status line has a status other than 5xx.
