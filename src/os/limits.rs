@@ -10,28 +10,28 @@ use std::path::Path;
 use crate::config::Limits;
 
 /// Descriptors that are not connections: standard streams, listeners, the root, and some spare.
-const DESCRIPTORS_RESERVED: u64 = 32;
+const DESCRIPTORS_RESERVED: usize = 32;
 /// Maps that are not thread stacks: the program, its libraries, the heap.
-const MAPS_RESERVED: u64 = 2000;
+const MAPS_RESERVED: usize = 2000;
 /// Maps of a thread: its stack, its signal stack, a guard page for each, and one spare.
-const MAPS_PER_THREAD: u64 = 5;
+const MAPS_PER_THREAD: usize = 5;
 /// Threads that do not serve connections.
-const THREADS_RESERVED: u64 = 32;
+const THREADS_RESERVED: usize = 32;
 /// Memory in bytes of the program, its logs, its large file buffers and the least for generated content.
-const MEMORY_RESERVED: u64 = 32 * 1024 * 1024;
+const MEMORY_RESERVED: usize = 32 * 1024 * 1024;
 /// Memory in bytes of a connection: its thread, its buffers, and what the kernel holds for them.
-const MEMORY_PER_CONNECTION: u64 = 64 * 1024;
+const MEMORY_PER_CONNECTION: usize = 64 * 1024;
 /// What TLS adds to it: its state, and the bytes that are being encrypted and decrypted.
-const MEMORY_OF_TLS: u64 = 64 * 1024;
+const MEMORY_OF_TLS: usize = 64 * 1024;
 /// The least memory for generated content, a part of [`MEMORY_RESERVED`].
-const CONTENT_BYTES_LEAST: u64 = 16 * 1024 * 1024;
+const CONTENT_BYTES_LEAST: usize = 16 * 1024 * 1024;
 
 /// A limit of the machine, converted to connections.
 #[derive(Debug)]
 struct Limit {
     /// Its name, for the log.
     source: &'static str,
-    connections: u64,
+    connections: usize,
 }
 
 /// Lowers limits to what this machine allows, and returns a line for the log about each that was lowered. Raises the soft limit of
@@ -55,9 +55,8 @@ pub fn fit_to_machine(limits: &mut Limits, has_tls: bool) -> Vec<String> {
 
 /// Returns `wanted`, at least 1, or the smallest of the limits and its name.
 fn fit_connections(wanted: usize, limits: &[Limit]) -> (usize, Option<&'static str>) {
-    let smallest = limits.iter().min_by_key(|limit| limit.connections);
-    match smallest.map(|limit| (usize::try_from(limit.connections).unwrap_or(usize::MAX), limit.source)) {
-        Some((connections, source)) if connections < wanted => (connections.max(1), Some(source)),
+    match limits.iter().min_by_key(|limit| limit.connections) {
+        Some(limit) if limit.connections < wanted => (limit.connections.max(1), Some(limit.source)),
         _ => (wanted.max(1), None),
     }
 }
@@ -66,27 +65,26 @@ const MEMORY_MAX: &str = "memory.max of the control group";
 
 /// Divides the memory of the control group: small files get at most half of what is not reserved, connections the rest, and generated
 /// content what the connections do not need.
-fn fit_to_memory(limits: &mut Limits, bytes: u64, per_connection: u64) -> Limit {
-    let bytes_of = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+fn fit_to_memory(limits: &mut Limits, bytes: usize, per_connection: usize) -> Limit {
     let free = bytes.saturating_sub(MEMORY_RESERVED);
-    limits.cache_bytes_max = limits.cache_bytes_max.min(bytes_of(free / 2));
-    let free = free.saturating_sub(u64::try_from(limits.cache_bytes_max).unwrap_or(u64::MAX));
-    let wanted = u64::try_from(limits.connections_max).unwrap_or(u64::MAX).saturating_mul(per_connection);
+    limits.cache_bytes_max = limits.cache_bytes_max.min(free / 2);
+    let free = free - limits.cache_bytes_max;
+    let wanted = limits.connections_max.saturating_mul(per_connection);
     let content = CONTENT_BYTES_LEAST.saturating_add(free.saturating_sub(wanted));
-    limits.content_bytes_max = limits.content_bytes_max.min(bytes_of(content));
+    limits.content_bytes_max = limits.content_bytes_max.min(content);
     Limit { source: MEMORY_MAX, connections: free / per_connection }
 }
 
-fn descriptor_limit(descriptors: u64) -> Limit {
+fn descriptor_limit(descriptors: usize) -> Limit {
     // A quarter is left for the files that are being sent.
     Limit { source: "open file limit (ulimit -n)", connections: descriptors.saturating_sub(DESCRIPTORS_RESERVED) / 4 * 3 }
 }
 
-fn map_limit(maps: u64) -> Limit {
+fn map_limit(maps: usize) -> Limit {
     Limit { source: "vm.max_map_count", connections: maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_THREAD }
 }
 
-fn thread_limit(source: &'static str, threads: u64) -> Limit {
+fn thread_limit(source: &'static str, threads: usize) -> Limit {
     Limit { source, connections: threads.saturating_sub(THREADS_RESERVED) }
 }
 
@@ -96,10 +94,10 @@ fn machine_limits() -> Vec<Limit> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // This may fail where the hard limit is above what the kernel allows; then the soft limit stays.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let descriptors = getrlimit(Resource::Nofile).current;
-    let processes = getrlimit(Resource::Nproc).current.filter(|_| !super::is_root());
+    let current = |resource| usize::try_from(getrlimit(resource).current?).ok();
+    let processes = current(Resource::Nproc).filter(|_| !super::is_root());
     let limits = [
-        descriptors.map(descriptor_limit),
+        current(Resource::Nofile).map(descriptor_limit),
         read_number(Path::new("/proc/sys/vm/max_map_count")).map(map_limit),
         processes.map(|threads| thread_limit("process limit (ulimit -u)", threads)),
         cgroup_limit("pids.max").map(|threads| thread_limit("pids.max of the control group", threads)),
@@ -114,7 +112,7 @@ fn machine_limits() -> Vec<Limit> {
 }
 
 /// Returns a limit of this process's control group (version 2); `None` if there is none.
-fn cgroup_limit(name: &str) -> Option<u64> {
+fn cgroup_limit(name: &str) -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     smallest_limit(Path::new("/sys/fs/cgroup"), group, name)
@@ -122,13 +120,14 @@ fn cgroup_limit(name: &str) -> Option<u64> {
 
 /// Returns the smallest limit of that name of a group and those above it, whose limits hold for it, too. In a container `root` may be the
 /// group itself, or `group` a path that exists only outside.
-fn smallest_limit(root: &Path, group: &str, name: &str) -> Option<u64> {
+fn smallest_limit(root: &Path, group: &str, name: &str) -> Option<usize> {
     let group = root.join(group.trim_start_matches('/'));
     let groups = group.ancestors().take_while(|path| path.starts_with(root));
     groups.filter_map(|path| read_number(&path.join(name))).min()
 }
 
-fn read_number(path: &Path) -> Option<u64> {
+/// Returns the number in a file; `None` also for one above the address space, which limits nothing.
+fn read_number(path: &Path) -> Option<usize> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
@@ -241,9 +240,9 @@ mod tests {
 
     #[test]
     fn memory_is_divided() {
-        const MIB: u64 = 1024 * 1024;
+        const MIB: usize = 1024 * 1024;
         for (bytes, cache, connections, content, why) in [
-            (u64::MAX, 64, u64::MAX / 65_536 - 1536, 128, "no limit to speak of"),
+            (usize::MAX, 64, usize::MAX / 65_536 - 1536, 128, "no limit to speak of"),
             (464 * MIB, 64, 5888, 128, "the least with which nothing is lowered"),
             (463 * MIB, 64, 5872, 127, "generated content is lowered first"),
             (352 * MIB, 64, 4096, 16, "to its least"),
