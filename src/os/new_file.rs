@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use cap_std::fs::Dir;
 #[cfg(unix)]
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, openat};
 #[cfg(unix)]
 use rustix::io::Errno;
 
@@ -21,6 +21,10 @@ pub const SUPPORTED: bool = cfg!(unix);
 
 /// The end of the name of an incomplete file.
 const HIDDEN_SUFFIX: &str = ".part";
+
+/// The umask takes away from it.
+#[cfg(unix)]
+const MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// A directory in which files and directories may be created.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ impl WritableDirectory {
     #[cfg(unix)]
     pub fn enter(&self, name: &[u8]) -> io::Result<WritableDirectory> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
+        match openat(&self.0, name, flags, Mode::empty()) {
             Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
             result => Ok(WritableDirectory(Dir::from_std_file(result?.into()))),
         }
@@ -124,26 +128,18 @@ impl<'d> NewFile<'d> {
     /// # Errors
     /// The error of the system.
     pub fn create(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
-        NewFile::unnamed(directory).or_else(|_| NewFile::named(directory))
-    }
-
-    #[cfg(target_os = "linux")]
-    fn unnamed(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
-        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&directory.0, ".", flags, Mode::from_raw_mode(0o666))?;
-        Ok(NewFile { directory, file: Some(file.into()), hidden: None })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn unnamed(_: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
-        Err(io::ErrorKind::Unsupported.into())
+        #[cfg(target_os = "linux")]
+        if let Ok(file) = openat(&directory.0, ".", OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, MODE) {
+            return Ok(NewFile { directory, file: Some(file.into()), hidden: None });
+        }
+        NewFile::named(directory)
     }
 
     #[cfg(unix)]
     fn named(directory: &'d WritableDirectory) -> io::Result<NewFile<'d>> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let name = hidden_name();
-        let file = rustix::fs::openat(&directory.0, &*name, flags, Mode::from_raw_mode(0o666))?;
+        let file = openat(&directory.0, &*name, flags, MODE)?;
         Ok(NewFile { directory, file: Some(file.into()), hidden: Some(name) })
     }
 
