@@ -178,7 +178,7 @@ fn log_warnings(cli: &Cli, app: &AppState, tls: Option<&ServerTls>) {
     if cli.quiet && cli.access_log.is_some() {
         warn!("--quiet disables the access log, so nothing is written to --access-log; use one of them");
     }
-    if let Some(error) = app.notify.error() {
+    if let Some(error) = &app.notify.error {
         warn!("{error}; systemd is not notified");
     }
     if os::is_root() {

@@ -27,7 +27,8 @@ pub enum State {
 #[derive(Clone, Debug, Default)]
 pub struct SdNotify {
     socket: Option<Arc<Socket>>,
-    error: Option<String>,
+    /// Why the socket that the environment names cannot be used.
+    pub error: Option<String>,
 }
 
 impl SdNotify {
@@ -38,11 +39,6 @@ impl SdNotify {
             Ok(socket) => SdNotify { socket: Some(socket.into()), error: None },
             Err(error) => SdNotify { socket: None, error: Some(format!("cannot connect to ${VARIABLE}: {error}")) },
         }
-    }
-
-    /// Returns why the socket that the environment names cannot be used.
-    pub fn error(&self) -> Option<&str> {
-        self.error.as_deref()
     }
 
     /// Whether there is a supervisor to notify.
