@@ -30,7 +30,7 @@ impl Cli {
                 exit(1)
             }
             let text = error.render().to_string();
-            let _ = writeln!(io::stderr(), "{}", text.lines().next().unwrap_or_default());
+            let _ = writeln!(io::stderr(), "{}", text.split_once('\n').map_or(&*text, |(first, _)| first));
             exit(error.exit_code())
         })
     }
@@ -163,6 +163,13 @@ mod tests {
         }
         let first = long.find("--").unwrap();
         assert!(long[first..].starts_with("--port"), "--port comes first:\n{long}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_of_roots_may_be_any_bytes() {
+        let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
+        assert_eq!(Cli::try_parse_from([OsStr::new("threadbare"), name]).unwrap().root.as_os_str(), name);
     }
 
     #[test]

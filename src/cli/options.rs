@@ -269,12 +269,12 @@ pub enum ListenTarget {
 
 /// Parses ROOT. Words that are no directory, but what people type for a port or an origin, get a hint.
 fn root(word: OsString) -> Result<PathBuf, String> {
-    let text = word.to_str().unwrap_or_default();
+    let (bytes, text) = (word.as_encoded_bytes(), word.display());
     if word.is_empty() {
         Err("give a directory or a file, or nothing for the current directory".to_owned())
-    } else if text.starts_with("http://") || text.starts_with("https://") {
+    } else if bytes.starts_with(b"http://") || bytes.starts_with(b"https://") {
         Err(format!("not a directory; to allow cross-origin requests from there, use --cors={text}"))
-    } else if text.bytes().all(|byte| byte.is_ascii_digit()) && !Path::new(text).exists() {
+    } else if bytes.iter().all(u8::is_ascii_digit) && !Path::new(&word).exists() {
         Err(format!("not a directory; did you mean --port {text}?"))
     } else {
         Ok(PathBuf::from(word))
