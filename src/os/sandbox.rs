@@ -5,10 +5,9 @@
 //! Unix socket files; Landlock denies all other files, writes, programs, outgoing connections, further ports, and signals to other processes.
 //!
 //! [`confine`] must run before the first thread starts, since running threads keep their rights. The exceptions are the thread
-//! that writes the log file ([`allow_write`]) and the one that reads certificates ([`allow_read`]): they start earlier and restrict
-//! themselves.
+//! that writes the log file and the one that reads certificates: they start earlier and restrict themselves ([`allow`]).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use log::Level;
 
@@ -55,34 +54,29 @@ pub fn confine(
     if wanted == Sandbox::Require { Err(problem) } else { Ok((Level::Info, format!("incomplete: {problem}"))) }
 }
 
-/// Restricts this thread to writing and creating files in a directory: it writes the log file.
+/// What a thread may do with files.
+#[derive(Clone, Copy, Debug)]
+pub enum FileAccess {
+    /// Read them, as the thread does that reads certificates.
+    Read,
+    /// Write and create them, as the thread does that writes the log file.
+    Write,
+}
+
+/// Restricts this thread to files in these directories.
 ///
 /// # Errors
 /// With [`Sandbox::Require`]: why the sandbox is not complete.
 #[cfg(target_os = "linux")]
-pub fn allow_write(wanted: Sandbox, directory: &Path) -> Result<(), String> {
-    allow(wanted, &[directory], landlock::AccessFs::WriteFile | landlock::AccessFs::MakeReg)
-}
-
-/// Restricts this thread to reading files in directories: it reads certificates.
-///
-/// # Errors
-/// With [`Sandbox::Require`]: why the sandbox is not complete.
-#[cfg(target_os = "linux")]
-pub fn allow_read(wanted: Sandbox, directories: &[PathBuf]) -> Result<(), String> {
-    allow(wanted, directories, landlock::AccessFs::ReadFile.into())
-}
-
-#[cfg(target_os = "linux")]
-fn allow<P: AsRef<Path>>(
-    wanted: Sandbox,
-    directories: &[P],
-    access: landlock::BitFlags<landlock::AccessFs>,
-) -> Result<(), String> {
-    use landlock::{PathBeneath, PathFd, RulesetStatus};
+pub fn allow(wanted: Sandbox, directories: &[PathBuf], access: FileAccess) -> Result<(), String> {
+    use landlock::{AccessFs, PathBeneath, PathFd, RulesetStatus};
     if wanted == Sandbox::Off {
         return Ok(());
     }
+    let access = match access {
+        FileAccess::Read => AccessFs::ReadFile.into(),
+        FileAccess::Write => AccessFs::WriteFile | AccessFs::MakeReg,
+    };
     let directories: Result<Vec<PathFd>, _> = directories.iter().map(PathFd::new).collect();
     let directories = directories.map_err(|error| error.to_string())?;
     match restrict_to(directories.into_iter().map(|directory| PathBeneath::new(directory, access))) {
@@ -131,15 +125,6 @@ pub fn confine<R>(wanted: Sandbox, _: (R, PathBuf), _: &[WritableDirectory], _: 
 /// # Errors
 /// None.
 #[cfg(not(target_os = "linux"))]
-pub fn allow_write(_: Sandbox, _: &Path) -> Result<(), String> {
-    Ok(())
-}
-
-/// Does nothing, as [`allow_write`].
-///
-/// # Errors
-/// None.
-#[cfg(not(target_os = "linux"))]
-pub fn allow_read(_: Sandbox, _: &[PathBuf]) -> Result<(), String> {
+pub fn allow(_: Sandbox, _: &[PathBuf], _: FileAccess) -> Result<(), String> {
     Ok(())
 }

@@ -20,7 +20,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use crate::config::Sandbox;
 use crate::http::date::HttpDate;
 use crate::net::tls::Tls;
-use crate::os::sandbox;
+use crate::os::sandbox::{self, FileAccess};
 use crate::server::self_signed;
 use crate::telemetry::printable_path;
 
@@ -53,7 +53,7 @@ impl ServerTls {
         let (sender, confined) = channel();
         let shared = tls.clone();
         let watch = move || {
-            let result = sandbox::allow_read(sandbox, &directories);
+            let result = sandbox::allow(sandbox, &directories, FileAccess::Read);
             let is_ready = result.is_ok();
             if sender.send(result).is_ok() && is_ready {
                 files.watch(stamp, &shared, &requests);

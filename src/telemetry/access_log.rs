@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use log::{Level, info, log_enabled, warn};
 
 use crate::config::Sandbox;
-use crate::os::{self, sandbox};
+use crate::os;
+use crate::os::sandbox::{self, FileAccess};
 use crate::telemetry::log_format::{AccessRecord, LogFormat};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::{ACCESS, printable_path};
@@ -57,7 +58,7 @@ impl Destination {
         let directory = real.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
         let writer = ReopenableFile { path, file, reopen_requested: Arc::clone(&reopen_requested) };
         let confined = move || {
-            sandbox::allow_write(sandbox, &directory).map_err(io::Error::other)?;
+            sandbox::allow(sandbox, &[directory], FileAccess::Write).map_err(io::Error::other)?;
             Ok(writer)
         };
         let queue = LogQueue::start(NAME, confined).map_err(error)?;
