@@ -64,7 +64,8 @@ pub enum TlsState {
 pub trait Transport {
     /// Reads some bytes and returns their number; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Reads what has arrived already, without waiting; `None` if nothing has.
+    /// Reads what has arrived already, without waiting; `None` if nothing has. With TLS it may be encrypted, and nothing can be read
+    /// afterwards.
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
     /// Writes some bytes and returns their number.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;

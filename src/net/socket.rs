@@ -320,7 +320,7 @@ impl Transport for SocketTransport<'_> {
 }
 
 /// Unix reports a timeout as `WouldBlock`, Windows as `TimedOut`; the socket blocks, so both mean that the time is over.
-fn timed_out(error: io::Error) -> io::Error {
+pub(super) fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
 }
 

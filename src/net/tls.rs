@@ -4,6 +4,7 @@
 //! to it. A call of [`Transport::read`] reads from the socket once: if that yields no plaintext, it returns `Interrupted`, and the caller
 //! tries again with the time that is left.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use rustls::{
 };
 
 use crate::net::budget::Holder;
-use crate::net::socket::SocketTransport;
+use crate::net::socket::{SocketTransport, timed_out};
 use crate::net::{TlsState, Transport};
 
 /// Whether this build supports TLS.
@@ -72,8 +73,8 @@ impl Tls {
     }
 
     /// Returns the transport for a connection that was accepted. It moves bytes as they are until [`Transport::start_tls`].
-    pub fn accept<'a>(&self, socket: SocketTransport<'a>) -> TlsSocket<'a> {
-        TlsSocket { config: Some(Arc::clone(&self.config)), ..TlsSocket::unencrypted(socket) }
+    pub fn accept<'a>(&'a self, socket: SocketTransport<'a>) -> TlsSocket<'a> {
+        TlsSocket { socket, config: Some(&self.config), session: Session::Off }
     }
 }
 
@@ -90,21 +91,15 @@ pub fn connect(socket: SocketTransport<'_>) -> io::Result<TlsSocket<'_>> {
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
     let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    Ok(TlsSocket { session: Session::Encrypted(Box::new(client.into())), ..TlsSocket::unencrypted(socket) })
+    Ok(TlsSocket { socket, config: None, session: Session::Encrypted(Encryption::new(client.into(), &[])) })
 }
 
 /// A connection with TLS: one that was accepted, or one to a server.
 pub struct TlsSocket<'a> {
     socket: SocketTransport<'a>,
-    /// The configuration of a server, until the session begins.
-    config: Option<Arc<ServerConfig>>,
+    /// The configuration of a server; `None` in a client.
+    config: Option<&'a Arc<ServerConfig>>,
     session: Session,
-    /// The first bytes, which were read before the session began.
-    early: Vec<u8>,
-    /// Encrypted bytes that the kernel has not taken yet.
-    encrypted: Vec<u8>,
-    /// Plaintext bytes that rustls has taken, and no write has reported as written.
-    unreported: usize,
 }
 
 #[derive(Debug)]
@@ -116,53 +111,44 @@ enum Session {
     /// The client does not speak TLS.
     Cleartext,
     /// The client speaks TLS.
-    Encrypted(Box<Connection>),
+    Encrypted(Box<Encryption>),
 }
 
-/// Reads from the socket: [`Transport::read`] or [`Transport::try_read`], with `WouldBlock` if nothing has arrived.
-type ReadSocket = fn(&mut SocketTransport<'_>, &mut [u8]) -> io::Result<usize>;
+#[derive(Debug)]
+struct Encryption {
+    connection: Connection,
+    /// The first bytes, which were read before the session began.
+    early: VecDeque<u8>,
+    /// Encrypted bytes that the kernel has not taken yet.
+    encrypted: Vec<u8>,
+    /// Plaintext bytes that rustls has taken, and no write has reported as written.
+    unreported: usize,
+}
 
-impl<'a> TlsSocket<'a> {
-    fn unencrypted(socket: SocketTransport<'a>) -> TlsSocket<'a> {
-        TlsSocket { socket, config: None, session: Session::Off, early: Vec::new(), encrypted: Vec::new(), unreported: 0 }
+impl Encryption {
+    fn new(connection: Connection, early: &[u8]) -> Box<Encryption> {
+        Box::new(Encryption { connection, early: early.to_vec().into(), encrypted: Vec::new(), unreported: 0 })
     }
 
-    /// Reads plaintext, if necessary by one read from the socket.
-    fn receive(&mut self, buffer: &mut [u8], read: ReadSocket) -> io::Result<usize> {
-        if matches!(self.session, Session::Undecided) {
-            let count = read(&mut self.socket, buffer)?;
-            let received = buffer.split_at(count).0;
-            if received.is_empty() || !self.start_tls(received)? {
-                return Ok(count);
-            }
-        }
-        let Session::Encrypted(session) = &mut self.session else { return read(&mut self.socket, buffer) };
-        if let Some(result) = plaintext(session, buffer) {
-            return result;
-        }
-        session.read_tls(&mut Source { early: &mut self.early, socket: &mut self.socket, read })?;
-        let processed = session.process_new_packets();
-        // An answer, or the alert.
-        let is_sent = self.flush()?;
-        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let Session::Encrypted(session) = &mut self.session else { return Ok(0) };
-        match plaintext(session, buffer) {
-            Some(result) => result,
-            None if is_sent => Err(io::ErrorKind::Interrupted.into()),
-            None => Err(io::ErrorKind::TimedOut.into()),
+    /// Returns the plaintext that is there, or the end; `None` if more must be read. An end without `close_notify` is an end: HTTP shows by
+    /// itself whether a message is complete.
+    fn plaintext(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.connection.reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
+            result => Some(result),
         }
     }
 
     /// Writes what rustls has encrypted, and returns whether that was all.
-    fn flush(&mut self) -> io::Result<bool> {
-        let Session::Encrypted(session) = &mut self.session else { return Ok(true) };
-        while session.wants_write() {
-            session.write_tls(&mut self.encrypted)?;
+    fn flush(&mut self, socket: &mut SocketTransport<'_>) -> io::Result<bool> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.encrypted)?;
         }
         if self.encrypted.is_empty() {
             return Ok(true);
         }
-        match self.socket.write(&self.encrypted) {
+        match socket.write(&self.encrypted) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(count) if count == self.encrypted.len() => {
                 self.encrypted.clear();
@@ -179,28 +165,40 @@ impl<'a> TlsSocket<'a> {
     }
 }
 
-/// Returns the plaintext that is there, or the end; `None` if more must be read. An end without `close_notify` is an end: HTTP shows by
-/// itself whether a message is complete.
-fn plaintext(session: &mut Connection, buffer: &mut [u8]) -> Option<io::Result<usize>> {
-    match session.reader().read(buffer) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
-        result => Some(result),
-    }
-}
-
 impl Transport for TlsSocket<'_> {
+    /// Reads plaintext, if necessary by one read from the socket.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.receive(buffer, |socket, buffer| socket.read(buffer))
+        if matches!(self.session, Session::Undecided) {
+            let count = self.socket.read(buffer)?;
+            let received = buffer.split_at(count).0;
+            if received.is_empty() || !self.start_tls(received)? {
+                return Ok(count);
+            }
+        }
+        let Session::Encrypted(session) = &mut self.session else { return self.socket.read(buffer) };
+        if let Some(result) = session.plaintext(buffer) {
+            return result;
+        }
+        session.connection.read_tls(&mut (&mut session.early).chain(self.socket.socket)).map_err(timed_out)?;
+        session.early.shrink_to_fit();
+        let processed = session.connection.process_new_packets();
+        // An answer, or the alert.
+        let is_sent = session.flush(&mut self.socket)?;
+        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        match session.plaintext(buffer) {
+            Some(result) => result,
+            None if is_sent => Err(io::ErrorKind::Interrupted.into()),
+            None => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let try_read: ReadSocket =
-            |socket, buffer| socket.try_read(buffer)?.ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock));
-        match self.receive(buffer, try_read) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-            result => result.map(Some),
+        if let Session::Encrypted(session) = &mut self.session
+            && let Some(result) = session.plaintext(buffer)
+        {
+            return result.map(Some);
         }
+        self.socket.try_read(buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -209,20 +207,18 @@ impl Transport for TlsSocket<'_> {
 
     /// After `TimedOut`, rustls may hold bytes that were not reported: the next call must begin with the same bytes.
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let Session::Encrypted(session) = &mut self.session else { return self.socket.write_vectored(first, second) };
         let mut slices = [IoSlice::new(first), IoSlice::new(second)];
         let mut rest = slices.as_mut_slice();
         let mut total = 0;
         while !rest.is_empty() {
-            let Session::Encrypted(session) = &mut self.session else {
-                return self.socket.write_vectored(first, second);
-            };
-            if self.unreported == 0 {
-                self.unreported = session.writer().write_vectored(rest)?;
+            if session.unreported == 0 {
+                session.unreported = session.connection.writer().write_vectored(rest)?;
             }
-            let is_sent = self.flush()?;
+            let is_sent = session.flush(&mut self.socket)?;
             // A byte of plaintext is at least a byte when encrypted.
-            let count = self.unreported.saturating_sub(self.encrypted.len());
-            self.unreported -= count;
+            let count = session.unreported.saturating_sub(session.encrypted.len());
+            session.unreported -= count;
             total += count;
             IoSlice::advance_slices(&mut rest, count);
             if !is_sent {
@@ -265,18 +261,14 @@ impl Transport for TlsSocket<'_> {
     }
 
     fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
-        self.session = match (received.first(), self.config.take()) {
-            (None, config) => {
-                self.config = config;
-                Session::Undecided
-            }
+        self.session = match (received.first(), self.config) {
+            (None, _) => Session::Undecided,
             (Some(&HANDSHAKE_RECORD), Some(config)) => {
-                let mut server = ServerConnection::new(config).map_err(io::Error::other)?;
+                let mut server = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
                 server.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
-                self.early = received.to_vec();
-                Session::Encrypted(Box::new(server.into()))
+                Session::Encrypted(Encryption::new(server.into(), received))
             }
-            _ => Session::Cleartext,
+            (Some(_), _) => Session::Cleartext,
         };
         Ok(matches!(self.session, Session::Encrypted(_)))
     }
@@ -285,45 +277,26 @@ impl Transport for TlsSocket<'_> {
         match &self.session {
             Session::Off | Session::Undecided => TlsState::Off,
             Session::Cleartext => TlsState::Cleartext,
-            Session::Encrypted(session) if session.is_handshaking() => TlsState::Handshake,
+            Session::Encrypted(session) if session.connection.is_handshaking() => TlsState::Handshake,
             Session::Encrypted(_) => TlsState::Established,
         }
     }
 
     fn end_tls(&mut self) {
         if let Session::Encrypted(session) = &mut self.session {
-            session.send_close_notify();
+            session.connection.send_close_notify();
             // The client may be gone.
-            let _ = self.flush();
+            let _ = session.flush(&mut self.socket);
             self.session = Session::Off;
         }
-    }
-}
-
-/// The encrypted bytes: those that were read early, then those of the socket.
-struct Source<'a, 'b> {
-    early: &'a mut Vec<u8>,
-    socket: &'a mut SocketTransport<'b>,
-    read: ReadSocket,
-}
-
-impl Read for Source<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.early.is_empty() {
-            return (self.read)(self.socket, buffer);
-        }
-        let count = self.early.as_slice().read(buffer)?;
-        self.early.drain(..count);
-        if self.early.is_empty() {
-            *self.early = Vec::new();
-        }
-        Ok(count)
     }
 }
 
 /// Accepts every certificate.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
+
+type SignatureVerdict = Result<HandshakeSignatureValid, rustls::Error>;
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -337,21 +310,11 @@ impl ServerCertVerifier for AnyCertificate {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> SignatureVerdict {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> SignatureVerdict {
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -414,7 +377,8 @@ mod tests {
             assert_eq!(read(&mut stream, &mut buffer), 0, "close_notify");
             received
         });
-        let mut stream = tls().accept(transport(&far));
+        let tls = tls();
+        let mut stream = tls.accept(transport(&far));
         assert!(!stream.start_tls(&[]).unwrap());
         assert_eq!(stream.tls_state(), TlsState::Off);
         let mut buffer = [0; 100];
