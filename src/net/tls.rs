@@ -10,10 +10,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, Connection, DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme,
 };
@@ -34,22 +33,10 @@ const PLAINTEXT_BYTES_MAX: usize = 32 * 1024;
 /// What an idle connection keeps for encrypted bytes.
 const KEPT_BYTES_MAX: usize = 1024;
 
-/// What all TLS connections of a server share: the configuration and the certificate, which can be replaced.
+/// What all TLS connections of a server share: the configuration with the certificate, which can be replaced. Guards it while it is cloned
+/// or replaced.
 #[derive(Clone, Debug)]
-pub struct Tls {
-    config: Arc<ServerConfig>,
-    certificate: Arc<CurrentCertificate>,
-}
-
-/// The certificate for new connections. Guards it while it is cloned or replaced.
-#[derive(Debug)]
-struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for CurrentCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
-    }
-}
+pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
 
 impl Tls {
     /// Creates the configuration: TLS 1.2 and 1.3, `http/1.1` alone, session tickets, no early data.
@@ -57,24 +44,22 @@ impl Tls {
     /// # Errors
     /// The random generator of the system fails.
     pub fn new(certificate: CertifiedKey) -> Result<Tls, rustls::Error> {
-        let certificate = Arc::new(CurrentCertificate(RwLock::new(Arc::new(certificate))));
-        let builder =
-            ServerConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions()?;
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::<CurrentCertificate>::clone(&certificate);
-        let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
+        let resolver = Arc::new(SingleCertAndKey::from(certificate));
+        let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver);
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         config.ticketer = ring::Ticketer::new()?;
-        Ok(Tls { config: Arc::new(config), certificate })
+        Ok(Tls(Arc::new(RwLock::new(Arc::new(config)))))
     }
 
     /// Replaces the certificate. Connections that exist keep theirs.
     pub fn replace(&self, certificate: CertifiedKey) {
-        *self.certificate.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificate);
+        let mut config = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut config).cert_resolver = Arc::new(SingleCertAndKey::from(certificate));
     }
 
     /// Returns the transport for a connection that was accepted. It moves bytes as they are until [`Transport::start_tls`].
     pub fn accept<'a>(&'a self, socket: SocketTransport<'a>) -> TlsSocket<'a> {
-        TlsSocket { socket, config: Some(&self.config), session: Session::Off }
+        TlsSocket { socket, server: Some(self), session: Session::Off }
     }
 }
 
@@ -83,22 +68,19 @@ impl Tls {
 /// # Errors
 /// The random generator of the system fails.
 pub fn connect(socket: SocketTransport<'_>) -> io::Result<TlsSocket<'_>> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(io::Error::other)?;
-    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let verified = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate));
+    let mut config = verified.with_no_client_auth();
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
     let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    Ok(TlsSocket { socket, config: None, session: Session::Encrypted(Encryption::new(client.into(), &[])) })
+    Ok(TlsSocket { socket, server: None, session: Session::Encrypted(Encryption::new(client.into(), &[])) })
 }
 
 /// A connection with TLS: one that was accepted, or one to a server.
 pub struct TlsSocket<'a> {
     socket: SocketTransport<'a>,
-    /// The configuration of a server; `None` in a client.
-    config: Option<&'a Arc<ServerConfig>>,
+    /// `None` in a client.
+    server: Option<&'a Tls>,
     session: Session,
 }
 
@@ -261,10 +243,11 @@ impl Transport for TlsSocket<'_> {
     }
 
     fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
-        self.session = match (received.first(), self.config) {
+        self.session = match (received.first(), self.server) {
             (None, _) => Session::Undecided,
-            (Some(&HANDSHAKE_RECORD), Some(config)) => {
-                let mut server = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+            (Some(&HANDSHAKE_RECORD), Some(Tls(config))) => {
+                let config = Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner));
+                let mut server = ServerConnection::new(config).map_err(io::Error::other)?;
                 server.set_buffer_limit(Some(PLAINTEXT_BYTES_MAX));
                 Session::Encrypted(Encryption::new(server.into(), received))
             }
@@ -294,7 +277,7 @@ impl Transport for TlsSocket<'_> {
 
 /// Accepts every certificate.
 #[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+struct AnyCertificate;
 
 type SignatureVerdict = Result<HandshakeSignatureValid, rustls::Error>;
 
@@ -319,7 +302,7 @@ impl ServerCertVerifier for AnyCertificate {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 
