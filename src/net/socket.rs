@@ -57,7 +57,6 @@ impl Listener {
         match self {
             Listener::Tcp(listener) => {
                 // It fails only for an inherited socket that is no TCP socket.
-                #[cfg(unix)]
                 let _ = rustix::net::sockopt::set_tcp_nodelay(listener, true);
                 listener.set_nonblocking(true)
             }
@@ -176,46 +175,33 @@ pub enum AcceptError {
 
 impl AcceptError {
     /// Classifies an error of [`Listener::accept`]. An unknown one counts as exhaustion, so that no error can make the loop spin.
-    #[cfg(unix)]
     pub fn from_io_error(error: &io::Error) -> AcceptError {
-        use rustix::io::Errno as E;
-        if error.kind() == io::ErrorKind::WouldBlock {
-            return AcceptError::WouldBlock;
+        use io::ErrorKind as K;
+        #[cfg(unix)]
+        if rustix::io::Errno::from_io_error(error).is_some_and(|errno| PENDING_ERRORS.contains(&errno)) {
+            return AcceptError::Transient;
         }
-        // accept(2): pending network errors of the new socket are to be treated like EAGAIN, by trying again.
-        const TRANSIENT: &[E] = &[
-            E::INTR,
-            E::CONNABORTED,
-            E::PROTO,
-            E::PERM,
-            E::NETDOWN,
-            E::NOPROTOOPT,
-            E::HOSTDOWN,
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            E::NONET,
-            E::HOSTUNREACH,
-            E::OPNOTSUPP,
-            E::NETUNREACH,
-            E::TIMEDOUT,
-        ];
-        match E::from_io_error(error) {
-            Some(errno) if TRANSIENT.contains(&errno) => AcceptError::Transient,
-            _ => AcceptError::OutOfResources,
-        }
-    }
-
-    /// Classifies an error of [`Listener::accept`].
-    #[cfg(not(unix))]
-    pub fn from_io_error(error: &io::Error) -> AcceptError {
         match error.kind() {
-            io::ErrorKind::WouldBlock => AcceptError::WouldBlock,
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {
-                AcceptError::Transient
-            }
+            K::WouldBlock => AcceptError::WouldBlock,
+            K::Interrupted | K::ConnectionAborted | K::ConnectionReset | K::TimedOut => AcceptError::Transient,
+            K::NetworkDown | K::NetworkUnreachable | K::HostUnreachable => AcceptError::Transient,
             _ => AcceptError::OutOfResources,
         }
     }
 }
+
+/// accept(2): pending network errors of the new socket are to be treated like EAGAIN, by trying again. These have no [`io::ErrorKind`] of
+/// their own.
+#[cfg(unix)]
+const PENDING_ERRORS: &[rustix::io::Errno] = &[
+    rustix::io::Errno::PROTO,
+    rustix::io::Errno::PERM,
+    rustix::io::Errno::NOPROTOOPT,
+    rustix::io::Errno::HOSTDOWN,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    rustix::io::Errno::NONET,
+    rustix::io::Errno::OPNOTSUPP,
+];
 
 /// Connects to a Unix socket, as a client. It waits for at most `limit` while the queue of the socket is full.
 ///
