@@ -7,8 +7,9 @@ use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use std::{env, process, thread};
+use std::{env, iter, process, thread};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -83,7 +84,7 @@ impl Drop for Folder {
 
 /// All that a client is sent which asks so many times.
 fn ask(app: &AppState, request: &[u8], times: usize) -> String {
-    let mut client = MemoryTransport::repeating(request.to_vec(), times);
+    let mut client = MemoryTransport::new(iter::repeat_n(Arc::<[u8]>::from(request), times));
     connection::serve_connection(
         &mut client,
         SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),

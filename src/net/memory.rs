@@ -2,30 +2,25 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use crate::net::Transport;
 
 /// A client that sends given pieces, then ends its direction, and records what it receives.
 #[derive(Debug, Default)]
 pub struct MemoryTransport {
-    pieces: VecDeque<Vec<u8>>,
+    pieces: VecDeque<Arc<[u8]>>,
     /// Bytes of the first piece that have been sent.
     sent: usize,
-    /// How often the first piece is sent again before the next.
-    repeats: usize,
     /// Every byte that the server wrote.
     pub received: Vec<u8>,
 }
 
 impl MemoryTransport {
     /// Creates a client that sends these pieces: each read returns bytes of one of them.
-    pub fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> MemoryTransport {
-        MemoryTransport { pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), ..MemoryTransport::default() }
-    }
-
-    /// Creates a client that sends the same request several times.
-    pub fn repeating(request: Vec<u8>, times: usize) -> MemoryTransport {
-        MemoryTransport { repeats: times.saturating_sub(1), ..MemoryTransport::new([request]) }
+    pub fn new(pieces: impl IntoIterator<Item = impl Into<Arc<[u8]>>>) -> MemoryTransport {
+        let pieces = pieces.into_iter().map(Into::into).filter(|piece| !piece.is_empty()).collect();
+        MemoryTransport { pieces, ..MemoryTransport::default() }
     }
 }
 
@@ -37,10 +32,7 @@ impl Transport for &mut MemoryTransport {
         self.sent += count;
         if rest.is_empty() {
             self.sent = 0;
-            match self.repeats {
-                0 => drop(self.pieces.pop_front()),
-                _ => self.repeats -= 1,
-            }
+            self.pieces.pop_front();
         }
         Ok(count)
     }
