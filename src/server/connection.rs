@@ -33,6 +33,7 @@ use crate::net::read_buffer::ReadBuffer;
 use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::exchange::Handled;
+use crate::server::explain::Explanation;
 use crate::server::proxy_protocol;
 use crate::server::registry::{ConnState, HEAD, IDLE};
 use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
@@ -61,8 +62,8 @@ pub(super) struct Connection<'a, S> {
     /// The value of the Date field, formatted once per second.
     pub(super) date: HttpDate,
     pub(super) metrics: Option<ConnectionMetrics<'a>>,
-    /// The explanation of the current exchange (`--explain`), logged when the exchange is over.
-    pub(super) explanation: String,
+    /// The explanation of the current exchange, logged when the exchange is over; `None` without `--explain`.
+    pub(super) explanation: Option<Explanation>,
     /// Number of responses sent.
     pub(super) exchanges: u64,
 }
@@ -101,7 +102,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         request_client: client,
         date: HttpDate::new(SystemTime::now()),
         metrics: app.metrics.as_ref().map(|metrics| metrics.connection(CloseReason::HandlerPanicked.label())),
-        explanation: String::new(),
+        explanation: app.explain.as_ref().map(|explain| Explanation { color: explain.color, text: String::new() }),
         exchanges: 0,
     };
     debug!("{peer} connected");
@@ -238,8 +239,9 @@ impl<S: Transport> Connection<'_, S> {
     /// not persist, because where the next request would begin may be unknown (RFC 9112 §2.2).
     fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
         let bytes = self.read_buffer.bytes();
-        if let (Some(explain), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (&self.app.explain, &error) {
-            self.explanation.push_str(&explain.parse_error(bytes, *fault));
+        let explanation = self.explanation.as_mut();
+        if let (Some(explanation), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (explanation, &error) {
+            explanation.parse_error(bytes, *fault);
         }
         let (response, reason) = match error {
             RequestError::Closed(reason) => return ControlFlow::Break(reason),

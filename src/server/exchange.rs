@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime};
@@ -53,8 +54,8 @@ impl<S: Transport> Connection<'_, S> {
             return Err(incomplete);
         };
         let info = head.validate().map_err(RequestError::Invalid)?;
-        if let Some(explain) = &app.explain {
-            self.explanation.push_str(&explain.request(head_text, &head, &info, self.request_client.scheme));
+        if let Some(explanation) = &mut self.explanation {
+            explanation.request(head_text, &head, &info, self.request_client.scheme);
         }
         if self.stream.tls_state() == TlsState::Cleartext {
             let response = access::redirect_to_https(&head, info.target.form);
@@ -87,8 +88,8 @@ impl<S: Transport> Connection<'_, S> {
         } else if !is_complete {
             close_reason = close_reason.or(Some(CloseReason::UnreadBody));
         }
-        if let (Some(explain), Some(decisions)) = (&app.explain, decisions) {
-            self.explanation.push_str(&explain.decisions(&decisions.into_inner()));
+        if let (Some(explanation), Some(decisions)) = (&mut self.explanation, decisions) {
+            explanation.decisions(&decisions.into_inner());
         }
         self.read_buffer.unread(&read_ahead);
         Ok(Handled { response, request_bytes, close_reason })
@@ -106,9 +107,8 @@ impl<S: Transport> Connection<'_, S> {
         // Responses to pipelined requests are gathered and leave together.
         let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
         let sent = self.send(response, framing, flush, &mut buffer);
-        if let Some(explain) = &self.app.explain {
-            let text = explain.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
-            self.explanation.push_str(&text);
+        if let Some(explanation) = &mut self.explanation {
+            explanation.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
         }
         self.record(&sent, began.elapsed(), close_reason.as_ref());
         self.exchanges += 1;
@@ -174,8 +174,8 @@ impl<S: Transport> Connection<'_, S> {
         let out = self.write_buffer.bytes_mut();
         let start = out.len();
         response_writer::write_head(out, response, framing, &config.default_headers, &self.date);
-        if let (Some(explain), Some(head)) = (&self.app.explain, out.get(start..)) {
-            self.explanation.push_str(&explain.response(response, head));
+        if let (Some(explanation), Some(head)) = (&mut self.explanation, out.get(start..)) {
+            explanation.response(response, head);
         }
         self.stream.begin_writing_at(Instant::now(), config.limits.send_timeout, config.limits.min_rate_bytes_per_sec);
     }
@@ -191,11 +191,11 @@ impl<S: Transport> Connection<'_, S> {
                 duration,
             );
         }
-        let mut explanation = std::mem::take(&mut self.explanation);
+        let mut explanation = self.explanation.as_mut().map_or_else(String::new, |explanation| mem::take(&mut explanation.text));
         if let Some(explain) = &self.app.explain
             && self.app.access_log.as_ref().is_none_or(|log| !log.queue.is_same(&explain.log))
         {
-            explain.log.append(|bytes| bytes.extend(std::mem::take(&mut explanation).bytes()));
+            explain.log.append(|bytes| bytes.extend(mem::take(&mut explanation).bytes()));
         }
         let Some(log) = &self.app.access_log else { return };
         let bytes = self.read_buffer.bytes();

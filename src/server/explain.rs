@@ -20,7 +20,7 @@ use crate::http::target::TargetForm;
 use crate::server::close_reason::CloseReason;
 use crate::server::explain_text;
 use crate::server::response_writer::{Delimiter, ResponseFraming};
-use crate::telemetry::{Color, Explain, counted};
+use crate::telemetry::{Color, counted};
 
 /// Shown in place of the value of a sensitive field.
 const HIDDEN: &str = "(not shown)\\r\\n";
@@ -29,13 +29,20 @@ const LINE_BYTES_MAX: usize = 512;
 /// Bytes shown of a line before the byte that is wrong.
 const BEFORE_ERROR_BYTES: usize = 60;
 
-impl Explain {
+/// The explanation of an exchange, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Explanation {
+    pub(super) color: Color,
+    pub(super) text: String,
+}
+
+impl Explanation {
     /// Explains a valid request; `bytes` is its head.
-    pub(super) fn request(&self, bytes: &[u8], head: &RequestHead<'_>, info: &RequestInfo<'_>, scheme: Option<Scheme>) -> String {
+    pub(super) fn request(&mut self, bytes: &[u8], head: &RequestHead<'_>, info: &RequestInfo<'_>, scheme: Option<Scheme>) {
         let RequestInfo { target, body_length, expects_continue } = info;
-        let mut text = self.section("request");
-        text.message('<', bytes);
-        text.item("method", format_args!("{}: {}", head.method.as_str(), head.method.meaning()));
+        self.section("request");
+        self.message('<', bytes);
+        self.item("method", format_args!("{}: {}", head.method.as_str(), head.method.meaning()));
         let form = match target.form {
             TargetForm::Origin => "a path on this server (origin-form, RFC 9112 §3.2.1)",
             TargetForm::Absolute => {
@@ -44,102 +51,87 @@ impl Explain {
             TargetForm::Asterisk => "the server as a whole (asterisk-form, RFC 9112 §3.2.4)",
         };
         let path = target.path().escape_ascii();
-        text.item("target", format_args!("{form}; after decoding and normalizing, the path is {path}"));
+        self.item("target", format_args!("{form}; after decoding and normalizing, the path is {path}"));
         target.query_pairs().for_each(|(name, value)| {
-            text.item("query", format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
+            self.item("query", format_args!("{} is {}", name.escape_ascii(), value.escape_ascii()));
         });
         if scheme == Some(Scheme::Https) {
-            text.item("scheme", "https: the client uses TLS, to this server or to a proxy that it trusts");
+            self.item("scheme", "https: the client uses TLS, to this server or to a proxy that it trusts");
         }
         let version = match head.version {
             Version::Http10 => "1.0: no chunks, and the connection closes unless the client sends keep-alive",
             Version::Http11 => "1.1: the connection persists unless one side sends close (RFC 9112 §9.3)",
         };
-        text.item("version", version);
+        self.item("version", version);
         for (name, _) in head.headers.iter() {
-            text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::request_header(name)));
+            self.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::request_header(name)));
         }
         match body_length {
             BodyLength::None => {
-                text.item("body", "none, since there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3)")
+                self.item("body", "none, since there is no Content-Length and no Transfer-Encoding (RFC 9112 §6.3)")
             }
-            BodyLength::Length(length) => text.item("body", format_args!("{} (RFC 9112 §6.3)", counted(*length, "byte"))),
-            BodyLength::Chunked => text.item("body", "chunks, up to one of length 0 (RFC 9112 §7.1)"),
+            BodyLength::Length(length) => self.item("body", format_args!("{} (RFC 9112 §6.3)", counted(*length, "byte"))),
+            BodyLength::Chunked => self.item("body", "chunks, up to one of length 0 (RFC 9112 §7.1)"),
         }
         if *expects_continue {
-            text.item(
+            self.item(
                 "expect",
                 "the client waits for 100 Continue or a final status before it sends the body (RFC 9110 §10.1.1)",
             );
         }
-        text.text
     }
 
     /// Explains what is wrong with a request, and shows the byte that is wrong.
-    pub(super) fn parse_error(&self, bytes: &[u8], error: LocatedError) -> String {
-        let mut text = self.section("malformed request");
+    pub(super) fn parse_error(&mut self, bytes: &[u8], error: LocatedError) {
+        self.section("malformed request");
         let (lines, column) = lines_up_to(bytes, error.offset);
         for line in lines {
-            text.line(format_args!("< {line}"));
+            self.line(format_args!("< {line}"));
         }
-        text.line(format_args!("  {:column$}{} byte {}", "", self.color.style("1;31", "^"), error.offset));
-        text.item("rule", error.error.message());
-        text.text
+        self.line(format_args!("  {:column$}{} byte {}", "", self.color.style("1;31", "^"), error.offset));
+        self.item("rule", error.error.message());
     }
 
     /// Explains how the conditions and ranges of a request were evaluated, if it has any.
-    pub(super) fn decisions(&self, decisions: &[Decision]) -> String {
-        if decisions.is_empty() {
-            return String::new();
+    pub(super) fn decisions(&mut self, decisions: &[Decision]) {
+        if !decisions.is_empty() {
+            self.section("conditions and ranges");
         }
-        let mut text = self.section("conditions and ranges");
         for decision in decisions {
-            text.item("result", decision_text(decision));
+            self.item("result", decision_text(decision));
         }
-        text.text
     }
 
     /// Explains a response; `head` is its head.
-    pub(super) fn response(&self, response: &Response, head: &[u8]) -> String {
-        let mut text = self.section("response");
+    pub(super) fn response(&mut self, response: &Response, head: &[u8]) {
+        self.section("response");
         let (status, reason) = (response.status, response.outcome.text());
         match response.outcome {
-            Outcome::Route(path) | Outcome::OtherSite(path) => text.item("reason", format_args!("{reason} ({path})")),
+            Outcome::Route(path) | Outcome::OtherSite(path) => self.item("reason", format_args!("{reason} ({path})")),
             Outcome::BrokenContent(error) => {
-                text.item("reason", reason);
-                text.item("rule", error.message());
+                self.item("reason", reason);
+                self.item("rule", error.message());
             }
-            _ => text.item("reason", reason),
+            _ => self.item("reason", reason),
         }
-        text.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), status.meaning()));
-        text.message('>', head);
-        let lines = head.split(|byte| *byte == b'\n').skip(1);
-        for name in lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| name.len() > 1) {
-            text.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::response_header(name)));
+        self.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), status.meaning()));
+        self.message('>', head);
+        for name in head.split(|byte| *byte == b'\n').skip(1).map(field_name).filter(|name| name.len() > 1) {
+            self.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::response_header(name)));
         }
-        text.text
     }
 
     /// Explains whether the connection persists after a response, and why (RFC 9112 §9.3, §9.6).
-    pub(super) fn connection(&self, framing: ResponseFraming, reason: Option<&CloseReason>) -> String {
-        let mut text = Text { color: self.color, text: String::new() };
-        text.item("then", connection_text(framing, reason));
-        text.text.push('\n');
-        text.text
+    pub(super) fn connection(&mut self, framing: ResponseFraming, reason: Option<&CloseReason>) {
+        self.item("then", connection_text(framing, reason));
+        self.text.push('\n');
     }
 
-    fn section(&self, title: &str) -> Text {
-        Text { color: self.color, text: format!("{}\n", self.color.style("1", &format!("-- {title} --"))) }
+    fn section(&mut self, title: &str) {
+        let title = self.color.style("1", &format!("-- {title} --"));
+        self.line(title);
     }
-}
 
-/// Lines that are written at once.
-struct Text {
-    color: Color,
-    text: String,
-}
-
-impl Text {
     fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{line}");
@@ -225,13 +217,12 @@ fn visible(bytes: &[u8]) -> String {
 /// have a bare CR in it, so only letters count, and a line that is no proper field is not shown at all. The start line of a valid message
 /// has no field name, but may have such words in its path.
 fn hidden(line: &[u8], is_start_line: bool) -> Option<String> {
-    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    let is_field = is_token(name.trim_ascii());
-    if is_field && is_sensitive(name.trim_ascii()) {
+    let name = field_name(line);
+    if is_token(name.trim_ascii()) && is_sensitive(name.trim_ascii()) {
         return Some(format!("{}: {HIDDEN}", name.escape_ascii()));
     }
     let may_be_sensitive = |part: &[u8]| {
-        let name = part.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        let name = field_name(part).trim_ascii();
         let letters: Vec<u8> = name.iter().copied().filter(u8::is_ascii_alphabetic).take(64).collect();
         let starts = |word: &str| letters.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
         match is_token(name) {
@@ -242,6 +233,12 @@ fn hidden(line: &[u8], is_start_line: bool) -> Option<String> {
     };
     let is_sensitive = has_userinfo(line) || line.split(|byte| *byte == b'\r').any(may_be_sensitive);
     is_sensitive.then(|| HIDDEN.to_owned())
+}
+
+/// Returns what precedes the first colon of a line, or all of it.
+fn field_name(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+    line.split_at(end).0
 }
 
 /// Whether a line contains a URL with a user name and password (RFC 3986 §3.2.1).
