@@ -22,7 +22,7 @@ use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::{Connection, RequestError};
 use crate::server::request_body::BodyReader;
-use crate::server::response_writer::{self, Delimiter, FileBuffer, ResponseFraming, SendError};
+use crate::server::response_writer::{self, BodyWriter, Delimiter, FileBuffer, ResponseFraming, SendError};
 use crate::telemetry::log_format::AccessRecord;
 
 /// A request that has been handled.
@@ -100,13 +100,13 @@ impl<S: Transport> Connection<'_, S> {
         let Handled { response, request_bytes, close_reason } = handled;
         let (method, version) = self.parser.method_and_version().unzip();
         let mut framing = ResponseFraming::new(&response, method, version.unwrap_or(Version::Http11));
-        let mut buffer = FileBuffer::for_response(&response.body, &framing);
-        let throttled = buffer.is_throttled.then_some(CloseReason::Throttled);
+        let file_buffer = FileBuffer::for_response(&response.body, &framing);
+        let throttled = file_buffer.is_throttled.then_some(CloseReason::Throttled);
         let close_reason = self.close_reason(close_reason.or(throttled), &framing);
         framing.keep_alive = close_reason.is_none();
         // Responses to pipelined requests are gathered and leave together.
         let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
-        let sent = self.send(response, framing, flush, &mut buffer);
+        let sent = self.send(response, framing, flush, file_buffer);
         if let Some(explanation) = &mut self.explanation {
             explanation.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
         }
@@ -131,12 +131,13 @@ impl<S: Transport> Connection<'_, S> {
 
     /// Writes a response. If its file cannot be read, it is replaced by a 500 as long as no byte of it has left; after that, only
     /// breaking the connection tells the client (RFC 9112 §8).
-    fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, buffer: &mut FileBuffer) -> Sent {
+    fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, file_buffer: FileBuffer) -> Sent {
         let status = response.status;
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
         self.write_head(&response, framing);
         let head_end = self.stream.written() + length_of(self.write_buffer.bytes_mut());
-        let mut result = self.write_buffer.write_body(&mut self.stream, response.body, framing, buffer);
+        let mut writer = BodyWriter { stream: &mut self.stream, write_buffer: &mut self.write_buffer, file_buffer };
+        let mut result = writer.write_body(response.body, framing);
         if flush && result.is_ok() {
             result = self.write_buffer.flush(&mut self.stream).map_err(SendError::Connection).and(result);
         }
@@ -147,7 +148,11 @@ impl<S: Transport> Connection<'_, S> {
                 warn!("response aborted: {error}");
                 if self.stream.written() == written {
                     self.write_buffer.bytes_mut().truncate(buffered);
-                    return self.send_internal_error(framing);
+                    let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read");
+                    let other = ResponseFraming::new(&response, None, framing.version);
+                    let framing = ResponseFraming { keep_alive: false, send_body: framing.send_body, ..other };
+                    let sent = self.send(response, framing, true, FileBuffer::new(0));
+                    return Sent { failure: sent.failure.or(Some(CloseReason::BodyAborted)), ..sent };
                 }
                 if framing.delimiter == Delimiter::Close {
                     self.stream.reset_on_close();
@@ -157,14 +162,6 @@ impl<S: Transport> Connection<'_, S> {
         };
         let bytes = self.stream.written().saturating_sub(head_end);
         Sent { status, bytes, is_complete: false, failure: Some(failure) }
-    }
-
-    fn send_internal_error(&mut self, framing: ResponseFraming) -> Sent {
-        let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read");
-        let delimiter = Delimiter::Length(response.body.length().unwrap_or(0));
-        let sent =
-            self.send(response, ResponseFraming { delimiter, keep_alive: false, ..framing }, true, &mut FileBuffer::new(0));
-        Sent { failure: sent.failure.or(Some(CloseReason::BodyAborted)), ..sent }
     }
 
     /// Appends the head of a response to the write buffer, and starts the time within which the response must be written.

@@ -101,12 +101,12 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
 
 /// Returns the whole response to a connection that cannot be served.
 pub(super) fn service_unavailable(common: &[u8], now: SystemTime) -> Vec<u8> {
-    let mut response = Response::unavailable("too many connections, try again in a second");
+    let response = Response::unavailable("too many connections, try again in a second");
     let framing = ResponseFraming { keep_alive: false, ..ResponseFraming::new(&response, None, Version::Http11) };
     let mut out = Vec::new();
     write_head(&mut out, &response, framing, common, &HttpDate::new(now));
-    if let Body::Bytes(bytes) = std::mem::replace(&mut response.body, Body::Empty) {
-        out.extend_from_slice(&bytes);
+    if let Body::Bytes(bytes) = &response.body {
+        out.extend_from_slice(bytes);
     }
     out
 }
@@ -164,108 +164,92 @@ impl WriteBuffer {
             self.bytes = Vec::new();
         }
     }
+}
 
-    /// Writes the body of a response whose head is in the buffer, and returns its length in bytes. A short body stays in the buffer, to
-    /// leave with the head.
-    pub(super) fn write_body<S: Transport>(
-        &mut self,
-        stream: &mut DeadlineStream<S>,
-        body: Body,
-        framing: ResponseFraming,
-        buffer: &mut FileBuffer,
-    ) -> Result<u64, SendError> {
+/// Writes the body of one response, whose head is in the write buffer.
+pub(super) struct BodyWriter<'a, S> {
+    pub(super) stream: &'a mut DeadlineStream<S>,
+    pub(super) write_buffer: &'a mut WriteBuffer,
+    pub(super) file_buffer: FileBuffer,
+}
+
+impl<S: Transport> BodyWriter<'_, S> {
+    /// Writes the body and returns its length in bytes. A short body stays in the write buffer, to leave with the head.
+    pub(super) fn write_body(&mut self, body: Body, framing: ResponseFraming) -> Result<u64, SendError> {
         if !framing.send_body {
             return Ok(0);
         }
         match body {
             Body::Empty => Ok(0),
-            Body::Bytes(bytes) => self.write_bytes(stream, &bytes),
-            Body::Slice(source, slice) => self.write_slice(stream, &source, slice, buffer),
+            Body::Bytes(bytes) => self.write_bytes(&bytes),
+            Body::Slice(source, slice) => self.write_slice(&source, slice),
             Body::Parts(parts) => {
                 let mut total = length_of(&parts.end);
                 for part in &parts.parts {
-                    self.bytes.extend_from_slice(&part.head);
-                    total += length_of(&part.head) + self.write_slice(stream, &parts.source, part.range, buffer)?;
+                    self.write_buffer.bytes.extend_from_slice(&part.head);
+                    total += length_of(&part.head) + self.write_slice(&parts.source, part.range)?;
                 }
-                self.bytes.extend_from_slice(&parts.end);
+                self.write_buffer.bytes.extend_from_slice(&parts.end);
                 Ok(total)
             }
-            Body::Sized(source, length) => match self.write_stream(stream, Box::new(source.take(length)), framing.delimiter)? {
+            Body::Sized(source, length) => match self.write_stream(Box::new(source.take(length)), framing.delimiter)? {
                 sent if sent == length => Ok(sent),
                 _ => Err(SendError::File(io::Error::other("the content is shorter than announced"))),
             },
-            Body::Stream(source) => self.write_stream(stream, source, framing.delimiter),
+            Body::Stream(source) => self.write_stream(source, framing.delimiter),
         }
     }
 
-    fn write_slice<S: Transport>(
-        &mut self,
-        stream: &mut DeadlineStream<S>,
-        source: &FileSource,
-        slice: ByteRange,
-        buffer: &mut FileBuffer,
-    ) -> Result<u64, SendError> {
+    fn write_slice(&mut self, source: &FileSource, slice: ByteRange) -> Result<u64, SendError> {
         match source {
-            FileSource::Disk(file) => self.write_file(stream, file, slice, buffer)?,
-            FileSource::Memory(file) => return self.write_bytes(stream, file.part(slice).map_err(SendError::File)?),
+            FileSource::Disk(file) => self.write_file(file, slice),
+            FileSource::Memory(file) => self.write_bytes(file.part(slice).map_err(SendError::File)?),
         }
-        Ok(slice.length)
     }
 
-    fn write_bytes<S: Transport>(&mut self, stream: &mut DeadlineStream<S>, bytes: &[u8]) -> Result<u64, SendError> {
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<u64, SendError> {
         if bytes.len() < COPIED_BYTES_MAX {
-            self.bytes.extend_from_slice(bytes);
-            self.flush_if_over(FLUSH_THRESHOLD, stream)?;
+            self.write_buffer.bytes.extend_from_slice(bytes);
+            self.write_buffer.flush_if_over(FLUSH_THRESHOLD, self.stream)?;
         } else {
-            stream.write_all_vectored(&self.bytes, bytes)?;
-            self.bytes.clear();
+            self.stream.write_all_vectored(&self.write_buffer.bytes, bytes)?;
+            self.write_buffer.bytes.clear();
         }
         Ok(length_of(bytes))
     }
 
-    fn write_file<S: Transport>(
-        &mut self,
-        stream: &mut DeadlineStream<S>,
-        file: &OpenFile,
-        slice: ByteRange,
-        buffer: &mut FileBuffer,
-    ) -> Result<(), SendError> {
+    fn write_file(&mut self, file: &OpenFile, slice: ByteRange) -> Result<u64, SendError> {
         if slice.length == 0 {
-            return Ok(());
+            return Ok(0);
         }
-        if buffer.is_throttled {
-            stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
+        if self.file_buffer.is_throttled {
+            self.stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
         }
-        let buffer = &mut *buffer.bytes;
+        let buffer = &mut *self.file_buffer.bytes;
         // What is in the write buffer, such as the head, leaves with the first bytes of the file.
-        self.flush_if_over(buffer.len(), stream)?;
-        let mut filled = self.bytes.len();
-        buffer.split_at_mut(filled).0.copy_from_slice(&self.bytes);
+        self.write_buffer.flush_if_over(buffer.len(), self.stream)?;
+        let mut filled = self.write_buffer.bytes.len();
+        buffer.split_at_mut(filled).0.copy_from_slice(&self.write_buffer.bytes);
         let mut rest = slice;
         while rest.length > 0 {
             let count = read_part(file, rest, buffer.split_at_mut(filled).1).map_err(SendError::File)?;
             rest = ByteRange { start: rest.start + count, length: rest.length - count };
             filled += usize::try_from(count).unwrap_or(0);
             // Not before the first read: if it fails, earlier responses must still be in the write buffer.
-            self.bytes.clear();
+            self.write_buffer.bytes.clear();
             let bytes = buffer.split_at(filled).0;
             if rest.length == 0 && filled < SMALL_BUFFER_BYTES {
-                self.bytes.extend_from_slice(bytes);
+                self.write_buffer.bytes.extend_from_slice(bytes);
             } else {
-                stream.write_all(bytes)?;
+                self.stream.write_all(bytes)?;
             }
             filled = 0;
         }
-        Ok(())
+        Ok(slice.length)
     }
 
     /// Writes a stream, in chunks or up to the close.
-    fn write_stream<S: Transport>(
-        &mut self,
-        stream: &mut DeadlineStream<S>,
-        mut source: Box<dyn Read + Send>,
-        delimiter: Delimiter,
-    ) -> Result<u64, SendError> {
+    fn write_stream(&mut self, mut source: Box<dyn Read + Send>, delimiter: Delimiter) -> Result<u64, SendError> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut total = 0;
         loop {
@@ -276,17 +260,17 @@ impl WriteBuffer {
                 Err(error) => return Err(SendError::File(error)),
             };
             if delimiter == Delimiter::Chunks {
-                self.bytes.extend_from_slice(chunk_header(bytes.len()).as_bytes());
-                self.bytes.extend_from_slice(bytes);
-                self.bytes.extend_from_slice(CRLF);
+                self.write_buffer.bytes.extend_from_slice(chunk_header(bytes.len()).as_bytes());
+                self.write_buffer.bytes.extend_from_slice(bytes);
+                self.write_buffer.bytes.extend_from_slice(CRLF);
             } else {
-                self.bytes.extend_from_slice(bytes);
+                self.write_buffer.bytes.extend_from_slice(bytes);
             }
             total += length_of(bytes);
-            self.flush_if_over(FLUSH_THRESHOLD, stream)?;
+            self.write_buffer.flush_if_over(FLUSH_THRESHOLD, self.stream)?;
         }
         if delimiter == Delimiter::Chunks {
-            self.bytes.extend_from_slice(LAST_CHUNK);
+            self.write_buffer.bytes.extend_from_slice(LAST_CHUNK);
         }
         Ok(total)
     }
@@ -394,7 +378,8 @@ mod tests {
             let mut client = MemoryTransport::default();
             let mut stream = DeadlineStream::new(&mut client, Instant::now(), Duration::from_secs(9), Duration::from_secs(9));
             let mut buffer = WriteBuffer::default();
-            buffer.write_body(&mut stream, response.body, framing, &mut FileBuffer::new(0)).unwrap();
+            let mut writer = BodyWriter { stream: &mut stream, write_buffer: &mut buffer, file_buffer: FileBuffer::new(0) };
+            writer.write_body(response.body, framing).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received, want, "{why}");
         }
@@ -412,7 +397,8 @@ mod tests {
             let file = File::open(&path).unwrap();
             let version = FileVersion::from_file(&file).unwrap();
             let slice = ByteRange { start: 1, length: 999 };
-            buffer.write_file(&mut stream, &OpenFile { file, version }, slice, &mut FileBuffer::new(999)).unwrap();
+            let mut writer = BodyWriter { stream: &mut stream, write_buffer: &mut buffer, file_buffer: FileBuffer::new(999) };
+            writer.write_file(&OpenFile { file, version }, slice).unwrap();
             buffer.flush(&mut stream).unwrap();
             assert_eq!(client.received.len(), waiting + 999);
         }
