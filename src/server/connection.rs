@@ -11,8 +11,8 @@
 //! 9. Every read and write has a deadline ([`DeadlineStream`]).
 //! 10. [`ConnState`] tells the registry when the connection may be evicted: only while it waits for the client.
 
+use std::convert::Infallible;
 use std::io;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::debug;
@@ -34,7 +34,6 @@ use crate::net::{TlsState, Transport};
 use crate::server::close_reason::CloseReason;
 use crate::server::exchange::Handled;
 use crate::server::explain::Explanation;
-use crate::server::proxy_protocol;
 use crate::server::registry::{ConnState, HEAD, IDLE};
 use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::ConnectionMetrics;
@@ -107,8 +106,8 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     };
     debug!("{peer} connected");
     let reason = match connection.run() {
-        CloseReason::Io(error) => connection.io_failure(error),
-        reason => reason,
+        Err(CloseReason::Io(error)) => connection.io_failure(error),
+        Err(reason) => reason,
     };
     connection.close(&reason);
     // A stop evicts connections that wait, though no other connection needs their places.
@@ -123,26 +122,19 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
 }
 
 impl<S: Transport> Connection<'_, S> {
-    fn run(&mut self) -> CloseReason {
-        let config = &self.app.config;
-        match proxy_protocol::read_proxy_header(&mut self.stream, &mut self.read_buffer, self.state, self.client.peer, config) {
-            Ok(client) => self.client = client,
-            Err(reason) => return reason,
-        }
-        match self.stream.start_tls(self.read_buffer.bytes()) {
-            Ok(true) => self.read_buffer.consume(self.read_buffer.bytes().len()),
-            Ok(false) => {}
-            Err(error) => return CloseReason::Io(error),
+    /// Serves requests. It only returns when the connection ends, and never without a reason.
+    fn run(&mut self) -> Result<Infallible, CloseReason> {
+        self.read_proxy_header()?;
+        if self.stream.start_tls(self.read_buffer.bytes()).map_err(CloseReason::Io)? {
+            self.read_buffer.consume(self.read_buffer.bytes().len());
         }
         loop {
-            if let ControlFlow::Break(reason) = self.serve_request() {
-                return reason;
-            }
+            self.serve_request()?;
         }
     }
 
-    /// Receives one request and responds to it.
-    fn serve_request(&mut self) -> ControlFlow<CloseReason> {
+    /// Receives one request and responds to it. Fails if the connection ends after it.
+    fn serve_request(&mut self) -> Result<(), CloseReason> {
         let received = self.receive_head();
         if self.stream.tls_state() == TlsState::Established {
             self.client.scheme = Some(Scheme::Https);
@@ -155,7 +147,7 @@ impl<S: Transport> Connection<'_, S> {
         let has_request = received.is_ok();
         match received.and_then(|head_bytes| self.handle(head_bytes)) {
             Ok(handled) => self.respond(handled, began),
-            Err(RequestError::Closed(reason)) if has_request => ControlFlow::Break(self.abandon(reason, began)),
+            Err(RequestError::Closed(reason)) if has_request => Err(self.abandon(reason, began)),
             Err(error) => self.reject(error, began),
         }
     }
@@ -237,14 +229,14 @@ impl<S: Transport> Connection<'_, S> {
 
     /// Ends the connection after an error; unless there is no request to respond to, sends the error response first. The connection does
     /// not persist, because where the next request would begin may be unknown (RFC 9112 §2.2).
-    fn reject(&mut self, error: RequestError, began: Instant) -> ControlFlow<CloseReason> {
+    fn reject(&mut self, error: RequestError, began: Instant) -> Result<(), CloseReason> {
         let bytes = self.read_buffer.bytes();
         let explanation = self.explanation.as_mut();
         if let (Some(explanation), RequestError::Malformed(fault) | RequestError::Invalid(fault)) = (explanation, &error) {
             explanation.parse_error(bytes, *fault);
         }
         let (response, reason) = match error {
-            RequestError::Closed(reason) => return ControlFlow::Break(reason),
+            RequestError::Closed(reason) => return Err(reason),
             RequestError::Malformed(LocatedError { error, .. }) => (Response::malformed(error), CloseReason::Malformed(error)),
             RequestError::Invalid(LocatedError { error, .. }) => {
                 let head = self.parser.head(bytes);

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::io;
 use std::mem;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -95,8 +94,9 @@ impl<S: Transport> Connection<'_, S> {
         Ok(Handled { response, request_bytes, close_reason })
     }
 
-    /// Sends the response to the request at the start of the read buffer, and removes that request from the buffer.
-    pub(super) fn respond(&mut self, handled: Handled, began: Instant) -> ControlFlow<CloseReason> {
+    /// Sends the response to the request at the start of the read buffer, and removes that request from the buffer. Fails if the connection
+    /// ends after it.
+    pub(super) fn respond(&mut self, handled: Handled, began: Instant) -> Result<(), CloseReason> {
         let Handled { response, request_bytes, close_reason } = handled;
         let (method, version) = self.parser.method_and_version().unzip();
         let mut framing = ResponseFraming::new(&response, method, version.unwrap_or(Version::Http11));
@@ -114,7 +114,7 @@ impl<S: Transport> Connection<'_, S> {
         self.exchanges += 1;
         self.memory.shrink_to(0);
         self.read_buffer.consume(request_bytes);
-        sent.failure.or(close_reason).map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        sent.failure.or(close_reason).map_or(Ok(()), Err)
     }
 
     /// Records a request whose body could not be received, so that there is no response, and returns why the connection closes.

@@ -20,14 +20,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use log::warn;
 
-use crate::config::{Bind, Config};
+use crate::config::Bind;
 use crate::http::forwarded::{Client, PeerAddr, PeerHost, Scheme};
 use crate::http::grammar::parse_decimal;
 use crate::net::Transport;
-use crate::net::deadline::DeadlineStream;
-use crate::net::read_buffer::ReadBuffer;
 use crate::server::close_reason::CloseReason;
-use crate::server::registry::ConnState;
+use crate::server::connection::Connection;
 
 /// The longest header of version 1, as the specification says.
 const V1_BYTES_MAX: usize = 107;
@@ -66,7 +64,8 @@ fn parse_v1(bytes: &[u8]) -> Parsed {
     let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
         return if shown.len() == V1_BYTES_MAX { Err("line longer than 107 bytes") } else { Ok(None) };
     };
-    let text = shown.get(V1_PREFIX.len()..end).unwrap_or_default();
+    // The prefix has no CR, so the line ends after it.
+    let text = shown.split_at(end).0.split_at(V1_PREFIX.len()).1;
     // The rest of the line is ignored.
     if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
         return Ok(Some((None, end + 2)));
@@ -130,9 +129,8 @@ fn parse_v2_addresses(family: u8, rest: &[u8]) -> Result<Option<Client>, &'stati
         }
         // source (16), destination (16), source port (2), destination port (2)
         0x21 => {
-            let (addresses, additions) = rest.split_at_checked(36).ok_or(short)?;
-            let (source, others) = addresses.split_first_chunk::<16>().ok_or(short)?;
-            let &[high, low, _, _] = others.last_chunk::<4>().ok_or(short)?;
+            let (source, others) = rest.split_first_chunk::<16>().ok_or(short)?;
+            let (&[.., high, low, _, _], additions) = others.split_first_chunk::<20>().ok_or(short)?;
             (PeerAddr::new(Ipv6Addr::from(*source).into(), Some(u16::from_be_bytes([high, low]))), additions)
         }
         // Two paths of 108 bytes.
@@ -160,49 +158,45 @@ fn scheme(additions: &[u8]) -> Result<Option<Scheme>, &'static str> {
     Ok(scheme)
 }
 
-/// Reads the header, if the configuration demands one, and returns the client.
-///
-/// # Errors
-/// Why the connection must end.
-pub(super) fn read_proxy_header<S: Transport>(
-    stream: &mut DeadlineStream<S>,
-    buffer: &mut ReadBuffer,
-    state: &ConnState,
-    peer: PeerAddr,
-    config: &Config,
-) -> Result<Client, CloseReason> {
-    let proxies = &config.proxies;
-    if !proxies.proxy_protocol {
-        return Ok(Client::from_peer(peer));
-    }
-    let is_trusted = proxies.trusted.is_empty() || proxies.trusted.contains(peer);
-    if !is_trusted && !is_this_machine(peer, &config.bind) {
-        return Err(reject(peer, NOT_TRUSTED));
-    }
-    loop {
-        match parse(buffer.bytes()) {
-            Ok(Some((client, length))) => {
-                if client.is_some() && !is_trusted {
-                    return Err(reject(peer, NOT_TRUSTED));
-                }
-                buffer.consume(length);
-                return Ok(client.unwrap_or(Client::from_peer(peer)));
-            }
-            Ok(None) => {}
-            Err(why) => return Err(reject(peer, why)),
+impl<S: Transport> Connection<'_, S> {
+    /// Reads the header, if the configuration demands one, and sets the client that it names.
+    ///
+    /// # Errors
+    /// Why the connection must end.
+    pub(super) fn read_proxy_header(&mut self) -> Result<(), CloseReason> {
+        let (peer, config) = (self.client.peer, &self.app.config);
+        let proxies = &config.proxies;
+        if !proxies.proxy_protocol {
+            return Ok(());
         }
-        let is_begun = !buffer.is_empty();
-        match buffer.fill(stream) {
-            Ok(count) if count > 0 => {}
-            _ if state.is_evicted() => return Err(CloseReason::Evicted),
-            // A health check that only connects.
-            Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
-            Ok(_) => return Err(reject(peer, "the connection ended within the header")),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut && !is_begun => return Err(CloseReason::IdleTimeout),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(reject(peer, "the header did not arrive in time"));
+        let is_trusted = proxies.trusted.is_empty() || proxies.trusted.contains(peer);
+        if !is_trusted && !is_this_machine(peer, &config.bind) {
+            return Err(reject(peer, NOT_TRUSTED));
+        }
+        loop {
+            match parse(self.read_buffer.bytes()) {
+                Ok(Some((client, length))) => {
+                    if client.is_some() && !is_trusted {
+                        return Err(reject(peer, NOT_TRUSTED));
+                    }
+                    self.read_buffer.consume(length);
+                    self.client = client.unwrap_or(self.client);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(why) => return Err(reject(peer, why)),
             }
-            Err(error) => return Err(CloseReason::Io(error)),
+            let is_begun = !self.read_buffer.is_empty();
+            match self.read_buffer.fill(&mut self.stream) {
+                Ok(count) if count > 0 => {}
+                _ if self.state.is_evicted() => return Err(CloseReason::Evicted),
+                // A health check that only connects.
+                Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
+                Ok(_) => return Err(reject(peer, "the connection ended within the header")),
+                Err(error) if error.kind() != io::ErrorKind::TimedOut => return Err(CloseReason::Io(error)),
+                Err(_) if !is_begun => return Err(CloseReason::IdleTimeout),
+                Err(_) => return Err(reject(peer, "the header did not arrive in time")),
+            }
         }
     }
 }
