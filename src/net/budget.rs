@@ -90,15 +90,12 @@ impl HeldMemory {
     pub fn wait_for_turn(&mut self) -> io::Result<()> {
         let Shared { wait_time_max, released, .. } = &*self.budget.0;
         let mut state = self.budget.lock();
-        let began = Instant::now();
-        while state.turn_taken && !self.has_turn {
-            let left = wait_time_max.saturating_sub(began.elapsed());
-            if left.is_zero() {
-                return Err(io::ErrorKind::ResourceBusy.into());
-            }
-            state.waiting += 1;
-            state = released.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-            state.waiting -= 1;
+        state.waiting += 1;
+        let waited = released.wait_timeout_while(state, *wait_time_max, |state| state.turn_taken && !self.has_turn);
+        let (mut state, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        if result.timed_out() {
+            return Err(io::ErrorKind::ResourceBusy.into());
         }
         state.turn_taken = true;
         self.has_turn = true;

@@ -49,9 +49,8 @@ impl<S: Transport> Connection<'_, S> {
         let (app, limits) = (self.app, &self.app.config.limits);
         let bytes = self.read_buffer.bytes();
         let incomplete = RequestError::Malformed(ParseError::IncompleteHead.with_offset(bytes.len()));
-        let (Some(head), Some((head_text, prefetched))) = (self.parser.head(bytes), bytes.split_at_checked(head_bytes)) else {
-            return Err(incomplete);
-        };
+        let head = self.parser.head(bytes).ok_or(incomplete)?;
+        let (head_text, prefetched) = bytes.split_at(head_bytes);
         let info = head.validate().map_err(RequestError::Invalid)?;
         if let Some(explanation) = &mut self.explanation {
             explanation.request(head_text, &head, &info, self.request_client.scheme);
@@ -83,7 +82,8 @@ impl<S: Transport> Connection<'_, S> {
         let (unused, read_ahead) = body.into_unread();
         let request_bytes = bytes.len() - unused;
         if let Some(error) = error {
-            (response, close_reason) = replace_response(error, &head.headers, close_reason)?;
+            let (replacement, reason) = replace_response(error, &head.headers)?;
+            (response, close_reason) = (replacement, close_reason.or(Some(reason)));
         } else if !is_complete {
             close_reason = close_reason.or(Some(CloseReason::UnreadBody));
         }
@@ -181,12 +181,8 @@ impl<S: Transport> Connection<'_, S> {
     fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
             metrics.count_bytes(self.stream.received(), self.stream.written());
-            metrics.exchange(
-                sent.status,
-                matches!(close_reason, Some(CloseReason::Malformed(_))),
-                self.request_client.scheme,
-                duration,
-            );
+            let is_malformed = matches!(close_reason, Some(CloseReason::Malformed(_)));
+            metrics.exchange(sent.status, is_malformed, self.request_client.scheme, duration);
         }
         let mut explanation = self.explanation.as_mut().map_or_else(String::new, |explanation| mem::take(&mut explanation.text));
         if let Some(explain) = &self.app.explain
@@ -225,24 +221,20 @@ fn dispatch(request: &mut Request<'_>, app: &AppState) -> (Response, Option<Clos
     }
 }
 
-/// Returns the response to a request whose body could not be read, which replaces the handler's. The reason why the connection closes is
-/// `earlier` if there is one.
-fn replace_response(
-    error: BodyError,
-    headers: &Headers<'_>,
-    earlier: Option<CloseReason>,
-) -> Result<(Response, Option<CloseReason>), RequestError> {
-    let (response, reason) = match error {
+/// Returns the response to a request whose body could not be read, which replaces the handler's, and why the connection closes.
+fn replace_response(error: BodyError, headers: &Headers<'_>) -> Result<(Response, CloseReason), RequestError> {
+    match error {
         BodyError::Malformed(what) => {
-            (page::malformed(what, headers).outcome(Outcome::BrokenContent(what)), CloseReason::Malformed(what))
+            let response = page::malformed(what, headers).outcome(Outcome::BrokenContent(what));
+            Ok((response, CloseReason::Malformed(what)))
         }
         BodyError::Io(io::ErrorKind::TimedOut) => {
             let why = "the request body did not arrive in time (RFC 9110 §15.5.9)";
-            (Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent), CloseReason::ContentTimeout)
+            let response = Response::text(StatusCode::REQUEST_TIMEOUT, why).outcome(Outcome::LateContent);
+            Ok((response, CloseReason::ContentTimeout))
         }
-        BodyError::Io(kind) => return Err(io::Error::from(kind).into()),
-    };
-    Ok((response, earlier.or(Some(reason))))
+        BodyError::Io(kind) => Err(io::Error::from(kind).into()),
+    }
 }
 
 /// Returns the request line, without the empty line that may precede it (RFC 9112 §2.2), as far as it has been received.

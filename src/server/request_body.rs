@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::config::Limits;
-use crate::handlers::message::{BodyError, RequestBody};
+use crate::handlers::message::{BodyError, RequestBody, length_of};
 use crate::http::chunked::ChunkedDecoder;
 use crate::http::error::ParseError;
 use crate::http::framing::BodyLength;
@@ -90,10 +90,8 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         let mut total = 0;
         // Zero bytes are a success: the last chunk has none.
         while !self.is_done() && total <= bytes_max {
-            match self.read(&mut scratch) {
-                Ok(count) => total += u64::try_from(count).unwrap_or(u64::MAX),
-                Err(_) => return false,
-            }
+            let Ok(count) = self.read(&mut scratch) else { return false };
+            total += length_of(scratch.split_at(count).0);
         }
         total <= bytes_max
     }
