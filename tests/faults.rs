@@ -87,8 +87,8 @@ const THREADS: &[Fault] = &[
         errors: &["EAGAIN", "ENOMEM", "EPERM", "EACCES", "EBUSY", "EEXIST", "EINVAL", "ENOSPC", "EOPNOTSUPP", "EUSERS"],
         when: "start+2",
         only_the_file: false,
-        instead: &[Status(503)],
-        why: "no thread, no service for that one: a finished 503",
+        instead: &[Status(503), Broken],
+        why: "no thread, no service for that one: a finished 503, or its place is taken from one that has sent nothing for long",
     },
     Fault {
         call: "clone3",
@@ -103,7 +103,7 @@ const THREADS: &[Fault] = &[
         errors: &["EACCES", "EAGAIN", "EBADF", "EEXIST", "EINVAL", "ENFILE", "ENODEV", "ENOMEM", "EOVERFLOW", "EPERM", "ETXTBSY"],
         when: "start+2",
         only_the_file: false,
-        instead: &[Status(503)],
+        instead: &[Status(503), Broken],
         why: "no stack, no thread",
     },
 ];
@@ -328,8 +328,15 @@ fn suffer(fault: &Fault, error: &str) {
     let at_rest = descriptors(server);
 
     let mut seen: Vec<Option<Instead>> = (0..REQUESTS).map(|_| ask(TcpStream::connect(&process.address))).collect();
-    let together: Vec<_> = (0..TOGETHER).map(|_| TcpStream::connect(&process.address)).collect();
-    seen.extend(together.into_iter().map(ask));
+    let injected = || fs::read_to_string(&trace).unwrap().matches("(INJECTED)").count();
+    // On a busy machine one thread may serve all of them, one after another. Then no call fails, so they come again.
+    for _ in 0..10 {
+        let together: Vec<_> = (0..TOGETHER).map(|_| TcpStream::connect(&process.address)).collect();
+        seen.extend(together.into_iter().map(ask));
+        if injected() > 0 {
+            break;
+        }
+    }
     for instead in seen.iter().flatten() {
         assert!(fault.instead.contains(instead), "{name}: {} ({instead:?} of {seen:?})", fault.why);
     }
@@ -341,10 +348,10 @@ fn suffer(fault: &Fault, error: &str) {
     let threads = status_number(server, "Threads");
     assert!(threads <= u64::try_from(3 + 2 * TOGETHER).unwrap(), "{name}: {threads} threads");
     stop(&mut process);
-    let trace = fs::read_to_string(&trace).unwrap();
-    let (calls, injected) = (trace.lines().count(), trace.lines().filter(|line| line.contains("(INJECTED)")).count());
-    assert!(injected > 0, "{name}: it never did\n{trace}");
-    assert!(calls <= CALLS_PER_REQUEST_MAX * (REQUESTS + TOGETHER), "{name}: {calls} calls, it spins");
+    let calls = fs::read_to_string(&trace).unwrap();
+    assert!(injected() > 0, "{name}: it never did\n{calls}");
+    let calls = calls.lines().count();
+    assert!(calls <= CALLS_PER_REQUEST_MAX * seen.len(), "{name}: {calls} calls, it spins");
 }
 
 fn suffer_all(faults: &[Fault]) {
