@@ -1,6 +1,6 @@
 //! One connection, from accept to close. Read this file first.
 //!
-//! 1. One thread serves one connection, so the protocol state is the position in this code, not a state machine.
+//! 1. Each connection has its own thread. The protocol state is the position of the thread in this code, so no state machine is needed.
 //! 2. If the server expects a PROXY header, it comes first and names the client. TLS follows it, within the stream.
 //! 3. `receive_head` reads until the parser has a complete request head.
 //! 4. `handle` checks the head, calls a handler and reads what the handler left of the body.
@@ -22,8 +22,7 @@ use crate::handlers::message::Response;
 use crate::handlers::page;
 use crate::http::date::HttpDate;
 use crate::http::error::{LocatedError, ParseError};
-use crate::http::forwarded::PeerAddr;
-use crate::http::forwarded::{self, Client, Scheme};
+use crate::http::forwarded::{self, Client, PeerAddr, Scheme};
 use crate::http::framing;
 use crate::http::request::{Progress, RequestParser};
 use crate::http::status::StatusCode;
@@ -38,14 +37,14 @@ use crate::server::registry::{ConnState, HEAD, IDLE};
 use crate::server::response_writer::{Delimiter, ResponseFraming, WriteBuffer};
 use crate::telemetry::metrics::ConnectionMetrics;
 
-/// How long an idle connection keeps its buffers: a busy client sends its next request sooner, and would need them again.
+/// How long an idle connection keeps its buffers. A busy client sends its next request sooner, and the buffers are used again.
 const KEEP_BUFFERS_TIME: Duration = Duration::from_secs(1);
 
 /// A connection and all that it needs. The methods that handle one request are in `exchange.rs`.
 pub(super) struct Connection<'a, S> {
     pub(super) app: &'a AppState,
     pub(super) stream: DeadlineStream<S>,
-    /// Bytes received and not consumed; the current request is at its start.
+    /// Bytes received and not consumed. The current request begins at the first of them.
     pub(super) read_buffer: ReadBuffer,
     /// Response bytes that have not been written yet.
     pub(super) write_buffer: WriteBuffer,
@@ -110,9 +109,9 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         Err(reason) => reason,
     };
     connection.close(&reason);
-    // A stop evicts connections that wait, though no other connection needs their places.
-    let is_stop = matches!(reason, CloseReason::Evicted) && app.stop.is_requested();
-    let reason = if is_stop { CloseReason::ShuttingDown } else { reason };
+    // Shutdown evicts waiting connections too, but not to make room for new ones.
+    let is_shutdown = matches!(reason, CloseReason::Evicted) && app.stop.is_requested();
+    let reason = if is_shutdown { CloseReason::ShuttingDown } else { reason };
     if let Some(metrics) = &mut connection.metrics {
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
         metrics.set_close_reason(reason.label());
@@ -217,7 +216,7 @@ impl<S: Transport> Connection<'_, S> {
             Err(_) if between_requests => RequestError::Closed(CloseReason::IdleTimeout),
             Err(_) => RequestError::TimedOut,
         };
-        // Eviction shuts the socket down, which looks like any other end of the stream.
+        // Eviction shuts the socket down, which looks like any other end of the stream. `set_active` fails after an eviction.
         self.state.set_active()?;
         Err(error)
     }
@@ -227,8 +226,8 @@ impl<S: Transport> Connection<'_, S> {
         if self.state.is_evicted() { CloseReason::Evicted } else { CloseReason::Io(error) }
     }
 
-    /// Ends the connection after an error; unless there is no request to respond to, sends the error response first. The connection does
-    /// not persist, because where the next request would begin may be unknown (RFC 9112 §2.2).
+    /// Sends an error response, unless there is no request to respond to, and ends the connection: it may be unknown where the next request
+    /// begins (RFC 9112 §2.2).
     fn reject(&mut self, error: RequestError, began: Instant) -> Result<(), CloseReason> {
         let bytes = self.read_buffer.bytes();
         let explanation = self.explanation.as_mut();
@@ -254,7 +253,7 @@ impl<S: Transport> Connection<'_, S> {
     /// Decides whether the connection closes after this response, and why (RFC 9112 §9.3, §9.6); `None` means that it persists.
     ///
     /// This is the only place that decides it: the Connection field, the flush and the close follow from what it returns.
-    /// `earlier` is a reason that the handler or the request body gave.
+    /// `earlier` is a reason that is already known, such as a request body that was not read to its end.
     pub(super) fn close_reason(&self, earlier: Option<CloseReason>, framing: &ResponseFraming) -> Option<CloseReason> {
         let head = self.parser.head(self.read_buffer.bytes());
         let client_closes = head.is_none_or(|head| !framing::keep_alive(&head));

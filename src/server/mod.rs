@@ -19,7 +19,7 @@ pub mod response_writer;
 pub mod self_signed;
 mod thread_pool;
 
-/// This build has no TLS.
+/// Stands in for TLS in builds without it.
 #[cfg(not(feature = "tls"))]
 pub mod certificates {
     use std::path::Path;
@@ -27,7 +27,7 @@ pub mod certificates {
     use crate::config::Sandbox;
     use crate::net::tls::Tls;
 
-    /// TLS with its certificate. It is never constructed.
+    /// Never constructed: its constructors fail.
     #[derive(Debug)]
     pub struct NoServerTls {
         pub(crate) tls: Tls,
@@ -72,32 +72,33 @@ use crate::server::thread_pool::ThreadPool;
 use crate::telemetry::counted;
 use crate::telemetry::metrics::Metrics;
 
-/// Connections accepted from one listener before it is the turn of the next.
+/// Connections accepted from one listener before the next listener gets its turn.
 const ACCEPTS_PER_LISTENER: usize = 64;
 /// The first pause when the system has run out of a resource; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
-/// How long a connection is held while no other is old enough to be evicted; then it gets a 503. By then each head that was too recent is
-/// complete, or can be evicted.
+/// How long a new connection is held while no other is old enough to be evicted; then it gets a 503. By then every connection that was too
+/// recent has sent its whole head, or can be evicted.
 const HELD_MAX: Duration = Duration::from_millis(100);
-/// The longest pause while a connection is held, since another may end meanwhile.
+/// The longest pause while a connection is held: another connection may end during the pause.
 const HELD_PAUSE_MAX: Duration = Duration::from_millis(2);
-/// Rejected connections that linger. Each costs a descriptor, so there are at most this many, and at most an eighth of all connections.
+/// The most rejected connections that linger at the same time, since each needs a descriptor. A low connection limit lowers it to an eighth
+/// of that limit.
 const REJECTED_MAX: usize = 64;
 /// How long a rejected connection lingers, so that the client can read the 503.
 const LINGER: Duration = Duration::from_secs(2);
 /// During shutdown, a connection is evicted once it has been idle this long. If it were evicted at once, a client that had just sent its
 /// next request, as proxies do, would not know whether it was received. Such a request is answered with `Connection: close`.
 const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
-/// How long connections that the kernel has queued are accepted during shutdown: longer than 4,096 of them take.
+/// How long queued connections are accepted during shutdown: enough for a full queue of 4,096.
 const SHUTDOWN_ACCEPT_TIME: Duration = Duration::from_secs(1);
-/// How long a connection that has not sent a whole head is kept when the server shuts down.
+/// During shutdown, a connection with an incomplete head is evicted at this age.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 
 /// Serves until a signal requests shutdown, then finishes the requests that have begun.
 ///
-/// When the shutdown timeout is over, `exit` is called with the number of open connections. It must end the process, since a thread that waits for an unresponsive file system
-/// cannot be ended. With `tls`, TCP connections are encrypted.
+/// When the shutdown timeout is over, `exit` is called with the number of open connections. It must end the process, since a thread that
+/// waits for an unresponsive file system cannot be ended. With `tls`, TCP connections are encrypted.
 pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
@@ -126,15 +127,15 @@ pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_
         let drain_time = app.config.proxies.drain;
         if !drain_time.is_zero() {
             info!("draining for {} s: new connections are still served, and /health returns 503", drain_time.as_secs());
-            // The signal has already been received and would end this wait at once.
-            let (next, until) = (ShutdownSignal::default(), signalled.checked_add(drain_time));
-            acceptor.run(&listeners, &next, signalled.checked_add(drain_time.min(SIGNAL_DEBOUNCE)));
+            // Not `app.stop`: it is already requested, and would end the loop at once.
+            let (no_signal, until) = (ShutdownSignal::default(), signalled.checked_add(drain_time));
+            acceptor.run(&listeners, &no_signal, signalled.checked_add(drain_time.min(SIGNAL_DEBOUNCE)));
             app.stop.arm_second_signal();
-            acceptor.run(&listeners, &next, until);
+            acceptor.run(&listeners, &no_signal, until);
         }
         info!("shutting down: {}", counted(registry.count(), "active connection"));
         let began = Instant::now();
-        // The kernel has accepted these for us: their clients may have sent a request.
+        // The kernel has already connected the clients in its queue, and they may have sent a request.
         let until = began.checked_add(SHUTDOWN_ACCEPT_TIME.min(app.config.limits.shutdown_timeout));
         while acceptor.accept_from(listeners.sockets(), &app.stop, until) == AcceptResult::Accepted {}
         drop(listeners);
@@ -173,7 +174,7 @@ struct Acceptor<'a, 'scope, 'env> {
     tls: Option<&'a Tls>,
     registry: &'env ConnectionRegistry,
     threads: ThreadPool<'scope, 'env, ConnectionGuard<'env>>,
-    /// A connection that cannot be admitted yet, and since when. Meanwhile others stay in the queue of the kernel.
+    /// A connection that cannot be admitted yet, and since when it is held. Meanwhile, new ones stay in the queue of the kernel.
     held: Option<(Socket, PeerAddr, Instant)>,
     /// Connections that got a 503 and have not ended yet.
     rejected: VecDeque<(Socket, Instant)>,
@@ -181,14 +182,14 @@ struct Acceptor<'a, 'scope, 'env> {
     backoff: Duration,
 }
 
-/// What one turn of accepting did.
+/// The result of [`Acceptor::accept_from`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AcceptResult {
     /// No connection was waiting.
     WouldBlock,
     /// At least one connection was accepted.
     Accepted,
-    /// A connection was accepted and is held, for so long until the next try.
+    /// A connection is held; this is the time until the next attempt to admit it.
     Held(Duration),
     /// The system has run out of a resource.
     OutOfResources,
@@ -250,7 +251,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         result
     }
 
-    /// Registers a connection and starts serving it, rejects it, or holds it because none is old enough to be evicted for it.
+    /// Registers a connection and starts serving it, rejects it, or holds it if no other is old enough to be evicted.
     fn admit(&mut self, connection: Socket, peer: PeerAddr, since: Instant, stop: &ShutdownSignal) -> AcceptResult {
         let now = Instant::now();
         match self.registry.admit(connection, peer, now) {
@@ -267,7 +268,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     /// Gives an admitted connection a thread: a new one, or that of an evicted connection.
     fn spawn(&mut self, admitted: ConnectionGuard<'env>, stop: &ShutdownSignal) {
         let Err((admitted, error)) = self.threads.spawn(admitted) else { return };
-        // Beyond the limit, one has been evicted already.
+        // Above the limit, `admit` has already evicted one.
         if self.registry.count() <= self.registry.connections_max() {
             self.registry.evict_one(Instant::now());
         }
