@@ -4,7 +4,7 @@
 //! lenient decoder behind a strict proxy makes request smuggling possible.
 #![allow(
     clippy::indexing_slicing,
-    reason = "each index is below the length of its slice by the line above, and the decoder is fuzzed"
+    reason = "the lines above each index make sure that it is below the length of its slice, and the decoder is fuzzed"
 )]
 
 use crate::http::error::ParseError;
@@ -16,13 +16,13 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// The end of each chunk.
 pub const CRLF: &[u8] = b"\r\n";
 
-/// Hexadecimal digits of a chunk size: 16 digits are 64 bits.
+/// The most hexadecimal digits of a chunk size: 16 digits are 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
-/// Bytes of the extensions of one chunk. Legitimate clients send none, so 256 is generous.
+/// The most bytes of the extensions of one chunk. Legitimate clients send none, so 256 is generous.
 const EXTENSION_BYTES_MAX: usize = 256;
-/// Bytes of the trailer section.
+/// The most bytes of the trailer section.
 const TRAILER_BYTES_MAX: usize = 8192;
-/// Field lines of the trailer section.
+/// The most field lines of the trailer section.
 const TRAILER_FIELDS_MAX: usize = 32;
 
 /// Returns the line before a chunk of `length` bytes, which must not be zero: [`LAST_CHUNK`] ends the body.
@@ -47,6 +47,7 @@ pub struct ChunkedDecoder {
     size: u64,
     size_digits: usize,
     extension_bytes: usize,
+    /// The sum of the chunk sizes so far.
     total: u64,
     /// The field lines of the trailer section, without line ends.
     trailer: Vec<u8>,
@@ -80,7 +81,7 @@ impl ChunkedDecoder {
         Headers::new(&self.trailer, &self.fields).iter()
     }
 
-    /// Decodes `input` to `output` until either is exhausted or the body ends.
+    /// Decodes `input` into `output` until either is exhausted or the body ends.
     ///
     /// # Errors
     /// The violated rule. The end of the message is then unknown.
@@ -161,7 +162,7 @@ impl ChunkedDecoder {
         Ok(if self.size == 0 { State::Trailer } else { State::Data })
     }
 
-    /// Parses the trailer line that is complete; an empty one ends the body.
+    /// Parses a complete line of the trailer section; an empty one ends the body.
     // trailer-section = *( field-line CRLF )
     fn end_trailer_line(&mut self) -> Result<State, ParseError> {
         let line = self.line_start..self.trailer.len();

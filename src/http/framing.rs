@@ -20,7 +20,7 @@ pub enum BodyLength {
 }
 
 impl BodyLength {
-    /// Returns the number of bytes; `None` if only the body itself tells it.
+    /// Returns the number of bytes; `None` for chunks, whose number is known only at the end of the body.
     pub fn known(self) -> Option<u64> {
         match self {
             BodyLength::None => Some(0),
@@ -30,7 +30,7 @@ impl BodyLength {
     }
 }
 
-/// Digits of a Content-Length: a number of 19 digits always fits 64 bits.
+/// The most digits of a Content-Length: a number of 19 digits always fits in 64 bits.
 const LENGTH_DIGITS_MAX: usize = 19;
 
 /// Determines the length of a request body by the rules of RFC 9112 §6.3.
@@ -58,8 +58,8 @@ pub fn request_body_length(head: &RequestHead<'_>) -> Result<BodyLength, ParseEr
     }
 }
 
-/// Accepts a Transfer-Encoding of exactly `chunked`, on one line. Rule 4: unless chunked is the final coding, the length is unknown, and no
-/// other coding is supported before it.
+/// Accepts a Transfer-Encoding of exactly `chunked`, on one line. Rule 4: unless chunked is the final coding, the length is unknown. This
+/// server supports no other coding before it.
 fn require_chunked(head: &RequestHead<'_>) -> Result<BodyLength, ParseError> {
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     let codings = || head.headers.list(name::TRANSFER_ENCODING);
@@ -89,7 +89,7 @@ pub fn expects_continue(head: &RequestHead<'_>) -> Result<bool, ParseError> {
     }
 }
 
-/// Returns the offset of an error from this module: that of the value of the last field line with the name in question.
+/// Returns the position of an error of this module: where the value begins in the last line of the field that is wrong.
 pub fn error_offset(head: &RequestHead<'_>, error: ParseError) -> usize {
     let name = match error {
         ParseError::InvalidContentLength | ParseError::DuplicateContentLength => name::CONTENT_LENGTH,

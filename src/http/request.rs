@@ -104,6 +104,7 @@ pub struct RequestParser {
 #[derive(Clone, Copy, Debug)]
 struct RequestLine {
     method: Method,
+    /// Start and end, as indexes in the message.
     target: (usize, usize),
     version: Version,
 }
@@ -202,7 +203,8 @@ impl RequestParser {
         self.request_line.map(|line| (line.method, line.version))
     }
 
-    /// Whether no request has begun: at most the empty line that may precede one has arrived, and the client may close cleanly.
+    /// Whether no request has begun, so that the client may close cleanly: nothing has arrived but the empty line that may precede a request,
+    /// or a part of it.
     pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
     }

@@ -94,8 +94,9 @@ impl<'a> RequestTarget<'a> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
-    /// Returns how many `../` lead from this path to the root and to each directory on the way, for relative links. Clients resolve them
-    /// against the path that they sent, in which empty segments count. Dot segments do not: clients remove them before.
+    /// Returns how many `../` a relative link needs to lead from this path to the root, and then to each directory above the path, from the
+    /// top down. A client resolves the link against the path that it sent, in which empty segments count. Dot segments do not count, since
+    /// clients remove them first.
     pub fn levels_up(&self) -> Vec<usize> {
         let levels = |path: &[u8]| {
             let segments: Vec<&[u8]> = path.split(|&b| b == b'/').skip_while(|segment| segment.is_empty()).collect();
@@ -108,7 +109,7 @@ impl<'a> RequestTarget<'a> {
         if sent.len() == normalized.len() { sent } else { normalized }
     }
 
-    /// Returns the target whose path has `suffix` at its end; `None` if the path ends in a slash, and so names a directory.
+    /// Returns this target with `suffix` appended to its path; `None` if the path ends in a slash, and so names a directory.
     pub fn with_suffix(&self, suffix: &[u8]) -> Option<RequestTarget<'a>> {
         let path = [self.path(), suffix].concat().into();
         (!self.path.ends_with(b"/")).then(|| RequestTarget { path, ..self.clone() })
@@ -182,16 +183,16 @@ fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     }
     let mut out = Vec::with_capacity(path.len());
     let mut last_is_dots = false;
-    let mut next_at = 1;
+    let mut next_offset = 1;
     for raw in path.split(|&b| b == b'/').skip(1) {
-        let at = next_at;
-        next_at += raw.len() + 1;
-        let segment = decode_segment(raw, at)?;
+        let offset = next_offset;
+        next_offset += raw.len() + 1;
+        let segment = decode_segment(raw, offset)?;
         last_is_dots = matches!(&*segment, b"." | b"..");
         match &*segment {
             b"" | b"." => {}
             b".." => {
-                let parent = out.iter().rposition(|&b| b == b'/').ok_or(ParseError::PathTraversal.with_offset(at))?;
+                let parent = out.iter().rposition(|&b| b == b'/').ok_or(ParseError::PathTraversal.with_offset(offset))?;
                 out.truncate(parent);
             }
             name => {
@@ -206,9 +207,9 @@ fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     Ok(Cow::Owned(out))
 }
 
-/// Decodes one segment.
+/// Decodes one segment, which begins at `offset` of the path.
 // pct-encoded = "%" HEXDIG HEXDIG
-fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> {
+fn decode_segment(raw: &[u8], offset: usize) -> Result<Cow<'_, [u8]>, LocatedError> {
     if !raw.contains(&b'%') {
         return Ok(Cow::Borrowed(raw));
     }
@@ -219,13 +220,13 @@ fn decode_segment(raw: &[u8], at: usize) -> Result<Cow<'_, [u8]>, LocatedError> 
             out.push(byte);
             continue;
         }
-        let percent_at = at + raw.len() - bytes.len() - 1;
+        let percent_offset = offset + raw.len() - bytes.len() - 1;
         let mut digit =
-            || bytes.next().and_then(|&b| hex_value(b)).ok_or(ParseError::InvalidPercentEncoding.with_offset(percent_at));
+            || bytes.next().and_then(|&b| hex_value(b)).ok_or(ParseError::InvalidPercentEncoding.with_offset(percent_offset));
         let (high, low) = (digit()?, digit()?);
         match high << 4 | low {
-            0 => return Err(ParseError::EncodedNul.with_offset(percent_at)),
-            b'/' => return Err(ParseError::EncodedSlash.with_offset(percent_at)),
+            0 => return Err(ParseError::EncodedNul.with_offset(percent_offset)),
+            b'/' => return Err(ParseError::EncodedSlash.with_offset(percent_offset)),
             decoded => out.push(decoded),
         }
     }
