@@ -203,8 +203,8 @@ impl RequestParser {
         self.request_line.map(|line| (line.method, line.version))
     }
 
-    /// Whether no request has begun, so that the client may close cleanly: nothing has arrived but the empty line that may precede a request,
-    /// or a part of it.
+    /// Whether no request has begun, so that the client may close cleanly: at most the empty line that may precede a request has arrived, or
+    /// a part of that line.
     pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
         bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
     }

@@ -94,7 +94,7 @@ impl<'a> RequestTarget<'a> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
-    /// Returns how many `../` a relative link needs to lead from this path to the root, and then to each directory above the path, from the
+    /// Returns how many `../` a relative link needs to lead from this path to the root, and then to each directory of the path, from the
     /// top down. A client resolves the link against the path that it sent, in which empty segments count. Dot segments do not count, since
     /// clients remove them first.
     pub fn levels_up(&self) -> Vec<usize> {
@@ -172,7 +172,8 @@ fn host<'a>(head: &RequestHead<'a>) -> Result<Option<Authority<'a>>, LocatedErro
     }
 }
 
-/// Decodes a path and resolves its dot segments. A path that is already normalized is not copied. Positions of errors count from its first byte.
+/// Decodes a path and resolves its dot segments. A path that is already normalized is not copied. Offsets of errors count from its first
+/// byte.
 fn normalize_path(path: &[u8]) -> Result<Cow<'_, [u8]>, LocatedError> {
     if path.is_empty() {
         return Ok(Cow::Borrowed(b"/"));
