@@ -19,15 +19,15 @@ use crate::http::negotiation::{AcceptedCodings, ContentCoding};
 use crate::http::target::{RequestTarget, encode_path};
 use crate::os::is_incomplete_file;
 
-/// The page of a site for missing files, relative to the root.
+/// The page that a site may have for missing files, relative to the root.
 pub const ERROR_DOCUMENT_404: &[u8] = b"404.html";
-/// How long a missing [`ERROR_DOCUMENT_404`] is not looked for again, since that costs as much as the lookup before it.
+/// How long the absence of [`ERROR_DOCUMENT_404`] is remembered: to look for it costs as much as the lookup of the requested file.
 const ABSENCE_MAX_AGE: Duration = Duration::from_millis(500);
 
-/// Age at which a compressed file is taken to be complete. Build tools write them in pieces, and rarely pause for so long.
+/// Age from which a compressed file is assumed to be complete. Build tools write it in pieces, and rarely pause for so long.
 const SETTLING_TIME: Duration = Duration::from_secs(2);
 
-/// What a path means.
+/// What a path leads to.
 #[derive(Debug)]
 pub enum Resource {
     /// A file.
@@ -48,19 +48,19 @@ pub enum Resource {
 
 /// Looks a path up. `codings` is `None` unless files may be sent in a content coding.
 pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&AcceptedCodings>, now: SystemTime) -> Resource {
-    let beneath = |root| Lookup { site, root, codings, now }.resource(target);
+    let lookup_in = |root| Lookup { site, root, codings, now }.resource(target);
     let root = match site.root() {
         Ok(root) => root,
         Err(error) => return Resource::Unavailable(error),
     };
-    match beneath(Arc::clone(&root)) {
-        // Nothing is found in a directory that was removed, but ROOT may name another one now.
-        Resource::NotFound if root.is_removed() => site.root_now().map_or_else(Resource::Unavailable, beneath),
+    match lookup_in(Arc::clone(&root)) {
+        // The directory was removed, so nothing is found in it, but ROOT may name another one now.
+        Resource::NotFound if root.is_removed() => site.root_now().map_or_else(Resource::Unavailable, lookup_in),
         found => found,
     }
 }
 
-/// Looks up a directory by a path that ends in a slash, whether it has an index or not; what may not be listed is not found.
+/// Looks up a directory by a path that ends in a slash, even if it has an index. A directory that may not be listed is not found.
 pub fn lookup_directory(site: &Site, target: &RequestTarget<'_>, now: SystemTime) -> Resource {
     let Some(path) = target.path().strip_suffix(b"/") else { return Resource::NotFound };
     match site.root_now() {
@@ -70,7 +70,7 @@ pub fn lookup_directory(site: &Site, target: &RequestTarget<'_>, now: SystemTime
     }
 }
 
-/// Opens the site's own page for missing files. That there is none is remembered for half a second.
+/// Opens the site's own page for missing files; `None` if it has none, which is remembered for half a second.
 pub fn error_document_404(site: &Site, now: SystemTime) -> Option<ServedFile> {
     let absent_since = || site.no_error_document_since.lock().unwrap_or_else(PoisonError::into_inner);
     if absent_since().is_some_and(|since| since.elapsed() < ABSENCE_MAX_AGE) {
@@ -111,7 +111,7 @@ impl Lookup<'_> {
     fn resource(&self, target: &RequestTarget<'_>) -> Resource {
         let Some(path) = target.path().strip_prefix(b"/") else { return Resource::NotFound };
         match (self.root.single_file(), path.strip_suffix(b"/")) {
-            // The user named it, so it is served even if it is hidden. If it has become a directory, ROOT is resolved again soon.
+            // ROOT names this file, so it is served even if it is hidden. If it has become a directory, ROOT is resolved again soon.
             (Some(only), _) if path.is_empty() || path == only => self.file(only).unwrap_or(Resource::NotFound),
             (Some(_), _) => Resource::NotFound,
             (None, _) if is_hidden(self.site, target.segments()) => Resource::NotFound,
@@ -138,7 +138,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// The index file of a directory, or the error because of which it is unknown whether there is one.
+    /// The index file of a directory, or the error that prevented looking for it; `None` if there is none.
     fn index(&self, path: &[u8]) -> Option<Resource> {
         self.site.config.index.iter().find_map(|name| match self.file(&join(path, name.as_bytes())) {
             Some(Resource::NotFound) => None,
@@ -171,7 +171,7 @@ impl Lookup<'_> {
             Ok(plain) => plain?,
             Err(error) => return Some(open_error(error)),
         };
-        // A file that is compressed by definition has no other forms, and is sent to every client.
+        // A file whose type implies a coding, such as .svgz, has no other forms, and is sent to every client.
         let is_plain = plain.representation.content_encoding.is_none();
         let Some(codings) = self.codings.filter(|_| is_plain) else { return Some(Resource::File(plain)) };
         for coding in codings.preferred.into_iter().flatten() {
@@ -185,7 +185,8 @@ impl Lookup<'_> {
         Some(if codings.identity_allowed { Resource::File(plain) } else { Resource::NotAcceptable })
     }
 
-    /// The file at a path, or a coding of that plain file, from memory if it is cached and unchanged; `None` for a directory.
+    /// The file at a path, from memory if it is cached and unchanged; `None` for a directory. With `coded`, which is a content coding and the
+    /// plain file, the form of the file in that coding.
     fn file_in_coding(&self, path: &[u8], coded: Option<(ContentCoding, &ServedFile)>) -> io::Result<Option<ServedFile>> {
         let (Lookup { site, root, now, .. }, coding) = (self, coded.map(|(coding, _)| coding));
         if let Some(cached) = site.cache.get(root, path, coding) {
@@ -224,8 +225,9 @@ impl Lookup<'_> {
     }
 }
 
-/// The last segment of a path with the slash that relative links in the pages of a directory need. It is relative to the path (RFC 9110
-/// §10.2.2), so that it names no other host, and is right where a proxy serves this below a prefix.
+/// The Location of a directory whose path was requested without the slash at its end: the last segment and a slash, since relative links in
+/// the pages of the directory need it. The reference is relative (RFC 9110 §10.2.2), so it can lead to no other host, and also works if a
+/// proxy serves this site below a prefix.
 fn with_slash(target: &RequestTarget<'_>) -> String {
     let query = target.query.map(|query| format!("?{}", String::from_utf8_lossy(query))).unwrap_or_default();
     format!("{}/{query}", encode_path(target.segments().last().unwrap_or_default()))
@@ -242,7 +244,7 @@ fn is_complete(coded: &FileVersion, now: SystemTime) -> bool {
 }
 
 /// Whether a compressed file can have been made from this version of the plain one. Compressors copy the modification time, so equal times
-/// pass. A second write within the resolution of the file system's clock is not detected. Without modification times, the answer is no.
+/// pass. A second write within the resolution of the file system's clock is not detected. `false` without modification times.
 fn is_not_older(coded: &FileVersion, plain: &FileVersion) -> bool {
     coded.modified.zip(plain.modified).is_some_and(|(coded, plain)| coded >= plain)
 }

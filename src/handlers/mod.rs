@@ -169,8 +169,8 @@ pub const ROUTES: &[Route] = &[
     Route::new("/escape", READ, Authenticated, test_routes::sandbox_probe, "tries to get out, for tests"),
 ];
 
-/// Responds to a request: checks who may send it, looks its path up, and calls the handler of what is found there. Error
-/// responses then get the form that the client accepts, and all get the CORS fields.
+/// Responds to a request: checks whether the client may send it, looks up the path, and calls the handler for what is found there. Then
+/// error responses get the format that the client accepts, and all responses get the CORS fields.
 pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let response = access::check_host(request, app)
         .or_else(|| access::preflight(request, app))
@@ -184,7 +184,8 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
     access::add_cors_headers(response, request, app)
 }
 
-/// Counts the memory of a body that is longer than what every connection may hold. Those made while they are sent have been counted.
+/// Counts the memory of a body longer than 32 KiB, which every connection may hold uncounted. A body that is made while it is sent has
+/// already been counted.
 fn count_body(response: Response, request: &mut Request<'_>) -> Response {
     match &response.body {
         Body::Bytes(Cow::Owned(bytes)) if bytes.len() > pieces::WHOLE_BYTES_MAX => match request.memory.grow(bytes.len()) {
@@ -195,8 +196,8 @@ fn count_body(response: Response, request: &mut Request<'_>) -> Response {
     }
 }
 
-/// The response to a request without valid credentials; `None` if they are valid or not required. A public route is served anyway, unless a
-/// file has its path.
+/// The response to a request without valid credentials; `None` if they are valid or not required. A public route needs none, unless a file
+/// has its path.
 fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let unauthorized = access::authenticate(request, app)?;
     let route = find_route(request, app).filter(|route| {
@@ -213,7 +214,7 @@ fn server_options(request: &Request<'_>) -> Option<Response> {
     Some(check_method(request, methods)?.outcome(Outcome::ServerOptions))
 }
 
-/// Responds with the file or directory at the path, else by the built-in route of that path.
+/// Responds with the file or directory at the path, or else with the built-in route for that path.
 fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(&request.head.headers));
     let methods = upload::methods(request, app);
@@ -237,7 +238,8 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
                 .outcome(Outcome::MissingSlash)
         }
         Resource::Error(error) => refusal.unwrap_or_else(|| Response::from_io_error(&error)).outcome(Outcome::Failed),
-        // A file may have this path once the root is back, so only /health, /echo and /metrics respond: those not `Authenticated`.
+        // When ROOT can be opened again, it may have a file with this path, which takes precedence over the route. So only /health, /echo and
+        // /metrics respond, whose access is not `Authenticated`.
         Resource::Unavailable(error) => match find_route(request, app).filter(|route| route.access != Authenticated) {
             Some(route) => call_route(route, request, app),
             None => refusal.unwrap_or_else(|| Response::unavailable(error)).outcome(Outcome::Failed),
@@ -251,7 +253,7 @@ fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response
     }
 }
 
-/// With `--clean-urls`, the file whose path is that of the request and `.html`; `None` otherwise.
+/// With `--clean-urls`, responds with the file at the requested path with `.html` appended; `None` if there is none.
 fn clean_url(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Response> {
     let target = request.target.with_suffix(b".html").filter(|_| app.config.clean_urls)?;
     let response = file_response(lookup(&app.site, &target, codings, now), request, app)?.outcome(Outcome::CleanUrl);
@@ -264,17 +266,17 @@ fn clean_url(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCod
     })
 }
 
-/// With `--spa`, the first page of the application in response to a navigation; `None` otherwise.
+/// With `--spa`, responds to a navigation with the first page of the application; `None` for other requests.
 fn spa_fallback(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCodings>, now: SystemTime) -> Option<Response> {
     if !app.config.spa || !is_navigation_request(request.head.method, &request.head.headers, request.target.path()) {
         return None;
     }
     let response = file_response(fallback_index(&app.site, codings, now), request, app)?;
-    // The same path is a 404 for a client that does not navigate.
+    // Other requests for the same path get 404.
     Some(response.header("Vary", "Accept, Sec-Fetch-Dest").outcome(Outcome::SpaFallback))
 }
 
-/// The response with a file that stands in for the requested path; `None` if there is none.
+/// Responds with a file that was found in place of the requested path; `None` if none was found.
 fn file_response(found: Resource, request: &Request<'_>, app: &AppState) -> Option<Response> {
     let refusal = || check_method(request, upload::methods(request, app));
     match found {
@@ -290,7 +292,7 @@ fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let is_enabled = match route.path {
         // `--metrics` enables its route, also with `--no-routes`.
         METRICS_PATH => app.metrics.is_some(),
-        // An application may have pages at these paths.
+        // A single-page application may have pages at these paths.
         "/hello" | "/echo" => app.config.builtin_routes && !app.config.spa,
         _ => app.config.builtin_routes,
     };

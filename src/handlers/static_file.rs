@@ -51,7 +51,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     }
 }
 
-/// Responds to GET or HEAD of a file that exists in no coding that the client accepts.
+/// Responds to GET or HEAD of a file that is not available in any coding that the client accepts.
 pub fn not_acceptable() -> Response {
     Response::text(StatusCode::NOT_ACCEPTABLE, "not available in an accepted coding (RFC 9110 §15.5.7)")
         .header("Vary", "Accept-Encoding")
@@ -82,7 +82,7 @@ fn requested_ranges(representation: &Representation, request: &Request<'_>) -> R
 /// Several parts in one body (RFC 9110 §14.6).
 // multipart-body := [preamble CRLF] dash-boundary CRLF body-part *( delimiter CRLF body-part ) close-delimiter (RFC 2046 §5.1.1)
 //
-// The preamble is empty, as that of Apache and nginx: zsync takes the first line for the end of the line before, and skips it.
+// The preamble is empty, so the body begins with CRLF, as in Apache and nginx. zsync depends on it: it skips the first line of the body.
 fn multipart(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
     let (media_type, length) = (&representation.media_type, representation.length);
@@ -98,7 +98,8 @@ fn multipart(representation: &Representation, source: FileSource, ranges: &[Byte
     response.with_body(Body::Parts(Box::new(Parts { source, parts: parts.collect(), end })))
 }
 
-/// A boundary that cannot be predicted, so that no file can contain it on purpose: two hashes with keys that differ in each response.
+/// Returns a boundary that cannot be predicted, so that no file can contain it on purpose: two hashes whose random keys differ in each
+/// response.
 fn boundary() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
