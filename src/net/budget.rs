@@ -1,7 +1,7 @@
 //! Memory budgets: how much memory connections may hold together.
 //!
-//! A request that needs memory beyond the budget makes the connection release its memory whose client is the latest. So clients that stop
-//! reading cannot keep memory from others.
+//! A request that needs memory beyond the budget evicts the connection whose client is furthest behind, and so releases the memory of that
+//! connection. So clients that stop reading cannot keep memory from others.
 
 use std::fmt::Debug;
 use std::io;

@@ -1,16 +1,16 @@
 //! Deadlines for reading and writing.
 //!
-//! A timeout for each call is no defence: a client that sends one byte a second never exceeds it. So each phase of a connection (waiting for
-//! a request, its head, its body, the response, lingering) has a time limit, and the rest of it is the timeout of each read. Setting it
-//! costs a system call. The first call of a phase uses the whole time of the phase, which usually is set already, so a request that arrives
-//! in one piece changes no timeout.
+//! A timeout for each call is not enough: a client that sends one byte a second never exceeds it. So each phase of a connection (waiting for
+//! a request, its head, its body, the response, lingering) has a time limit, and the timeout of each read is the time that is left. To set a
+//! timeout costs a system call. The first read of a phase has the full limit, which is usually the timeout that the socket already has. So a
+//! request that arrives in one piece changes no timeout.
 //!
-//! Bodies in both directions may be of any length, so their time grows with the bytes that have moved: the client must keep up with a minimum
-//! rate, and may be behind it by the limit. It never gets more than the limit in advance: a fast start does not pay for a slow rest.
+//! Bodies in both directions may be of any length, so each byte extends the deadline: the client must keep up a minimum rate, and the limit
+//! is how far it may be behind. The time left never exceeds the limit, so a client cannot be fast at first and then stop for long.
 //!
-//! A write returns when the kernel has taken all bytes or the timeout is over, and the kernel wakes the thread only when a third of its
-//! buffer is free, which can take a slow client a minute. So a write waits for one short tick at a time: the next call writes what fits, and
-//! shows whether the client is still reading.
+//! A write returns when the kernel has taken all bytes or the timeout is over. The kernel wakes the thread only when a third of its buffer is
+//! free, which can take a slow client a minute. So a write waits for one short tick at a time: the next call writes what fits, and shows
+//! whether the client is still reading.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::net::{TlsState, Transport};
 
 /// No timeout is below this: zero would mean none, and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-/// Bytes of one write call. Larger ones are not faster, and the deadline is only checked between two of them.
+/// The most bytes of one write call. Longer calls are not faster, and the deadline is checked only between two calls.
 const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The timeout of one write call, so that progress is checked this often.
@@ -45,7 +45,7 @@ struct Phase {
     limit: Duration,
     /// The rate at which bytes extend the deadline, in bytes per second; `u64::MAX` if they do not.
     min_rate: u64,
-    /// When the phase began, until its first call.
+    /// When the phase began, for its first call, which need not read the clock; `None` afterwards.
     begun: Option<Instant>,
     /// The timeout that is set on the socket.
     applied_timeout: Duration,
@@ -63,13 +63,13 @@ impl<S: Transport> DeadlineStream<S> {
         self.reading.begin(now, limit, u64::MAX);
     }
 
-    /// Starts a phase: from `now` on, reads may be behind `min_rate`, in bytes per second, by `limit`.
-    pub fn begin_reading_at(&mut self, now: Instant, limit: Duration, min_rate: u64) {
+    /// Starts a phase: from `now` on, reads must keep up `min_rate`, in bytes per second, and may be behind it by `limit`.
+    pub fn begin_reading_at_rate(&mut self, now: Instant, limit: Duration, min_rate: u64) {
         self.reading.begin(now, limit, min_rate);
     }
 
-    /// Starts a phase: from `now` on, writes may be behind `min_rate`, in bytes per second, by `limit`.
-    pub fn begin_writing_at(&mut self, now: Instant, limit: Duration, min_rate: u64) {
+    /// Starts a phase: from `now` on, writes must keep up `min_rate`, in bytes per second, and may be behind it by `limit`.
+    pub fn begin_writing_at_rate(&mut self, now: Instant, limit: Duration, min_rate: u64) {
         self.writing.begin(now, limit, min_rate);
     }
 
@@ -144,7 +144,7 @@ impl<S: Transport> DeadlineStream<S> {
                 self.writing.extend(count);
             }
             if count < piece.len() {
-                // The client was awaited for a tick. A write that never waits needs no clock.
+                // This call has waited for the client, for a tick. A write that does not wait need not read the clock.
                 self.writing.remaining(Instant::now())?;
                 self.stream.set_waiting_since(Some(self.writing.late_since()))?;
                 is_waiting = true;
@@ -179,7 +179,7 @@ impl<S: Transport> DeadlineStream<S> {
         }
     }
 
-    /// Whether the client has sent bytes that were not read. Reads one of them.
+    /// Whether the client has sent bytes that were not read. To find out, one of them is read and discarded.
     pub fn has_unread(&mut self) -> bool {
         matches!(self.stream.try_read(&mut [0]), Ok(Some(1..)))
     }
@@ -187,12 +187,12 @@ impl<S: Transport> DeadlineStream<S> {
     /// Starts TLS. See [`Transport::start_tls`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Transport::start_tls`].
     pub fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
         self.stream.start_tls(received)
     }
 
-    /// Returns whether the connection is encrypted.
+    /// Returns whether the connection is encrypted, or its handshake goes on.
     pub fn tls_state(&self) -> TlsState {
         self.stream.tls_state()
     }
@@ -232,19 +232,19 @@ impl Phase {
         self.deadline = later(self.deadline, Duration::from_nanos(nanos));
     }
 
-    /// Returns the current time; for the first call of a phase without asking the clock.
+    /// Returns the current time. For the first call of a phase this is when the phase began, without reading the clock.
     fn now(&mut self) -> Instant {
         self.begun.take().unwrap_or_else(Instant::now)
     }
 
-    /// Returns the timeout of a call at `now`.
+    /// Returns the timeout of a call at `now`; `TimedOut` if the time of the phase is over.
     fn remaining(&mut self, now: Instant) -> io::Result<Duration> {
         self.deadline = self.deadline.min(later(now, self.limit));
         let left = self.deadline.saturating_duration_since(now);
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(TIMEOUT_MIN)) }
     }
 
-    /// Returns since when the client would have had to wait, to be as late as it is: since its last byte if it has stopped, or later.
+    /// Returns how late the client is, as a time: a client that kept up until then, and has read nothing since, would be as late.
     fn late_since(&self) -> Instant {
         self.deadline.checked_sub(self.limit).unwrap_or(self.deadline)
     }
@@ -367,7 +367,7 @@ mod tests {
         ];
         for (takes, seconds, is_whole, why) in cases {
             let mut deadline = DeadlineStream::new(Ticks(takes, Vec::new()), Instant::now(), limit, limit);
-            deadline.begin_writing_at(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), limit, 10);
+            deadline.begin_writing_at_rate(Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap(), limit, 10);
             let outcome = deadline.write_all(&[0; 100]);
             assert_eq!(outcome.is_ok(), is_whole, "{why}: {outcome:?}");
         }

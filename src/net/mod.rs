@@ -53,7 +53,7 @@ pub enum TlsState {
     Cleartext,
     /// The handshake has begun; it may have failed.
     Handshake,
-    /// What is read was encrypted.
+    /// The handshake is complete, so what is read was encrypted.
     Established,
 }
 
@@ -64,8 +64,8 @@ pub enum TlsState {
 pub trait Transport {
     /// Reads some bytes and returns their number; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Reads what has arrived already, without waiting; `None` if nothing has. With TLS it may be encrypted, and nothing can be read
-    /// afterwards.
+    /// Reads what has already arrived, without waiting; `None` if nothing has. With TLS these bytes may be encrypted, and the connection
+    /// cannot be read any more.
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
     /// Writes some bytes and returns their number.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
@@ -89,7 +89,8 @@ pub trait Transport {
     fn holder(&self) -> Option<Arc<dyn Holder>> {
         None
     }
-    /// Tells whether a write waits for the client, and since when the client would have had to wait to be as late as it is.
+    /// Records that a write waits for the client, which is late since this time; with `None`, that no write waits any more. A slow client
+    /// is as late as one that kept up until this time, and has read nothing since.
     ///
     /// # Errors
     /// The connection was evicted.

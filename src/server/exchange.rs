@@ -39,12 +39,12 @@ struct Sent {
     /// Bytes of content, including those that are still in the write buffer.
     bytes: u64,
     is_complete: bool,
-    /// Why the connection cannot be used any more, if sending failed.
+    /// Why the connection must close, if sending failed.
     failure: Option<CloseReason>,
 }
 
 impl<S: Transport> Connection<'_, S> {
-    /// Handles the request whose head is the first `head_bytes` of the read buffer, and reads what the handler left of its body.
+    /// Handles the request whose head is the first `head_bytes` of the read buffer. Then reads the rest of its body, if the handler left any.
     pub(super) fn handle(&mut self, head_bytes: usize) -> Result<Handled, RequestError> {
         let (app, limits) = (self.app, &self.app.config.limits);
         let bytes = self.read_buffer.bytes();
@@ -61,7 +61,7 @@ impl<S: Transport> Connection<'_, S> {
         }
         let decisions = app.explain.as_ref().map(|_| RefCell::default());
         if info.body_length != BodyLength::None || !app.site.is_cached(&info.target) {
-            // The client may wait for earlier responses before it sends this body, and a lookup that opens a file may block.
+            // Send earlier responses now: the client may wait for them before it sends this body, and a lookup that opens a file may block.
             self.write_buffer.flush(&mut self.stream)?;
         }
         let mut body = BodyReader::new(&mut self.stream, self.state, prefetched, info.body_length, info.expects_continue, limits);
@@ -104,7 +104,7 @@ impl<S: Transport> Connection<'_, S> {
         let throttled = file_buffer.is_throttled.then_some(CloseReason::Throttled);
         let close_reason = self.close_reason(close_reason.or(throttled), &framing);
         framing.keep_alive = close_reason.is_none();
-        // Responses to pipelined requests are gathered and leave together.
+        // Responses to pipelined requests are collected in the write buffer and written together.
         let flush = close_reason.is_some() || request_bytes == self.read_buffer.bytes().len();
         let sent = self.send(response, framing, flush, file_buffer);
         if let Some(explanation) = &mut self.explanation {
@@ -129,8 +129,8 @@ impl<S: Transport> Connection<'_, S> {
         sent.failure.unwrap_or(CloseReason::Evicted)
     }
 
-    /// Writes a response. If its file cannot be read, it is replaced by a 500 as long as no byte of it has left; after that, only
-    /// breaking the connection tells the client (RFC 9112 §8).
+    /// Writes a response. If its file cannot be read, it is replaced by a 500 unless some of it has already been sent. In that case the
+    /// connection is closed, so that the client sees an incomplete response (RFC 9112 §8).
     fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, file_buffer: FileBuffer) -> Sent {
         let status = response.status;
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
@@ -174,10 +174,10 @@ impl<S: Transport> Connection<'_, S> {
         if let (Some(explanation), Some(head)) = (&mut self.explanation, out.get(start..)) {
             explanation.response(response, head);
         }
-        self.stream.begin_writing_at(Instant::now(), config.limits.send_timeout, config.limits.min_rate_bytes_per_sec);
+        self.stream.begin_writing_at_rate(Instant::now(), config.limits.send_timeout, config.limits.min_rate_bytes_per_sec);
     }
 
-    /// Counts and logs an exchange, and its explanation, while its request is still in the read buffer.
+    /// Counts and logs an exchange, and logs its explanation. Its request must still be in the read buffer.
     fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
             metrics.count_bytes(self.stream.received(), self.stream.written());

@@ -29,7 +29,7 @@ const LINE_BYTES_MAX: usize = 512;
 /// Bytes shown of a line before the byte that is wrong.
 const BEFORE_ERROR_BYTES: usize = 60;
 
-/// The explanation of an exchange, as far as it has come.
+/// The explanation of the current exchange, to which each step appends.
 #[derive(Debug)]
 pub(super) struct Explanation {
     pub(super) color: Color,

@@ -64,7 +64,7 @@ fn parse_v1(bytes: &[u8]) -> Parsed {
     let Some(end) = shown.windows(2).position(|two| two == b"\r\n") else {
         return if shown.len() == V1_BYTES_MAX { Err("line longer than 107 bytes") } else { Ok(None) };
     };
-    // The prefix has no CR, so the line ends after it.
+    // The prefix contains no CR, so the line is at least as long as the prefix.
     let text = shown.split_at(end).0.split_at(V1_PREFIX.len()).1;
     // The rest of the line is ignored.
     if text == b"UNKNOWN" || text.starts_with(b"UNKNOWN ") {
@@ -111,7 +111,7 @@ fn parse_v2(bytes: &[u8]) -> Parsed {
         _ => return Err("unknown version or command"),
     };
     let Some(rest) = after.get(..length) else { return Ok(None) };
-    // What a balancer says about its own connection is ignored.
+    // For a connection of the balancer itself, the addresses are ignored.
     let client = if is_local { None } else { parse_v2_addresses(family, rest)? };
     Ok(Some((client, 16 + length)))
 }
@@ -120,7 +120,7 @@ fn parse_v2(bytes: &[u8]) -> Parsed {
 fn parse_v2_addresses(family: u8, rest: &[u8]) -> Result<Option<Client>, &'static str> {
     let short = "block too short for its addresses";
     let (peer, additions) = match family {
-        // The balancer does not say.
+        // Unspecified: the balancer gives no addresses.
         0x00 => return Ok(None),
         // source (4), destination (4), source port (2), destination port (2)
         0x11 => {
@@ -190,7 +190,7 @@ impl<S: Transport> Connection<'_, S> {
             match self.read_buffer.fill(&mut self.stream) {
                 Ok(count) if count > 0 => {}
                 _ if self.state.is_evicted() => return Err(CloseReason::Evicted),
-                // A health check that only connects.
+                // The client only connects, as some health checks do.
                 Ok(_) if !is_begun => return Err(CloseReason::ClientClosed),
                 Ok(_) => return Err(reject(peer, "the connection ended within the header")),
                 Err(error) if error.kind() != io::ErrorKind::TimedOut => return Err(CloseReason::Io(error)),

@@ -261,7 +261,7 @@ impl ConnState {
         ConnState { state: AtomicU8::new(HEAD), since: AtomicU64::new(nanos(now)) }
     }
 
-    /// A write waits for the client, which is as late as if it had waited since that time; or, with `None`, waits no longer.
+    /// A write waits for the client, which is late since this time; with `None`, no write waits any more.
     ///
     /// # Errors
     /// The connection has been evicted.

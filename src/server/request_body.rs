@@ -28,7 +28,7 @@ pub(super) struct BodyReader<'a, S> {
     prefetched: &'a [u8],
     /// Bytes of a chunked body, from its beginning; those beyond the last chunk belong to the next request.
     buffer: Vec<u8>,
-    /// Where in `buffer` the bytes are that are not used yet.
+    /// The range of `buffer` that is not used yet.
     unused: Range<usize>,
     remaining: Remaining,
     expects_continue: bool,
@@ -126,12 +126,12 @@ impl<'a, S: Transport> BodyReader<'a, S> {
         let (limit, min_rate) = (self.limits.body_timeout, self.limits.min_rate_bytes_per_sec);
         self.state.wait_in(BODY, now)?;
         if self.expects_continue {
-            self.stream.begin_writing_at(now, limit, min_rate);
+            self.stream.begin_writing_at_rate(now, limit, min_rate);
             self.stream.write_all(response::CONTINUE)?;
             // If the write had to wait, the connection is now active.
             self.state.wait_in(BODY, now)?;
         }
-        self.stream.begin_reading_at(now, limit, min_rate);
+        self.stream.begin_reading_at_rate(now, limit, min_rate);
         Ok(())
     }
 

@@ -1,8 +1,7 @@
 //! Framing and writing of responses (RFC 9110 §6.6, §7.6.1, §8.6; RFC 9112 §6, §7).
 //!
-//! The only file that writes a response. A handler decides what is sent; here it gets its framing and the fields that all responses
-//! have. To add a field to all responses, add a line to [`write_head`], or to those of `config::headers` if it is
-//! known at start-up.
+//! No other file writes a response. A handler decides what is sent; this file adds the framing and the fields that all responses have. To
+//! add a field to all responses, add a line to [`write_head`], or a field to `config::headers` if its value is known at start-up.
 //!
 //! The head and a small body are sent in one write: with TCP_NODELAY, each write would be a system call and a packet of its own. Large
 //! files pass through one buffer.
@@ -28,9 +27,9 @@ use crate::net::deadline::DeadlineStream;
 const FLUSH_THRESHOLD: usize = 32 * 1024;
 /// A cached file or generated content shorter than this is copied after the head; a longer one is sent with the head in one vectored write.
 const COPIED_BYTES_MAX: usize = 4096;
-/// How much of a stream becomes one chunk.
+/// The most bytes of a stream in one chunk.
 const CHUNK_BYTES: usize = 16 * 1024;
-/// The first allocation of the write buffer: a head and a small body.
+/// The first allocation of the write buffer: enough for a head and a small body.
 const INITIAL_CAPACITY: usize = 2048;
 /// A write buffer above this is freed after the response.
 const CAPACITY_MAX: usize = 64 * 1024;
@@ -126,7 +125,7 @@ impl From<io::Error> for SendError {
     }
 }
 
-/// Bytes that are to be written next. Responses to pipelined requests are gathered here and leave together.
+/// Bytes to be written next. Responses to pipelined requests are collected here and written together.
 #[derive(Debug, Default)]
 pub(super) struct WriteBuffer {
     bytes: Vec<u8>,
@@ -174,7 +173,7 @@ pub(super) struct BodyWriter<'a, S> {
 }
 
 impl<S: Transport> BodyWriter<'_, S> {
-    /// Writes the body and returns its length in bytes. A short body stays in the write buffer, to leave with the head.
+    /// Writes the body and returns its length in bytes. A short body stays in the write buffer, so that it is sent with the head.
     pub(super) fn write_body(&mut self, body: Body, framing: ResponseFraming) -> Result<u64, SendError> {
         if !framing.send_body {
             return Ok(0);
@@ -226,7 +225,7 @@ impl<S: Transport> BodyWriter<'_, S> {
             self.stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
         }
         let buffer = &mut *self.file_buffer.bytes;
-        // What is in the write buffer, such as the head, leaves with the first bytes of the file.
+        // What is in the write buffer, such as the head, is sent in one write with the first bytes of the file.
         self.write_buffer.flush_if_over(buffer.len(), self.stream)?;
         let mut filled = self.write_buffer.bytes.len();
         buffer.split_at_mut(filled).0.copy_from_slice(&self.write_buffer.bytes);
@@ -235,7 +234,7 @@ impl<S: Transport> BodyWriter<'_, S> {
             let count = read_part(file, rest, buffer.split_at_mut(filled).1).map_err(SendError::File)?;
             rest = ByteRange { start: rest.start + count, length: rest.length - count };
             filled += usize::try_from(count).unwrap_or(0);
-            // Not before the first read: if it fails, earlier responses must still be in the write buffer.
+            // Cleared only after the first read: if that fails, earlier responses must still be in the write buffer.
             self.write_buffer.bytes.clear();
             let bytes = buffer.split_at(filled).0;
             if rest.length == 0 && filled < SMALL_BUFFER_BYTES {
@@ -248,7 +247,7 @@ impl<S: Transport> BodyWriter<'_, S> {
         Ok(slice.length)
     }
 
-    /// Writes a stream, in chunks or up to the close.
+    /// Writes a stream: in chunks, or as it is if a length or the close delimits it.
     fn write_stream(&mut self, mut source: Box<dyn Read + Send>, delimiter: Delimiter) -> Result<u64, SendError> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut total = 0;
@@ -291,11 +290,12 @@ fn read_part(file: &OpenFile, part: ByteRange, buffer: &mut [u8]) -> io::Result<
 
 /// The size of a large file buffer. Over loopback this was faster than any other size, and twice as fast as `sendfile`.
 const LARGE_BUFFER_BYTES: usize = 256 * 1024;
-/// The size of the buffer of all other transfers. With a short send queue, 256 downloads at once were as fast with this as with twice as much.
+/// The size of a small buffer, for all other transfers. With a short send queue, 256 downloads at once were as fast with this size as with
+/// twice as much.
 const SMALL_BUFFER_BYTES: usize = 16 * 1024;
-/// Large buffers at the same time, 8 MiB in all. A client that stops reading holds its buffer until it times out.
+/// The most large buffers in use at the same time, 8 MiB in all. A client that stops reading holds its buffer until it times out.
 const LARGE_BUFFERS_MAX: usize = 32;
-/// Send buffer (SO_SNDBUF) of the other transfers: enough for 10 MB/s at a round trip of 25 ms. The kernel would let it grow to 4 MiB.
+/// Send buffer (SO_SNDBUF) of a throttled transfer: enough for 10 MB/s at a round trip of 25 ms. The kernel would let it grow to 4 MiB.
 /// Small buffers stay in the CPU cache: 256 downloads over loopback reached 2.7 GB/s, and 1.6 GB/s with buffers sized by the kernel.
 const THROTTLED_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -305,10 +305,11 @@ static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 /// each page. Guards the list, for a push or a pop.
 static FREE_BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
-/// What a file is read into: a large buffer for a large file while there are few such transfers, else a small one.
+/// The buffer that a file is read into: a large one for a large file while there are few such transfers, else a small one.
 pub(super) struct FileBuffer {
     bytes: Box<[u8]>,
-    /// Whether a large file gets no large buffer because there are too many. Its send buffer is limited, so the connection must close.
+    /// Whether a large file gets a small buffer because too many large ones are in use. The send buffer is limited then, which cannot be
+    /// undone, so the connection must close.
     pub(super) is_throttled: bool,
 }
 
