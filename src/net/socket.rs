@@ -190,8 +190,8 @@ impl AcceptError {
     }
 }
 
-/// accept(2): pending network errors of the new socket are to be treated like EAGAIN, by trying again. These have no [`io::ErrorKind`] of
-/// their own.
+/// Errors of accept(2) that concern only the new connection, so that the call is to be repeated. Those listed here have no
+/// [`io::ErrorKind`] of their own.
 #[cfg(unix)]
 const PENDING_ERRORS: &[rustix::io::Errno] = &[
     rustix::io::Errno::PROTO,

@@ -33,8 +33,8 @@ const PLAINTEXT_BYTES_MAX: usize = 32 * 1024;
 /// What an idle connection keeps for encrypted bytes.
 const KEPT_BYTES_MAX: usize = 1024;
 
-/// What all TLS connections of a server share: the configuration with the certificate, which can be replaced. Guards it while it is cloned
-/// or replaced.
+/// The configuration that all TLS connections of a server share. Its certificate can be replaced. The lock is held only to clone or replace
+/// the configuration.
 #[derive(Clone, Debug)]
 pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
 
@@ -79,7 +79,7 @@ pub fn connect(socket: SocketTransport<'_>) -> io::Result<TlsSocket<'_>> {
 /// A connection with TLS: one that was accepted, or one to a server.
 pub struct TlsSocket<'a> {
     socket: SocketTransport<'a>,
-    /// `None` in a client.
+    /// `None` for a connection to a server.
     server: Option<&'a Tls>,
     session: Session,
 }
@@ -112,8 +112,8 @@ impl Encryption {
         Box::new(Encryption { connection, early: early.to_vec().into(), encrypted: Vec::new(), unreported: 0 })
     }
 
-    /// Returns the plaintext that is there, or the end; `None` if more must be read. An end without `close_notify` is an end: HTTP shows by
-    /// itself whether a message is complete.
+    /// Returns plaintext that has been decrypted, or the end; `None` if more must be read from the socket. An end without `close_notify` is
+    /// accepted, since HTTP itself shows whether a message is complete.
     fn plaintext(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         match self.connection.reader().read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
@@ -164,7 +164,7 @@ impl Transport for TlsSocket<'_> {
         session.connection.read_tls(&mut (&mut session.early).chain(self.socket.socket)).map_err(timed_out)?;
         session.early.shrink_to_fit();
         let processed = session.connection.process_new_packets();
-        // An answer, or the alert.
+        // The next message of the handshake, or the alert that reports an error.
         let is_sent = session.flush(&mut self.socket)?;
         processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         match session.plaintext(buffer) {
@@ -198,7 +198,7 @@ impl Transport for TlsSocket<'_> {
                 session.unreported = session.connection.writer().write_vectored(rest)?;
             }
             let is_sent = session.flush(&mut self.socket)?;
-            // A byte of plaintext is at least a byte when encrypted.
+            // Each byte of plaintext becomes at least one encrypted byte, so at least this many have been sent.
             let count = session.unreported.saturating_sub(session.encrypted.len());
             session.unreported -= count;
             total += count;

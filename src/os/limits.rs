@@ -126,7 +126,7 @@ fn smallest_limit(root: &Path, group: &str, name: &str) -> Option<usize> {
     groups.filter_map(|path| read_number(&path.join(name))).min()
 }
 
-/// Returns the number in a file; `None` also for one above the address space, which limits nothing.
+/// Returns the number in a file; `None` if there is none, or one too large for the address space, which limits nothing.
 fn read_number(path: &Path) -> Option<usize> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }

@@ -51,10 +51,10 @@ pub fn is_incomplete_file(name: &[u8]) -> bool {
     name.split_at_checked(HIDDEN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(HIDDEN_PREFIX.as_bytes()))
 }
 
-/// Returns a name as the system takes it.
+/// Converts a name to the form that the system uses.
 ///
 /// # Errors
-/// `NotFound` where names are text, so that no other one can exist.
+/// `NotFound` if the system only has names in Unicode and this is not one, so that no file can have it.
 pub(crate) fn os_name(name: &[u8]) -> io::Result<&OsStr> {
     #[cfg(unix)]
     return Ok(std::os::unix::ffi::OsStrExt::from_bytes(name));
@@ -91,7 +91,8 @@ pub(crate) fn host_name() -> Option<String> {
     None
 }
 
-/// Opens a URL in the browser, in a process group of its own, so that Ctrl-C in the terminal does not end it. The sandbox forbids it later.
+/// Opens a URL in the browser, in a process group of its own, so that Ctrl-C in the terminal does not end it. To be called before
+/// the sandbox, which forbids it.
 pub(crate) fn open_browser(url: &str) -> io::Result<Child> {
     let (program, first) = OPENER;
     let mut command = Command::new(program);
@@ -102,8 +103,8 @@ pub(crate) fn open_browser(url: &str) -> io::Result<Child> {
 }
 
 /// Schedules the calling thread, and those that it starts later, by `SCHED_BATCH`: a thread that is woken waits its turn instead of
-/// preempting the one that woke it, which would interrupt the client while it sends. `benches/RESULTS.md` has the gain. Another policy or a
-/// nice value that was chosen for this process is kept. Returns the policy.
+/// preempting the one that woke it, which would interrupt the client while it sends. `benches/RESULTS.md` shows the gain. Another policy or
+/// a nice value that was chosen for this process is kept. Returns the policy.
 ///
 /// # Errors
 /// Why the policy is unchanged.
@@ -129,8 +130,8 @@ pub fn use_batch_scheduling() -> Result<&'static str, String> {
             let thread = thread_priority::thread_native_id();
             set_thread_priority_and_policy(thread, priority, Normal(Batch)).map_err(|error| error.to_string())?;
         }
-        // With SCHED_FLAG_KEEP_POLICY (8), sched_setattr(2) changes the runtime alone. Since Linux 6.12 that is the time slice of any policy.
-        // By default one of 256 busy threads may have to wait until all others have used a slice of about 3 ms.
+        // With SCHED_FLAG_KEEP_POLICY (8), sched_setattr(2) changes only the runtime, which since Linux 6.12 is the time slice of any
+        // policy. By default one of 256 busy threads may have to wait until all others have used a slice of about 3 ms.
         let (runtime, none, flags) = (Duration::from_micros(100), Duration::ZERO, DeadlineFlags::from_bits_retain(8));
         let slice = ThreadPriority::Deadline { runtime, deadline: none, period: none, flags };
         #[allow(clippy::as_conversions, clippy::unnecessary_cast, reason = "a number with glibc, and a pointer with musl")]

@@ -22,7 +22,7 @@ pub const SUPPORTED: bool = cfg!(unix);
 /// The end of the name of an incomplete file.
 const HIDDEN_SUFFIX: &str = ".part";
 
-/// The umask takes away from it.
+/// The permissions of a new file, from which the umask removes some.
 #[cfg(unix)]
 const MODE: Mode = Mode::from_raw_mode(0o666);
 
@@ -44,7 +44,7 @@ impl WritableDirectory {
         }
     }
 
-    /// Opens nothing.
+    /// Fails, since this system cannot add files.
     ///
     /// # Errors
     /// Always.
@@ -64,7 +64,7 @@ impl WritableDirectory {
         }
     }
 
-    /// Whether something has this name, and if so, whether it is a regular file.
+    /// Returns whether this is the name of a regular file; `None` if nothing has this name.
     ///
     /// # Errors
     /// The error of the system.
@@ -89,8 +89,8 @@ impl WritableDirectory {
         None
     }
 
-    /// Removes what interrupted uploads have left, and keeps others from removing what this one leaves for a while: every upload holds a
-    /// shared lock on its directory, and an exclusive one is given to no one else meanwhile.
+    /// Removes the hidden files that interrupted uploads have left, which requires an exclusive lock on the directory. Then takes a shared
+    /// lock, so that no other upload removes the hidden file of this one.
     #[cfg(unix)]
     pub fn remove_leftovers(&self) {
         use rustix::fs::{FlockOperation, flock};
@@ -104,11 +104,11 @@ impl WritableDirectory {
                 }
             }
         }
-        // Without a lock, as on some network file systems, no one removes anything.
+        // Where locks do not work, as on some network file systems, nothing is removed.
         let _ = flock(&self.0, FlockOperation::NonBlockingLockShared);
     }
 
-    /// Removes nothing.
+    /// Does nothing, since this system cannot add files.
     #[cfg(not(unix))]
     pub fn remove_leftovers(&self) {}
 }
@@ -164,7 +164,7 @@ impl<'d> NewFile<'d> {
         self.file.as_ref().map_or(Ok(()), File::sync_data)
     }
 
-    /// Closes it, under a hidden name.
+    /// Closes the file, which then has a hidden name.
     ///
     /// # Errors
     /// The error of the system.
@@ -178,10 +178,10 @@ impl<'d> NewFile<'d> {
         Ok(())
     }
 
-    /// Gives it its name. Returns whether it has replaced another file.
+    /// Gives the file its name. Returns whether it has replaced another file.
     ///
     /// # Errors
-    /// `AlreadyExists` if the name is taken, and may not be replaced or is not that of a regular file.
+    /// `AlreadyExists` if something has this name, and may not be replaced or is not a regular file.
     pub fn publish(&mut self, name: &[u8], may_replace: bool) -> io::Result<bool> {
         let result = match &self.hidden {
             Some(hidden) => rename_new(self.directory, hidden.as_bytes(), name),

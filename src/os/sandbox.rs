@@ -57,9 +57,9 @@ pub fn confine(
 /// What a thread may do with files.
 #[derive(Clone, Copy, Debug)]
 pub enum FileAccess {
-    /// Read them, as the thread does that reads certificates.
+    /// Read them: for the thread that reads certificates.
     Read,
-    /// Write and create them, as the thread does that writes the log file.
+    /// Write and create them: for the thread that writes the log file.
     Write,
 }
 

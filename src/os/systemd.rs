@@ -106,7 +106,7 @@ fn take(from: &mut ListenFd, index: usize) -> Result<Listener, &'static str> {
     #[cfg(unix)]
     let listener = listener.or_else(|| from.take_unix_listener(index).ok().flatten().map(Listener::Unix));
     let listener = listener.ok_or(OTHER)?;
-    // With `Accept=yes` systemd passes on connections. Where there is no SO_ACCEPTCONN, accepting will fail instead.
+    // With `Accept=yes` systemd passes a connection, not a listener. Where there is no SO_ACCEPTCONN, accepting will fail instead.
     #[cfg(all(unix, not(target_vendor = "apple")))]
     if rustix::net::sockopt::socket_acceptconn(&listener) == Ok(false) {
         return Err("not a listening socket; use Accept=no in the socket unit");
