@@ -43,7 +43,7 @@ pub fn check(config: &Config) -> Result<(), String> {
         let left = (deadline.saturating_duration_since(Instant::now()) / share).max(Duration::from_millis(1));
         match ask(place, config, left) {
             Ok(answer) if is_healthy(&answer) => {
-                // The exit code says the same.
+                // If this cannot be written, the exit code still has the result.
                 let _ = writeln!(io::stdout(), "healthy: {answer} ({shown})");
                 return Ok(());
             }

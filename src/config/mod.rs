@@ -90,7 +90,7 @@ impl Bind {
         }
     }
 
-    /// Returns whether only this machine can connect. Unix sockets count as that.
+    /// Returns whether only this machine can connect. Unix sockets count as local.
     pub fn is_loopback(&self) -> bool {
         self.addresses().iter().all(IpAddr::is_loopback)
     }

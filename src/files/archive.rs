@@ -77,8 +77,9 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Walks a directory, which has its own name in the archive. A directory comes before its entries, which are in the order of their
-    /// bytes. Left out are hidden names, what is gone or what GET does not find, and links to a directory that holds the link.
+    /// Walks a directory, with whose name every path in the archive begins. A directory comes before its entries, which are sorted by the
+    /// bytes of their names. It leaves out hidden names, what is gone, what GET does not find, and links to a directory that contains the
+    /// link.
     ///
     /// # Errors
     /// A limit is exceeded, or something beneath the directory cannot be read.
@@ -229,7 +230,7 @@ struct ArchiveReader {
     /// The number of the next part.
     next: usize,
     paths: PathCursor,
-    /// Bytes that are not content, of which some have been read.
+    /// Bytes between the contents, such as headers; some of them may have been read.
     bytes: Cursor<Vec<u8>>,
     /// The content of the entry before the next part.
     content: Option<Content>,
@@ -347,7 +348,7 @@ pub(super) mod tests {
         Limits { archive_entries_max: 1000, archive_walk_time_max: Duration::from_secs(1000), ..Limits::default() }
     }
 
-    /// The entries of an archive, whose directory is called `top` here.
+    /// The names of the entries of an archive, whose directory is called `top` here.
     fn names(scratch: &Scratch, limits: &Limits) -> Result<Vec<String>, &'static str> {
         let archive = match Archive::plan(directory(scratch), &TAR, limits) {
             Ok(archive) => archive,

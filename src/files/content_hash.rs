@@ -30,7 +30,7 @@ pub struct ContentHashes {
 }
 
 impl ContentHashes {
-    /// The hash of an open file, in hexadecimal digits; `None` if it is too large or cannot be read. Its cursor does not move.
+    /// The hash of an open file, in hexadecimal digits; `None` if it is too large or cannot be read. The cursor of the file does not move.
     pub fn get(&self, file: &File, version: &FileVersion) -> Option<Arc<str>> {
         if version.length > FILE_BYTES_MAX {
             return None;

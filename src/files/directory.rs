@@ -241,7 +241,7 @@ pub enum SortKey {
 pub struct SortOrder {
     /// The column.
     pub key: SortKey,
-    /// Whether Z, the largest or the newest comes first.
+    /// Whether the order is descending: Z, the largest or the newest first.
     pub descending: bool,
 }
 

@@ -107,14 +107,14 @@ fn from_extension(extension: &str) -> Option<&'static str> {
         .filter(|known| *known != UNKNOWN)
 }
 
-/// The type that the beginning of a file tells; `None` if it is neither text nor a transport stream, or cannot be read.
+/// The type, judged by the beginning of a file; `None` if it is neither text nor a transport stream, or cannot be read.
 fn of_content(open: &OpenFile) -> Option<&'static str> {
     let length = open.version.length;
     let mut start = vec![0; usize::try_from(length.min(SAMPLE_BYTES)).ok()?];
     read_exact_at(&open.file, &mut start, 0).ok()?;
     let text = match std::str::from_utf8(&start) {
         Ok(text) => Some(text),
-        // The sample may end within a character, the file may not.
+        // The sample may end in the middle of a character, but the file may not.
         Err(error) if length > SAMPLE_BYTES && error.error_len().is_none() => {
             start.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok())
         }

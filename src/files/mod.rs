@@ -113,10 +113,10 @@ impl Site {
     }
 }
 
-/// One more reference to `permits`, which counts until it is dropped; `None` if there are `count_max` already.
+/// Returns a permit, which counts until it is dropped; `None` if `count_max` of them are in use. A permit is a reference to `permits`.
 pub fn acquire_permit(permits: &Arc<()>, count_max: usize) -> Option<Arc<()>> {
     let permit = Arc::clone(permits);
-    // One more, for the original.
+    // `permits` itself is one reference more.
     (Arc::strong_count(&permit) <= count_max + 1).then_some(permit)
 }
 

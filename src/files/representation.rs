@@ -181,7 +181,7 @@ impl Representation {
 /// between copies, or be equal for all versions, and it is meant for dates that are consistent (RFC 9110 §8.8.2.1).
 pub fn validators(version: &FileVersion, hash: Option<&str>, coding: Option<ContentCoding>, now: SystemTime) -> Validators {
     let modified = version.modified;
-    // Without either, there is no tag: the length alone would not tell two versions apart.
+    // Without a hash and a modification time there is no tag: the length alone would not tell two versions apart.
     let opaque = hash.map(str::to_owned).or_else(|| Some(length_and_time(version.length, modified?)));
     Validators {
         etag: opaque.map(|opaque| etag(opaque, modified, coding, now)),

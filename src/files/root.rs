@@ -99,7 +99,7 @@ impl Root {
 
     /// Whether `path` leads to the open directory.
     pub fn is_directory_at(&self, path: &Path) -> bool {
-        // Without inodes: an open directory cannot be replaced there, but a link that leads to it can.
+        // For systems without inodes: an open directory cannot be replaced there, but a link that leads to it can.
         let has_its_path = || std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path);
         let named = std::fs::metadata(path).map(|metadata| FileVersion::from_metadata(&Metadata::from_just_metadata(metadata)));
         match (version(&self.handle), named) {
@@ -108,8 +108,8 @@ impl Root {
         }
     }
 
-    /// The directory that the sandbox must allow reading beneath, and its path: the root, or with ROOT as given, its parent, if possible, so
-    /// that a directory that replaces the root can be read as well.
+    /// The directory beneath which the sandbox must allow reading, and its path: the root. With ROOT as `given` by the user, it is the parent
+    /// of the root if possible, so that a directory that replaces the root can be read as well.
     ///
     /// # Errors
     /// It cannot be opened, or there are too many open files.
@@ -125,11 +125,11 @@ impl Root {
         Ok((self.handle.try_clone()?.into_std_file(), self.path.clone()))
     }
 
-    /// The parent of the root, if ROOT is a symbolic link, which is meant to be swapped, or if our user owns the parent and so may replace the
-    /// directory.
+    /// The parent of the root, if ROOT is a symbolic link, which is meant to be replaced, or if the user of this process owns the parent and
+    /// so may replace the directory.
     ///
-    /// It is never `/` nor a directory that holds the home directory, which the sandbox must protect; and not the parent of the working
-    /// directory, which ROOT does not name.
+    /// It is never `/` or a directory that contains the home directory, which the sandbox must protect. It is not the parent of the working
+    /// directory either if ROOT is `.`, since ROOT then has no name that could lead to another directory.
     #[cfg(target_os = "linux")]
     fn open_parent(&self, path: &Path) -> Option<(File, PathBuf)> {
         use rustix::fs::{Mode, OFlags, open};
@@ -304,7 +304,7 @@ impl Root {
             use rustix::fs::{Mode, OFlags, openat};
             File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
         };
-        // Without O_PATH, looking and opening may begin in two directories while ROOT is being replaced.
+        // Without O_PATH, this may look in another directory than the one that is open, while ROOT is being replaced.
         #[cfg(not(target_os = "linux"))]
         let metadata = std::fs::metadata(self.path.join(path));
         metadata.map(Metadata::from_just_metadata)

@@ -104,7 +104,7 @@ impl Uploads {
     /// Checks a canonical path: where it lies, and each of its segments.
     ///
     /// # Errors
-    /// `Forbidden` outside of the directories of `--upload`, or the error of a name.
+    /// `Forbidden` outside of the directories of `--upload`, or those of [`Uploads::check_name`].
     pub fn check_path(&self, path: &[u8]) -> Result<(), UploadError> {
         self.directory_of(path)?;
         path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()).try_for_each(|segment| self.check_name(segment))
@@ -113,7 +113,7 @@ impl Uploads {
     /// Checks a name.
     ///
     /// # Errors
-    /// `InvalidName` for what no file can be named, `Forbidden` for names that would not be served, or would take the place of a page.
+    /// `InvalidName` if no file can have this name; `Forbidden` if a file of this name would not be served, or would be an index.
     pub fn check_name(&self, name: &[u8]) -> Result<(), UploadError> {
         let is_index = |index: &String| name.eq_ignore_ascii_case(index.as_bytes());
         if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {

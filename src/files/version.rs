@@ -69,7 +69,8 @@ impl FileVersion {
         later.length > self.length || later.length == self.length && later.modified == self.modified
     }
 
-    /// Whether the file or directory has lost its last name since it was opened. Other systems than Unix keep the name of what is open.
+    /// Whether the last name of the file or directory was removed after it was opened. On systems other than Unix an open
+    /// file keeps its name.
     pub fn is_removed(&self) -> bool {
         cfg!(unix) && self.inode.links == 0
     }

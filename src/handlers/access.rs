@@ -84,8 +84,8 @@ pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
     (!is_same_origin).then(|| Response::text(StatusCode::FORBIDDEN, "pages of other sites may not request this"))
 }
 
-/// The response to a CORS preflight from an allowed origin; `None` for other requests. A route for the same origin only is treated as if it
-/// did not exist.
+/// The response to a CORS preflight from an allowed origin; `None` for other requests. A route that pages of
+/// other sites may not request is treated as if it did not exist.
 ///
 /// It comes before authentication, since browsers send preflights without credentials, and it reveals nothing about what exists.
 pub fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {

@@ -88,7 +88,7 @@ impl Request<'_> {
     /// Reads the next piece of the body into `buffer`; an empty one is the end.
     ///
     /// # Errors
-    /// A response, instead of which the connection sends its own: the body breaks off or is malformed.
+    /// The body is incomplete or malformed. The handler returns this response, but the connection sends its own instead.
     pub fn read_piece<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], Response> {
         let read = self.content.read(buffer);
         let count = read.map_err(|_| Response::text(StatusCode::BAD_REQUEST, "the content could not be read"))?;

@@ -185,7 +185,7 @@ fn read_form<'u>(
     if is_complete { Ok(files) } else { Err(malformed("the form does not end with its boundary (RFC 2046 §5.1.1)")) }
 }
 
-/// Checks the name of a file of a form for a directory.
+/// Checks whether a form may add a file of this name to a directory.
 fn check_new_name(name: &[u8], directory: &[u8], uploads: &Uploads, upload: &Upload) -> Result<(), Response> {
     uploads.check_name(name).map_err(refusal)?;
     check_reserved(&[directory, name].concat())?;

@@ -18,8 +18,8 @@ pub enum Strength {
     Weak,
 }
 
-/// An entity tag (RFC 9110 §8.8.3): that of a representation, or one in a request, whose text is bytes of the field. It is displayed as its
-/// field value: `"opaque"` or `W/"opaque"`.
+/// An entity tag (RFC 9110 §8.8.3): that of a representation, or one in a request, whose text borrows the bytes of the field. It is displayed
+/// as a field value: `"opaque"` or `W/"opaque"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag<T = String> {
     /// The strength.

@@ -1,7 +1,8 @@
 //! Client addresses behind trusted proxies: Forwarded (RFC 7239) and X-Forwarded-For.
 //!
-//! Each proxy appends the address of its own client to one of these fields, but any client can send them too. Therefore only the field that the
-//! proxy is known to write is read, and from its end: the last member is from the peer, the one before it from the peer's peer. The client is the last member that is no trusted proxy.
+//! Each proxy appends the address of its own client to one of these fields, but any client can send them too. Therefore only the field that
+//! the proxy is known to write is read, and from its end: the last member was added by the peer, the one before it by the peer's peer. The
+//! client is the last member that is not a trusted proxy.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -78,11 +79,11 @@ pub enum ForwardedField {
 /// A network of trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustedProxy {
-    /// The first address of the network, or all peers of Unix sockets.
+    /// The first address of the network; `Unix` means all peers of Unix sockets.
     network: PeerHost,
-    /// How many bits its addresses have in common, at most 32 or 128.
+    /// The length of the prefix that the addresses have in common, in bits: at most 32 for IPv4, 128 for IPv6.
     bits: u8,
-    /// The field that they write; `None` if none was named.
+    /// The field that these proxies write; `None` if the option names none.
     field: Option<ForwardedField>,
 }
 
@@ -156,7 +157,7 @@ fn parse_network(text: &str) -> Result<(PeerHost, u8), &'static str> {
     let bits = bits.map_or(Some(u64::from(bits_max)), |bits| parse_decimal(bits.as_bytes()));
     let bits = bits.and_then(|bits| u8::try_from(bits).ok()).filter(|bits| *bits <= bits_max);
     let bits = bits.ok_or("invalid prefix length; write 0 to 32 for IPv4, 0 to 128 for IPv6")?;
-    // An IPv4-mapped network is one of IPv4, as the addresses of peers are.
+    // An IPv4-mapped IPv6 network is converted to IPv4, as the addresses of peers are.
     let (address, bits) = match (address.to_canonical(), bits.checked_sub(96)) {
         (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => (mapped, bits),
         _ => (address, bits),

@@ -137,7 +137,7 @@ impl MultipartParser {
 /// Parses the rest of the line of a boundary and the field lines after it, each with its CRLF, and returns the file name.
 fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
     let (padding, _) = split_once(head, b"\r\n").ok_or(DELIMITER)?;
-    // Transports once added it.
+    // Some transports of mail once added spaces after a boundary.
     if !padding.iter().all(|b| matches!(b, b' ' | b'\t')) {
         return Err(DELIMITER);
     }
