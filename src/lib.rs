@@ -5,7 +5,8 @@
 //! These eleven files are the path of a request. Read them in this order:
 //!
 //! 1. [`server`]: the accept loop. It admits a connection, or answers 503, and hands it to a thread.
-//! 2. [`server::connection`]: one connection from its first byte to its close. The loop in this file is the protocol.
+//! 2. [`server::connection`]: one connection from its first byte to its close. The loop in this file is the protocol. The steps of one request,
+//!    `handle` and `respond`, are in `server/exchange.rs`.
 //! 3. [`http::request`]: the resumable parser of a request head, and its limits.
 //! 4. [`http::target`]: the request target, percent-decoded and normalized once.
 //! 5. [`http::framing`] and [`http::chunked`]: the length of the message body, and whether the connection persists.

@@ -89,8 +89,8 @@ impl Cache {
         entries.tables.get(&None).is_some_and(|table| table.contains_key(path))
     }
 
-    /// Reads an open file into the cache. `None` if it is too large or there is no memory for it, if it has changed so recently that another change could go unnoticed, or
-    /// cannot be read; its cursor does not move.
+    /// Reads an open file into the cache. `None` if it is too large, there is no memory for it, it cannot be read, or it has changed so
+    /// recently that another change could go unnoticed. The cursor of the file does not move.
     pub fn insert(
         &self,
         root: &Root,

@@ -1,7 +1,7 @@
 //! Accepting, serving and shutting down connections.
 //!
-//! The accept loop is here; [`connection`] serves one connection and is the file to read first. The loop never waits for a client, so one
-//! slow client cannot delay others.
+//! The accept loop is here. It never waits for a client, so one slow client cannot delay others. To read the source, start with
+//! [`connection`], which serves one connection.
 
 #[cfg(feature = "tls")]
 pub mod certificates;
