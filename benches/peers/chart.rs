@@ -39,7 +39,7 @@ pub fn svg(plan: &Plan, measured: &Measured) -> String {
          <title>Each server relative to nginx, by workload</title>\n\
          <desc>Requests per second divided by those of nginx in the same round; further right is better. RESULTS.md has the figures.</desc>\n"
     );
-    legend(&mut svg);
+    legend(&mut svg, plan);
     for step in 0..=5 {
         let ratio = f64::from(step) / 2.0;
         let (at, bottom) = (x(ratio), height - 16.0);
@@ -86,9 +86,10 @@ fn dot(svg: &mut String, name: &str, ratio: f64, y: f64) {
     }
 }
 
-fn legend(svg: &mut String) {
+fn legend(svg: &mut String, plan: &Plan) {
     let mut at = 20.0;
-    for (name, colour) in COLOURS {
+    let colours: Vec<&str> = plan.servers.iter().map(|server| self::colour(server.name)).collect();
+    for (name, colour) in COLOURS.into_iter().filter(|(_, colour)| colours.contains(colour)) {
         let says = if name.is_empty() { "others" } else { name };
         let radius = if name == OURS { 6.0 } else { 4.0 };
         let _ = write!(
