@@ -89,7 +89,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     let (level, status) = sandbox;
     log!(level, "sandbox: {status}");
     match scheduling {
-        Ok(policy) => log::debug!("scheduling policy: {policy}"),
+        Ok(()) => log::debug!("scheduling policy: SCHED_BATCH"),
         Err(reason) => log::debug!("scheduling policy unchanged: {reason}"),
     }
     log_warnings(cli, &app, tls.as_ref());

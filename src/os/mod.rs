@@ -103,41 +103,27 @@ pub(crate) fn open_browser(url: &str) -> io::Result<Child> {
 }
 
 /// Schedules the calling thread, and those that it starts later, by `SCHED_BATCH`: a thread that is woken waits its turn instead of
-/// preempting the one that woke it, which would interrupt the client while it sends. `benches/RESULTS.md` shows the gain. Another policy or
-/// a nice value that was chosen for this process is kept. Returns the policy.
+/// preempting the one that woke it, which would interrupt the client while it sends. `benches/RESULTS.md` has the gain. A policy or nice
+/// value that was chosen for this process is kept.
 ///
 /// # Errors
 /// Why the policy is unchanged.
-pub fn use_batch_scheduling() -> Result<&'static str, String> {
+pub fn use_batch_scheduling() -> Result<(), String> {
     #[cfg(not(target_os = "linux"))]
     return Err("this system has no SCHED_BATCH".to_owned());
     #[cfg(target_os = "linux")]
     {
-        use std::time::Duration;
-
         use thread_priority::NormalThreadSchedulePolicy::{Batch, Other};
-        use thread_priority::RealtimeThreadSchedulePolicy::Deadline;
-        use thread_priority::ThreadSchedulePolicy::{Normal, Realtime};
-        use thread_priority::{DeadlineFlags, ThreadPriority, ThreadPriorityValue, set_thread_priority_and_policy};
+        use thread_priority::{ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy};
         let policy = thread_priority::thread_schedule_policy().map_err(|error| error.to_string())?;
         let nice = rustix::process::getpriority_process(None).map_err(|error| error.to_string())?;
-        if !matches!(policy, Normal(Other | Batch)) || nice != 0 {
+        if policy != ThreadSchedulePolicy::Normal(Other) || nice != 0 {
             return Err(format!("the process was started with {policy:?} and nice value {nice}"));
         }
-        if policy == Normal(Other) {
-            // The crate sets the nice value too; 48 of 99 stands for 0.
-            let priority = ThreadPriorityValue::try_from(48).map(ThreadPriority::Crossplatform)?;
-            let thread = thread_priority::thread_native_id();
-            set_thread_priority_and_policy(thread, priority, Normal(Batch)).map_err(|error| error.to_string())?;
-        }
-        // With SCHED_FLAG_KEEP_POLICY (8), sched_setattr(2) changes only the runtime, which since Linux 6.12 is the time slice of any
-        // policy. By default one of 256 busy threads may have to wait until all others have used a slice of about 3 ms.
-        let (runtime, none, flags) = (Duration::from_micros(100), Duration::ZERO, DeadlineFlags::from_bits_retain(8));
-        let slice = ThreadPriority::Deadline { runtime, deadline: none, period: none, flags };
-        #[allow(clippy::as_conversions, clippy::unnecessary_cast, reason = "a number with glibc, and a pointer with musl")]
-        let this_thread = 0 as thread_priority::ThreadId;
-        let is_set = set_thread_priority_and_policy(this_thread, slice, Realtime(Deadline)).is_ok();
-        Ok(if is_set { "SCHED_BATCH, and since Linux 6.12 time slices of 0.1 ms" } else { "SCHED_BATCH" })
+        // The crate sets the nice value too; 48 of 99 stands for 0.
+        let priority = ThreadPriorityValue::try_from(48).map(ThreadPriority::Crossplatform)?;
+        let (thread, batch) = (thread_priority::thread_native_id(), ThreadSchedulePolicy::Normal(Batch));
+        thread_priority::set_thread_priority_and_policy(thread, priority, batch).map_err(|error| error.to_string())
     }
 }
 
