@@ -1,19 +1,15 @@
 //! Clients that begin a TLS handshake and do not complete it.
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
-
-use rustls::pki_types::CertificateDer;
+use std::time::Duration;
 
 use crate::Scale;
 use crate::crowd::Crowd;
-use crate::ordinary::{OrdinaryClients, connect};
+use crate::ordinary::{OrdinaryClients, ask_over, connect};
 use crate::promise::Promise;
 use crate::tls::{Pair, over};
-use crate::victim::{SMALL, Victim};
+use crate::victim::Victim;
 
 /// Connections that the server allows, half of those that attack it.
 const CONNECTIONS_MAX: usize = 512;
@@ -33,11 +29,11 @@ pub fn incomplete(scale: &Scale) -> Vec<Promise> {
     let count = 2 * CONNECTIONS_MAX - 24;
     let mut crowd = Crowd::new(victim.address, INCOMPLETE);
     crowd.grow(count).unwrap();
-    let over = AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     let mut again = 0;
     let ordinary = thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
+            while !is_over.load(Ordering::Relaxed) {
                 crowd.watch(Duration::from_millis(100));
                 let missing = count - crowd.count();
                 again += missing;
@@ -47,10 +43,10 @@ pub fn incomplete(scale: &Scale) -> Vec<Promise> {
         });
         let mut ordinary = OrdinaryClients::default();
         for _ in 0..scale.ordinary(400) {
-            ordinary.note(ask(victim.address, &pair.der));
+            ordinary.note(ask_over(|| Ok(over(connect(victim.address)?, &pair.der))));
             thread::sleep(Duration::from_millis(10));
         }
-        over.store(true, Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         ordinary
     });
     println!(
@@ -63,18 +59,4 @@ pub fn incomplete(scale: &Scale) -> Vec<Promise> {
     promises.extend(victim.back_at_rest());
     std::fs::remove_dir_all(&directory).unwrap();
     promises
-}
-
-/// Requests the small file over TLS on a new connection, and returns the time from connect to the last byte.
-fn ask(address: SocketAddr, certificate: &CertificateDer<'static>) -> io::Result<Duration> {
-    let begun = Instant::now();
-    let mut stream = over(connect(address)?, certificate);
-    stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::with_capacity(512);
-    stream.read_to_end(&mut answer)?;
-    if answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(SMALL) {
-        Ok(begun.elapsed())
-    } else {
-        Err(io::Error::other(String::from_utf8_lossy(&answer).into_owned()))
-    }
 }

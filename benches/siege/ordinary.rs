@@ -13,8 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Requests the small file on a new connection, and returns the time from connect to the last byte.
 pub fn ask(address: SocketAddr) -> io::Result<Duration> {
+    ask_over(|| connect(address))
+}
+
+/// Requests the small file on a stream that is opened first, and returns the time from the start of that to the last byte.
+pub fn ask_over<S: Read + Write>(open: impl FnOnce() -> io::Result<S>) -> io::Result<Duration> {
     let begun = Instant::now();
-    let mut stream = connect(address)?;
+    let mut stream = open()?;
     stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::with_capacity(512);
     stream.read_to_end(&mut answer)?;

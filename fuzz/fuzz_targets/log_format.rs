@@ -18,6 +18,7 @@ fuzz_target!(|request: &[u8]| {
         request,
         status: StatusCode::OK,
         bytes: 7,
+        incomplete: None,
         duration: Duration::from_micros(3),
         referer: Some(request),
         user_agent: Some(request),
