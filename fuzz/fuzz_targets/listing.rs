@@ -37,7 +37,9 @@ thread_local! {
 /// The names to which a page links, in order, as a browser would read them.
 fn links(page: &str) -> Vec<Vec<u8>> {
     let hrefs = page.split("<a href=\"").skip(1).map(|after| after.split('"').next().unwrap_or_default());
-    let names = hrefs.filter_map(|href| href.strip_prefix("./")).map(|href| {
+    // Other links lead upwards, or to this page in another order.
+    let entries = hrefs.filter(|href| !href.starts_with("../") && !href.starts_with('?'));
+    let names = entries.map(|href| {
         let mut out = Vec::new();
         let mut bytes = href.bytes();
         while let Some(byte) = bytes.next() {
@@ -69,7 +71,7 @@ fuzz_target!(|data: &[u8]| {
                 target: &target,
                 body_length: BodyLength::None,
                 content: &mut EmptyBody,
-            memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
+                memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
                 decisions: None,
             };
             match lookup(site, &target, None, SystemTime::now()) {
