@@ -315,15 +315,18 @@ impl SortOrder {
 /// Bytes that compare as names without case, and with runs of digits as numbers, so that `2` comes before `10`.
 fn name_sort_key(name: &[u8]) -> Vec<u8> {
     let folded = match std::str::from_utf8(name) {
-        Ok(name) => name.to_lowercase().into_bytes(),
-        Err(_) => name.to_ascii_lowercase(),
+        Ok(name) if !name.is_ascii() => name.to_lowercase().into_bytes(),
+        _ => name.to_ascii_lowercase(),
     };
     let mut key = Vec::with_capacity(folded.len());
     for run in folded.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
         if run.iter().all(u8::is_ascii_digit) {
-            let number = || run.iter().skip_while(|&&digit| digit == b'0');
+            let zeros = run.iter().take_while(|&&digit| digit == b'0').count();
+            let number = run.split_at(zeros).1;
             // More digits make a larger number: their count in unary, then the digits themselves.
-            key.extend(number().map(|_| b'1').chain([b'0']).chain(number().copied()));
+            key.resize(key.len() + number.len(), b'1');
+            key.push(b'0');
+            key.extend_from_slice(number);
         } else {
             key.extend_from_slice(run);
         }

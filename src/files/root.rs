@@ -222,7 +222,7 @@ impl Root {
     }
 
     fn entry_name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
-        let bytes: Box<[u8]> = entry.file_name().as_encoded_bytes().into();
+        let bytes: Box<[u8]> = entry.file_name().into_encoded_bytes().into();
         match entry.file_type().ok().and_then(entry_kind) {
             Some(kind) => Ok(Some(Name { bytes, kind, is_link: false })),
             // A link, something that is not served, or a file system that does not report types.

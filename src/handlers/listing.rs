@@ -158,7 +158,7 @@ pub fn nothing_shown(listing: &DirectoryListing) -> String {
 
 /// A number and what it counts.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands_separated(number), if number == 1 { one } else { many })
+    [&*thousands_separated(number), " ", if number == 1 { one } else { many }].concat()
 }
 
 /// JSON: one object, whose members docs/guide/listings.md documents, with a line per entry.
@@ -201,7 +201,7 @@ pub fn human_size(bytes: u64) -> String {
             return if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") };
         }
     }
-    format!("{bytes} B")
+    bytes.to_string() + " B"
 }
 
 /// Returns a number with its digits in groups of three: `1,536`.

@@ -124,20 +124,21 @@ fn row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &Direct
     };
     let (link, text) = (encode_path(&name.bytes), printable(&name.bytes));
     // Clients find names by this form: the link as it is, and nothing but the name in it.
-    let _ = write!(out, "<tr{class}><th scope=\"row\"><a href=\"{link}{slash}{query}\">{}{slash}</a>", escape_html(&text));
+    out.extend(["<tr", class, "><th scope=\"row\"><a href=\"", &*link, slash, &*query, "\">"]);
+    out.extend([&*escape_html(&text), slash, "</a>"]);
     if entry.is_link {
         out.push_str("<span class=\"link\">symlink</span>");
     }
     out.push_str("</th><td>");
     if entry.kind == EntryKind::File {
         let bytes = entry.length;
-        let title = counted(bytes, "byte", "bytes");
-        let _ = write!(out, "<data value=\"{bytes}\" title=\"{title}\">{}</data>", human_size(bytes));
+        let (value, title) = (bytes.to_string(), counted(bytes, "byte", "bytes"));
+        out.extend(["<data value=\"", &*value, "\" title=\"", &*title, "\">", &*human_size(bytes), "</data>"]);
     }
     out.push_str("</td><td>");
     if let Some(time) = entry.modified.and_then(CivilTime::of) {
         let (date, clock) = (time.date(), time.clock());
-        let _ = write!(out, "<time datetime=\"{date}T{clock}Z\">{date}<span> {clock}</span></time>");
+        out.extend(["<time datetime=\"", &*date, "T", &*clock, "Z\">", &*date, "<span> ", &*clock, "</span></time>"]);
     }
     out.push_str("</td></tr>\n");
 }

@@ -260,7 +260,7 @@ fn clean_url(request: &Request<'_>, app: &AppState, codings: Option<&AcceptedCod
     Some(match response.status {
         // Relative, since a proxy may serve this below a prefix.
         StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => {
-            response.header("Content-Location", encode_path(target.segments().last()?))
+            response.header("Content-Location", encode_path(target.segments().last()?).into_owned())
         }
         _ => response,
     })

@@ -128,8 +128,8 @@ impl<'a> RequestTarget<'a> {
 
 /// Percent-encodes a path; slashes and unreserved characters are kept. A colon is encoded, so that no name is read as a scheme (RFC 3986
 /// §4.2).
-pub fn encode_path(path: &[u8]) -> String {
-    percent_encode(path, PATH).to_string()
+pub fn encode_path(path: &[u8]) -> Cow<'_, str> {
+    percent_encode(path, PATH).into()
 }
 
 impl<'a> Authority<'a> {
