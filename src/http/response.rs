@@ -1,7 +1,6 @@
 //! Encoding of response heads (RFC 9112 §4).
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::sync::Arc;
 
 use crate::http::status::StatusCode;
@@ -25,10 +24,8 @@ pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     let start = out.len();
     out.extend_from_slice(value);
-    for byte in out.iter_mut().skip(start) {
-        if matches!(byte, b'\r' | b'\n' | 0) {
-            *byte = b' ';
-        }
+    for byte in out.split_at_mut(start).1 {
+        *byte = if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte };
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -41,10 +38,12 @@ pub fn write_header_u64(out: &mut Vec<u8>, name: &str, value: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a decimal number. A formatter would cost a tenth of the instructions of a response head.
+/// Appends a decimal number. With `write!`, the two numbers of a response took a fifteenth of its instructions.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{number}");
+    if number >= 10 {
+        push_number(out, number / 10);
+    }
+    out.extend(u8::try_from(number % 10).map(|digit| b'0' + digit));
 }
 
 /// As many fields as a handler usually sets: room for them is made once.
