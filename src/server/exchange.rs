@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use log::{error, warn};
 
@@ -60,7 +60,7 @@ impl<S: Transport> Connection<'_, S> {
             return Ok(Handled { response, request_bytes: head_bytes, close_reason: Some(CloseReason::Cleartext) });
         }
         let decisions = app.explain.as_ref().map(|_| RefCell::default());
-        if info.body_length != BodyLength::None || !app.site.is_cached(&info.target) {
+        if !self.write_buffer.is_empty() && (info.body_length != BodyLength::None || !app.site.is_cached(&info.target)) {
             // Send earlier responses now: the client may wait for them before it sends this body, and a lookup that opens a file may block.
             self.write_buffer.flush(&mut self.stream)?;
         }
@@ -110,7 +110,7 @@ impl<S: Transport> Connection<'_, S> {
         if let Some(explanation) = &mut self.explanation {
             explanation.connection(framing, sent.failure.as_ref().or(close_reason.as_ref()));
         }
-        self.record(&sent, began.elapsed(), close_reason.as_ref());
+        self.record(&sent, began, close_reason.as_ref());
         self.exchanges += 1;
         self.memory.shrink_to(0);
         self.read_buffer.consume(request_bytes);
@@ -125,7 +125,7 @@ impl<S: Transport> Connection<'_, S> {
         };
         self.date.update(SystemTime::now());
         let sent = Sent { status, bytes: 0, is_complete: false, failure: Some(reason) };
-        self.record(&sent, began.elapsed(), None);
+        self.record(&sent, began, None);
         sent.failure.unwrap_or(CloseReason::Evicted)
     }
 
@@ -178,11 +178,11 @@ impl<S: Transport> Connection<'_, S> {
     }
 
     /// Counts and logs an exchange, and logs its explanation. Its request must still be in the read buffer.
-    fn record(&mut self, sent: &Sent, duration: Duration, close_reason: Option<&CloseReason>) {
+    fn record(&mut self, sent: &Sent, began: Instant, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
             metrics.count_bytes(self.stream.received(), self.stream.written());
             let is_malformed = matches!(close_reason, Some(CloseReason::Malformed(_)));
-            metrics.exchange(sent.status, is_malformed, self.request_client.scheme, duration);
+            metrics.exchange(sent.status, is_malformed, self.request_client.scheme, began.elapsed());
         }
         let mut explanation = self.explanation.as_mut().map_or_else(String::new, |explanation| mem::take(&mut explanation.text));
         if let Some(explain) = &self.app.explain
@@ -201,7 +201,7 @@ impl<S: Transport> Connection<'_, S> {
             status: sent.status,
             bytes: sent.bytes,
             incomplete: sent.failure.as_ref().filter(|_| !sent.is_complete).map(CloseReason::label),
-            duration,
+            duration: began.elapsed(),
             referer: headers.get(name::REFERER),
             user_agent: headers.get(name::USER_AGENT),
         };

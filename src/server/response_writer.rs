@@ -83,7 +83,7 @@ pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFrami
     response.fields.write(out);
     if !response.status.forbids_body() {
         // A browser that guesses the type could run a file that is only meant to be read.
-        write_header(out, "X-Content-Type-Options", b"nosniff");
+        out.extend_from_slice(b"X-Content-Type-Options: nosniff\r\n");
     }
     match framing.delimiter {
         Delimiter::Length(length) => write_header_u64(out, "Content-Length", length),
@@ -140,9 +140,13 @@ impl WriteBuffer {
         &mut self.bytes
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Writes all bytes.
     pub(super) fn flush<S: Transport>(&mut self, stream: &mut DeadlineStream<S>) -> io::Result<()> {
-        if self.bytes.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         let result = stream.write_all(&self.bytes);
@@ -159,7 +163,7 @@ impl WriteBuffer {
 
     /// Frees the memory of an empty buffer: an idle connection should hold as little as possible.
     pub(super) fn shrink(&mut self) {
-        if self.bytes.is_empty() {
+        if self.is_empty() {
             self.bytes = Vec::new();
         }
     }
