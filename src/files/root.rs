@@ -185,8 +185,9 @@ impl Root {
         use rustix::fs::{AtFlags, FileType, statat};
         let Ok(path) = self.os_path(path) else { return false };
         let flags = if self.follow_symlinks { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        let stat = |path: &Path| statat(&self.handle, path, flags).map(|stat| (FileType::from_raw_mode(stat.st_mode), stat));
-        let mut parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+        let path = path.as_os_str().as_encoded_bytes();
+        let stat = |path: &[u8]| statat(&self.handle, path, flags).map(|stat| (FileType::from_raw_mode(stat.st_mode), stat));
+        let mut parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(end, _)| path.split_at(end).0);
         let has_link = !self.follow_symlinks && !parents.all(|parent| stat(parent).is_ok_and(|(kind, _)| kind.is_dir()));
         !has_link && stat(path).is_ok_and(|(kind, stat)| kind.is_file() && version.is_of(&stat))
     }
