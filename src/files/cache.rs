@@ -7,7 +7,7 @@
 //! the times of a mapped file at all; entity tags and dates cannot tell such versions apart.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,7 +43,7 @@ pub struct Cache {
 #[derive(Debug, Default)]
 struct Entries {
     /// By coding, and then by path: a file has other header fields when it is requested under its own name.
-    tables: HashMap<Option<ContentCoding>, HashMap<Box<[u8]>, Entry>>,
+    tables: BTreeMap<Option<ContentCoding>, HashMap<Box<[u8]>, Entry>>,
     bytes: usize,
     /// Number of insertions, the clock of [`Entry::used_at`]. It does not advance on hits, so that these write nothing.
     clock: u64,

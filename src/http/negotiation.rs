@@ -111,7 +111,7 @@ fn has_type(media_type: &[u8], type_and_slash: &[u8]) -> bool {
 }
 
 /// A content coding for which precompressed files are supported (RFC 9110 §8.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ContentCoding {
     /// Brotli (RFC 7932).
     Brotli,
