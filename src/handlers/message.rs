@@ -209,7 +209,7 @@ impl Response {
     /// A line of plain text: the status and the reason.
     pub fn text(status: StatusCode, reason: impl Into<Box<str>>) -> Response {
         let reason = reason.into();
-        let text = format!("{} {}: {reason}\n", status.as_u16(), status.canonical_reason());
+        let text = [&*status.as_u16().to_string(), " ", status.canonical_reason(), ": ", &*reason, "\n"].concat();
         let response = Response::with_content(status, "text/plain; charset=utf-8", text.into_bytes());
         Response { reason: Some(reason), ..response }
     }

@@ -43,8 +43,8 @@ pub const fn is_control(byte: u8) -> bool {
 /// The parser of the standard library accepts `+5`; two parsers that disagree about a length make request smuggling possible.
 // 1*DIGIT
 pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
-    let is_number = bytes.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(bytes).ok().filter(|_| is_number)?.parse().ok()
+    let append = |number: u64, &byte: &u8| number.checked_mul(10)?.checked_add(char::from(byte).to_digit(10)?.into());
+    bytes.iter().try_fold(0, append).filter(|_| !bytes.is_empty())
 }
 
 /// Returns the value of a hexadecimal digit, 0 to 15.
