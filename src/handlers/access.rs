@@ -22,7 +22,7 @@ use crate::http::grammar::{split_once, strip_prefix_ignore_case};
 use crate::http::headers::name;
 use crate::http::method::Method;
 use crate::http::origin;
-use crate::http::origin::{AllowOrigin, PREFLIGHT_AGE_SECS};
+use crate::http::origin::{AllowedOrigins, PREFLIGHT_AGE_SECS};
 use crate::http::request::RequestHead;
 use crate::http::status::StatusCode;
 use crate::http::target::TargetForm;
@@ -91,7 +91,7 @@ pub fn check_same_origin(request: &Request<'_>) -> Option<Response> {
 pub fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
     let cors = app.config.cors.as_ref()?;
     let headers = &request.head.headers;
-    if !origin::is_preflight(request.head.method, headers) || cors.origins.permission(headers) == AllowOrigin::None {
+    if !origin::is_preflight(request.head.method, headers) || cors.origins.permission(headers).is_none() {
         return None;
     }
     let route = find_route(request, app).filter(|route| route.access != Access::SameOrigin);
@@ -108,16 +108,15 @@ pub fn preflight(request: &Request<'_>, app: &AppState) -> Option<Response> {
 /// one of the [default headers](crate::config::headers).
 pub fn add_cors_headers(mut response: Response, request: &Request<'_>, app: &AppState) -> Response {
     let Some(cors) = &app.config.cors else { return response };
-    match cors.origins.permission(&request.head.headers) {
-        AllowOrigin::Any => return response,
-        AllowOrigin::Origin(origin) => {
-            response.fields.push("Access-Control-Allow-Origin", origin.to_owned());
-            response.fields.push("Access-Control-Allow-Credentials", "true");
-            if request.head.method != Method::Options {
-                response.fields.push("Access-Control-Expose-Headers", cors.exposed.clone());
-            }
+    if cors.origins == AllowedOrigins::Any {
+        return response;
+    }
+    if let Some(origin) = cors.origins.permission(&request.head.headers) {
+        response.fields.push("Access-Control-Allow-Origin", origin.to_owned());
+        response.fields.push("Access-Control-Allow-Credentials", "true");
+        if request.head.method != Method::Options {
+            response.fields.push("Access-Control-Expose-Headers", cors.exposed.clone());
         }
-        AllowOrigin::None => {}
     }
     // Also without permission: a cache must not send this response to a page of another origin.
     response.header("Vary", "Origin")

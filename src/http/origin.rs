@@ -25,26 +25,15 @@ pub const PREFLIGHT_AGE_SECS: &str = "7200";
 /// Domains that exist in local networks only.
 const LAN_DOMAINS: [&str; 4] = [".local", ".lan", ".home.arpa", ".internal"];
 
-/// The value of Access-Control-Allow-Origin in a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AllowOrigin<'a> {
-    /// `*`: pages of any origin may read the response, without credentials.
-    Any,
-    /// Pages of this origin may read the response, with credentials.
-    Origin(&'a str),
-    /// The field is not sent.
-    None,
-}
-
 impl AllowedOrigins {
-    /// Decides which origin may read the response to a request with these fields.
-    pub fn permission(&self, headers: &Headers<'_>) -> AllowOrigin<'_> {
+    /// Returns the value of Access-Control-Allow-Origin in the response to a request with these fields: `*`, for pages of any origin, without
+    /// credentials; or the origin whose pages may read the response, with credentials. `None` if the field is not sent.
+    pub fn permission(&self, headers: &Headers<'_>) -> Option<&str> {
         match self {
-            AllowedOrigins::Any => AllowOrigin::Any,
+            AllowedOrigins::Any => Some("*"),
             AllowedOrigins::Named(origins) => {
                 let requesting = headers.get_unique(name::ORIGIN);
-                let allowed = origins.iter().find(|origin| Some(origin.as_bytes()) == requesting);
-                allowed.map_or(AllowOrigin::None, |origin| AllowOrigin::Origin(origin))
+                origins.iter().map(String::as_str).find(|origin| Some(origin.as_bytes()) == requesting)
             }
         }
     }
@@ -172,23 +161,23 @@ mod tests {
     fn only_allowed_origins_are_permitted() {
         let named = AllowedOrigins::Named(vec!["https://app.example".to_owned(), "http://localhost:3000".to_owned()]);
         for (lines, want, why) in [
-            (&["Origin: https://app.example"][..], AllowOrigin::Origin("https://app.example"), "the first origin"),
-            (&["Origin: http://localhost:3000"], AllowOrigin::Origin("http://localhost:3000"), "the second origin"),
-            (&["Origin: https://app.example:443"], AllowOrigin::None, "browsers omit the default port"),
-            (&["Origin: HTTPS://APP.EXAMPLE"], AllowOrigin::None, "browsers send lower case"),
-            (&["Origin: http://app.example"], AllowOrigin::None, "another scheme"),
-            (&["Origin: http://localhost:3001"], AllowOrigin::None, "another port"),
-            (&["Origin: http://localhost"], AllowOrigin::None, "no port"),
-            (&["Origin: https://app.example.evil.example"], AllowOrigin::None, "an allowed origin as a prefix"),
-            (&["Origin: https://evil-app.example"], AllowOrigin::None, "an allowed origin as a suffix"),
-            (&["Origin: null"], AllowOrigin::None, "a sandboxed frame"),
-            (&["Origin:"], AllowOrigin::None, "an empty field"),
-            (&[], AllowOrigin::None, "no field"),
-            (&["Origin: https://app.example", "Origin: https://app.example"], AllowOrigin::None, "two field lines"),
-            (&["Origin: https://app.example, https://evil.example"], AllowOrigin::None, "a list"),
+            (&["Origin: https://app.example"][..], Some("https://app.example"), "the first origin"),
+            (&["Origin: http://localhost:3000"], Some("http://localhost:3000"), "the second origin"),
+            (&["Origin: https://app.example:443"], None, "browsers omit the default port"),
+            (&["Origin: HTTPS://APP.EXAMPLE"], None, "browsers send lower case"),
+            (&["Origin: http://app.example"], None, "another scheme"),
+            (&["Origin: http://localhost:3001"], None, "another port"),
+            (&["Origin: http://localhost"], None, "no port"),
+            (&["Origin: https://app.example.evil.example"], None, "an allowed origin as a prefix"),
+            (&["Origin: https://evil-app.example"], None, "an allowed origin as a suffix"),
+            (&["Origin: null"], None, "a sandboxed frame"),
+            (&["Origin:"], None, "an empty field"),
+            (&[], None, "no field"),
+            (&["Origin: https://app.example", "Origin: https://app.example"], None, "two field lines"),
+            (&["Origin: https://app.example, https://evil.example"], None, "a list"),
         ] {
             with_headers(lines, |headers| assert_eq!(named.permission(headers), want, "{lines:?}: {why}"));
-            with_headers(lines, |headers| assert_eq!(AllowedOrigins::Any.permission(headers), AllowOrigin::Any, "{lines:?}"));
+            with_headers(lines, |headers| assert_eq!(AllowedOrigins::Any.permission(headers), Some("*"), "{lines:?}"));
         }
     }
 
