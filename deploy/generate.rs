@@ -104,7 +104,7 @@ fn with_values_inline(arg: clap::Arg) -> clap::Arg {
 /// A day as `1994-11-06`.
 fn day(time: SystemTime) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let date = HttpDate::new(time).into_string();
+    let date = HttpDate::new(time).text;
     // Sun, 06 Nov 1994 08:49:37 GMT
     let mut words = date.split(' ').skip(1);
     let (day, month, year) =

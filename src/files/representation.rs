@@ -172,7 +172,7 @@ impl Representation {
             headers.push("ETag", etag.to_string());
         }
         if let Some(last_modified) = self.validators.last_modified {
-            headers.push("Last-Modified", HttpDate::new(last_modified).into_string());
+            headers.push("Last-Modified", HttpDate::new(last_modified).text);
         }
     }
 }

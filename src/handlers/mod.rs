@@ -98,7 +98,7 @@ impl AppState {
 ///
 /// /// The current time as an HTTP date.
 /// pub fn time(_: &mut Request<'_>, _: &AppState) -> Response {
-///     let now = format!("{}\n", HttpDate::new(SystemTime::now()).as_str());
+///     let now = format!("{}\n", HttpDate::new(SystemTime::now()).text);
 ///     Response::with_content(StatusCode::OK, "text/plain; charset=utf-8", now.into_bytes()).header("Cache-Control", "no-store")
 /// }
 /// # }

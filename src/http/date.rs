@@ -13,46 +13,30 @@ pub const LAST_SECOND: u64 = 253_402_300_799;
 #[derive(Clone, Debug)]
 pub struct HttpDate {
     second: u64,
-    text: String,
+    /// The field value, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub text: String,
 }
 
 impl HttpDate {
     /// Formats `time`. A time before 1970 or after 9999 is replaced by the first second of 1970.
     pub fn new(time: SystemTime) -> HttpDate {
-        let mut date = HttpDate { second: second_of(time), text: String::with_capacity(DATE_BYTES) };
-        date.write();
+        // No date has this second, so the text is formatted.
+        let mut date = HttpDate { second: u64::MAX, text: String::with_capacity(DATE_BYTES) };
+        date.update(time);
         date
     }
 
     /// Sets the date to `now`; the text is formatted only if the second has changed.
     pub fn update(&mut self, now: SystemTime) {
-        let second = second_of(now);
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let second = if second <= LAST_SECOND { second } else { 0 };
         if second != self.second {
             self.second = second;
-            self.write();
+            self.text.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "{}", httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(second)));
         }
     }
-
-    /// Returns the field value, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the field value as a string.
-    pub fn into_string(self) -> String {
-        self.text
-    }
-
-    fn write(&mut self) {
-        self.text.clear();
-        let time = UNIX_EPOCH + Duration::from_secs(self.second);
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "{}", httpdate::HttpDate::from(time));
-    }
-}
-
-fn second_of(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok().filter(|&second| second <= LAST_SECOND).unwrap_or(0)
 }
 
 /// A point in time by the calendar, in UTC.
@@ -145,12 +129,12 @@ mod tests {
             (at(LAST_SECOND + 1), "Thu, 01 Jan 1970 00:00:00 GMT", "the year 10000"),
             (UNIX_EPOCH - Duration::from_secs(1), "Thu, 01 Jan 1970 00:00:00 GMT", "before 1970"),
         ] {
-            assert_eq!(HttpDate::new(time).as_str(), want, "{why}");
+            assert_eq!(HttpDate::new(time).text, want, "{why}");
             assert_eq!(want.len(), DATE_BYTES);
         }
         let mut clock = HttpDate::new(at(0));
         clock.update(at(1));
-        assert_eq!(clock.into_string(), "Thu, 01 Jan 1970 00:00:01 GMT");
+        assert_eq!(clock.text, "Thu, 01 Jan 1970 00:00:01 GMT");
     }
 
     #[test]

@@ -203,7 +203,7 @@ pub(super) fn check_validity(pair: &CertifiedKey, at: SystemTime) -> Result<(), 
     match certificate.verify_for_usage(&[], &[], &[], at, KeyUsage::server_auth(), None, None) {
         Err(webpki::Error::CertExpired { not_after, .. }) => {
             let date = HttpDate::new(UNIX_EPOCH + Duration::from_secs(not_after.as_secs()));
-            Err(format!("the certificate expired on {}; renew it", date.as_str()))
+            Err(format!("the certificate expired on {}; renew it", date.text))
         }
         _ => Ok(()),
     }

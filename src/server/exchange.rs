@@ -196,7 +196,7 @@ impl<S: Transport> Connection<'_, S> {
         let record = AccessRecord {
             client: self.request_client.peer.address,
             scheme: self.request_client.scheme,
-            date: self.date.as_str(),
+            date: &self.date.text,
             request: request_line(bytes),
             status: sent.status,
             bytes: sent.bytes,

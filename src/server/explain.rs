@@ -182,7 +182,7 @@ fn decision_text(decision: &Decision) -> String {
 
 fn condition_text(field: &str, precondition: Precondition, validators: &Validators) -> String {
     let etag = validators.etag.as_ref().map_or_else(|| "no ETag".to_owned(), |etag| format!("ETag {etag}"));
-    let modified = validators.last_modified.map_or_else(|| "unknown".to_owned(), |time| HttpDate::new(time).as_str().to_owned());
+    let modified = validators.last_modified.map_or_else(|| "unknown".to_owned(), |time| HttpDate::new(time).text);
     let result = match precondition {
         Precondition::Passed => "the condition holds, so the request is handled as without it",
         Precondition::NotModified => "the client has this version, so no body is sent",

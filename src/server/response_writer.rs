@@ -78,7 +78,7 @@ impl ResponseFraming {
 /// Appends the head of a response to `out`.
 pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFraming, common: &[u8], date: &HttpDate) {
     write_status_line(out, response.status);
-    write_header(out, "Date", date.as_str().as_bytes());
+    write_header(out, "Date", date.text.as_bytes());
     out.extend_from_slice(common);
     response.fields.write(out);
     if !response.status.forbids_body() {
