@@ -78,7 +78,7 @@ impl ChunkedDecoder {
 
     /// Returns the trailer fields, in order. They must not be used for framing or routing (RFC 9110 §6.5.1).
     pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        Headers::new(&self.trailer, &self.fields).iter()
+        Headers { bytes: &self.trailer, spans: &self.fields }.iter()
     }
 
     /// Decodes `input` into `output` until either is exhausted or the body ends.

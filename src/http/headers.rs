@@ -58,18 +58,15 @@ pub fn contains_sensitive_word(text: &[u8]) -> bool {
 }
 
 /// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
-    bytes: &'a [u8],
-    spans: &'a [HeaderSpan],
+    /// The message.
+    pub bytes: &'a [u8],
+    /// The positions of the fields in it.
+    pub spans: &'a [HeaderSpan],
 }
 
 impl<'a> Headers<'a> {
-    /// The fields at these positions of the message `bytes`.
-    pub fn new(bytes: &'a [u8], spans: &'a [HeaderSpan]) -> Headers<'a> {
-        Headers { bytes, spans }
-    }
-
     /// Returns the name and value of each field line, in order, both as received.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let bytes = self.bytes;

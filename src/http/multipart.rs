@@ -152,7 +152,7 @@ fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
         let span = HeaderSpan::parse(head, line.clone(), skip_token(head, line.start)).filter(|_| is_text);
         spans.push(span.ok_or(FIELD)?);
     }
-    let headers = Headers::new(head, &spans);
+    let headers = Headers { bytes: head, spans: &spans };
     let encoding = headers.get("content-transfer-encoding").unwrap_or(b"binary");
     if ![&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
         return Err(PART_ENCODING);

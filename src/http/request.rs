@@ -195,7 +195,8 @@ impl RequestParser {
     pub fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<RequestHead<'a>> {
         let RequestLine { method, target: (start, end), version } = self.request_line?;
         let target = bytes.get(start..end)?;
-        Some(RequestHead { method, target, target_offset: start, version, headers: Headers::new(bytes, &self.fields) })
+        let headers = Headers { bytes, spans: &self.fields };
+        Some(RequestHead { method, target, target_offset: start, version, headers })
     }
 
     /// Returns method and version once the request line has been parsed.

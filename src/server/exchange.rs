@@ -192,7 +192,7 @@ impl<S: Transport> Connection<'_, S> {
         }
         let Some(log) = &self.app.access_log else { return };
         let bytes = self.read_buffer.bytes();
-        let headers = self.parser.head(bytes).map_or_else(|| Headers::new(&[], &[]), |head| head.headers);
+        let headers = self.parser.head(bytes).map_or_else(Headers::default, |head| head.headers);
         let record = AccessRecord {
             client: self.request_client.peer.address,
             scheme: self.request_client.scheme,
