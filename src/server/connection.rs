@@ -114,7 +114,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     let reason = if is_shutdown { CloseReason::ShuttingDown } else { reason };
     if let Some(metrics) = &mut connection.metrics {
         metrics.count_bytes(connection.stream.received(), connection.stream.written());
-        metrics.set_close_reason(reason.label());
+        metrics.close_reason = reason.label();
     }
     debug!("{peer} closed, requests served: {}; {reason}", connection.exchanges);
     reason

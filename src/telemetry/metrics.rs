@@ -83,7 +83,8 @@ pub struct ConnectionMetrics<'a> {
     metrics: &'a Metrics,
     /// The bytes counted so far, received and sent.
     counted_bytes: (u64, u64),
-    close_reason: &'static str,
+    /// The reason to count when the connection ends.
+    pub close_reason: &'static str,
 }
 
 impl ConnectionMetrics<'_> {
@@ -105,11 +106,6 @@ impl ConnectionMetrics<'_> {
         add(&self.metrics.duration_nanos, u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         add(&self.metrics.malformed, is_malformed.into());
         add(&self.metrics.https, (scheme == Some(Scheme::Https)).into());
-    }
-
-    /// Sets the reason to count when the connection ends.
-    pub fn set_close_reason(&mut self, close_reason: &'static str) {
-        self.close_reason = close_reason;
     }
 }
 
@@ -150,7 +146,7 @@ mod tests {
         third.exchange(StatusCode::CONTINUE, false, None, Duration::ZERO);
         first.count_bytes(7, 100);
         first.count_bytes(7, 101);
-        first.set_close_reason("evicted");
+        first.close_reason = "evicted";
         drop(first);
         drop(second);
         let text = metrics.write(5);
