@@ -2,10 +2,7 @@
 //!
 //! [`ChunkedDecoder`] accepts input in pieces of any size, and the result does not depend on how the input is split. Only CRLF ends a line: a
 //! lenient decoder behind a strict proxy makes request smuggling possible.
-#![allow(
-    clippy::indexing_slicing,
-    reason = "the lines above each index make sure that it is below the length of its slice, and the decoder is fuzzed"
-)]
+#![allow(clippy::indexing_slicing, reason = "each index is in its slice by the lines above, and the decoder is fuzzed")]
 
 use crate::http::error::ParseError;
 use crate::http::grammar::{find_control_byte, hex_value, is_control, skip_token};

@@ -3,10 +3,7 @@
 //! [`RequestParser`] is resumable: it is called with all bytes received so far, whenever more have arrived, and returns
 //! [`Progress::Partial`] until the head is complete. It scans each byte once, so a client that sends one byte at a time costs no more than
 //! one that sends the whole head at once.
-#![allow(
-    clippy::indexing_slicing,
-    reason = "the cursor's indexes never exceed the bytes that it has scanned, and the parser is fuzzed"
-)]
+#![allow(clippy::indexing_slicing, reason = "the cursor is within the bytes that it has scanned, and the parser is fuzzed")]
 
 use crate::http::error::{LocatedError, ParseError};
 use crate::http::framing::{self, BodyLength};
