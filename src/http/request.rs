@@ -140,13 +140,12 @@ impl RequestParser {
         let mut line = self.line;
         while self.request_line.is_none() {
             line.scan_request_line(bytes);
-            let Some(end) = line.end(bytes)? else {
-                self.check_request_line_limits(line, bytes)?;
-                return self.partial(line, bytes);
-            };
+            let end = line.end(bytes)?;
+            self.check_request_line_limits(line, &bytes[..line.scanned])?;
+            let Some(end) = end else { return self.partial(line, bytes) };
             // RFC 9112 §2.2 asks servers to ignore at least one empty line before the request line; a second one is rejected.
             if end > 0 {
-                self.request_line = Some(self.parse_request_line(line, &bytes[..end])?);
+                self.request_line = Some(line.parse_request_line(&bytes[..end])?);
             }
             line = LineCursor::new(end + 2);
         }
@@ -159,7 +158,11 @@ impl RequestParser {
             line.scan_field_name(bytes);
             let Some(end) = line.end(bytes)? else { return self.partial(line, bytes) };
             if end == line.start {
-                return self.complete(end + 2);
+                let head_bytes = end + 2;
+                if head_bytes > self.limits.head_bytes_max {
+                    return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
+                }
+                return Ok(Progress::Complete(head_bytes));
             }
             if self.fields.len() == self.limits.fields_max {
                 return Err(ParseError::TooManyHeaders.with_offset(line.start));
@@ -170,13 +173,6 @@ impl RequestParser {
             self.fields.push(field);
             line = LineCursor::new(end + 2);
         }
-    }
-
-    fn complete(&self, head_bytes: usize) -> Result<Progress, LocatedError> {
-        if head_bytes > self.limits.head_bytes_max {
-            return Err(ParseError::HeaderTooLarge.with_offset(self.limits.head_bytes_max));
-        }
-        Ok(Progress::Complete(head_bytes))
     }
 
     /// Stores the cursor until more bytes arrive, unless the head cannot end within its limit.
@@ -194,63 +190,6 @@ impl RequestParser {
         let target = bytes.get(start..end)?;
         let headers = Headers { bytes, spans: &self.fields };
         Some(RequestHead { method, target, target_offset: start, version, headers })
-    }
-
-    /// Returns method and version once the request line has been parsed.
-    pub fn method_and_version(&self) -> Option<(Method, Version)> {
-        self.request_line.map(|line| (line.method, line.version))
-    }
-
-    /// Whether no request has begun, so that the client may close cleanly: at most the empty line that may precede a request has arrived, or
-    /// a part of that line.
-    pub fn is_at_message_start(&self, bytes: &[u8]) -> bool {
-        bytes.is_empty() || bytes == b"\r" || bytes == b"\r\n"
-    }
-
-    /// Parses the request line that ends at the end of `bytes`.
-    // request-line = method SP request-target SP HTTP-version
-    fn parse_request_line(&self, line: LineCursor, bytes: &[u8]) -> Result<RequestLine, LocatedError> {
-        let LineCursor { start, token_end, target_end, .. } = line;
-        let target = (token_end + 1, target_end);
-        let method_fits = start < token_end && token_end - start <= self.limits.method_bytes_max;
-        let target_fits = target.0 < target.1 && target.1 - target.0 <= self.limits.target_bytes_max;
-        let version = bytes[target_end..].strip_prefix(b" ").and_then(|version| parse_version(version).ok());
-        let (true, true, Some(version)) = (method_fits, target_fits, version) else {
-            return Err(self.request_line_error(line, bytes));
-        };
-        let method = parse_method(&bytes[start..token_end]).map_err(|error| error.with_offset(start))?;
-        Ok(RequestLine { method, target, version })
-    }
-
-    /// Finds the error in a request line whose words are invalid or too long.
-    #[cold]
-    fn request_line_error(&self, line: LineCursor, bytes: &[u8]) -> LocatedError {
-        let start = line.start;
-        let text = &bytes[start..];
-        if text.is_empty() {
-            return ParseError::EmptyLine.with_offset(start);
-        }
-        if let Err(error) = self.check_request_line_limits(line, bytes) {
-            return error;
-        }
-        let words: Vec<&[u8]> = text.split(|&b| b == b' ').collect();
-        let [method @ [_, ..], target @ [_, ..], version @ [_, ..]] = words[..] else {
-            return ParseError::InvalidRequestLine.with_offset(start + request_line_error_offset(text));
-        };
-        let token_end = skip_token(method, 0);
-        if token_end < method.len() {
-            return ParseError::InvalidMethod.with_offset(start + token_end);
-        }
-        let target_offset = start + method.len() + 1;
-        if let Err(error) = parse_version(version) {
-            return error.with_offset(target_offset + target.len() + 1);
-        }
-        if let Err(error) = parse_method(method) {
-            return error.with_offset(start);
-        }
-        let end = skip_target(target, 0);
-        let error = if target.get(end) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
-        error.with_offset(target_offset + end)
     }
 
     /// Checks the lengths of method and target in a complete or incomplete request line, so that the error does not depend on how the line is
@@ -313,6 +252,44 @@ impl LineCursor {
             _ => Err(ParseError::ControlByte.with_offset(end)),
         }
     }
+
+    /// Parses the request line that ends at the end of `bytes`.
+    // request-line = method SP request-target SP HTTP-version
+    fn parse_request_line(self, bytes: &[u8]) -> Result<RequestLine, LocatedError> {
+        let LineCursor { start, token_end, target_end, .. } = self;
+        let target = (token_end + 1, target_end);
+        let has_words = start < token_end && target.0 < target.1;
+        let version = bytes[target_end..].strip_prefix(b" ").and_then(|version| parse_version(version).ok());
+        let (true, Some(version)) = (has_words, version) else { return Err(request_line_error(start, &bytes[start..])) };
+        let method = parse_method(&bytes[start..token_end]).map_err(|error| error.with_offset(start))?;
+        Ok(RequestLine { method, target, version })
+    }
+}
+
+/// Finds the error in a request line, which begins at `start` of the message, whose words are invalid.
+#[cold]
+fn request_line_error(start: usize, line: &[u8]) -> LocatedError {
+    if line.is_empty() {
+        return ParseError::EmptyLine.with_offset(start);
+    }
+    let words: Vec<&[u8]> = line.split(|&b| b == b' ').collect();
+    let [method @ [_, ..], target @ [_, ..], version @ [_, ..]] = words[..] else {
+        return ParseError::InvalidRequestLine.with_offset(start + request_line_error_offset(line));
+    };
+    let token_end = skip_token(method, 0);
+    if token_end < method.len() {
+        return ParseError::InvalidMethod.with_offset(start + token_end);
+    }
+    let target_offset = start + method.len() + 1;
+    if let Err(error) = parse_version(version) {
+        return error.with_offset(target_offset + target.len() + 1);
+    }
+    if let Err(error) = parse_method(method) {
+        return error.with_offset(start);
+    }
+    let end = skip_target(target, 0);
+    let error = if target.get(end) == Some(&b'#') { ParseError::Fragment } else { ParseError::InvalidTarget };
+    error.with_offset(target_offset + end)
 }
 
 fn parse_method(word: &[u8]) -> Result<Method, ParseError> {

@@ -203,7 +203,8 @@ impl<S: Transport> Connection<'_, S> {
     /// a head.
     fn check_read(&self, read: io::Result<usize>) -> Result<(), RequestError> {
         let bytes = self.read_buffer.bytes();
-        let between_requests = self.parser.is_at_message_start(bytes);
+        // At most the empty line that may precede a request has arrived, or a part of it, so the client may close cleanly.
+        let between_requests = matches!(bytes, b"" | b"\r" | b"\r\n");
         let error = match read {
             Ok(1..) => return Ok(()),
             result if self.stream.tls_state() == TlsState::Handshake => {

@@ -98,7 +98,8 @@ impl<S: Transport> Connection<'_, S> {
     /// ends after it.
     pub(super) fn respond(&mut self, handled: Handled, began: Instant) -> Result<(), CloseReason> {
         let Handled { response, request_bytes, close_reason } = handled;
-        let (method, version) = self.parser.method_and_version().unzip();
+        let head = self.parser.head(self.read_buffer.bytes());
+        let (method, version) = head.map(|head| (head.method, head.version)).unzip();
         let mut framing = ResponseFraming::new(&response, method, version.unwrap_or(Version::Http11));
         let file_buffer = FileBuffer::for_response(&response.body, &framing);
         let throttled = file_buffer.is_throttled.then_some(CloseReason::Throttled);
