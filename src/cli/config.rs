@@ -13,7 +13,7 @@ use crate::config::cache_policy::CachePolicy;
 use crate::config::headers::{DefaultHeader, encode_default_headers};
 use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyConfig, UploadConfig};
 use crate::handlers::access::{self, Auth};
-use crate::http::forwarded::{ForwardedField, TrustedProxies};
+use crate::http::forwarded::{ForwardedField, TrustedProxy};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
 use crate::net::tls;
 use crate::os;
@@ -64,7 +64,10 @@ impl Cli {
             default_headers: encode_default_headers(&self.plain_headers(), cors_headers),
             cors: self.cors(),
             proxies: ProxyConfig {
-                trusted: TrustedProxies::new(&self.trust_proxy, (!self.proxy_protocol).then_some(ForwardedField::XForwardedFor)),
+                trusted: TrustedProxy::with_default(
+                    &self.trust_proxy,
+                    (!self.proxy_protocol).then_some(ForwardedField::XForwardedFor),
+                ),
                 proxy_protocol: self.proxy_protocol,
                 drain: Duration::from_secs(self.drain),
             },

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::config::cache_policy::CachePolicy;
 use crate::config::glob::Glob;
-use crate::http::forwarded::TrustedProxies;
+use crate::http::forwarded::TrustedProxy;
 use crate::http::origin::AllowedOrigins;
 use crate::http::request::HeadLimits;
 
@@ -165,7 +165,7 @@ pub enum EtagSource {
 #[derive(Clone, Debug, Default)]
 pub struct ProxyConfig {
     /// The proxies that are trusted, each with the field that is believed.
-    pub trusted: TrustedProxies,
+    pub trusted: Vec<TrustedProxy>,
     /// What every connection begins with.
     pub proxy_protocol: bool,
     /// How long connections are still accepted after the first signal, so that a load balancer can notice.

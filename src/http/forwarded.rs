@@ -105,6 +105,16 @@ impl FromStr for TrustedProxy {
 }
 
 impl TrustedProxy {
+    /// Returns these proxies; those without a field write the one of `default`, and with `None` they only send PROXY headers.
+    pub fn with_default(proxies: &[TrustedProxy], default: Option<ForwardedField>) -> Vec<TrustedProxy> {
+        proxies.iter().map(|proxy| TrustedProxy { field: proxy.field.or(default), ..*proxy }).collect()
+    }
+
+    /// Finds a trusted peer. If several networks contain it, the first counts.
+    pub fn find(trusted: &[TrustedProxy], peer: PeerAddr) -> Option<&TrustedProxy> {
+        trusted.iter().find(|proxy| proxy.is_at(peer.address))
+    }
+
     fn is_at(&self, host: PeerHost) -> bool {
         match (self.network, host) {
             (PeerHost::Ip(network), PeerHost::Ip(address)) => {
@@ -113,36 +123,6 @@ impl TrustedProxy {
             }
             (network, host) => network == host,
         }
-    }
-}
-
-/// The proxies that are trusted to name their clients. If several networks contain a proxy, the first counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<TrustedProxy>);
-
-impl TrustedProxies {
-    /// Trusts these proxies. Those without a field write the one of `default`; with `None` they only send PROXY headers.
-    pub fn new(proxies: &[TrustedProxy], default: Option<ForwardedField>) -> TrustedProxies {
-        TrustedProxies(proxies.iter().map(|proxy| TrustedProxy { field: proxy.field.or(default), ..*proxy }).collect())
-    }
-
-    /// Whether no peer is trusted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether a peer is trusted.
-    pub fn contains(&self, peer: PeerAddr) -> bool {
-        self.get(peer).is_some()
-    }
-
-    /// The field in which a peer is trusted to name its client.
-    fn field(&self, peer: PeerAddr) -> Option<ForwardedField> {
-        self.get(peer)?.field
-    }
-
-    fn get(&self, peer: PeerAddr) -> Option<&TrustedProxy> {
-        self.0.iter().find(|proxy| proxy.is_at(peer.address))
     }
 }
 
@@ -218,8 +198,8 @@ impl Client {
 
 /// Returns the client of a request: `own`, which is the peer or what its PROXY header says, unless that is trusted and its field names
 /// another. The other field is ignored: a proxy that writes one of them forwards the other as its client sent it.
-pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &TrustedProxies) -> Client {
-    let resolved = match trusted.field(own.peer) {
+pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &[TrustedProxy]) -> Client {
+    let resolved = match TrustedProxy::find(trusted, own.peer).and_then(|proxy| proxy.field) {
         Some(ForwardedField::Forwarded) if headers.get(name::FORWARDED).is_some() => from_forwarded(headers, trusted),
         Some(ForwardedField::XForwardedFor) if headers.get(name::X_FORWARDED_FOR).is_some() => {
             from_x_forwarded_for(headers, trusted)
@@ -230,7 +210,7 @@ pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &TrustedProxi
 }
 
 // Forwarded = 1#forwarded-element
-fn from_forwarded(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Client> {
+fn from_forwarded(headers: &Headers<'_>, trusted: &[TrustedProxy]) -> Option<Client> {
     let members = headers.list(name::FORWARDED).map(parse_forwarded_element);
     last_untrusted(members, trusted, ForwardedField::Forwarded).map(|(_, client)| client)
 }
@@ -240,12 +220,13 @@ fn from_forwarded(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Cli
 /// client is then the proxy that wrote it.
 fn last_untrusted(
     members: impl Iterator<Item = Option<Client>>,
-    trusted: &TrustedProxies,
+    trusted: &[TrustedProxy],
     field: ForwardedField,
 ) -> Option<(usize, Client)> {
     members.enumerate().fold(None, |client, (index, member)| {
         let member = (index, member?);
-        if trusted.field(member.1.peer) == Some(field) { client.or(Some(member)) } else { Some(member) }
+        let is_trusted = TrustedProxy::find(trusted, member.1.peer).is_some_and(|proxy| proxy.field == Some(field));
+        if is_trusted { client.or(Some(member)) } else { Some(member) }
     })
 }
 
@@ -295,7 +276,7 @@ fn parse_node(bytes: &[u8]) -> Option<PeerAddr> {
 }
 
 /// Evaluates X-Forwarded-For, which has no standard: addresses with or without a port, and IPv6 addresses mostly without brackets.
-fn from_x_forwarded_for(headers: &Headers<'_>, trusted: &TrustedProxies) -> Option<Client> {
+fn from_x_forwarded_for(headers: &Headers<'_>, trusted: &[TrustedProxy]) -> Option<Client> {
     let members = || headers.list(name::X_FORWARDED_FOR);
     let bare_ipv6 = |member| std::str::from_utf8(member).ok()?.parse::<Ipv6Addr>().ok();
     let peers = members().map(|member| bare_ipv6(member).map(|ip| PeerAddr::new(ip.into(), None)).or_else(|| parse_node(member)));
@@ -316,13 +297,13 @@ mod tests {
     use super::*;
     use crate::http::request::{HeadLimits, RequestParser};
 
-    fn trusted(words: &[&str]) -> TrustedProxies {
+    fn trusted(words: &[&str]) -> Vec<TrustedProxy> {
         let proxies: Vec<TrustedProxy> = words.iter().map(|word| word.parse().unwrap()).collect();
-        TrustedProxies::new(&proxies, Some(ForwardedField::XForwardedFor))
+        TrustedProxy::with_default(&proxies, Some(ForwardedField::XForwardedFor))
     }
 
     /// Formats the client of a request from `peer` with these field lines as `scheme address`.
-    fn resolve(peer: PeerAddr, lines: &[&str], trusted: &TrustedProxies) -> String {
+    fn resolve(peer: PeerAddr, lines: &[&str], trusted: &[TrustedProxy]) -> String {
         let head = format!("GET / HTTP/1.0\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
         let mut parser = RequestParser::new(HeadLimits::default());
         parser.parse(head.as_bytes()).unwrap();
@@ -408,7 +389,7 @@ mod tests {
         let line = ["X-Forwarded-For: 192.0.2.1"];
         assert_eq!(resolve(PeerAddr::unix(), &line, &x_forwarded_for), "http unix:");
         assert_eq!(resolve(PeerAddr::unix(), &line, &trusted(&["unix"])), "- 192.0.2.1");
-        assert_eq!(resolve(proxy, &line, &TrustedProxies::default()), "http 10.0.0.1:7");
+        assert_eq!(resolve(proxy, &line, &[]), "http 10.0.0.1:7");
     }
 
     #[test]
@@ -425,7 +406,7 @@ mod tests {
             assert_eq!(resolve(proxy, &lines, &trusted(words)), want, "{words:?}: {why}");
         }
         let balancers: [TrustedProxy; 2] = ["10.0.0.1", "10.0.0.2=x-forwarded-for"].map(|word| word.parse().unwrap());
-        let balancers = TrustedProxies::new(&balancers, None);
+        let balancers = TrustedProxy::with_default(&balancers, None);
         assert_eq!(resolve(proxy, &lines, &balancers), "http 10.0.0.1", "no field without one by default");
         let other = PeerAddr::new("10.0.0.2".parse().unwrap(), None);
         assert_eq!(resolve(other, &lines, &balancers), "- 10.9.9.9", "a field that was named");
@@ -453,7 +434,7 @@ mod tests {
             ("::/0", "192.0.2.1", false, "IPv6 addresses only"),
         ] {
             assert_eq!(
-                trusted(&[network]).contains(PeerAddr::new(address.parse().unwrap(), None)),
+                TrustedProxy::find(&trusted(&[network]), PeerAddr::new(address.parse().unwrap(), None)).is_some(),
                 is_contained,
                 "{network} {address}: {why}"
             );

@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use log::warn;
 
 use crate::config::Bind;
-use crate::http::forwarded::{Client, PeerAddr, PeerHost, Scheme};
+use crate::http::forwarded::{Client, PeerAddr, PeerHost, Scheme, TrustedProxy};
 use crate::http::grammar::parse_decimal;
 use crate::net::Transport;
 use crate::server::close_reason::CloseReason;
@@ -169,7 +169,7 @@ impl<S: Transport> Connection<'_, S> {
         if !proxies.proxy_protocol {
             return Ok(());
         }
-        let is_trusted = proxies.trusted.is_empty() || proxies.trusted.contains(peer);
+        let is_trusted = proxies.trusted.is_empty() || TrustedProxy::find(&proxies.trusted, peer).is_some();
         if !is_trusted && !is_this_machine(peer, &config.bind) {
             return Err(reject(peer, NOT_TRUSTED));
         }
