@@ -73,7 +73,11 @@ fn parse_v1(bytes: &[u8]) -> Parsed {
     let text = std::str::from_utf8(text).map_err(|_| "line is not UTF-8")?;
     let mut words = text.split(' ');
     let family = words.next();
-    let mut address = || words.next().and_then(|word| address(family, word)).ok_or("line without two addresses of its family");
+    let is_of_family = |address: &IpAddr| family == Some(if address.is_ipv4() { "TCP4" } else { "TCP6" });
+    let mut address = || {
+        let address = words.next().and_then(|word| word.parse().ok());
+        address.filter(is_of_family).ok_or("line without two addresses of its family")
+    };
     let (source, _) = (address()?, address()?);
     let mut port = || words.next().and_then(port).ok_or("line without two ports");
     let (source_port, _) = (port()?, port()?);
@@ -82,14 +86,6 @@ fn parse_v1(bytes: &[u8]) -> Parsed {
     }
     let client = Client { peer: PeerAddr::new(source, Some(source_port)), scheme: None };
     Ok(Some((Some(client), end + 2)))
-}
-
-fn address(family: Option<&str>, word: &str) -> Option<IpAddr> {
-    match family? {
-        "TCP4" => word.parse::<Ipv4Addr>().ok().map(IpAddr::from),
-        "TCP6" => word.parse::<Ipv6Addr>().ok().map(IpAddr::from),
-        _ => None,
-    }
 }
 
 /// Parses a port. The specification forbids leading zeros, which some programs take for octal digits.
