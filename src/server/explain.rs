@@ -5,20 +5,19 @@
 use std::fmt::{Display, Write as _};
 
 use crate::handlers::message::Response;
-use crate::handlers::outcome::Decision;
-use crate::handlers::outcome::Outcome;
+use crate::handlers::outcome::{Decision, Outcome};
 use crate::http::conditional::{Precondition, Validators};
 use crate::http::date::HttpDate;
 use crate::http::error::LocatedError;
 use crate::http::forwarded::Scheme;
 use crate::http::framing::BodyLength;
-use crate::http::grammar::is_token;
+use crate::http::grammar::{is_token, split_once};
 use crate::http::headers::{contains_sensitive_word, is_sensitive};
 use crate::http::range::{ByteRange, RangeSet};
 use crate::http::request::{RequestHead, RequestInfo, Version};
 use crate::http::target::TargetForm;
 use crate::server::close_reason::CloseReason;
-use crate::server::explain_text;
+use crate::server::explain_text::{REQUEST_HEADERS, RESPONSE_HEADERS, meaning};
 use crate::server::response_writer::{Delimiter, ResponseFraming};
 use crate::telemetry::{Color, counted};
 
@@ -64,7 +63,7 @@ impl Explanation {
         };
         self.item("version", version);
         for (name, _) in head.headers.iter() {
-            self.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::request_header(name)));
+            self.item("field", format_args!("{}: {}", name.escape_ascii(), meaning(REQUEST_HEADERS, name, "not used")));
         }
         match body_length {
             BodyLength::None => {
@@ -117,7 +116,8 @@ impl Explanation {
         self.item("status", format_args!("{} {}: {}", status.as_u16(), status.canonical_reason(), status.meaning()));
         self.message('>', head);
         for name in head.split(|byte| *byte == b'\n').skip(1).map(field_name).filter(|name| name.len() > 1) {
-            self.item("field", format_args!("{}: {}", name.escape_ascii(), explain_text::response_header(name)));
+            let meaning = meaning(RESPONSE_HEADERS, name, "set on the command line");
+            self.item("field", format_args!("{}: {meaning}", name.escape_ascii()));
         }
     }
 
@@ -237,15 +237,13 @@ fn hidden(line: &[u8], is_start_line: bool) -> Option<String> {
 
 /// Returns what precedes the first colon of a line, or all of it.
 fn field_name(line: &[u8]) -> &[u8] {
-    let end = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-    line.split_at(end).0
+    split_once(line, b":").map_or(line, |(name, _)| name)
 }
 
 /// Whether a line contains a URL with a user name and password (RFC 3986 §3.2.1).
 fn has_userinfo(line: &[u8]) -> bool {
-    let Some(at) = line.windows(3).position(|window| window == b"://") else { return false };
-    let mut authority = line.iter().skip(at + 3).take_while(|byte| !b"/?# ".contains(byte));
-    authority.any(|byte| *byte == b'@')
+    let Some((_, rest)) = split_once(line, b"://") else { return false };
+    rest.iter().take_while(|byte| !b"/?# ".contains(byte)).any(|byte| *byte == b'@')
 }
 
 /// Returns the lines of a head, each with its offset, and with what is shown instead of it.

@@ -1,7 +1,7 @@
 //! Texts of `--explain` about header fields.
 
 /// Request header fields, with names in lower case.
-const REQUEST_HEADERS: &[(&str, &str)] = &[
+pub(super) const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("host", "the host name in the URL; one server may have many (RFC 9110 §7.2)"),
     ("user-agent", "the client program; not used"),
     ("accept", "media types that the client can use (RFC 9110 §12.5.1)"),
@@ -35,7 +35,7 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Response header fields, with names in lower case.
-const RESPONSE_HEADERS: &[(&str, &str)] = &[
+pub(super) const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("date", "when the response was generated; caches compute its age from it"),
     ("server", "the server program, without a version, which would only help attackers (RFC 9110 §10.2.4)"),
     ("content-type", "media type of the body (RFC 9110 §8.3)"),
@@ -66,18 +66,9 @@ const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("access-control-max-age", "for how many seconds the browser need not ask again (Fetch §3.3.3)"),
 ];
 
-/// Returns the meaning of a request header field.
-pub(super) fn request_header(name: &[u8]) -> &'static str {
-    look_up(REQUEST_HEADERS, name).unwrap_or("not used")
-}
-
-/// Returns the meaning of a response header field.
-pub(super) fn response_header(name: &[u8]) -> &'static str {
-    look_up(RESPONSE_HEADERS, name).unwrap_or("set on the command line")
-}
-
-fn look_up(table: &[(&str, &'static str)], name: &[u8]) -> Option<&'static str> {
-    table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, text)| *text)
+/// Returns the meaning of a header field in a table, or `default` if it is not there.
+pub(super) fn meaning(table: &[(&str, &'static str)], name: &[u8], default: &'static str) -> &'static str {
+    table.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map_or(default, |(_, text)| text)
 }
 
 #[cfg(test)]
@@ -86,9 +77,9 @@ mod tests {
 
     #[test]
     fn field_names_are_case_insensitive() {
-        assert!(request_header(b"HOST").contains("host name"));
-        assert!(response_header(b"ETag").contains("identifies this version"));
-        assert_eq!(request_header(b"x-unknown"), "not used");
+        assert!(meaning(REQUEST_HEADERS, b"HOST", "").contains("host name"));
+        assert!(meaning(RESPONSE_HEADERS, b"ETag", "").contains("identifies this version"));
+        assert_eq!(meaning(REQUEST_HEADERS, b"x-unknown", "not used"), "not used");
         for (name, _) in REQUEST_HEADERS.iter().chain(RESPONSE_HEADERS) {
             assert_eq!(*name, name.to_ascii_lowercase());
         }
