@@ -30,12 +30,12 @@ impl Format {
 /// The highest weight wins. Among equal weights, a type that is listed exactly wins over one that a wildcard matches, then the earlier offer
 /// wins. `text/plain` counts as matched by a wildcard even if it is listed, because clients that want JSON often list it as an alternative.
 pub fn negotiate(headers: &Headers<'_>, offered: &[Format]) -> Format {
-    let mut best = (QValue::ZERO, false);
+    let mut best = (0, false);
     let mut chosen = offered.first().copied().unwrap_or(Format::Text);
     for &format in offered {
         let Some((specificity, weight)) = preference(headers, format.media_type()) else { continue };
         let is_exact = specificity == Specificity::Exact && format != Format::Text;
-        if weight > QValue::ZERO && (weight, is_exact) > best {
+        if weight > 0 && (weight, is_exact) > best {
             (best, chosen) = ((weight, is_exact), format);
         }
     }
@@ -49,11 +49,11 @@ pub fn negotiate(headers: &Headers<'_>, offered: &[Format]) -> Format {
 /// and nothing else listed, the result is plain text.
 pub fn choose_listing(headers: &Headers<'_>) -> Format {
     let html = preference(headers, Format::Html.media_type());
-    let mut chosen = if html.is_some_and(|(_, weight)| weight == QValue::ZERO) { Format::Text } else { Format::Html };
-    let mut best = html.map_or((QValue::ZERO, false), |(specificity, weight)| (weight, specificity == Specificity::Exact));
+    let mut chosen = if html.is_some_and(|(_, weight)| weight == 0) { Format::Text } else { Format::Html };
+    let mut best = html.map_or((0, false), |(specificity, weight)| (weight, specificity == Specificity::Exact));
     for format in [Format::Json, Format::Text] {
         let Some((Specificity::Exact, weight)) = preference(headers, format.media_type()) else { continue };
-        if weight > QValue::ZERO && (weight, true) > best {
+        if weight > 0 && (weight, true) > best {
             (best, chosen) = ((weight, true), format);
         }
     }
@@ -63,7 +63,7 @@ pub fn choose_listing(headers: &Headers<'_>) -> Format {
 /// Whether Accept permits a media type; always `true` without the field.
 pub fn accepts(headers: &Headers<'_>, media_type: &str) -> bool {
     let is_absent = headers.list(name::ACCEPT).next().is_none();
-    is_absent || preference(headers, media_type).is_some_and(|(_, weight)| weight > QValue::ZERO)
+    is_absent || preference(headers, media_type).is_some_and(|(_, weight)| weight > 0)
 }
 
 /// Whether a request looks like a navigation to a page (Fetch, "navigation request"): a GET or HEAD that lists `text/html`, as only browsers
@@ -75,7 +75,7 @@ pub fn is_navigation_request(method: Method, headers: &Headers<'_>, path: &[u8])
     let is_get_or_head = method == Method::Get || method == Method::Head;
     let has_extension = path.rsplit(|&b| b == b'/').next().is_some_and(|last| last.contains(&b'.'));
     let is_document = headers.get_unique(name::SEC_FETCH_DEST) == Some(b"document");
-    let lists_html = || matches!(preference(headers, "text/html"), Some((Specificity::Exact, weight)) if weight > QValue::ZERO);
+    let lists_html = || matches!(preference(headers, "text/html"), Some((Specificity::Exact, weight)) if weight > 0);
     is_get_or_head && (is_document || !has_extension && lists_html())
 }
 
@@ -93,7 +93,7 @@ enum Specificity {
 /// Returns the most specific media range that matches a media type, and its weight; `None` if none does. Parameters of a range are ignored:
 /// generated content has none but its charset.
 // Accept = #( media-range [ weight ] ) ; media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
-fn preference(headers: &Headers<'_>, media_type: &str) -> Option<(Specificity, QValue)> {
+fn preference(headers: &Headers<'_>, media_type: &str) -> Option<(Specificity, u16)> {
     let media_type = media_type.as_bytes();
     let members = headers.list(name::ACCEPT).filter_map(parse_weighted);
     let matching = members.filter_map(|(range, weight)| match range {
@@ -168,18 +168,18 @@ impl AcceptedCodings {
         let any = lowest_weight(headers, |name| name == b"*");
         // An identity that is not listed is acceptable, and every listed coding is preferred to it.
         let identity = weight_of("identity").or(any);
-        let is_preferred = |weight| weight > QValue::ZERO && identity.is_none_or(|identity| identity <= weight);
-        let mut weighted = ContentCoding::ALL.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(QValue::ZERO), coding));
+        let is_preferred = |weight| weight > 0 && identity.is_none_or(|identity| identity <= weight);
+        let mut weighted = ContentCoding::ALL.map(|coding| (weight_of(coding.name()).or(any).unwrap_or(0), coding));
         // The sort is stable, so it keeps the order of ContentCoding::ALL among equal weights.
         weighted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         let preferred = weighted.map(|(weight, coding)| is_preferred(weight).then_some(coding));
-        AcceptedCodings { preferred, identity_allowed: identity != Some(QValue::ZERO) }
+        AcceptedCodings { preferred, identity_allowed: identity != Some(0) }
     }
 }
 
 /// Returns the lowest weight of all members with a matching name; `None` if there is none. If a client gives two weights for one coding, the
 /// lower one is safe: sending less compression than accepted is always valid.
-fn lowest_weight(headers: &Headers<'_>, is_match: impl Fn(&[u8]) -> bool) -> Option<QValue> {
+fn lowest_weight(headers: &Headers<'_>, is_match: impl Fn(&[u8]) -> bool) -> Option<u16> {
     let members = headers.list(name::ACCEPT_ENCODING).filter_map(parse_weighted);
     members.filter(|(name, _)| is_match(name)).map(|(_, weight)| weight).min()
 }
@@ -190,45 +190,38 @@ fn is_same_coding(name: &[u8], coding: &str) -> bool {
     name.eq_ignore_ascii_case(coding.as_bytes())
 }
 
-/// A weight in thousandths, 0 to 1000: the grammar permits three digits (RFC 9110 §12.4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct QValue(u16);
+/// The weight of a member without one, and the highest: weights are in thousandths, since the grammar permits three digits (RFC 9110
+/// §12.4.2). 0 is not acceptable.
+const WEIGHT_MAX: u16 = 1000;
 
-impl QValue {
-    /// Not acceptable.
-    const ZERO: QValue = QValue(0);
-    /// The weight of a member without one.
-    const ONE: QValue = QValue(1000);
-
-    /// Parses the value of `q`; `None` if it is invalid.
-    // qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-    fn parse(value: &[u8]) -> Option<QValue> {
-        let (whole, fraction) = match value {
-            [whole] => (whole, &[][..]),
-            [whole, b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
-            _ => return None,
-        };
-        let digit = |&b: &u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
-        let thousandths = fraction.iter().chain(b"000").take(3).try_fold(0, |sum, b| Some(sum * 10 + digit(b)?))?;
-        match (whole, thousandths) {
-            (b'0', _) => Some(QValue(thousandths)),
-            (b'1', 0) => Some(QValue::ONE),
-            _ => None,
-        }
+/// Parses the value of `q`; `None` if it is invalid.
+// qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
+fn parse_weight(value: &[u8]) -> Option<u16> {
+    let (whole, fraction) = match value {
+        [whole] => (whole, &[][..]),
+        [whole, b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
+        _ => return None,
+    };
+    let digit = |&b: &u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
+    let thousandths = fraction.iter().chain(b"000").take(3).try_fold(0, |sum, b| Some(sum * 10 + digit(b)?))?;
+    match (whole, thousandths) {
+        (b'0', _) => Some(thousandths),
+        (b'1', 0) => Some(WEIGHT_MAX),
+        _ => None,
     }
 }
 
 /// Splits a member of a weighted list into its name and weight. `None` if the weight is invalid: such a member is ignored. Other parameters
 /// are ignored too.
 // weight = OWS ";" OWS "q=" qvalue
-fn parse_weighted(member: &[u8]) -> Option<(&[u8], QValue)> {
+fn parse_weighted(member: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = split_unquoted(member, b';');
     let name = parts.next()?;
     let weight = parts.find_map(|part| match part {
-        [b'q' | b'Q', b'=', value @ ..] => Some(QValue::parse(value)),
+        [b'q' | b'Q', b'=', value @ ..] => Some(parse_weight(value)),
         _ => None,
     });
-    Some((name, weight.unwrap_or(Some(QValue::ONE))?))
+    Some((name, weight.unwrap_or(Some(WEIGHT_MAX))?))
 }
 
 #[cfg(test)]
@@ -329,10 +322,9 @@ mod tests {
             ("br;q=x", None, "a letter"),
             ("br;q=0.5;q=0.1", Some(("br", 500)), "the first of two counts"),
         ] {
-            let want = want.map(|(name, thousandths)| (name.as_bytes(), QValue(thousandths)));
+            let want = want.map(|(name, thousandths)| (name.as_bytes(), thousandths));
             assert_eq!(parse_weighted(member.as_bytes()), want, "{member:?}: {why}");
         }
-        assert!(QValue::ZERO < QValue(1) && QValue(999) < QValue::ONE);
     }
 
     fn with<T>(lines: &str, then: impl Fn(&Headers<'_>) -> T) -> T {
