@@ -33,7 +33,7 @@ pub enum Destination {
 }
 
 /// The access log.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct AccessLog {
     format: LogFormat,
     /// The queue of its lines.
@@ -103,17 +103,13 @@ impl AccessLog {
         });
     }
 
-    /// Whether the log is a file, which can be reopened.
-    pub fn is_file(&self) -> bool {
-        self.reopen_requested.is_some()
-    }
-
-    /// Makes the thread that writes the file reopen it now; does nothing if the log is not a file.
-    pub fn reopen(&self) {
-        if let Some(flag) = &self.reopen_requested {
-            flag.store(true, Ordering::Release);
-            self.queue.wake();
-        }
+    /// Returns a function that makes the thread of a log file reopen it; `None` if the log is not a file.
+    pub fn reopener(&self) -> Option<impl Fn() + Send + use<>> {
+        let (reopen_requested, queue) = (self.reopen_requested.clone()?, self.queue.clone());
+        Some(move || {
+            reopen_requested.store(true, Ordering::Release);
+            queue.wake();
+        })
     }
 }
 
@@ -125,8 +121,15 @@ struct ReopenableFile {
     reopen_requested: Arc<AtomicBool>,
 }
 
-impl ReopenableFile {
-    fn reopen(&mut self) {
+impl Write for ReopenableFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.reopen_requested.swap(false, Ordering::Acquire) {
+            return Ok(());
+        }
         match os::open_log_file(&self.path) {
             Ok(file) => {
                 self.file = file;
@@ -141,18 +144,6 @@ impl ReopenableFile {
                 };
                 warn!("cannot reopen {}: {error}{hint}; still writing to the old file", printable_path(&self.path));
             }
-        }
-    }
-}
-
-impl Write for ReopenableFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.reopen_requested.swap(false, Ordering::Acquire) {
-            self.reopen();
         }
         Ok(())
     }
