@@ -87,12 +87,11 @@ pub fn evaluate_preconditions(
 /// Evaluates If-Range (RFC 9110 §13.1.5), step 5: whether a requested range belongs to the current version. `true` without the field.
 // If-Range = entity-tag / HTTP-date
 pub fn if_range_matches(headers: &Headers<'_>, validators: &Validators) -> bool {
-    let mut values = headers.get_all(name::IF_RANGE);
-    let Some(value) = values.next() else { return true };
-    // Several field lines are invalid. Sending the full representation is always safe.
-    if values.next().is_some() {
-        return false;
+    if headers.get(name::IF_RANGE).is_none() {
+        return true;
     }
+    // Several field lines are invalid. Sending the full representation is always safe.
+    let Some(value) = headers.get_unique(name::IF_RANGE) else { return false };
     match entity_tag(value) {
         Some((tag, rest)) => rest.is_empty() && tag.matches(validators, Strength::Strong),
         None => {
@@ -148,10 +147,7 @@ fn line_matches(value: &[u8], validators: &Validators, comparison: Strength) -> 
 /// Parses the entity tag at the start of `bytes`, and returns the bytes after it.
 // entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE
 fn entity_tag(bytes: &[u8]) -> Option<(ETag<&[u8]>, &[u8])> {
-    let (strength, quoted) = match bytes.strip_prefix(b"W/") {
-        Some(quoted) => (Strength::Weak, quoted),
-        None => (Strength::Strong, bytes),
-    };
+    let (strength, quoted) = bytes.strip_prefix(b"W/").map_or((Strength::Strong, bytes), |quoted| (Strength::Weak, quoted));
     let text = quoted.strip_prefix(b"\"")?;
     let (opaque, after) = text.split_at(text.iter().position(|&b| b == b'"')?);
     // etagc = %x21 / %x23-7E / obs-text
@@ -173,10 +169,7 @@ fn date(value: &[u8]) -> Option<SystemTime> {
 
 impl fmt::Display for ETag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = match self.strength {
-            Strength::Strong => "",
-            Strength::Weak => "W/",
-        };
+        let prefix = if self.strength == Strength::Weak { "W/" } else { "" };
         write!(f, "{prefix}\"{}\"", self.opaque)
     }
 }

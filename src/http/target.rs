@@ -75,10 +75,7 @@ impl<'a> RequestTarget<'a> {
             }
         };
         let raw_offset = head.target_offset + head.target.len() - raw.len();
-        let (raw_path, query) = match split_once(raw, b"?") {
-            Some((path, query)) => (path, Some(query)),
-            None => (raw, None),
-        };
+        let (raw_path, query) = split_once(raw, b"?").map_or((raw, None), |(path, query)| (path, Some(query)));
         let path = normalize_path(raw_path).map_err(|located| located.error.with_offset(raw_offset + located.offset))?;
         Ok(RequestTarget { form, authority, query, path, raw_path })
     }
