@@ -1,9 +1,7 @@
 //! Status codes (RFC 9110 §15).
 
-use std::fmt;
-
 /// A status code. Only the codes in the table exist, so each has a reason phrase.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StatusCode(u16);
 
 /// Defines the constants of [`StatusCode`] from a table: name, code, reason phrase, meaning.
@@ -76,12 +74,6 @@ impl StatusCode {
     /// Whether a response with this status never has a body: 1xx, 204 and 304 (RFC 9112 §6.3, rule 1).
     pub fn forbids_body(self) -> bool {
         self.0 < 200 || self == StatusCode::NO_CONTENT || self == StatusCode::NOT_MODIFIED
-    }
-}
-
-impl fmt::Debug for StatusCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0, self.canonical_reason())
     }
 }
 
