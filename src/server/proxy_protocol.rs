@@ -170,17 +170,13 @@ impl<S: Transport> Connection<'_, S> {
             return Err(reject(peer, NOT_TRUSTED));
         }
         loop {
-            match parse(self.read_buffer.bytes()) {
-                Ok(Some((client, length))) => {
-                    if client.is_some() && !is_trusted {
-                        return Err(reject(peer, NOT_TRUSTED));
-                    }
-                    self.read_buffer.consume(length);
-                    self.client = client.unwrap_or(self.client);
-                    return Ok(());
+            if let Some((client, length)) = parse(self.read_buffer.bytes()).map_err(|why| reject(peer, why))? {
+                if client.is_some() && !is_trusted {
+                    return Err(reject(peer, NOT_TRUSTED));
                 }
-                Ok(None) => {}
-                Err(why) => return Err(reject(peer, why)),
+                self.read_buffer.consume(length);
+                self.client = client.unwrap_or(self.client);
+                return Ok(());
             }
             let is_begun = !self.read_buffer.is_empty();
             match self.read_buffer.fill(&mut self.stream) {
