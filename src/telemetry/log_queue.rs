@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::warn;
 
@@ -107,13 +107,10 @@ impl LogQueue {
 
     /// Waits until all lines are written, for at most `limit`.
     pub fn flush_timeout(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
-        let mut lines = self.queue.lock();
-        while lines.is_writing || !lines.bytes.is_empty() {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
-            self.queue.filled.notify_one();
-            lines = self.queue.emptied.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let lines = self.queue.lock();
+        self.queue.filled.notify_one();
+        let is_pending = |lines: &mut Lines| lines.is_writing || !lines.bytes.is_empty();
+        drop(self.queue.emptied.wait_timeout_while(lines, limit, is_pending));
     }
 }
 
