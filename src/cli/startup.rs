@@ -74,7 +74,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     // The default hook writes to standard error itself, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let shared = cli.explain.then(|| log.clone());
-    let access_log = AccessLog::start(&destination, log_file, cli.log_format, shared).map_err(cannot_log)?;
+    let access_log = destination.start(log_file, cli.log_format, shared).map_err(cannot_log)?;
     // A script that reads the URL may send a signal at once.
     reload_on_sighup(access_log.as_ref(), &notify, tls.as_ref()).map_err(|error| format!("cannot handle SIGHUP: {error}"))?;
     stop.enable_graceful();

@@ -64,24 +64,17 @@ impl Destination {
         let queue = LogQueue::start(NAME, confined).map_err(error)?;
         Ok(Some(AccessLog { format, queue, reopen_requested: Some(reopen_requested) }))
     }
-}
 
-impl AccessLog {
     /// Starts the access log, after [`Destination::open_file`]; returns `None` if `RUST_LOG` switches it off. On standard error it uses
     /// `shared`, if given: the lines of one queue stay in order.
     ///
     /// # Errors
     /// If its thread cannot be started.
-    pub fn start(
-        destination: &Destination,
-        file: Option<AccessLog>,
-        format: LogFormat,
-        shared: Option<LogQueue>,
-    ) -> io::Result<Option<AccessLog>> {
+    pub fn start(&self, file: Option<AccessLog>, format: LogFormat, shared: Option<LogQueue>) -> io::Result<Option<AccessLog>> {
         if !log_enabled!(target: ACCESS, Level::Info) {
             return Ok(None);
         }
-        let queue = match (destination, shared) {
+        let queue = match (self, shared) {
             (Destination::File(_), _) => return Ok(file),
             (Destination::Stdout, _) => LogQueue::start(NAME, || Ok(io::stdout()))?,
             (Destination::Stderr, Some(shared)) => shared,
@@ -89,7 +82,9 @@ impl AccessLog {
         };
         Ok(Some(AccessLog::new(format, queue)))
     }
+}
 
+impl AccessLog {
     /// Creates an access log that writes to a queue.
     pub fn new(format: LogFormat, queue: LogQueue) -> AccessLog {
         AccessLog { format, queue, reopen_requested: None }
