@@ -155,7 +155,8 @@ impl RequestParser {
     /// Parses field lines up to the empty line.
     fn parse_fields(&mut self, mut line: LineCursor, bytes: &[u8]) -> Result<Progress, LocatedError> {
         loop {
-            line.scan_field_name(bytes);
+            line.token_end = skip_token(bytes, line.token_end);
+            line.scanned = line.scanned.max(line.token_end);
             let Some(end) = line.end(bytes)? else { return self.partial(line, bytes) };
             if end == line.start {
                 let head_bytes = end + 2;
@@ -211,13 +212,6 @@ impl RequestParser {
 impl LineCursor {
     fn new(start: usize) -> LineCursor {
         LineCursor { start, token_end: start, target_end: start, scanned: start }
-    }
-
-    /// Advances over the bytes of a field name.
-    #[inline(always)]
-    fn scan_field_name(&mut self, bytes: &[u8]) {
-        self.token_end = skip_token(bytes, self.token_end);
-        self.scanned = self.scanned.max(self.token_end);
     }
 
     /// Advances over the bytes of a method, a space and a target.
