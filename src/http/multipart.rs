@@ -157,12 +157,10 @@ fn parse_head(head: &[u8]) -> Result<Option<Vec<u8>>, MultipartError> {
     if ![&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
         return Err(PART_ENCODING);
     }
-    let mut dispositions = headers.get_all(name::CONTENT_DISPOSITION);
-    match (dispositions.next(), dispositions.next()) {
-        (Some(value), None) => file_name(value),
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(FIELD),
+    if headers.get(name::CONTENT_DISPOSITION).is_none() {
+        return Ok(None);
     }
+    file_name(headers.get_unique(name::CONTENT_DISPOSITION).ok_or(FIELD)?)
 }
 
 /// Returns the file name of a Content-Disposition, without the directories before it.
