@@ -200,19 +200,16 @@ impl Client {
 /// another. The other field is ignored: a proxy that writes one of them forwards the other as its client sent it.
 pub fn resolve_client(own: Client, headers: &Headers<'_>, trusted: &[TrustedProxy]) -> Client {
     let resolved = match TrustedProxy::find(trusted, own.peer).and_then(|proxy| proxy.field) {
-        Some(ForwardedField::Forwarded) if headers.get(name::FORWARDED).is_some() => from_forwarded(headers, trusted),
+        Some(ForwardedField::Forwarded) if headers.get(name::FORWARDED).is_some() => {
+            let members = headers.list(name::FORWARDED).map(parse_forwarded_element);
+            last_untrusted(members, trusted, ForwardedField::Forwarded).map(|(_, client)| client)
+        }
         Some(ForwardedField::XForwardedFor) if headers.get(name::X_FORWARDED_FOR).is_some() => {
             from_x_forwarded_for(headers, trusted)
         }
         _ => return own,
     };
     resolved.unwrap_or(Client { scheme: None, ..own })
-}
-
-// Forwarded = 1#forwarded-element
-fn from_forwarded(headers: &Headers<'_>, trusted: &[TrustedProxy]) -> Option<Client> {
-    let members = headers.list(name::FORWARDED).map(parse_forwarded_element);
-    last_untrusted(members, trusted, ForwardedField::Forwarded).map(|(_, client)| client)
 }
 
 /// Returns the last member that is no trusted proxy, else the first member, and its index. Only a proxy that writes this field has named the
@@ -230,6 +227,7 @@ fn last_untrusted(
     })
 }
 
+// Forwarded = 1#forwarded-element
 // forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )
 // forwarded-pair    = token "=" value
 // value             = token / quoted-string
