@@ -37,7 +37,7 @@ impl Site {
         {
             *checked = Instant::now();
             drop(checked);
-            self.recheck_root();
+            return self.root_now();
         }
         self.held_root()
     }
@@ -46,28 +46,22 @@ impl Site {
         self.root.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What ROOT names now.
+    /// What ROOT names now: it is resolved, and reopened if it no longer names the open directory.
     ///
     /// # Errors
     /// Nothing can be served at present.
     pub fn root_now(&self) -> Result<Arc<Root>, RootError> {
-        self.recheck_root();
-        self.held_root()
-    }
-
-    /// Resolves ROOT, and reopens it if it no longer names the open directory.
-    fn recheck_root(&self) {
         // A relative path is resolved in the working directory, even if that was moved.
         let path = &self.config.root;
         let held = self.held_root();
         if held.as_ref().is_ok_and(|root| root.is_at(path)) {
-            return;
+            return held;
         }
         let now = match Root::open(path, self.config.follow_symlinks) {
             Ok(root) => Ok(Arc::new(root)),
             Err(error) => match sanitize_error(error) {
                 // Temporary, and no reason to stop serving the open directory.
-                error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return,
+                error if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::OutOfMemory) => return held,
                 error => Err(self.root_error(&error, held.as_ref().err().copied())),
             },
         };
@@ -76,7 +70,8 @@ impl Site {
             (Err(_), Ok(_)) => info!("'{}' can be served again", printable_path(path)),
             (_, Err(_)) => {}
         }
-        *self.root.write().unwrap_or_else(PoisonError::into_inner) = now;
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = now.clone();
+        now
     }
 
     /// Why nothing can be served; logged when the reason changes.
