@@ -12,6 +12,7 @@ use crate::http::date::{HttpDate, LAST_SECOND};
 use crate::http::negotiation::ContentCoding;
 use crate::http::range::ByteRange;
 use crate::http::response::ResponseHeaders;
+use crate::http::status::StatusCode;
 use crate::net::budget::HeldMemory;
 
 /// A file to be served: its metadata, and where its bytes come from.
@@ -95,19 +96,14 @@ impl ServedFile {
         }
     }
 
-    /// The header fields of a 200 response. Those of a cached file are shared, so that sending it allocates nothing.
-    pub fn headers_200(&self) -> ResponseHeaders {
+    /// The header fields of a 200 or 304 response. Those of a cached file are shared, so that sending it allocates nothing.
+    pub fn headers(&self, status: StatusCode) -> ResponseHeaders {
         match &self.source {
-            FileSource::Disk(_) => self.representation.headers_200(),
+            FileSource::Disk(_) => self.representation.headers(status),
+            FileSource::Memory(cached) if status == StatusCode::NOT_MODIFIED => {
+                ResponseHeaders::from_encoded(&cached.headers_304)
+            }
             FileSource::Memory(cached) => ResponseHeaders::from_encoded(&cached.headers_200),
-        }
-    }
-
-    /// The header fields of a 304 response (RFC 9110 §15.4.5).
-    pub fn headers_304(&self) -> ResponseHeaders {
-        match &self.source {
-            FileSource::Disk(_) => self.representation.headers_304(),
-            FileSource::Memory(cached) => ResponseHeaders::from_encoded(&cached.headers_304),
         }
     }
 }
@@ -115,7 +111,8 @@ impl ServedFile {
 impl CachedFile {
     /// Caches the content of one version of a file, read from that path.
     pub fn new(representation: Arc<Representation>, path: Box<[u8]>, version: FileVersion, content: Vec<u8>) -> CachedFile {
-        let (headers_200, headers_304) = (representation.headers_200().encode(), representation.headers_304().encode());
+        let [headers_200, headers_304] =
+            [StatusCode::OK, StatusCode::NOT_MODIFIED].map(|status| representation.headers(status).encode());
         CachedFile { representation, path, version, headers_200, headers_304, content: content.into(), memory: None }
     }
 
@@ -131,29 +128,31 @@ impl CachedFile {
 }
 
 impl Representation {
-    fn headers_200(&self) -> ResponseHeaders {
+    fn headers(&self, status: StatusCode) -> ResponseHeaders {
         let mut headers = ResponseHeaders::default();
-        headers.push("Content-Type", self.media_type.clone());
-        self.push_common(&mut headers);
+        if status == StatusCode::OK {
+            headers.push("Content-Type", self.media_type.clone());
+        }
+        self.push_common(&mut headers, status);
         headers
     }
 
-    fn headers_304(&self) -> ResponseHeaders {
-        let mut headers = ResponseHeaders::default();
-        self.push_validators(&mut headers);
-        headers.push("Cache-Control", self.cache_control.clone());
-        self.push_vary(&mut headers);
-        headers
-    }
-
-    /// Appends the fields of every response with content or a part of it, except Content-Type.
-    pub fn push_common(&self, headers: &mut ResponseHeaders) {
-        if let Some(coding) = self.content_encoding {
+    /// Appends the fields of a response with content or a part of it, except Content-Type, or of a 304 response (RFC 9110 §15.4.5).
+    pub fn push_common(&self, headers: &mut ResponseHeaders, status: StatusCode) {
+        let has_content = status != StatusCode::NOT_MODIFIED;
+        if let Some(coding) = self.content_encoding.filter(|_| has_content) {
             headers.push("Content-Encoding", coding.name());
         }
-        self.push_validators(headers);
-        headers.push("Accept-Ranges", "bytes");
-        if self.is_untrusted {
+        if let Some(etag) = &self.validators.etag {
+            headers.push("ETag", etag.to_string());
+        }
+        if let Some(last_modified) = self.validators.last_modified {
+            headers.push("Last-Modified", HttpDate::new(last_modified).text);
+        }
+        if has_content {
+            headers.push("Accept-Ranges", "bytes");
+        }
+        if has_content && self.is_untrusted {
             headers.push("Content-Security-Policy", "sandbox");
         }
         headers.push("Cache-Control", self.cache_control.clone());
@@ -164,15 +163,6 @@ impl Representation {
     pub fn push_vary(&self, headers: &mut ResponseHeaders) {
         if self.varies_by_encoding {
             headers.push("Vary", "Accept-Encoding");
-        }
-    }
-
-    fn push_validators(&self, headers: &mut ResponseHeaders) {
-        if let Some(etag) = &self.validators.etag {
-            headers.push("ETag", etag.to_string());
-        }
-        if let Some(last_modified) = self.validators.last_modified {
-            headers.push("Last-Modified", HttpDate::new(last_modified).text);
         }
     }
 }

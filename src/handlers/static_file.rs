@@ -19,9 +19,10 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     if let Some(field) = decided_by {
         request.record(|| Decision::Condition { field, precondition, validators: representation.validators.clone() });
     }
+    let without_body = |status| Response { fields: file.headers(status), ..Response::new(status) };
     match precondition {
         Precondition::Passed => {}
-        Precondition::NotModified => return Response { fields: file.headers_304(), ..Response::new(StatusCode::NOT_MODIFIED) },
+        Precondition::NotModified => return without_body(StatusCode::NOT_MODIFIED),
         Precondition::Failed => {
             let mut response = Response::precondition_failed();
             representation.push_vary(&mut response.fields);
@@ -31,13 +32,13 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     match requested_ranges(representation, request) {
         RangeSet::Full => {
             let range = ByteRange { start: 0, length: representation.length };
-            Response { fields: file.headers_200(), ..Response::new(StatusCode::OK) }.with_body(Body::Slice(file.source, range))
+            without_body(StatusCode::OK).with_body(Body::Slice(file.source, range))
         }
         RangeSet::Single(range) => {
             let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
                 .header("Content-Type", representation.media_type.clone())
                 .header("Content-Range", content_range(range, representation.length));
-            representation.push_common(&mut response.fields);
+            representation.push_common(&mut response.fields, response.status);
             response.with_body(Body::Slice(file.source, range))
         }
         RangeSet::Multiple(ranges) => multipart(representation, file.source, &ranges),
@@ -94,7 +95,7 @@ fn multipart(representation: &Representation, source: FileSource, ranges: &[Byte
     let end = format!("\r\n--{boundary}--\r\n").into_bytes();
     let mut response =
         Response::new(StatusCode::PARTIAL_CONTENT).header("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
-    representation.push_common(&mut response.fields);
+    representation.push_common(&mut response.fields, response.status);
     response.with_body(Body::Parts(Box::new(Parts { source, parts: parts.collect(), end })))
 }
 
