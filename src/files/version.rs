@@ -50,7 +50,20 @@ impl FileVersion {
     /// The version of a file with these metadata.
     pub fn from_metadata(metadata: &Metadata) -> FileVersion {
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
-        FileVersion { length: metadata.len(), modified, inode: inode_id(metadata) }
+        #[cfg(not(unix))]
+        let inode = InodeId::default();
+        #[cfg(unix)]
+        let inode = {
+            use cap_std::fs::MetadataExt;
+            InodeId {
+                device: metadata.dev(),
+                number: metadata.ino(),
+                changed_secs: metadata.ctime(),
+                changed_nanos: metadata.ctime_nsec(),
+                links: metadata.nlink(),
+            }
+        };
+        FileVersion { length: metadata.len(), modified, inode }
     }
 
     /// Whether a file with this `stat` is this version. Setting the modification time changes the status, whose time cannot be set.
@@ -100,23 +113,6 @@ impl InodeId {
 /// Whether a time was more than `age` ago. One in the future is from another clock, and was not.
 pub fn is_older_than(time: SystemTime, age: Duration, now: SystemTime) -> bool {
     now.duration_since(time).is_ok_and(|passed| passed > age)
-}
-
-#[cfg(unix)]
-fn inode_id(metadata: &Metadata) -> InodeId {
-    use cap_std::fs::MetadataExt;
-    InodeId {
-        device: metadata.dev(),
-        number: metadata.ino(),
-        changed_secs: metadata.ctime(),
-        changed_nanos: metadata.ctime_nsec(),
-        links: metadata.nlink(),
-    }
-}
-
-#[cfg(not(unix))]
-fn inode_id(_: &Metadata) -> InodeId {
-    InodeId::default()
 }
 
 /// Reads bytes from the start of a part of a file, usually by one system call, and returns their number; 0 is the end of the file. The cursor
