@@ -8,12 +8,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::files::representation::{CachedFile, OpenFile, Representation};
+use crate::files::representation::{CachedFile, Representation};
 use crate::files::root::Root;
 use crate::files::version::read_exact_at;
 use crate::http::negotiation::ContentCoding;
@@ -76,7 +77,7 @@ impl Cache {
     /// The file at `path` in that coding, if it is cached and unchanged on disk.
     pub fn get(&self, root: &Root, path: &[u8], coding: Option<ContentCoding>) -> Option<Arc<CachedFile>> {
         let file = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(path, coding)?;
-        if root.is_unchanged(&file.path, &file.version) {
+        if root.is_unchanged(&file.path, &file.representation.version) {
             return Some(file);
         }
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(path, coding);
@@ -96,11 +97,10 @@ impl Cache {
         root: &Root,
         path: &[u8],
         representation: &Arc<Representation>,
-        open: &OpenFile,
+        file: &File,
         now: SystemTime,
     ) -> Option<Arc<CachedFile>> {
-        let OpenFile { file, version } = open;
-        let coding = representation.coding;
+        let (version, coding) = (&representation.version, representation.coding);
         let file_path = coded_path(path, coding);
         let bytes = usize::try_from(version.length).ok()?;
         let cost = path.len() + file_path.len() + bytes + ENTRY_BYTES;
@@ -117,7 +117,7 @@ impl Cache {
         if !root.is_unchanged(&file_path, version) {
             return None;
         }
-        let cached = CachedFile::new(Arc::clone(representation), (&*file_path).into(), *version, content);
+        let cached = CachedFile::new(Arc::clone(representation), (&*file_path).into(), content);
         let cached = Arc::new(CachedFile { memory: Some(memory), ..cached });
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(path, &cached, cost);
         Some(cached)
@@ -200,7 +200,7 @@ mod tests {
         let Ok(Opened::File(file, version)) = root.open_beneath(path.as_bytes()) else { panic!("no file {path}") };
         let now = SystemTime::now() + later;
         let representation = Arc::new(Representation::of_type("text/plain", &version, now));
-        cache.insert(root, path.as_bytes(), &representation, &OpenFile { file, version }, now)
+        cache.insert(root, path.as_bytes(), &representation, &file, now)
     }
 
     #[test]

@@ -176,8 +176,8 @@ impl Lookup<'_> {
         let Some(codings) = self.codings.filter(|_| is_plain) else { return Some(Resource::File(plain)) };
         for coding in codings.preferred.into_iter().flatten() {
             if let Ok(Some(coded)) = self.file_in_coding(path, Some((coding, &plain)))
-                && is_complete(coded.version(), self.now)
-                && is_not_older(coded.version(), plain.version())
+                && is_complete(&coded.representation.version, self.now)
+                && is_not_older(&coded.representation.version, &plain.representation.version)
             {
                 return Some(Resource::File(coded));
             }
@@ -195,7 +195,7 @@ impl Lookup<'_> {
         let Opened::File(file, version) = root.open_beneath(&coded_path(path, coding))? else { return Ok(None) };
         let open = OpenFile { file, version };
         let representation = Arc::new(self.describe(path, coded, &open));
-        Ok(Some(match site.cache.insert(root, path, &representation, &open, *now) {
+        Ok(Some(match site.cache.insert(root, path, &representation, &open.file, *now) {
             Some(cached) => ServedFile::from_cached(cached),
             None => ServedFile { representation, source: FileSource::Disk(Box::new(open)) },
         }))
@@ -219,7 +219,7 @@ impl Lookup<'_> {
             coding,
             content_encoding: coding.or(own_coding),
             varies_by_encoding: config.precompressed && own_coding.is_none(),
-            length: open.version.length,
+            version: open.version,
             validators: validators(&open.version, hash.as_deref(), coding, self.now),
         }
     }
@@ -267,7 +267,7 @@ mod tests {
             Resource::File(ServedFile { representation, source: FileSource::Disk(mut open) }) => {
                 let mut content = String::new();
                 open.file.read_to_string(&mut content).unwrap();
-                assert_eq!(representation.length, u64::try_from(content.len()).unwrap());
+                assert_eq!(representation.version.length, u64::try_from(content.len()).unwrap());
                 content
             }
             Resource::File(_) => panic!("the file is too recent to be cached"),
@@ -374,7 +374,7 @@ mod tests {
         let site = scratch.site("root", |_| ());
         let Resource::File(found) = lookup_at(&site, b"/d/") else { panic!("no index") };
         assert_eq!(
-            (found.representation.length, &*found.representation.media_type),
+            (found.representation.version.length, &*found.representation.media_type),
             (6, "text/html; charset=utf-8"),
             "an index may be a link within the root"
         );

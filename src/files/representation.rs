@@ -49,8 +49,6 @@ pub struct CachedFile {
     pub representation: Arc<Representation>,
     /// The path beneath the root from which it was read.
     pub path: Box<[u8]>,
-    /// The version that was read.
-    pub version: FileVersion,
     /// The field lines of a 200 response.
     pub headers_200: Arc<[u8]>,
     /// The field lines of a 304 response.
@@ -76,8 +74,8 @@ pub struct Representation {
     pub content_encoding: Option<ContentCoding>,
     /// Whether Accept-Encoding decided which coding is sent.
     pub varies_by_encoding: bool,
-    /// Length in bytes.
-    pub length: u64,
+    /// The version that it describes.
+    pub version: FileVersion,
     /// Entity tag and modification date.
     pub validators: Validators,
 }
@@ -86,14 +84,6 @@ impl ServedFile {
     /// Serves a file from memory.
     pub fn from_cached(cached: Arc<CachedFile>) -> ServedFile {
         ServedFile { representation: Arc::clone(&cached.representation), source: FileSource::Memory(cached) }
-    }
-
-    /// The version of the file.
-    pub fn version(&self) -> &FileVersion {
-        match &self.source {
-            FileSource::Disk(open) => &open.version,
-            FileSource::Memory(cached) => &cached.version,
-        }
     }
 
     /// The header fields of a 200 or 304 response. Those of a cached file are shared, so that sending it allocates nothing.
@@ -109,11 +99,11 @@ impl ServedFile {
 }
 
 impl CachedFile {
-    /// Caches the content of one version of a file, read from that path.
-    pub fn new(representation: Arc<Representation>, path: Box<[u8]>, version: FileVersion, content: Vec<u8>) -> CachedFile {
+    /// Caches the content of the version of a file that was described, read from that path.
+    pub fn new(representation: Arc<Representation>, path: Box<[u8]>, content: Vec<u8>) -> CachedFile {
         let [headers_200, headers_304] =
             [StatusCode::OK, StatusCode::NOT_MODIFIED].map(|status| representation.headers(status).encode());
-        CachedFile { representation, path, version, headers_200, headers_304, content: content.into(), memory: None }
+        CachedFile { representation, path, headers_200, headers_304, content: content.into(), memory: None }
     }
 
     /// The bytes of a range of the content.
@@ -219,7 +209,7 @@ impl Representation {
             coding: None,
             content_encoding: None,
             varies_by_encoding: false,
-            length: version.length,
+            version: *version,
             validators: validators(version, None, None, now),
         }
     }

@@ -76,7 +76,7 @@ pub fn not_found(request: &Request<'_>, app: &AppState, now: SystemTime) -> Resp
     let response = if negotiation::accepts(&request.head.headers, "text/html")
         && let Some(file) = error_document_404(&app.site, now)
     {
-        let range = ByteRange { start: 0, length: file.representation.length };
+        let range = ByteRange { start: 0, length: file.representation.version.length };
         Response::new(StatusCode::NOT_FOUND)
             .header("Content-Type", file.representation.media_type.clone())
             .header("Cache-Control", "no-cache")

@@ -31,13 +31,13 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     }
     match requested_ranges(representation, request) {
         RangeSet::Full => {
-            let range = ByteRange { start: 0, length: representation.length };
+            let range = ByteRange { start: 0, length: representation.version.length };
             without_body(StatusCode::OK).with_body(Body::Slice(file.source, range))
         }
         RangeSet::Single(range) => {
             let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
                 .header("Content-Type", representation.media_type.clone())
-                .header("Content-Range", content_range(range, representation.length));
+                .header("Content-Range", content_range(range, representation.version.length));
             representation.push_common(&mut response.fields, response.status);
             response.with_body(Body::Slice(file.source, range))
         }
@@ -45,7 +45,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
         RangeSet::Unsatisfiable => {
             let reason = "no requested range overlaps the file (RFC 9110 §15.5.17)";
             let mut response = Response::text(StatusCode::RANGE_NOT_SATISFIABLE, reason)
-                .header("Content-Range", format!("bytes */{}", representation.length));
+                .header("Content-Range", format!("bytes */{}", representation.version.length));
             representation.push_vary(&mut response.fields);
             response
         }
@@ -75,8 +75,8 @@ fn requested_ranges(representation: &Representation, request: &Request<'_>) -> R
     if !is_same_version {
         return RangeSet::Full;
     }
-    let ranges = range::parse_range(Some(value), representation.length);
-    request.record(|| Decision::Ranges { ranges: ranges.clone(), length: representation.length });
+    let ranges = range::parse_range(Some(value), representation.version.length);
+    request.record(|| Decision::Ranges { ranges: ranges.clone(), length: representation.version.length });
     ranges
 }
 
@@ -86,7 +86,7 @@ fn requested_ranges(representation: &Representation, request: &Request<'_>) -> R
 // The preamble is empty, so the body begins with CRLF, as in Apache and nginx. zsync depends on it: it skips the first line of the body.
 fn multipart(representation: &Representation, source: FileSource, ranges: &[ByteRange]) -> Response {
     let boundary = boundary();
-    let (media_type, length) = (&representation.media_type, representation.length);
+    let (media_type, length) = (&representation.media_type, representation.version.length);
     let parts = ranges.iter().map(|&range| {
         let content_range = content_range(range, length);
         let head = format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n");
@@ -154,7 +154,7 @@ mod tests {
             decisions: None,
         };
         let representation = Arc::new(Representation::of_type("text/plain; charset=utf-8", &version, SystemTime::now()));
-        let cached = CachedFile::new(Arc::clone(&representation), b"ten.txt".as_slice().into(), version, b"0123456789".to_vec());
+        let cached = CachedFile::new(Arc::clone(&representation), b"ten.txt".as_slice().into(), b"0123456789".to_vec());
         let opened = ServedFile { representation, source: FileSource::Disk(Box::new(OpenFile { file, version })) };
         [serve(opened, &request), serve(ServedFile::from_cached(Arc::new(cached)), &request)]
     }
