@@ -31,16 +31,11 @@ pub const POLICY: &str = "default-src 'none'; style-src 'sha256-zHfws/CB1olSmbJ8
 
 /// A response with a page.
 pub fn response(status: StatusCode, page: Body) -> Response {
-    response_with(status, page, POLICY, "no-referrer")
+    response_with(status, page, POLICY.into(), "no-referrer")
 }
 
 /// A response with a page that has a policy of its own.
-pub fn response_with(
-    status: StatusCode,
-    page: Body,
-    policy: impl Into<Cow<'static, str>>,
-    referrer_policy: &'static str,
-) -> Response {
+pub fn response_with(status: StatusCode, page: Body, policy: Cow<'static, str>, referrer_policy: &'static str) -> Response {
     Response::new(status)
         .header("Content-Type", "text/html; charset=utf-8")
         .header("Content-Security-Policy", policy)

@@ -16,7 +16,7 @@ const SCRIPT_HASH: &str = "'sha256-l2HbXMmt0DbLsEN4BsNu4uR1+U7j6B6W3swXkIrZADw='
 /// A response with a page that has the form: its policy also allows what the form needs. Without a referrer, browsers would not name the
 /// origin of the form, and the upload would be refused like that of another site.
 pub fn response(status: StatusCode, body: Body) -> Response {
-    page::response_with(status, body, policy(), "same-origin")
+    page::response_with(status, body, policy().into(), "same-origin")
 }
 
 fn policy() -> String {
