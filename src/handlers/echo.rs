@@ -18,12 +18,20 @@ use crate::http::status::StatusCode;
 use crate::net::budget::HeldMemory;
 use crate::telemetry::{counted, printable};
 
+/// The reason of a 413 response.
+const TOO_LONG: &str = "content longer than this resource takes (RFC 9110 §15.5.14)";
+
 /// Responds with everything about the request.
 pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
-    let content = match request.read_content(app.config.limits.echo_bytes_max) {
-        Ok(content) => content,
-        Err(response) => return response,
-    };
+    let (mut content, bytes_max) = (Vec::new(), u64::try_from(app.config.limits.echo_bytes_max).unwrap_or(u64::MAX));
+    let read = request.read_body(&mut [0; 4096], bytes_max, TOO_LONG, |piece, memory| {
+        memory.grow(piece.len()).map_err(|error| Response::from_io_error(&error))?;
+        content.extend_from_slice(piece);
+        Ok(())
+    });
+    if let Err(response) = read {
+        return response;
+    }
     let (head, client) = (request.head, request.client);
     let is_json = negotiation::negotiate(&head.headers, &[Format::Text, Format::Json]) == Format::Json;
     let mut dump = Dump { out: if is_json { "{" } else { "" }.to_owned(), is_json };

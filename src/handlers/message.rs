@@ -85,34 +85,34 @@ impl Request<'_> {
         }
     }
 
-    /// Reads the next piece of the body into `buffer`; an empty one is the end.
+    /// Reads the whole body through `buffer`, and calls `each` with each piece of it.
     ///
     /// # Errors
-    /// The body is incomplete or malformed. The handler returns this response, but the connection sends its own instead.
-    pub fn read_piece<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], Response> {
-        let read = self.content.read(buffer);
-        let count = read.map_err(|_| Response::text(StatusCode::BAD_REQUEST, "the content could not be read"))?;
-        Ok(buffer.split_at(count).0)
-    }
-
-    /// Reads the whole body, at most `bytes_max` bytes.
-    ///
-    /// # Errors
-    /// The response to send: 413 if it is too long, 503 if there is no memory, or that of [`Request::read_piece`].
-    pub fn read_content(&mut self, bytes_max: usize) -> Result<Vec<u8>, Response> {
+    /// The response to send: 413 with the reason `too_long` if it has more than `bytes_max` bytes, or that of `each`. If the body is
+    /// incomplete or malformed, the handler returns a response, but the connection sends its own instead.
+    pub fn read_body(
+        &mut self,
+        buffer: &mut [u8],
+        bytes_max: u64,
+        too_long: &'static str,
+        mut each: impl FnMut(&[u8], &mut HeldMemory) -> Result<(), Response>,
+    ) -> Result<(), Response> {
+        let too_long = || Response::text(StatusCode::CONTENT_TOO_LARGE, too_long);
         // A body that is announced as too long is not read, and 100 Continue is not sent.
-        let announced = usize::try_from(self.body_length.known().unwrap_or(0)).unwrap_or(usize::MAX);
-        let (mut content, mut buffer) = (Vec::new(), vec![0; 4096]);
-        while announced.max(content.len()) <= bytes_max {
-            match self.read_piece(&mut buffer)? {
-                [] => return Ok(content),
-                piece => {
-                    self.memory.grow(piece.len()).map_err(|error| Response::from_io_error(&error))?;
-                    content.extend_from_slice(piece);
-                }
-            }
+        if self.body_length.known().is_some_and(|length| length > bytes_max) {
+            return Err(too_long());
         }
-        Err(Response::text(StatusCode::CONTENT_TOO_LARGE, "content longer than this resource takes (RFC 9110 §15.5.14)"))
+        let mut left = bytes_max;
+        loop {
+            let read = self.content.read(buffer);
+            let count = read.map_err(|_| Response::text(StatusCode::BAD_REQUEST, "the content could not be read"))?;
+            if count == 0 {
+                return Ok(());
+            }
+            let piece = buffer.split_at(count).0;
+            left = left.checked_sub(length_of(piece)).ok_or_else(too_long)?;
+            each(piece, self.memory)?;
+        }
     }
 }
 
@@ -194,11 +194,7 @@ impl Response {
     }
 
     /// A response with generated content, which cannot load or run anything.
-    pub fn with_content(
-        status: StatusCode,
-        media_type: impl Into<Cow<'static, str>>,
-        content: impl Into<Cow<'static, [u8]>>,
-    ) -> Response {
+    pub fn with_content(status: StatusCode, media_type: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
         Response::new(status)
             .header("Content-Type", media_type)
             .header("Content-Security-Policy", GENERATED_CONTENT_CSP)

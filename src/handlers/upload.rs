@@ -71,7 +71,7 @@ fn check_request(request: &Request<'_>, uploads: &Uploads) -> Result<(), Respons
         return Err(Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
     match request.body_length.known() {
-        Some(length) if length > uploads.config.bytes_max => Err(too_large()),
+        Some(length) if length > uploads.config.bytes_max => Err(Response::text(StatusCode::CONTENT_TOO_LARGE, TOO_LONG)),
         _ => Ok(()),
     }
 }
@@ -87,7 +87,8 @@ fn put(request: &mut Request<'_>, app: &AppState, uploads: &Uploads) -> Result<R
     let upload = uploads.begin(directory, request.body_length.known()).map_err(refusal)?;
     check_kind(&upload, name)?;
     let mut file = NewFile::create(&upload.directory).map_err(io_refusal)?;
-    read_body(request, uploads, |piece| file.write(piece).map_err(io_refusal))?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    request.read_body(&mut buffer, uploads.config.bytes_max, TOO_LONG, |piece, _| file.write(piece).map_err(io_refusal))?;
     file.sync().map_err(io_refusal)?;
     let _publishing = uploads.begin_publishing().map_err(refusal)?;
     check_existing(request, app, uploads)?;
@@ -144,7 +145,7 @@ fn read_form<'u>(
     let (mut files, mut begun, mut is_complete) = (Vec::<FormFile<'_>>::new(), None::<FormFile<'_>>, false);
     let mut input = Vec::with_capacity(BUFFER_BYTES + LOOKAHEAD_BYTES_MAX);
     let target = request.target;
-    read_body(request, uploads, |piece| {
+    request.read_body(&mut vec![0; BUFFER_BYTES], uploads.config.bytes_max, TOO_LONG, |piece, _| {
         input.extend_from_slice(piece);
         let mut consumed = 0;
         loop {
@@ -229,24 +230,8 @@ fn check_kind(upload: &Upload, name: &[u8]) -> Result<bool, Response> {
     }
 }
 
-/// Reads the body of an upload, and calls `each` with each piece of it.
-fn read_body(
-    request: &mut Request<'_>,
-    uploads: &Uploads,
-    mut each: impl FnMut(&[u8]) -> Result<(), Response>,
-) -> Result<(), Response> {
-    let (mut buffer, mut left) = (vec![0; BUFFER_BYTES], uploads.config.bytes_max);
-    loop {
-        match request.read_piece(&mut buffer)? {
-            [] => return Ok(()),
-            piece => {
-                left = left.checked_sub(length_of(piece)).ok_or_else(too_large)?;
-                each(piece)?;
-            }
-        }
-    }
-}
-
+/// The reason of a 413 response.
+const TOO_LONG: &str = "the upload is larger than --upload-max allows (RFC 9110 §15.5.14)";
 /// The reason of a 409 response if a file must not be replaced.
 const EXISTS: &str = "a file of this name exists already, and is not replaced";
 
@@ -267,10 +252,6 @@ fn conflict(reason: &'static str) -> Response {
 
 fn forbidden(reason: &'static str) -> Response {
     Response::text(StatusCode::FORBIDDEN, reason)
-}
-
-fn too_large() -> Response {
-    Response::text(StatusCode::CONTENT_TOO_LARGE, "the upload is larger than --upload-max allows (RFC 9110 §15.5.14)")
 }
 
 fn refusal(error: UploadError) -> Response {
