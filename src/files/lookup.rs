@@ -55,7 +55,7 @@ pub fn lookup(site: &Site, target: &RequestTarget<'_>, codings: Option<&Accepted
     };
     match lookup_in(Arc::clone(&root)) {
         // The directory was removed, so nothing is found in it, but ROOT may name another one now.
-        Resource::NotFound if root.is_removed() => site.root_now().map_or_else(Resource::Unavailable, lookup_in),
+        Resource::NotFound if root.top.is_removed() => site.root_now().map_or_else(Resource::Unavailable, lookup_in),
         found => found,
     }
 }

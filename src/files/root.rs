@@ -22,7 +22,8 @@ const ATTEMPTS_MAX: u32 = 8;
 /// An open root.
 #[derive(Debug)]
 pub struct Root {
-    handle: Dir,
+    /// The directory itself, whose path beneath the root is empty.
+    pub top: RootDirectory,
     /// The canonical path of the directory.
     path: PathBuf,
     follow_symlinks: bool,
@@ -61,7 +62,7 @@ impl RootDirectory {
     /// # Errors
     /// Its metadata cannot be read.
     pub fn version(&self) -> io::Result<FileVersion> {
-        version(&self.handle)
+        Ok(FileVersion::from_metadata(&self.handle.dir_metadata()?))
     }
 
     /// Whether it was removed since it was opened; it looks empty then.
@@ -82,7 +83,8 @@ impl Root {
             SingleFile { shown, target }
         });
         let handle = Dir::open_ambient_dir(&directory, ambient_authority())?;
-        let root = Root { handle, path: directory, follow_symlinks, single_file };
+        let top = RootDirectory { handle, path: Vec::new() };
+        let root = Root { top, path: directory, follow_symlinks, single_file };
         // A handle on a directory does not imply the right to read it; fail now and not on every request.
         root.open_beneath(root.single_file().unwrap_or_default())?;
         Ok(root)
@@ -102,10 +104,8 @@ impl Root {
         // For systems without inodes: an open directory cannot be replaced there, but a link that leads to it can.
         let has_its_path = || std::fs::canonicalize(path).is_ok_and(|canonical| canonical == self.path);
         let named = std::fs::metadata(path).map(|metadata| FileVersion::from_metadata(&Metadata::from_just_metadata(metadata)));
-        match (version(&self.handle), named) {
-            (Ok(open), Ok(named)) => !named.is_removed() && named.is_same_inode(&open) && (cfg!(unix) || has_its_path()),
-            _ => false,
-        }
+        let (Ok(open), Ok(named)) = (self.top.version(), named) else { return false };
+        !named.is_removed() && named.is_same_inode(&open) && (cfg!(unix) || has_its_path())
     }
 
     /// The directory beneath which the sandbox must allow reading, and its path: the root. With ROOT as `given` by the user, it is the parent
@@ -122,7 +122,7 @@ impl Root {
         if let Some(parent) = given.and_then(|path| self.open_parent(path)) {
             return Ok(parent);
         }
-        Ok((self.handle.try_clone()?.into_std_file(), self.path.clone()))
+        Ok((self.top.handle.try_clone()?.into_std_file(), self.path.clone()))
     }
 
     /// The parent of the root, if ROOT is a symbolic link, which is meant to be replaced, or if the user of this process owns the parent and
@@ -169,12 +169,11 @@ impl Root {
     pub fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
         let file = self.open_readable(self.os_path(path)?).map_err(sanitize_error)?;
         let metadata = Metadata::from_just_metadata(file.metadata()?);
-        if metadata.is_file() {
-            Ok(Opened::File(file, FileVersion::from_metadata(&metadata)))
-        } else if metadata.is_dir() {
-            Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
-        } else {
-            Err(io::ErrorKind::NotFound.into())
+        match entry_kind(metadata.file_type()).ok_or(io::ErrorKind::NotFound)? {
+            EntryKind::File => Ok(Opened::File(file, FileVersion::from_metadata(&metadata))),
+            EntryKind::Directory => {
+                Ok(Opened::Directory(RootDirectory { handle: Dir::from_std_file(file), path: path.to_vec() }))
+            }
         }
     }
 
@@ -186,7 +185,7 @@ impl Root {
         let Ok(path) = self.os_path(path) else { return false };
         let flags = if self.follow_symlinks { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         let path = path.as_os_str().as_encoded_bytes();
-        let stat = |path: &[u8]| statat(&self.handle, path, flags).map(|stat| (FileType::from_raw_mode(stat.st_mode), stat));
+        let stat = |path: &[u8]| statat(&self.top.handle, path, flags).map(|stat| (FileType::from_raw_mode(stat.st_mode), stat));
         let mut parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(end, _)| path.split_at(end).0);
         let has_link = !self.follow_symlinks && !parents.all(|parent| stat(parent).is_ok_and(|(kind, _)| kind.is_dir()));
         !has_link && stat(path).is_ok_and(|(kind, stat)| kind.is_file() && version.is_of(&stat))
@@ -224,14 +223,12 @@ impl Root {
 
     fn entry_name(&self, directory: &RootDirectory, entry: &DirEntry) -> io::Result<Option<Name>> {
         let bytes: Box<[u8]> = entry.file_name().into_encoded_bytes().into();
-        match entry.file_type().ok().and_then(entry_kind) {
-            Some(kind) => Ok(Some(Name { bytes, kind, is_link: false })),
-            // A link, something that is not served, or a file system that does not report types.
-            None => {
-                let entry = self.entry(directory, &bytes)?;
-                Ok(entry.map(|DirectoryEntry { kind, is_link, .. }| Name { bytes, kind, is_link }))
-            }
+        if let Some(kind) = entry.file_type().ok().and_then(entry_kind) {
+            return Ok(Some(Name { bytes, kind, is_link: false }));
         }
+        // A link, something that is not served, or a file system that does not report types.
+        let entry = self.entry(directory, &bytes)?;
+        Ok(entry.map(|DirectoryEntry { kind, is_link, .. }| Name { bytes, kind, is_link }))
     }
 
     /// The entry of a directory under a name; `None` if it is gone, or not served.
@@ -257,11 +254,6 @@ impl Root {
         Ok(Some(DirectoryEntry { kind, is_link, length: metadata.len(), modified }))
     }
 
-    /// Whether the directory was removed since it was opened; it looks empty then.
-    pub fn is_removed(&self) -> bool {
-        version(&self.handle).is_ok_and(|version| version.is_removed())
-    }
-
     /// Opens a regular file or a directory for reading. Its type is checked before: opening a FIFO would take the data from its reader, and
     /// opening a device may have any effect. What replaces it in between is opened without blocking, and then found by its handle.
     fn open_readable(&self, path: &Path) -> io::Result<File> {
@@ -276,11 +268,11 @@ impl Root {
         // By default, opening a FIFO waits for a writer, and a terminal may become our controlling one.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         if self.follow_symlinks {
-            return openat(&self.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from);
+            return openat(&self.top.handle, path, flags, Mode::empty()).map(File::from).map_err(io::Error::from);
         }
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
-        self.handle.open_with(path, &options).map(cap_std::fs::File::into_std)
+        self.top.handle.open_with(path, &options).map(cap_std::fs::File::into_std)
     }
 
     // Windows opens a directory only with a flag of its own.
@@ -289,21 +281,21 @@ impl Root {
         if self.follow_symlinks {
             return File::open(self.path.join(path));
         }
-        match self.handle.open_with(path, OpenOptions::new().read(true)) {
+        match self.top.handle.open_with(path, OpenOptions::new().read(true)) {
             Ok(file) => Ok(file.into_std()),
-            Err(error) => self.handle.open_dir(path).map(Dir::into_std_file).map_err(|_| error),
+            Err(error) => self.top.handle.open_dir(path).map(Dir::into_std_file).map_err(|_| error),
         }
     }
 
     /// The metadata of a path, links followed as far as they may lead.
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         if !self.follow_symlinks {
-            return self.handle.metadata(path);
+            return self.top.handle.metadata(path);
         }
         #[cfg(target_os = "linux")]
         let metadata = {
             use rustix::fs::{Mode, OFlags, openat};
-            File::from(openat(&self.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
+            File::from(openat(&self.top.handle, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?).metadata()
         };
         // Without O_PATH, this may look in another directory than the one that is open, while ROOT is being replaced.
         #[cfg(not(target_os = "linux"))]
@@ -334,10 +326,6 @@ fn retry<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
     use io::ErrorKind::{Interrupted, WouldBlock};
     let is_final = |result: &io::Result<T>| !matches!(result, Err(error) if matches!(error.kind(), Interrupted | WouldBlock));
     (1..ATTEMPTS_MAX).map(|_| call()).find(is_final).unwrap_or_else(&call)
-}
-
-fn version(directory: &Dir) -> io::Result<FileVersion> {
-    Ok(FileVersion::from_metadata(&directory.dir_metadata()?))
 }
 
 /// What is served of a type; `None` for a link, a FIFO or a device.
