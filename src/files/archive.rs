@@ -132,14 +132,6 @@ impl Archive {
             (self.format.end)(out, self.entries.len(), self.index);
         }
     }
-
-    /// Opens a file, which must still be as it was.
-    fn open(&self, entry: &Entry, path: &[u8]) -> io::Result<File> {
-        match self.root.open_beneath(&beneath(&self.base, path))? {
-            Opened::File(file, version) if entry.version.is_same(&version) => Ok(file),
-            Opened::File(..) | Opened::Directory(_) => Err(changed(path)),
-        }
-    }
 }
 
 /// Finds all entries, in the order of the archive. One directory is open at a time, however deep the tree is.
@@ -248,13 +240,16 @@ struct Content {
 impl ArchiveReader {
     /// Continues with the next part, and returns whether there is one.
     fn next_part(&mut self) -> io::Result<bool> {
-        if self.next > 2 * self.archive.entries.len() {
+        let Archive { root, base, entries, .. } = &self.archive;
+        if self.next > 2 * entries.len() {
             return Ok(false);
         }
         self.archive.write_part(self.next, &mut self.paths, self.bytes.get_mut());
-        if let Some(entry) = self.archive.entries.get(self.next).filter(|entry| entry.length > 0) {
-            let file = self.archive.open(entry, &self.paths.path)?;
-            self.content = Some(Content { file, offset: 0, block_end: 0 });
+        if let Some(entry) = entries.get(self.next).filter(|entry| entry.length > 0) {
+            self.content = match root.open_beneath(&beneath(base, &self.paths.path))? {
+                Opened::File(file, version) if entry.version.is_same(&version) => Some(Content { file, offset: 0, block_end: 0 }),
+                Opened::File(..) | Opened::Directory(_) => return Err(changed(&self.paths.path)),
+            };
         }
         self.next += 1;
         Ok(true)
