@@ -54,12 +54,11 @@ pub fn echo(request: &mut Request<'_>, app: &AppState) -> Response {
     };
     dump.value("version", version);
     dump.pairs("fields", "field", ": ", head.headers.iter().map(escape_field));
-    let (text, json) = match request.body_length {
-        BodyLength::None => ("none".to_owned(), "\"none\"".to_owned()),
-        BodyLength::Length(length) => (format!("{length} bytes"), format!("{{\"length\":{length}}}")),
-        BodyLength::Chunked => ("chunked".to_owned(), "\"chunked\"".to_owned()),
-    };
-    dump.member("body length", &text, &json);
+    match request.body_length {
+        BodyLength::None => dump.value("body length", "none"),
+        BodyLength::Length(length) => dump.member("body length", &format!("{length} bytes"), &format!("{{\"length\":{length}}}")),
+        BodyLength::Chunked => dump.value("body length", "chunked"),
+    }
     let mut trailers = Vec::new();
     request.content.trailers(&mut |name, value| trailers.push(escape_field((name, value))));
     dump.pairs("trailers", "trailer", ": ", trailers);
@@ -120,16 +119,12 @@ impl Dump {
             Ok(text) => ("text", text),
             Err(error) => ("base64", BASE64_STANDARD.encode(error.as_bytes())),
         };
-        let end = match (is_json, form) {
-            (true, _) => "\"}}\n",
-            (false, "text") => "",
-            (false, _) => "\n",
+        let (begin, end) = match form {
+            _ if is_json => (format!("\"content\":{{\"bytes\":{bytes},\"{form}\":\""), "\"}}\n"),
+            _ if bytes == 0 => ("content: 0 bytes\n".to_owned(), ""),
+            _ => (format!("content: {}, {form}\n\n", counted(bytes, "byte")), if form == "text" { "" } else { "\n" }),
         };
-        out.push_str(&match (is_json, bytes) {
-            (true, _) => format!("\"content\":{{\"bytes\":{bytes},\"{form}\":\""),
-            (false, 0) => "content: 0 bytes\n".to_owned(),
-            (false, _) => format!("content: {}, {form}\n\n", counted(bytes, "byte")),
-        });
+        out.push_str(&begin);
         memory.grow(out.len())?;
         let (mut head, mut offset) = (Some(out), 0);
         pieces::body(memory, move |out| {
