@@ -17,7 +17,7 @@ use threadbare::files::Site;
 use threadbare::files::representation::FileSource;
 use threadbare::handlers;
 use threadbare::handlers::AppState;
-use threadbare::handlers::message::{Body, EmptyBody, Request};
+use threadbare::handlers::message::{Body, Request};
 use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
 use threadbare::http::request::{HeadLimits, RequestParser};
@@ -64,7 +64,7 @@ fn ask_for(app: &AppState, path: &str, lines: &str, later: Duration) -> (Came, O
         head: &head,
         target: &target,
         body_length: BodyLength::None,
-        content: &mut EmptyBody,
+        content: &mut std::io::empty(),
         memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
         decisions: None,
     };

@@ -15,7 +15,7 @@ use threadbare::cli::Cli;
 use threadbare::files::Site;
 use threadbare::files::lookup::{Resource, lookup};
 use threadbare::handlers::listing;
-use threadbare::handlers::message::{Body, EmptyBody, Request};
+use threadbare::handlers::message::{Body, Request};
 use threadbare::http::forwarded::{Client, PeerAddr};
 use threadbare::http::framing::BodyLength;
 use threadbare::http::target::RequestTarget;
@@ -70,7 +70,7 @@ fuzz_target!(|data: &[u8]| {
                 head,
                 target: &target,
                 body_length: BodyLength::None,
-                content: &mut EmptyBody,
+                content: &mut std::io::empty(),
                 memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
                 decisions: None,
             };

@@ -46,10 +46,7 @@ pub trait RequestBody {
 }
 
 /// The body of a request that has none.
-#[derive(Debug)]
-pub struct EmptyBody;
-
-impl RequestBody for EmptyBody {
+impl RequestBody for io::Empty {
     fn read(&mut self, _: &mut [u8]) -> Result<usize, BodyError> {
         Ok(0)
     }
@@ -138,8 +135,6 @@ pub struct Parts {
 
 /// The body of a response.
 pub enum Body {
-    /// No bytes.
-    Empty,
     /// Bytes in memory.
     Bytes(Cow<'static, [u8]>),
     /// A range of a file.
@@ -156,7 +151,6 @@ impl Body {
     /// Its length in bytes; `None` for a stream.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Body::Empty => Some(0),
             Body::Bytes(bytes) => Some(length_of(bytes)),
             Body::Slice(_, range) => Some(range.length),
             Body::Parts(parts) => Some(
@@ -190,7 +184,8 @@ pub struct Response {
 impl Response {
     /// A response without header fields and body.
     pub fn new(status: StatusCode) -> Response {
-        Response { status, fields: ResponseHeaders::default(), body: Body::Empty, outcome: Outcome::NoRequest, reason: None }
+        let body = Body::Bytes(Cow::Borrowed(b""));
+        Response { status, fields: ResponseHeaders::default(), body, outcome: Outcome::NoRequest, reason: None }
     }
 
     /// A response with generated content, which cannot load or run anything.

@@ -123,7 +123,6 @@ mod tests {
     use crate::files::representation::{CachedFile, OpenFile};
     use crate::files::scratch::Scratch;
     use crate::files::version::FileVersion;
-    use crate::handlers::message::EmptyBody;
     use crate::http::forwarded::{Client, PeerAddr};
     use crate::http::framing::BodyLength;
     use crate::http::request::{HeadLimits, RequestParser};
@@ -149,7 +148,7 @@ mod tests {
             head: &head,
             target: &target,
             body_length: BodyLength::None,
-            content: &mut EmptyBody,
+            content: &mut std::io::empty(),
             memory: &mut MemoryBudget::new(usize::MAX).hold_none(None),
             decisions: None,
         };
@@ -160,7 +159,7 @@ mod tests {
     }
 
     /// The body as it is sent.
-    fn content(mut response: Response) -> String {
+    fn content(response: Response) -> String {
         let mut out = Vec::new();
         let read = |source: &FileSource, range: ByteRange, out: &mut Vec<u8>| match source {
             FileSource::Disk(open) => {
@@ -170,8 +169,7 @@ mod tests {
             }
             FileSource::Memory(cached) => out.extend_from_slice(cached.part(range).unwrap()),
         };
-        match std::mem::replace(&mut response.body, Body::Empty) {
-            Body::Empty => {}
+        match response.body {
             Body::Bytes(bytes) => out.extend_from_slice(&bytes),
             Body::Slice(source, range) => read(&source, range, &mut out),
             Body::Parts(parts) => {

@@ -183,7 +183,6 @@ impl<S: Transport> BodyWriter<'_, S> {
             return Ok(0);
         }
         match body {
-            Body::Empty => Ok(0),
             Body::Bytes(bytes) => self.write_bytes(&bytes),
             Body::Slice(source, slice) => self.write_slice(&source, slice),
             Body::Parts(parts) => {
