@@ -146,9 +146,6 @@ const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 /// The methods of `/echo`.
 const ANY: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete, Method::Patch, Method::Options];
 
-/// The route of `--metrics`.
-const METRICS_PATH: &str = "/metrics";
-
 /// The built-in routes.
 pub const ROUTES: &[Route] = &[
     Route::new("/hello", READ, Authenticated, builtin::hello, "an example page; /hello?name=Ada greets Ada; not with --spa"),
@@ -160,7 +157,7 @@ pub const ROUTES: &[Route] = &[
         echo::echo,
         "your request as the server parsed it, JSON if you accept it; not with --spa",
     ),
-    Route::new(METRICS_PATH, READ, SameOrigin, builtin::metrics, "with --metrics: counters in the text format of Prometheus"),
+    Route::new("/metrics", READ, SameOrigin, builtin::metrics, "with --metrics: counters in the text format of Prometheus"),
     Route::new("/favicon.ico", READ, Authenticated, builtin::favicon, "an icon for sites that have none"),
     Route::new("/favicon.svg", READ, Authenticated, builtin::favicon, "the same icon"),
     #[cfg(feature = "test-routes")]
@@ -201,9 +198,8 @@ fn count_body(response: Response, request: &mut Request<'_>) -> Response {
 fn check_credentials(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     let unauthorized = access::authenticate(request, app)?;
     let route = find_route(request, app).filter(|route| {
-        let has_no_file =
-            || matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_));
-        route.access == Public && has_no_file()
+        route.access == Public
+            && matches!(lookup(&app.site, request.target, None, now), Resource::NotFound | Resource::Unavailable(_))
     });
     Some(route.map_or(unauthorized, |route| call_route(route, request, app)))
 }
@@ -291,7 +287,7 @@ fn find_route(request: &Request<'_>, app: &AppState) -> Option<&'static Route> {
     let route = ROUTES.iter().find(|route| route.path.as_bytes() == request.target.path())?;
     let is_enabled = match route.path {
         // `--metrics` enables its route, also with `--no-routes`.
-        METRICS_PATH => app.metrics.is_some(),
+        "/metrics" => app.metrics.is_some(),
         // A single-page application may have pages at these paths.
         "/hello" | "/echo" => app.config.builtin_routes && !app.config.spa,
         _ => app.config.builtin_routes,
