@@ -127,14 +127,9 @@ pub struct Auth {
     keys: [RandomState; 2],
     /// Keyed hashes of plaintext credentials, and of those that a bcrypt check has verified. Guarded for a comparison or an insertion.
     verified: RwLock<Vec<u128>>,
-    hashed: Vec<HashedPassword>,
+    /// Names, each with its password as a bcrypt hash.
+    hashed: Vec<(Vec<u8>, String)>,
     queue: CheckQueue,
-}
-
-/// A name, and its password as a bcrypt hash.
-struct HashedPassword {
-    name: Vec<u8>,
-    hash: String,
 }
 
 /// Result of a credential check.
@@ -197,7 +192,7 @@ impl Auth {
         }
         if is_bcrypt(secret) {
             secret.parse::<bcrypt::HashParts>().map_err(|_| "its hash is damaged; create it again with htpasswd -B")?;
-            self.hashed.push(HashedPassword { name: name.as_bytes().to_vec(), hash: secret.to_owned() });
+            self.hashed.push((name.as_bytes().to_vec(), secret.to_owned()));
         } else if secret.is_empty() {
             return Err("its password is empty");
         } else if is_other_hash(secret) {
@@ -236,7 +231,7 @@ impl Auth {
         let Some((name, password @ [_, ..])) = split_once(pair, b":") else { return AuthResult::Denied };
         let Some(_permit) = self.queue.enter(client) else { return AuthResult::Busy };
         let is_right = |hash: &String| bcrypt::verify(password, hash).unwrap_or(false);
-        let mut hashes = self.hashed.iter().filter(|hashed| hashed.name == name).map(|hashed| &hashed.hash);
+        let mut hashes = self.hashed.iter().filter(|(known, _)| known == name).map(|(_, hash)| hash);
         if !hashes.clone().any(is_right) {
             // The result does not matter: this is not a hash of the name, or it has been checked.
             if let Some(costliest) = self.costliest().filter(|costliest| !hashes.any(|hash| cost(hash) == cost(costliest))) {
@@ -253,7 +248,7 @@ impl Auth {
 
     /// The hash that takes longest to check. A wrong password costs this check, so that its time does not show whether the name exists.
     fn costliest(&self) -> Option<&String> {
-        self.hashed.iter().map(|hashed| &hashed.hash).max_by_key(|&hash| cost(hash))
+        self.hashed.iter().map(|(_, hash)| hash).max_by_key(|&hash| cost(hash))
     }
 
     /// A keyed hash of 128 bits.
