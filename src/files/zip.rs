@@ -49,14 +49,17 @@ fn lengths(entry: &Entry) -> (u64, u64, bool) {
     (deflated, entry.length, deflated >= ZIP64_MIN)
 }
 
-/// Version, flags, method, time and date, which stand in the local header and in the central directory.
-fn common_fields(path: &[u8], entry: &Entry, is_zip64: bool) -> Vec<u8> {
+/// Version, flags, method, time, date, these numbers, and the lengths of the path and of the extra fields, which stand in the local header
+/// and in the central directory.
+fn common_fields(path: &[u8], entry: &Entry, is_zip64: bool, numbers: [u32; 3], extra: &[u8]) -> Vec<u8> {
     let has_content = entry.length > 0;
     let descriptor = if has_content { DESCRIPTOR_FLAG } else { 0 };
     let utf8 = if std::str::from_utf8(path).is_ok() { UTF8_FLAG } else { 0 };
     let (time, date) = dos_time(entry.version.modified);
     let (version, method) = (if is_zip64 { VERSION_ZIP64 } else { VERSION }, if has_content { 8_u16 } else { 0 });
-    [version, descriptor | utf8, method, time, date].map(u16::to_le_bytes).concat()
+    let fields = [version, descriptor | utf8, method, time, date].map(u16::to_le_bytes).concat();
+    let lengths = [length_16(path), length_16(extra)].concat();
+    [fields, numbers.map(u32::to_le_bytes).concat(), lengths].concat()
 }
 
 fn begin_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
@@ -66,9 +69,7 @@ fn begin_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
     let extra = [zip64, unix_time(entry)].concat();
     let length = if is_zip64 { u32::MAX } else { 0 };
     out.extend_from_slice(b"PK\x03\x04");
-    out.extend_from_slice(&common_fields(path, entry, is_zip64));
-    out.extend_from_slice(&[0, length, length].map(u32::to_le_bytes).concat());
-    out.extend_from_slice(&[length_16(path), length_16(&extra)].concat());
+    out.extend_from_slice(&common_fields(path, entry, is_zip64, [0, length, length], &extra));
     out.extend_from_slice(path);
     out.extend_from_slice(&extra);
 }
@@ -97,7 +98,7 @@ fn end_entry(out: &mut Vec<u8>, entry: &Entry) {
 fn index_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
     let (deflated, length, _) = lengths(entry);
     let is_zip64 = deflated >= ZIP64_MIN || entry.offset >= ZIP64_MIN;
-    let field = |number: u64| if is_zip64 { u32::MAX } else { saturated(number) }.to_le_bytes();
+    let field = |number: u64| if is_zip64 { u32::MAX } else { saturated(number) };
     let numbers = [length, deflated, entry.offset].map(u64::to_le_bytes).concat();
     let zip64 = if is_zip64 { extra_field(1, &numbers) } else { Vec::new() };
     let extra = [zip64, unix_time(entry)].concat();
@@ -105,13 +106,10 @@ fn index_entry(out: &mut Vec<u8>, path: &[u8], entry: &Entry) {
     let attributes: u32 = if entry.kind == EntryKind::Directory { (0o40_755 << 16) | 0x10 } else { 0o100_644 << 16 };
     out.extend_from_slice(b"PK\x01\x02");
     out.extend_from_slice(&(MADE_ON_UNIX | VERSION_ZIP64).to_le_bytes());
-    out.extend_from_slice(&common_fields(path, entry, is_zip64));
-    out.extend_from_slice(&entry.checksum.to_le_bytes());
-    out.extend_from_slice(&[field(deflated), field(length)].concat());
-    out.extend_from_slice(&[length_16(path), length_16(&extra)].concat());
+    out.extend_from_slice(&common_fields(path, entry, is_zip64, [entry.checksum, field(deflated), field(length)], &extra));
     // No comment, the first disk, and no internal attributes.
     out.extend_from_slice(&[0; 6]);
-    out.extend_from_slice(&[attributes.to_le_bytes(), field(entry.offset)].concat());
+    out.extend_from_slice(&[attributes, field(entry.offset)].map(u32::to_le_bytes).concat());
     out.extend_from_slice(path);
     out.extend_from_slice(&extra);
 }
