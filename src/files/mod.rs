@@ -97,11 +97,11 @@ impl Site {
     /// links, and symbolic links beneath ROOT that lead to it.
     pub fn would_serve(&self, path: &Path) -> bool {
         let Ok(root) = self.root() else { return false };
-        let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-        let in_real_parent = || Some(fs::canonicalize(parent?).ok()?.join(path.file_name()?));
+        let Ok(absolute) = std::path::absolute(path) else { return false };
+        let in_real_parent = || Some(fs::canonicalize(absolute.parent()?).ok()?.join(path.file_name()?));
         let real = fs::canonicalize(path).ok().or_else(in_real_parent);
         // A link on the way is a name of the file too, if links are followed.
-        let named = std::path::absolute(path).ok().filter(|_| self.config.follow_symlinks);
+        let named = self.config.follow_symlinks.then_some(absolute);
         let is_served = |beneath: &Path| match &root.single_file {
             Some(only) => beneath == only.target,
             None => !lookup::is_hidden(self, beneath.iter().map(OsStr::as_encoded_bytes)),
