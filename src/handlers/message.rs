@@ -224,9 +224,7 @@ impl Response {
     pub fn from_io_error(error: &io::Error) -> Response {
         use io::ErrorKind as K;
         match error.kind() {
-            K::NotFound | K::NotADirectory | K::InvalidFilename | K::IsADirectory => {
-                Response::text(StatusCode::NOT_FOUND, NOT_FOUND)
-            }
+            K::NotFound => Response::text(StatusCode::NOT_FOUND, NOT_FOUND),
             K::PermissionDenied => Response::text(StatusCode::FORBIDDEN, "this server has no permission to read it"),
             K::QuotaExceeded | K::OutOfMemory | K::ResourceBusy => Response::unavailable("too busy, try again"),
             _ => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "this could not be read"),
