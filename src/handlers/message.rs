@@ -113,7 +113,7 @@ impl Request<'_> {
     }
 }
 
-/// One part of a multipart body.
+/// Bytes in memory, and then bytes of a file: one part of a multipart body (RFC 9110 §14.6), or its end.
 #[derive(Debug)]
 pub struct Part {
     /// The boundary and the fields of the part, with all line ends.
@@ -122,15 +122,13 @@ pub struct Part {
     pub range: ByteRange,
 }
 
-/// Several parts of one file (RFC 9110 §14.6).
+/// Several parts of one file.
 #[derive(Debug)]
 pub struct Parts {
     /// The file.
     pub source: FileSource,
-    /// The parts, in the order in which they are sent.
+    /// The parts, in the order in which they are sent, and the end.
     pub parts: Vec<Part>,
-    /// The closing boundary.
-    pub end: Vec<u8>,
 }
 
 /// The body of a response.
@@ -153,9 +151,7 @@ impl Body {
         match self {
             Body::Bytes(bytes) => Some(length_of(bytes)),
             Body::Slice(_, range) => Some(range.length),
-            Body::Parts(parts) => Some(
-                parts.parts.iter().map(|part| length_of(&part.head) + part.range.length).sum::<u64>() + length_of(&parts.end),
-            ),
+            Body::Parts(body) => Some(body.parts.iter().map(|part| length_of(&part.head) + part.range.length).sum()),
             Body::Sized(_, length) => Some(*length),
             Body::Stream(_) => None,
         }

@@ -92,11 +92,11 @@ fn multipart(representation: &Representation, source: FileSource, ranges: &[Byte
         let head = format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n");
         Part { head: head.into_bytes(), range }
     });
-    let end = format!("\r\n--{boundary}--\r\n").into_bytes();
+    let end = Part { head: format!("\r\n--{boundary}--\r\n").into_bytes(), range: ByteRange { start: 0, length: 0 } };
     let mut response =
         Response::new(StatusCode::PARTIAL_CONTENT).header("Content-Type", format!("multipart/byteranges; boundary={boundary}"));
     representation.push_common(&mut response.fields, response.status);
-    response.with_body(Body::Parts(Box::new(Parts { source, parts: parts.collect(), end })))
+    response.with_body(Body::Parts(Box::new(Parts { source, parts: parts.chain([end]).collect() })))
 }
 
 /// Returns a boundary that cannot be predicted, so that no file can contain it on purpose: two hashes whose random keys differ in each
@@ -172,12 +172,11 @@ mod tests {
         match response.body {
             Body::Bytes(bytes) => out.extend_from_slice(&bytes),
             Body::Slice(source, range) => read(&source, range, &mut out),
-            Body::Parts(parts) => {
-                for part in &parts.parts {
+            Body::Parts(body) => {
+                for part in &body.parts {
                     out.extend_from_slice(&part.head);
-                    read(&parts.source, part.range, &mut out);
+                    read(&body.source, part.range, &mut out);
                 }
-                out.extend_from_slice(&parts.end);
             }
             Body::Sized(..) | Body::Stream(_) => panic!("a file is no stream"),
         }

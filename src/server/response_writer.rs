@@ -185,13 +185,12 @@ impl<S: Transport> BodyWriter<'_, S> {
         match body {
             Body::Bytes(bytes) => self.write_bytes(&bytes),
             Body::Slice(source, slice) => self.write_slice(&source, slice),
-            Body::Parts(parts) => {
-                let mut total = length_of(&parts.end);
-                for part in &parts.parts {
+            Body::Parts(body) => {
+                let mut total = 0;
+                for part in &body.parts {
                     self.write_buffer.bytes.extend_from_slice(&part.head);
-                    total += length_of(&part.head) + self.write_slice(&parts.source, part.range)?;
+                    total += length_of(&part.head) + self.write_slice(&body.source, part.range)?;
                 }
-                self.write_buffer.bytes.extend_from_slice(&parts.end);
                 Ok(total)
             }
             Body::Sized(source, length) => match self.write_stream(Box::new(source.take(length)), framing.delimiter)? {
@@ -321,8 +320,8 @@ impl FileBuffer {
     pub(super) fn for_response(body: &Body, framing: &ResponseFraming) -> FileBuffer {
         FileBuffer::new(match body {
             Body::Slice(FileSource::Disk(_), slice) if framing.send_body => slice.length,
-            Body::Parts(parts) if framing.send_body && matches!(parts.source, FileSource::Disk(_)) => {
-                parts.parts.iter().map(|part| part.range.length).max().unwrap_or(0)
+            Body::Parts(body) if framing.send_body && matches!(body.source, FileSource::Disk(_)) => {
+                body.parts.iter().map(|part| part.range.length).max().unwrap_or(0)
             }
             _ => 0,
         })
