@@ -25,6 +25,7 @@ use crate::files::Site;
 use crate::files::lookup::{Resource, fallback_index, lookup};
 use crate::files::representation::FileSource;
 use crate::handlers::Access::{Authenticated, Public, SameOrigin};
+use crate::handlers::echo::echo;
 use crate::handlers::message::{Body, Request, Response};
 use crate::handlers::outcome::Outcome;
 use crate::http::method::Method;
@@ -150,13 +151,7 @@ const ANY: &[Method] = &[Method::Get, Method::Head, Method::Post, Method::Put, M
 pub const ROUTES: &[Route] = &[
     Route::new("/hello", READ, Authenticated, builtin::hello, "an example page; /hello?name=Ada greets Ada; not with --spa"),
     Route::new("/health", READ, Public, builtin::health, "ok while the server runs; 503 while it shuts down"),
-    Route::new(
-        "/echo",
-        ANY,
-        SameOrigin,
-        echo::echo,
-        "your request as the server parsed it, JSON if you accept it; not with --spa",
-    ),
+    Route::new("/echo", ANY, SameOrigin, echo, "your request as the server parsed it, JSON if you accept it; not with --spa"),
     Route::new("/metrics", READ, SameOrigin, builtin::metrics, "with --metrics: counters in the text format of Prometheus"),
     Route::new("/favicon.ico", READ, Authenticated, builtin::favicon, "an icon for sites that have none"),
     Route::new("/favicon.svg", READ, Authenticated, builtin::favicon, "the same icon"),
