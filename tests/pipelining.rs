@@ -25,8 +25,8 @@ impl Transport for &mut Client {
         self.requests.drain(..count);
         Ok(count)
     }
-    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        self.read(buffer).map(Some)
+    fn has_unread(&mut self) -> bool {
+        !self.requests.is_empty()
     }
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writes.push(bytes.to_vec());

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use log::trace;
 
-use crate::net::{TlsState, Transport};
+use crate::net::Transport;
 
 /// No timeout is below this: zero would mean none, and the kernel rounds up to its tick of 4 ms anyway.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -30,11 +30,14 @@ const WRITE_TICK: Duration = Duration::from_millis(250);
 /// A connection with a deadline for every read and write.
 #[derive(Debug)]
 pub struct DeadlineStream<S> {
-    stream: S,
+    /// The connection. To be read and written only by the methods of this type, which respect the deadlines.
+    pub transport: S,
     reading: Phase,
     writing: Phase,
-    received: u64,
-    written: u64,
+    /// Bytes read since the connection began.
+    pub received: u64,
+    /// Bytes written since the connection began.
+    pub written: u64,
 }
 
 /// The time for all reads, or all writes, of one phase.
@@ -53,9 +56,9 @@ struct Phase {
 
 impl<S: Transport> DeadlineStream<S> {
     /// Creates a stream whose first reads may take `read_time_max` in all, and its first writes `write_time_max`.
-    pub fn new(stream: S, now: Instant, read_time_max: Duration, write_time_max: Duration) -> DeadlineStream<S> {
+    pub fn new(transport: S, now: Instant, read_time_max: Duration, write_time_max: Duration) -> DeadlineStream<S> {
         let (reading, writing) = (Phase::new(now, read_time_max), Phase::new(now, write_time_max));
-        DeadlineStream { stream, reading, writing, received: 0, written: 0 }
+        DeadlineStream { transport, reading, writing, received: 0, written: 0 }
     }
 
     /// Starts a phase: from `now` on, all reads together may take `limit`.
@@ -82,25 +85,21 @@ impl<S: Transport> DeadlineStream<S> {
             let now = self.reading.now();
             let timeout = self.reading.remaining(now)?;
             if timeout != self.reading.applied_timeout {
-                self.stream.set_read_timeout(timeout)?;
+                self.transport.set_read_timeout(timeout)?;
                 self.reading.applied_timeout = timeout;
             }
-            match self.stream.read(buffer) {
+            match self.transport.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
                 Ok(count) => {
-                    self.note_received(count);
+                    // Not the bytes, which may hold credentials.
+                    trace!("read {count} bytes");
+                    self.received += u64::try_from(count).unwrap_or(0);
+                    self.reading.extend(count);
                     return Ok(count);
                 }
-                Err(error) => return Err(error),
             }
         }
-    }
-
-    fn note_received(&mut self, count: usize) {
-        // Not the bytes, which may hold credentials.
-        trace!("read {count} bytes");
-        self.received += u64::try_from(count).unwrap_or(0);
-        self.reading.extend(count);
     }
 
     /// Writes all of `bytes`.
@@ -117,7 +116,7 @@ impl<S: Transport> DeadlineStream<S> {
     /// As [`DeadlineStream::write_all`].
     pub fn write_all_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
         if self.writing.applied_timeout != WRITE_TICK {
-            self.stream.set_write_timeout(WRITE_TICK)?;
+            self.transport.set_write_timeout(WRITE_TICK)?;
             self.writing.applied_timeout = WRITE_TICK;
         }
         let (mut first, mut second) = (first, second);
@@ -125,8 +124,8 @@ impl<S: Transport> DeadlineStream<S> {
         while !first.is_empty() || !second.is_empty() {
             let piece = first_piece(if first.is_empty() { second } else { first });
             let result = match (first, second) {
-                (_, []) | ([], _) => self.stream.write(piece),
-                (first, second) => self.stream.write_vectored(first, first_piece(second)),
+                (_, []) | ([], _) => self.transport.write(piece),
+                (first, second) => self.transport.write_vectored(first, first_piece(second)),
             };
             let count = match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -146,28 +145,18 @@ impl<S: Transport> DeadlineStream<S> {
             if count < piece.len() {
                 // This call has waited for the client, for a tick. A write that does not wait need not read the clock.
                 self.writing.remaining(Instant::now())?;
-                self.stream.set_waiting_since(Some(self.writing.late_since()))?;
+                self.transport.set_waiting_since(Some(self.writing.late_since()))?;
                 is_waiting = true;
             }
         }
-        if is_waiting { self.stream.set_waiting_since(None) } else { Ok(()) }
-    }
-
-    /// Bytes read since the connection began.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// Bytes written since the connection began.
-    pub fn written(&self) -> u64 {
-        self.written
+        if is_waiting { self.transport.set_waiting_since(None) } else { Ok(()) }
     }
 
     /// Lingers before the close (RFC 9112 §9.6): shuts down writing, then reads and discards what the client still sends, until it closes,
     /// `limit` is over, or `bytes_max` have arrived. Closing with unread bytes would reset the connection, and the client might lose the last
     /// response.
     pub fn linger(&mut self, now: Instant, limit: Duration, bytes_max: u64) {
-        self.stream.shutdown_write();
+        self.transport.shutdown_write();
         self.begin_reading(now, limit);
         let mut scratch = vec![0; 16 * 1024];
         let mut left = bytes_max;
@@ -177,39 +166,6 @@ impl<S: Transport> DeadlineStream<S> {
                 Ok(count) => left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)),
             }
         }
-    }
-
-    /// Whether the client has sent bytes that were not read. To find out, one of them is read and discarded.
-    pub fn has_unread(&mut self) -> bool {
-        matches!(self.stream.try_read(&mut [0]), Ok(Some(1..)))
-    }
-
-    /// Starts TLS. See [`Transport::start_tls`].
-    ///
-    /// # Errors
-    /// Those of [`Transport::start_tls`].
-    pub fn start_tls(&mut self, received: &[u8]) -> io::Result<bool> {
-        self.stream.start_tls(received)
-    }
-
-    /// Returns whether the connection is encrypted, or its handshake goes on.
-    pub fn tls_state(&self) -> TlsState {
-        self.stream.tls_state()
-    }
-
-    /// Ends TLS. See [`Transport::end_tls`].
-    pub fn end_tls(&mut self) {
-        self.stream.end_tls();
-    }
-
-    /// Limits the bytes that the kernel buffers for the client. See [`Transport::set_send_buffer_size`].
-    pub fn set_send_buffer_size(&mut self, bytes: usize) {
-        self.stream.set_send_buffer_size(bytes);
-    }
-
-    /// Makes the close a reset. See [`Transport::reset_on_close`].
-    pub fn reset_on_close(&mut self) {
-        self.stream.reset_on_close();
     }
 }
 
@@ -269,9 +225,6 @@ mod tests {
             buffer[0] = b'x';
             Ok(1)
         }
-        fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
-            Ok(None)
-        }
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len().min(1000))
         }
@@ -295,9 +248,6 @@ mod tests {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
-        fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
-            Ok(None)
-        }
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             let (&count, rest) = self.0.split_first().expect("one call too many");
             self.0 = rest;
@@ -320,7 +270,7 @@ mod tests {
             deadline.begin_reading(Instant::now(), idle);
             deadline.read(&mut [0]).unwrap();
         }
-        assert_eq!(deadline.stream.timeouts, [idle], "one call for a hundred requests");
+        assert_eq!(deadline.transport.timeouts, [idle], "one call for a hundred requests");
     }
 
     #[test]
@@ -330,7 +280,7 @@ mod tests {
         let mut deadline = DeadlineStream::new(Slow::default(), begun, limit, limit);
         deadline.read(&mut [0]).unwrap();
         deadline.read(&mut [0]).unwrap();
-        assert!(deadline.stream.timeouts[1] <= Duration::from_secs(3), "the time that has passed is subtracted");
+        assert!(deadline.transport.timeouts[1] <= Duration::from_secs(3), "the time that has passed is subtracted");
         deadline.begin_reading(begun, Duration::from_secs(7));
         deadline.read(&mut [0]).unwrap();
         assert_eq!(deadline.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut, "slow bytes do not extend the time");
@@ -341,7 +291,7 @@ mod tests {
         let total = Duration::from_secs(99);
         let mut deadline = DeadlineStream::new(Slow::default(), Instant::now(), total, total);
         deadline.write_all(&[0; 5000]).unwrap();
-        assert_eq!(deadline.stream.timeouts, [WRITE_TICK], "the timeout is set once");
+        assert_eq!(deadline.transport.timeouts, [WRITE_TICK], "the timeout is set once");
         for (takes, want, why) in [
             (&[100][..], &[][..], "a client that keeps up"),
             (&[40, 60], &[true, false], "a short write has waited"),
@@ -349,7 +299,7 @@ mod tests {
         ] {
             let mut deadline = DeadlineStream::new(Ticks(takes, Vec::new()), Instant::now(), total, total);
             deadline.write_all(&[0; 100]).unwrap();
-            assert_eq!(deadline.stream.1, want, "{why}");
+            assert_eq!(deadline.transport.1, want, "{why}");
         }
     }
 

@@ -37,8 +37,8 @@ impl Transport for &mut MemoryTransport {
         Ok(count)
     }
 
-    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        self.read(buffer).map(Some)
+    fn has_unread(&mut self) -> bool {
+        !self.pieces.is_empty()
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -64,13 +64,15 @@ pub enum TlsState {
 pub trait Transport {
     /// Reads some bytes and returns their number; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Reads what has already arrived, without waiting; `None` if nothing has. With TLS these bytes may be encrypted, and the connection
-    /// cannot be read any more.
-    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
     /// Writes some bytes and returns their number.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Writes some bytes of `first`, and then of `second` if all of `first` were written, in one call; returns the total.
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize>;
+    /// Whether the client has sent bytes that were not read, without waiting. To find out, one of them is read and discarded: with TLS,
+    /// after that the connection cannot be read any more.
+    fn has_unread(&mut self) -> bool {
+        false
+    }
     /// Sets how long a read may wait.
     fn set_read_timeout(&mut self, _limit: Duration) -> io::Result<()> {
         Ok(())

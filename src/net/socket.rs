@@ -250,19 +250,9 @@ impl Transport for SocketTransport<'_> {
     }
 
     #[cfg(unix)]
-    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        use rustix::io::Errno;
+    fn has_unread(&mut self) -> bool {
         use rustix::net::{RecvFlags, recv};
-        match recv(self.socket, buffer, RecvFlags::DONTWAIT) {
-            Ok((count, _)) => Ok(Some(count)),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn try_read(&mut self, _: &mut [u8]) -> io::Result<Option<usize>> {
-        Ok(None)
+        matches!(recv(self.socket, &mut [0], RecvFlags::DONTWAIT), Ok((1.., _)))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -174,13 +174,9 @@ impl Transport for TlsSocket<'_> {
         }
     }
 
-    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if let Session::Encrypted(session) = &mut self.session
-            && let Some(result) = session.plaintext(buffer)
-        {
-            return result.map(Some);
-        }
-        self.socket.try_read(buffer)
+    fn has_unread(&mut self) -> bool {
+        let plaintext = if let Session::Encrypted(session) = &mut self.session { session.plaintext(&mut [0]) } else { None };
+        plaintext.map_or_else(|| self.socket.has_unread(), |result| matches!(result, Ok(1..)))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -366,7 +362,7 @@ mod tests {
         assert_eq!(stream.tls_state(), TlsState::Off);
         let mut buffer = [0; 100];
         assert_eq!(read(&mut stream, &mut buffer), 2);
-        assert_eq!((stream.tls_state(), stream.try_read(&mut buffer).unwrap()), (TlsState::Established, None));
+        assert_eq!((stream.tls_state(), stream.has_unread()), (TlsState::Established, false));
         stream.set_write_timeout(Duration::from_millis(5)).unwrap();
         let (mut written, mut timeouts) = (0, 0);
         while written < content.len() {

@@ -113,7 +113,7 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
     let is_shutdown = matches!(reason, CloseReason::Evicted) && app.stop.is_requested();
     let reason = if is_shutdown { CloseReason::ShuttingDown } else { reason };
     if let Some(metrics) = &mut connection.metrics {
-        metrics.count_bytes(connection.stream.received(), connection.stream.written());
+        metrics.count_bytes(connection.stream.received, connection.stream.written);
         metrics.close_reason = reason.label();
     }
     debug!("{peer} closed, requests served: {}; {reason}", connection.exchanges);
@@ -124,7 +124,7 @@ impl<S: Transport> Connection<'_, S> {
     /// Serves requests. It only returns when the connection ends, and never without a reason.
     fn run(&mut self) -> Result<Infallible, CloseReason> {
         self.read_proxy_header()?;
-        if self.stream.start_tls(self.read_buffer.bytes()).map_err(CloseReason::Io)? {
+        if self.stream.transport.start_tls(self.read_buffer.bytes()).map_err(CloseReason::Io)? {
             self.read_buffer.consume(self.read_buffer.bytes().len());
         }
         loop {
@@ -135,7 +135,7 @@ impl<S: Transport> Connection<'_, S> {
     /// Receives one request and responds to it. Fails if the connection ends after it.
     fn serve_request(&mut self) -> Result<(), CloseReason> {
         let received = self.receive_head();
-        if self.stream.tls_state() == TlsState::Established {
+        if self.stream.transport.tls_state() == TlsState::Established {
             self.client.scheme = Some(Scheme::Https);
         }
         let began = Instant::now();
@@ -207,7 +207,7 @@ impl<S: Transport> Connection<'_, S> {
         let between_requests = matches!(bytes, b"" | b"\r" | b"\r\n");
         let error = match read {
             Ok(1..) => return Ok(()),
-            result if self.stream.tls_state() == TlsState::Handshake => {
+            result if self.stream.transport.tls_state() == TlsState::Handshake => {
                 let error = result.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
                 RequestError::Closed(CloseReason::Handshake(error))
             }
@@ -271,14 +271,14 @@ impl<S: Transport> Connection<'_, S> {
     fn close(&mut self, reason: &CloseReason) {
         let limits = &self.app.config.limits;
         if matches!(reason, CloseReason::ClientClosed) {
-            self.stream.end_tls();
+            self.stream.transport.end_tls();
         }
         if reason.is_abrupt() || self.write_buffer.flush(&mut self.stream).is_err() {
             return;
         }
         let now = Instant::now();
-        let has_unread = !self.read_buffer.is_empty() || self.stream.has_unread();
-        self.stream.end_tls();
+        let has_unread = !self.read_buffer.is_empty() || self.stream.transport.has_unread();
+        self.stream.transport.end_tls();
         if (reason.needs_lingering_close() || has_unread) && self.state.wait_in(IDLE, now).is_ok() {
             self.stream.linger(now, limits.linger_timeout, limits.linger_bytes_max);
         }

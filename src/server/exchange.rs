@@ -55,7 +55,7 @@ impl<S: Transport> Connection<'_, S> {
         if let Some(explanation) = &mut self.explanation {
             explanation.request(head_text, &head, &info, self.request_client.scheme);
         }
-        if self.stream.tls_state() == TlsState::Cleartext {
+        if self.stream.transport.tls_state() == TlsState::Cleartext {
             let response = access::redirect_to_https(&head, info.target.form);
             return Ok(Handled { response, request_bytes: head_bytes, close_reason: Some(CloseReason::Cleartext) });
         }
@@ -134,9 +134,9 @@ impl<S: Transport> Connection<'_, S> {
     /// connection is closed, so that the client sees an incomplete response (RFC 9112 §8).
     fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, file_buffer: FileBuffer) -> Sent {
         let status = response.status;
-        let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written());
+        let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written);
         self.write_head(&response, framing);
-        let head_end = self.stream.written() + length_of(self.write_buffer.bytes_mut());
+        let head_end = self.stream.written + length_of(self.write_buffer.bytes_mut());
         let mut writer = BodyWriter { stream: &mut self.stream, write_buffer: &mut self.write_buffer, file_buffer };
         let mut result = writer.write_body(response.body, framing);
         if flush && result.is_ok() {
@@ -147,7 +147,7 @@ impl<S: Transport> Connection<'_, S> {
             Err(SendError::Connection(error)) => self.io_failure(error),
             Err(SendError::File(error)) => {
                 warn!("response aborted: {error}");
-                if self.stream.written() == written {
+                if self.stream.written == written {
                     self.write_buffer.bytes_mut().truncate(buffered);
                     let response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be read");
                     let other = ResponseFraming::new(&response, None, framing.version);
@@ -156,12 +156,12 @@ impl<S: Transport> Connection<'_, S> {
                     return Sent { failure: sent.failure.or(Some(CloseReason::BodyAborted)), ..sent };
                 }
                 if framing.delimiter == Delimiter::Close {
-                    self.stream.reset_on_close();
+                    self.stream.transport.reset_on_close();
                 }
                 CloseReason::BodyAborted
             }
         };
-        let bytes = self.stream.written().saturating_sub(head_end);
+        let bytes = self.stream.written.saturating_sub(head_end);
         Sent { status, bytes, is_complete: false, failure: Some(failure) }
     }
 
@@ -181,7 +181,7 @@ impl<S: Transport> Connection<'_, S> {
     /// Counts and logs an exchange, and logs its explanation. Its request must still be in the read buffer.
     fn record(&mut self, sent: &Sent, began: Instant, close_reason: Option<&CloseReason>) {
         if let Some(metrics) = &mut self.metrics {
-            metrics.count_bytes(self.stream.received(), self.stream.written());
+            metrics.count_bytes(self.stream.received, self.stream.written);
             let is_malformed = matches!(close_reason, Some(CloseReason::Malformed(_)));
             metrics.exchange(sent.status, is_malformed, self.request_client.scheme, began.elapsed());
         }

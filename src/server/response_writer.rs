@@ -224,7 +224,7 @@ impl<S: Transport> BodyWriter<'_, S> {
             return Ok(0);
         }
         if self.file_buffer.is_throttled {
-            self.stream.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
+            self.stream.transport.set_send_buffer_size(THROTTLED_SEND_BUFFER_BYTES);
         }
         let buffer = &mut *self.file_buffer.bytes;
         // What is in the write buffer, such as the head, is sent in one write with the first bytes of the file.
