@@ -19,10 +19,9 @@ use crate::os::limits::{ProcessStats, fit_to_machine};
 use crate::os::sandbox;
 use crate::os::signals::{ShutdownSignal, on_sighup};
 use crate::os::systemd::{SdNotify, State};
-use crate::server;
-use crate::server::certificates::ServerTls;
 use crate::server::close_reason::CloseReason;
 use crate::server::listener::{BindError, ListenAddr, Listeners};
+use crate::server::{self, ServerTls};
 use crate::telemetry::access_log::{AccessLog, Destination};
 use crate::telemetry::log_queue::LogQueue;
 use crate::telemetry::metrics::Metrics;
@@ -135,21 +134,29 @@ fn open_listeners(cli: &Cli, config: &mut Config) -> Result<Listeners, String> {
 }
 
 /// Opens the certificate, if connections are encrypted. A self-signed one has the names of this machine and these addresses.
+#[cfg(feature = "tls")]
 fn open_tls(cli: &Cli, config: &Config, addresses: impl Iterator<Item = IpAddr>) -> Result<Option<ServerTls>, String> {
+    use crate::server::certificates;
     if let (Some(certificate), Some(key)) = (&cli.tls_cert, &cli.tls_key) {
-        return ServerTls::from_files(certificate, key, config.sandbox).map(Some);
+        return certificates::from_files(certificate, key, config.sandbox).map(Some);
     }
     let host = os::host_name().map(|host| host.to_ascii_lowercase());
     let local = host.as_deref().and_then(|host| host.split('.').next()).map(|label| format!("{label}.local"));
     let others = addresses.filter(|address| !address.is_unspecified() && !address.is_loopback());
     let addresses = Bind::Loopback.addresses().into_iter().chain(others);
     let names = ["localhost".to_owned()].into_iter().chain(host).chain(local).chain(addresses.map(|address| address.to_string()));
-    config.tls.then(|| ServerTls::self_signed(&names.collect::<Vec<String>>())).transpose()
+    config.tls.then(|| certificates::self_signed(&names.collect::<Vec<String>>())).transpose()
+}
+
+/// Opens nothing: this build has no TLS, and the options for it are refused.
+#[cfg(not(feature = "tls"))]
+fn open_tls(_: &Cli, _: &Config, _: impl Iterator<Item = IpAddr>) -> Result<Option<ServerTls>, String> {
+    Ok(None)
 }
 
 /// Lets SIGHUP reopen the log file and read the certificate again, and tells systemd about it.
 fn reload_on_sighup(access_log: Option<&AccessLog>, notify: &SdNotify, tls: Option<&ServerTls>) -> io::Result<()> {
-    let certificate = tls.and_then(ServerTls::reloader);
+    let certificate = tls.and_then(|tls| tls.reload.clone());
     let (log_file, notify) = (access_log.and_then(AccessLog::reopener), notify.clone());
     // A closed terminal ends the server; where there is none, SIGHUP is a request to reload.
     if log_file.is_none() && certificate.is_none() && !notify.is_connected() && os::has_terminal() {

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,71 +22,51 @@ use crate::config::Sandbox;
 use crate::http::date::HttpDate;
 use crate::net::tls::Tls;
 use crate::os::sandbox::{self, FileAccess};
-use crate::server::self_signed;
+use crate::server::{ServerTls, self_signed};
 use crate::telemetry::printable_path;
 
 /// How often the files are checked for changes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// TLS with its certificate.
-#[derive(Debug)]
-pub struct ServerTls {
-    /// The configuration of connections.
-    pub tls: Tls,
-    /// The fingerprint of a self-signed certificate.
-    pub fingerprint: Option<String>,
-    /// Why a self-signed certificate cannot be stored.
-    pub warning: Option<String>,
-    /// Asks the thread to read the files again. It drops what it has received when it is done.
-    reload: Option<Sender<Sender<()>>>,
+/// Reads a certificate chain and its key, and starts the thread that reads them again. Must be called before the sandbox.
+///
+/// # Errors
+/// Why they cannot be used.
+pub fn from_files(certificate: &Path, key: &Path, sandbox: Sandbox) -> Result<ServerTls, String> {
+    let files = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
+    let (stamp, directories) = (files.stamp(), files.directories());
+    let tls = Tls::new(files.load()?).map_err(|error| error.to_string())?;
+    let (request, requests) = channel();
+    let (sender, confined) = channel();
+    let shared = tls.clone();
+    let watch = move || {
+        let result = sandbox::allow(sandbox, &directories, FileAccess::Read);
+        let is_ready = result.is_ok();
+        if sender.send(result).is_ok() && is_ready {
+            files.watch(stamp, &shared, &requests);
+        }
+    };
+    let spawned = Builder::new().name("certificate".into()).stack_size(256 * 1024).spawn(watch);
+    spawned.map_err(|error| format!("cannot start the thread that reads certificates: {error}"))?;
+    confined.recv().map_err(|error| error.to_string())??;
+    let reload = move || {
+        let (done, is_done) = channel();
+        // The thread never ends before the process.
+        let _ = request.send(done);
+        let _ = is_done.recv();
+    };
+    Ok(ServerTls { tls, fingerprint: None, warning: None, reload: Some(Arc::new(reload)) })
 }
 
-impl ServerTls {
-    /// Reads a certificate chain and its key, and starts the thread that reads them again. Must be called before the sandbox.
-    ///
-    /// # Errors
-    /// Why they cannot be used.
-    pub fn from_files(certificate: &Path, key: &Path, sandbox: Sandbox) -> Result<ServerTls, String> {
-        let files = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
-        let (stamp, directories) = (files.stamp(), files.directories());
-        let tls = Tls::new(files.load()?).map_err(|error| error.to_string())?;
-        let (reload, requests) = channel();
-        let (sender, confined) = channel();
-        let shared = tls.clone();
-        let watch = move || {
-            let result = sandbox::allow(sandbox, &directories, FileAccess::Read);
-            let is_ready = result.is_ok();
-            if sender.send(result).is_ok() && is_ready {
-                files.watch(stamp, &shared, &requests);
-            }
-        };
-        let spawned = Builder::new().name("certificate".into()).stack_size(256 * 1024).spawn(watch);
-        spawned.map_err(|error| format!("cannot start the thread that reads certificates: {error}"))?;
-        confined.recv().map_err(|error| error.to_string())??;
-        Ok(ServerTls { tls, fingerprint: None, warning: None, reload: Some(reload) })
-    }
-
-    /// Uses a self-signed certificate for these names: the stored one, or a new one.
-    ///
-    /// # Errors
-    /// Why none can be created.
-    pub fn self_signed(names: &[String]) -> Result<ServerTls, String> {
-        let (pair, warning) = self_signed::load_or_create(names)?;
-        let fingerprint = pair.cert.first().map(|certificate| self_signed::fingerprint(certificate));
-        let tls = Tls::new(pair).map_err(|error| error.to_string())?;
-        Ok(ServerTls { tls, fingerprint, warning, reload: None })
-    }
-
-    /// Returns what reads the files again, and returns when it is done; `None` if there are no files.
-    pub fn reloader(&self) -> Option<impl Fn() + Send + use<>> {
-        let requests = self.reload.clone()?;
-        Some(move || {
-            let (done, is_done) = channel();
-            // The thread never ends before the process.
-            let _ = requests.send(done);
-            let _ = is_done.recv();
-        })
-    }
+/// Uses a self-signed certificate for these names: the stored one, or a new one.
+///
+/// # Errors
+/// Why none can be created.
+pub fn self_signed(names: &[String]) -> Result<ServerTls, String> {
+    let (pair, warning) = self_signed::load_or_create(names)?;
+    let fingerprint = pair.cert.first().map(|certificate| self_signed::fingerprint(certificate));
+    let tls = Tls::new(pair).map_err(|error| error.to_string())?;
+    Ok(ServerTls { tls, fingerprint, warning, reload: None })
 }
 
 /// The files of a certificate chain and its key.
@@ -125,7 +106,8 @@ impl CertificateFiles {
         paths.filter_map(parent).collect()
     }
 
-    /// Reads the files again on request, and when they have changed, until the server ends. What cannot be used changes nothing.
+    /// Reads the files again on request, and when they have changed, until the server ends. What cannot be used changes nothing. A request
+    /// is dropped when it is done.
     fn watch(&self, mut stamp: Stamp, tls: &Tls, requests: &Receiver<Sender<()>>) {
         loop {
             let request = requests.recv_timeout(CHECK_INTERVAL);

@@ -19,42 +19,10 @@ pub mod response_writer;
 pub mod self_signed;
 mod thread_pool;
 
-/// Stands in for TLS in builds without it.
-#[cfg(not(feature = "tls"))]
-pub mod certificates {
-    use std::path::Path;
-
-    use crate::config::Sandbox;
-    use crate::net::tls::Tls;
-
-    /// Never constructed: its constructors fail.
-    #[derive(Debug)]
-    pub struct NoServerTls {
-        pub(crate) tls: Tls,
-        pub(crate) fingerprint: Option<String>,
-        pub(crate) warning: Option<String>,
-    }
-
-    pub use NoServerTls as ServerTls;
-
-    impl NoServerTls {
-        pub(crate) fn from_files(_: &Path, _: &Path, _: Sandbox) -> Result<ServerTls, String> {
-            Err("this build has no TLS".to_owned())
-        }
-
-        pub(crate) fn self_signed(_: &[String]) -> Result<ServerTls, String> {
-            Err("this build has no TLS".to_owned())
-        }
-
-        pub(crate) fn reloader(&self) -> Option<fn()> {
-            None
-        }
-    }
-}
-
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -94,6 +62,18 @@ const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
 const SHUTDOWN_ACCEPT_TIME: Duration = Duration::from_secs(1);
 /// During shutdown, a connection with an incomplete head is evicted at this age.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
+
+/// TLS with its certificate.
+pub struct ServerTls {
+    /// The configuration of connections.
+    pub tls: Tls,
+    /// The fingerprint of a self-signed certificate.
+    pub fingerprint: Option<String>,
+    /// Why a self-signed certificate cannot be stored.
+    pub warning: Option<String>,
+    /// Reads the files again, and returns when that is done; `None` if there are no files.
+    pub reload: Option<Arc<dyn Fn() + Send + Sync>>,
+}
 
 /// Serves until a signal requests shutdown, then finishes the requests that have begun.
 ///
