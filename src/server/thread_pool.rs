@@ -101,24 +101,13 @@ impl<J: Send> Shared<J> {
             (queue, _) = self.changed.wait_timeout_while(queue, IDLE_TIMEOUT, is_idle).unwrap_or_else(PoisonError::into_inner);
             queue.asleep -= 1;
         }
-        let job = queue.take_job();
-        if job.is_none() {
-            queue.idle -= 1;
-        }
-        job
+        queue.idle -= 1;
+        queue.jobs.pop_front()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<J>> {
         // The queue is consistent after each line, so a panic elsewhere has not damaged it.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<J> Queue<J> {
-    fn take_job(&mut self) -> Option<J> {
-        let job = self.jobs.pop_front()?;
-        self.idle -= 1;
-        Some(job)
     }
 }
 
