@@ -62,6 +62,8 @@ const SHUTDOWN_IDLE_AGE: Duration = Duration::from_millis(100);
 const SHUTDOWN_ACCEPT_TIME: Duration = Duration::from_secs(1);
 /// During shutdown, a connection with an incomplete head is evicted at this age.
 const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
+/// How often the shutdown looks for connections that have ended.
+const SHUTDOWN_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// TLS with its certificate.
 pub struct ServerTls {
@@ -141,10 +143,11 @@ fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled
         }
         // Repeatedly, since a connection that was active before may be idle now.
         registry.evict_waiting(Instant::now(), SHUTDOWN_IDLE_AGE, SHUTDOWN_HEAD_AGE);
-        match registry.wait_for_close(Duration::from_millis(20)) {
-            left if left == 0 || began.elapsed() >= app.config.limits.shutdown_timeout => return left,
-            _ => {}
+        let left = registry.count();
+        if left == 0 || began.elapsed() >= app.config.limits.shutdown_timeout {
+            return left;
         }
+        thread::sleep(SHUTDOWN_CHECK_INTERVAL);
     }
 }
 
@@ -249,7 +252,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     fn spawn(&mut self, admitted: ConnectionGuard<'env>, stop: &ShutdownSignal) {
         let Err((admitted, error)) = self.threads.spawn(admitted) else { return };
         // Above the limit, `admit` has already evicted one.
-        if self.registry.count() <= self.registry.connections_max() {
+        if self.registry.count() <= self.registry.connections_max {
             self.registry.evict_one(Instant::now());
         }
         warn!("cannot start a thread: {error}; evicting one connection");
@@ -271,7 +274,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         // The empty send buffer of a new socket takes these few hundred bytes at once.
         let _ = (&connection).write(&response_writer::service_unavailable(&self.app.config.default_headers, SystemTime::now()));
         let _ = connection.shutdown(Shutdown::Write);
-        if self.rejected.len() >= REJECTED_MAX.min(self.registry.connections_max() / 8) {
+        if self.rejected.len() >= REJECTED_MAX.min(self.registry.connections_max / 8) {
             self.rejected.pop_front();
         }
         self.rejected.push_back((connection, Instant::now()));

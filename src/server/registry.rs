@@ -18,8 +18,8 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::forwarded::PeerAddr;
@@ -56,10 +56,8 @@ pub struct ConnectionEntry {
 pub struct ConnectionRegistry {
     /// Guards the list, for a few lines at a time.
     entries: Mutex<Vec<Arc<ConnectionEntry>>>,
-    removed: Condvar,
-    /// Whether a thread waits for `removed`: if none does, no system call is needed to wake it.
-    has_waiter: AtomicBool,
-    connections_max: usize,
+    /// The limit.
+    pub connections_max: usize,
     /// The age below which no request is evicted.
     age_min: Duration,
 }
@@ -87,13 +85,7 @@ impl ConnectionRegistry {
     /// Creates a registry for at most `connections_max` connections.
     pub fn new(connections_max: usize) -> ConnectionRegistry {
         let age_min = AGE_MIN_PER_CONNECTION.saturating_mul(u32::try_from(connections_max).unwrap_or(u32::MAX));
-        ConnectionRegistry {
-            entries: Mutex::new(Vec::new()),
-            removed: Condvar::new(),
-            has_waiter: AtomicBool::new(false),
-            connections_max,
-            age_min: age_min.clamp(AGE_MIN_LEAST, AGE_MIN),
-        }
+        ConnectionRegistry { entries: Mutex::new(Vec::new()), connections_max, age_min: age_min.clamp(AGE_MIN_LEAST, AGE_MIN) }
     }
 
     /// Registers a connection, and evicts another if the limit is reached.
@@ -132,26 +124,9 @@ impl ConnectionRegistry {
         }
     }
 
-    /// The limit.
-    pub fn connections_max(&self) -> usize {
-        self.connections_max
-    }
-
     /// The number of live connections.
     pub fn count(&self) -> usize {
         self.lock().len()
-    }
-
-    /// Waits until a connection ends, but not longer than `limit`, and returns how many are left.
-    pub fn wait_for_close(&self, limit: Duration) -> usize {
-        let entries = self.lock();
-        if entries.is_empty() {
-            return 0;
-        }
-        // While the list is locked, so that a connection that ends later sees it.
-        self.has_waiter.store(true, Ordering::Relaxed);
-        let (entries, _) = self.removed.wait_timeout(entries, limit).unwrap_or_else(PoisonError::into_inner);
-        entries.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionEntry>>> {
@@ -167,10 +142,6 @@ impl Drop for ConnectionGuard<'_> {
         entries.swap_remove(index);
         if let Some(moved) = entries.get(index) {
             moved.index.store(index, Ordering::Relaxed);
-        }
-        drop(entries);
-        if self.registry.has_waiter.load(Ordering::Relaxed) {
-            self.registry.removed.notify_all();
         }
     }
 }
@@ -375,7 +346,6 @@ mod tests {
         assert!(matches!(registry.admit(pairs.next().0, peer, at(500)), Admission::Full(_)), "all are active");
         drop((busy, fourth, fifth));
         assert_eq!(registry.count(), 0);
-        assert_eq!(registry.wait_for_close(Duration::ZERO), 0);
     }
 
     #[test]
