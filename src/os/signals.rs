@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use log::info;
 
-use crate::net::socket::Socket;
+use crate::net::socket::{Socket, wait_for_connection};
 
 /// A signal that terminates the process gives it this exit code and the number of the signal, as a shell reports it.
 const EXIT_SIGNALLED: i32 = 128;
@@ -77,6 +77,11 @@ impl ShutdownSignal {
     /// Returns a socket that becomes readable when a shutdown is requested; `None` where a signal cannot wake a thread.
     pub fn wake_fd(&self) -> Option<&Socket> {
         self.wake_fd.as_deref()
+    }
+
+    /// Waits until a shutdown is requested, or `limit` is over.
+    pub fn pause(&self, limit: Duration) {
+        let _ = wait_for_connection(&[], self.wake_fd(), Some(limit));
     }
 }
 

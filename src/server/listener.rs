@@ -5,11 +5,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::config::Bind;
 use crate::net::socket::{self, Listener};
-use crate::os::signals::ShutdownSignal;
 use crate::os::systemd;
 use crate::os::unix_socket::{self, UnixSocketFile};
 
@@ -22,7 +20,8 @@ pub struct Listeners {
     /// The files of Unix sockets that this process has bound. They are dropped, and so removed, before the sockets: a successor never finds
     /// a file at which no process listens.
     files: Vec<UnixSocketFile>,
-    sockets: Vec<Listener>,
+    /// The sockets.
+    pub sockets: Vec<Listener>,
 }
 
 /// An address or path on which the server cannot listen.
@@ -115,24 +114,6 @@ impl Listeners {
     /// The paths of the Unix sockets.
     pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
         self.sockets.iter().filter_map(Listener::path)
-    }
-
-    /// The sockets.
-    pub fn sockets(&self) -> &[Listener] {
-        &self.sockets
-    }
-
-    /// Waits until a connection can be accepted, shutdown is requested, or `limit` is over.
-    ///
-    /// # Errors
-    /// Whatever the system reports; the caller may go on after a pause.
-    pub fn wait(&self, stop: &ShutdownSignal, limit: Option<Duration>) -> io::Result<()> {
-        socket::wait_for_connection(&self.sockets, stop.wake_fd(), limit)
-    }
-
-    /// Waits until shutdown is requested, or `limit` is over.
-    pub fn pause(stop: &ShutdownSignal, limit: Duration) {
-        let _ = socket::wait_for_connection(&[], stop.wake_fd(), Some(limit));
     }
 }
 

@@ -30,7 +30,7 @@ use log::{info, warn};
 
 use crate::handlers::AppState;
 use crate::http::forwarded::{PeerAddr, PeerHost};
-use crate::net::socket::{AcceptError, Listener, Socket, SocketTransport};
+use crate::net::socket::{AcceptError, Listener, Socket, SocketTransport, wait_for_connection};
 use crate::net::tls::Tls;
 use crate::os::signals::{SIGNAL_DEBOUNCE, ShutdownSignal};
 use crate::os::systemd::State;
@@ -103,7 +103,7 @@ pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_
             rejected: VecDeque::new(),
             backoff: BACKOFF_MIN,
         };
-        acceptor.run(&listeners, &app.stop, None);
+        acceptor.run(&listeners.sockets, &app.stop, None);
         let signalled = Instant::now();
         app.notify.notify(State::Stopping);
         let drain_time = app.config.proxies.drain;
@@ -111,15 +111,15 @@ pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_
             info!("draining for {} s: new connections are still served, and /health returns 503", drain_time.as_secs());
             // Not `app.stop`: it is already requested, and would end the loop at once.
             let (no_signal, until) = (ShutdownSignal::default(), signalled.checked_add(drain_time));
-            acceptor.run(&listeners, &no_signal, signalled.checked_add(drain_time.min(SIGNAL_DEBOUNCE)));
+            acceptor.run(&listeners.sockets, &no_signal, signalled.checked_add(drain_time.min(SIGNAL_DEBOUNCE)));
             app.stop.arm_second_signal();
-            acceptor.run(&listeners, &no_signal, until);
+            acceptor.run(&listeners.sockets, &no_signal, until);
         }
         info!("shutting down: {}", counted(registry.count(), "active connection"));
         let began = Instant::now();
         // The kernel has already connected the clients in its queue, and they may have sent a request.
         let until = began.checked_add(SHUTDOWN_ACCEPT_TIME.min(app.config.limits.shutdown_timeout));
-        while acceptor.accept_from(listeners.sockets(), &app.stop, until) == AcceptResult::Accepted {}
+        while acceptor.accept_from(&listeners.sockets, &app.stop, until) == AcceptResult::Accepted {}
         drop(listeners);
         acceptor.threads.shutdown();
         let left = wait_for_connections(&registry, app, signalled, began);
@@ -180,19 +180,19 @@ enum AcceptResult {
 
 impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
     /// Accepts connections until `stop` is requested or `until` is reached.
-    fn run(&mut self, listeners: &Listeners, stop: &ShutdownSignal, until: Option<Instant>) {
+    fn run(&mut self, sockets: &[Listener], stop: &ShutdownSignal, until: Option<Instant>) {
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if stop.is_requested() || left == Some(Duration::ZERO) {
                 return;
             }
-            let result = self.accept_from(listeners.sockets(), stop, until);
+            let result = self.accept_from(sockets, stop, until);
             self.drain_rejected();
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {
                 AcceptResult::Accepted => {}
-                AcceptResult::Held(pause) => Listeners::pause(stop, pause),
-                AcceptResult::WouldBlock if listeners.wait(stop, limit).is_ok() => {}
+                AcceptResult::Held(pause) => stop.pause(pause),
+                AcceptResult::WouldBlock if wait_for_connection(sockets, stop.wake_fd(), limit).is_ok() => {}
                 AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.back_off(stop),
             }
         }
@@ -256,7 +256,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             self.registry.evict_one(Instant::now());
         }
         warn!("cannot start a thread: {error}; evicting one connection");
-        Listeners::pause(stop, BACKOFF_MIN);
+        stop.pause(BACKOFF_MIN);
         let Err((admitted, _)) = self.threads.spawn(admitted) else { return };
         let (connection, peer) = (admitted.entry.socket.try_clone(), admitted.entry.peer);
         drop(admitted);
@@ -298,7 +298,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
 
     /// Pauses, twice as long each time in a row.
     fn back_off(&mut self, stop: &ShutdownSignal) {
-        Listeners::pause(stop, self.backoff);
+        stop.pause(self.backoff);
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
     }
 }
