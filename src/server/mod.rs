@@ -215,7 +215,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
                 match socket.accept() {
                     Ok((connection, peer)) => {
                         self.backoff = BACKOFF_MIN;
-                        self.count(Metrics::accepted);
+                        self.app.metrics.iter().for_each(Metrics::accepted);
                         result = self.admit(connection, peer, Instant::now(), stop);
                     }
                     Err(error) => match AcceptError::from_io_error(&error) {
@@ -267,7 +267,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
 
     /// Sends a 503, without ever waiting for the client. With TLS that would need a handshake, so the connection is closed.
     fn reject(&mut self, connection: Socket, peer: PeerAddr) {
-        self.count(Metrics::rejected);
+        self.app.metrics.iter().for_each(Metrics::rejected);
         if tls_for(self.tls, peer).is_some() || connection.set_nonblocking(true).is_err() {
             return;
         }
@@ -278,12 +278,6 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             self.rejected.pop_front();
         }
         self.rejected.push_back((connection, Instant::now()));
-    }
-
-    fn count(&self, event: impl FnOnce(&Metrics)) {
-        if let Some(metrics) = &self.app.metrics {
-            event(metrics);
-        }
     }
 
     /// Reads what rejected clients still send, since closing with unread bytes would reset the connection before the client reads the 503.
