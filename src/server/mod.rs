@@ -239,11 +239,11 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
         let now = Instant::now();
         match self.registry.admit(connection, peer, now) {
             Admission::Admitted(admitted) => self.spawn(admitted, stop),
-            Admission::RetryAfter(connection, wait) if now < since + HELD_MAX && !stop.is_requested() => {
+            Admission::Full(connection, Some(wait)) if now < since + HELD_MAX && !stop.is_requested() => {
                 self.held = Some((connection, peer, since));
                 return AcceptResult::Held(wait.min(HELD_PAUSE_MAX));
             }
-            Admission::Full(connection) | Admission::RetryAfter(connection, _) => self.reject(connection, peer),
+            Admission::Full(connection, _) => self.reject(connection, peer),
         }
         AcceptResult::Accepted
     }

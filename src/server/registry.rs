@@ -67,10 +67,9 @@ pub struct ConnectionRegistry {
 pub enum Admission<'a> {
     /// It is registered.
     Admitted(ConnectionGuard<'a>),
-    /// Every connection handles a request, or has a client that keeps up with its response. Returns the socket.
-    Full(Socket),
-    /// No connection is old enough to be evicted. Returns the socket, and the time after which one will be.
-    RetryAfter(Socket, Duration),
+    /// No connection can be evicted. Returns the socket, and the time after which one will be old enough; `None` if each handles a request,
+    /// or has a client that keeps up with its response.
+    Full(Socket, Option<Duration>),
 }
 
 /// A registered connection. Dropping it removes the connection, also when its thread panics.
@@ -94,12 +93,10 @@ impl ConnectionRegistry {
         if entries.len() >= self.connections_max {
             // Evicted connections end within microseconds; while many have not, no more are added.
             if entries.len() - self.connections_max > self.connections_max / 8 {
-                return Admission::RetryAfter(socket, EVICTION_GRACE);
+                return Admission::Full(socket, Some(EVICTION_GRACE));
             }
-            match evict_oldest(&entries, now, self.age_min) {
-                Eviction::Evicted => {}
-                Eviction::TooRecent(wait) => return Admission::RetryAfter(socket, wait),
-                Eviction::NoneIdle => return Admission::Full(socket),
+            if let Err(wait) = evict_oldest(&entries, now, self.age_min) {
+                return Admission::Full(socket, wait);
             }
         }
         let index = AtomicUsize::new(entries.len());
@@ -110,7 +107,7 @@ impl ConnectionRegistry {
 
     /// Evicts one connection, because the system has run out of a resource.
     pub fn evict_one(&self, now: Instant) {
-        evict_oldest(&self.lock(), now, self.age_min);
+        let _ = evict_oldest(&self.lock(), now, self.age_min);
     }
 
     /// Evicts every connection that has waited for a request for `idle_age_min`, or for the rest of a head for `head_age_min`.
@@ -166,21 +163,14 @@ impl Holder for ConnectionEntry {
     }
 }
 
-/// The result of an attempt to evict a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Eviction {
-    /// One is being evicted.
-    Evicted,
-    /// All incomplete requests are too recent; the oldest can be evicted after this time.
-    TooRecent(Duration),
-    /// Each handles a request, or has a client that keeps up.
-    NoneIdle,
-}
-
 /// Evicts the connection that has been idle longest, else the one with the oldest incomplete head, else with the oldest incomplete body,
 /// else the one whose client is latest in reading.
-fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Eviction {
-    let mut result = Eviction::NoneIdle;
+///
+/// # Errors
+/// All incomplete requests are too recent, and the oldest can be evicted after this time; `None` if each connection handles a request, or
+/// has a client that keeps up.
+fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Result<(), Option<Duration>> {
+    let mut wait = None;
     for (state, age_min) in [(IDLE, Duration::ZERO), (HEAD, age_min), (BODY, age_min), (SENDING, LATE_MIN)] {
         // The one that was found may have become active meanwhile; then the next is tried, a limited number of times.
         for _ in 0..8 {
@@ -190,17 +180,17 @@ fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duratio
             if age < age_min {
                 // Nothing waits until a client is late.
                 if state != SENDING {
-                    result = Eviction::TooRecent(age_min - age);
+                    wait = Some(age_min - age);
                 }
                 break;
             }
             if oldest.state.evict(state) {
                 oldest.cut();
-                return Eviction::Evicted;
+                return Ok(());
             }
         }
     }
-    result
+    Err(wait)
 }
 
 /// Waits for a request.
@@ -308,7 +298,7 @@ mod tests {
         let (socket, client) = pairs.next();
         match registry.admit(socket, client.local_addr().unwrap().into(), now) {
             Admission::Admitted(admitted) => Some((admitted, client)),
-            Admission::Full(_) | Admission::RetryAfter(..) => None,
+            Admission::Full(..) => None,
         }
     }
 
@@ -333,7 +323,7 @@ mod tests {
 
         let soon = registry.admit(pairs.next().0, peer, at(61));
         assert!(
-            matches!(soon, Admission::RetryAfter(_, wait) if wait == Duration::from_millis(2)),
+            matches!(soon, Admission::Full(_, Some(wait)) if wait == Duration::from_millis(2)),
             "no head is older than 5 ms: {soon:?}"
         );
         let (fifth, _c4) = admit(&registry, &pairs, at(63)).expect("now one is older");
@@ -343,7 +333,7 @@ mod tests {
 
         fourth.entry.state.set_active().unwrap();
         fifth.entry.state.set_active().unwrap();
-        assert!(matches!(registry.admit(pairs.next().0, peer, at(500)), Admission::Full(_)), "all are active");
+        assert!(matches!(registry.admit(pairs.next().0, peer, at(500)), Admission::Full(_, None)), "all are active");
         drop((busy, fourth, fifth));
         assert_eq!(registry.count(), 0);
     }
@@ -408,7 +398,7 @@ mod tests {
         drop(slower);
         fourth.entry.state.set_active().unwrap();
         let full = registry.admit(pairs.next().0, PeerAddr::unix(), at(15_000));
-        assert!(matches!(full, Admission::Full(_)), "the other is less late, and that is not waited for: {full:?}");
+        assert!(matches!(full, Admission::Full(_, None)), "the other is less late, and that is not waited for: {full:?}");
         slow.entry.state.set_waiting_since(None).unwrap();
         assert!(admit(&registry, &pairs, at(99_000)).is_none(), "it has read on, and its next request may be handled");
         slow.entry.state.set_waiting_since(Some(at(80_000))).unwrap();
