@@ -83,21 +83,15 @@ impl Banner<'_> {
 
     /// Returns the URLs for this machine: one, or one for each address that was chosen.
     pub fn local_urls(&self) -> Vec<String> {
-        match self.bind {
-            Bind::Loopback | Bind::Everywhere => {
-                self.listening.iter().take(1).map(|first| self.localhost(first.port())).collect()
-            }
-            Bind::Addresses(_) => self.listening.iter().map(|address| self.url(*address)).collect(),
-        }
+        let shown = if let Bind::Addresses(_) = self.bind { self.listening.len() } else { 1 };
+        self.listening.iter().take(shown).map(|address| self.url(*address)).collect()
     }
 
-    fn localhost(&self, port: u16) -> String {
-        format!("{}://localhost:{port}/", self.scheme)
-    }
-
-    /// Returns a URL. A wildcard address can be connected to as `localhost`.
+    /// Returns a URL. A wildcard address can be connected to as `localhost`, and so can those that this name stands for.
     fn url(&self, address: SocketAddr) -> String {
-        if address.ip().is_unspecified() { self.localhost(address.port()) } else { format!("{}://{address}/", self.scheme) }
+        let is_localhost = address.ip().is_unspecified() || *self.bind == Bind::Loopback;
+        let host = if is_localhost { format!("localhost:{}", address.port()) } else { address.to_string() };
+        format!("{}://{host}/", self.scheme)
     }
 
     /// Prints the lines, and the QR code if it is wanted.
