@@ -78,7 +78,7 @@ impl<S: Transport> Connection<'_, S> {
         let (mut response, mut close_reason) = dispatch(&mut request, app);
         let is_complete = body.drain(limits.drain_bytes_max);
         self.state.set_active()?;
-        let error = body.error();
+        let error = body.error;
         let (unused, read_ahead) = body.into_unread();
         let request_bytes = bytes.len() - unused;
         if let Some(error) = error {

@@ -35,8 +35,8 @@ pub(super) struct BodyReader<'a, S> {
     /// Whether the reader has waited for the client.
     has_waited: bool,
     limits: &'a Limits,
-    /// The error that every further read returns.
-    error: Option<BodyError>,
+    /// The error that ended the body early, which every further read returns.
+    pub(super) error: Option<BodyError>,
 }
 
 enum Remaining {
@@ -94,11 +94,6 @@ impl<'a, S: Transport> BodyReader<'a, S> {
             total += length_of(scratch.split_at(count).0);
         }
         total <= bytes_max
-    }
-
-    /// Returns the error that ended the body early, if there was one.
-    pub(super) fn error(&self) -> Option<BodyError> {
-        self.error
     }
 
     /// Returns how many bytes at the end of the read buffer are unused, and what follows them: bytes read here that belong to the next
