@@ -191,8 +191,9 @@ impl<S: Transport> Connection<'_, S> {
         self.stream.begin_reading(now, timeout.min(KEEP_BUFFERS_TIME));
         let mut read = self.read_buffer.fill(&mut self.stream);
         if timeout > KEEP_BUFFERS_TIME && read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            // An idle connection should hold as little memory as possible. The write buffer has been flushed.
             self.read_buffer.shrink();
-            self.write_buffer.shrink();
+            self.write_buffer = WriteBuffer::default();
             self.stream.begin_reading(Instant::now(), timeout.saturating_sub(KEEP_BUFFERS_TIME));
             read = self.read_buffer.fill(&mut self.stream);
         }

@@ -159,13 +159,6 @@ impl WriteBuffer {
     fn flush_if_over<S: Transport>(&mut self, limit: usize, stream: &mut DeadlineStream<S>) -> io::Result<()> {
         if self.bytes.len() >= limit { self.flush(stream) } else { Ok(()) }
     }
-
-    /// Frees the memory of an empty buffer: an idle connection should hold as little as possible.
-    pub(super) fn shrink(&mut self) {
-        if self.is_empty() {
-            self.bytes = Vec::new();
-        }
-    }
 }
 
 /// Writes the body of one response, whose head is in the write buffer.
