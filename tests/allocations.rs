@@ -34,7 +34,7 @@ fn allocations(app: &AppState, request: &str, requests: usize) -> usize {
     client.received.reserve_exact(requests * 4096);
     let (peer, slot) = (PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000))), ConnState::new(Instant::now()));
     let region = Region::new(ALLOCATOR);
-    connection::serve_connection(&mut client, peer, app, &slot);
+    connection::serve_connection(&mut client, peer, app, &slot, app.memory.hold_none(None));
     let change = region.change();
     let answers = client.received.windows(12).filter(|bytes| bytes.starts_with(b"HTTP/1.1 ")).count();
     assert_eq!(answers, requests, "{}", String::from_utf8_lossy(&client.received));

@@ -476,7 +476,8 @@ fn archive_in_memory(root: &Path, method: &str, format: &str) -> Vec<u8> {
     let request = format!("{method} /d/?archive={format} HTTP/1.0\r\n\r\n");
     let mut client = MemoryTransport::new(vec![request.into_bytes()]);
     let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-    connection::serve_connection(&mut client, peer, &AppState::new(config, site, None), &ConnState::new(Instant::now()));
+    let app = AppState::new(config, site, None);
+    connection::serve_connection(&mut client, peer, &app, &ConnState::new(Instant::now()), app.memory.hold_none(None));
     client.received
 }
 

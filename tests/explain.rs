@@ -55,6 +55,7 @@ fn told(site: &TestSite, sent: &[u8], ink: Color) -> String {
         SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
         &app,
         &ConnState::new(Instant::now()),
+        app.memory.hold_none(None),
     );
     log.flush_timeout(Duration::from_secs(10));
     String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()

@@ -66,7 +66,7 @@ fn responses_leave_together_until_a_file_must_be_opened() {
             targets.iter().map(|target| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect::<String>();
         let mut client = Client { requests: requests.into_bytes(), writes: Vec::new() };
         let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-        connection::serve_connection(&mut client, peer, &app, &ConnState::new(Instant::now()));
+        connection::serve_connection(&mut client, peer, &app, &ConnState::new(Instant::now()), app.memory.hold_none(None));
         let responses = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).matches("HTTP/1.1 ").count();
         assert_eq!(client.writes.iter().map(responses).collect::<Vec<_>>(), want, "{why}");
     }

@@ -67,6 +67,7 @@ impl Served {
             SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
             &self.app,
             &ConnState::new(Instant::now()),
+            self.app.memory.hold_none(None),
         );
         client.received
     }

@@ -39,7 +39,7 @@ fn every_case_in_three_deliveries() {
             let app = its_own.as_ref().unwrap_or_else(|| apps.entry(case.options.clone()).or_insert_with(|| app(&site, case)));
             let mut client = MemoryTransport::new(deliver(case.sent()));
             let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-            connection::serve_connection(&mut client, peer, app, &ConnState::new(Instant::now()));
+            connection::serve_connection(&mut client, peer, app, &ConnState::new(Instant::now()), app.memory.hold_none(None));
             if let Err(report) = case.judge(&client.received) {
                 failures.push(format!("{} ({name}): {report}", case.name));
                 break;

@@ -90,6 +90,7 @@ fn ask(app: &AppState, request: &[u8], times: usize) -> String {
         SocketAddr::from(([127, 0, 0, 1], 50_000)).into(),
         app,
         &ConnState::new(Instant::now()),
+        app.memory.hold_none(None),
     );
     String::from_utf8(client.received).unwrap()
 }

@@ -80,7 +80,10 @@ fuzz_target!(|data: &[u8]| {
     let step = if cut == 0 { data.len().max(1) } else { usize::from(cut) };
     let mut client = MemoryTransport::new(data.chunks(step).map(<[u8]>::to_vec));
     let peer = PeerAddr::from(SocketAddr::from(([127, 0, 0, 1], 50_000)));
-    APP.with(|app| connection::serve_connection(&mut client, peer, app, &ConnState::new(Instant::now())));
+    APP.with(|app| {
+        let (state, memory) = (ConnState::new(Instant::now()), app.memory.hold_none(None));
+        connection::serve_connection(&mut client, peer, app, &state, memory);
+    });
 
     let asked = methods(data);
     let (mut rest, mut answered) = (&client.received[..], 0);

@@ -84,7 +84,7 @@ fn ask(place: &ListenAddr, config: &Config, limit: Duration) -> io::Result<Strin
         ListenAddr::Address(address) => TcpStream::connect_timeout(address, limit)?,
         ListenAddr::Path(path) => connect_unix(path, limit)?,
     };
-    let transport = || SocketTransport { socket: &socket, on_wait: &|_| Ok(()), holder: None };
+    let transport = || SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
     let mut stream = DeadlineStream::new(transport(), begun, limit, limit);
     if config.proxies.proxy_protocol {
         stream.write_all(PROXY_UNKNOWN)?;

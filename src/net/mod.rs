@@ -39,10 +39,7 @@ pub mod tls {
 }
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use crate::net::budget::Holder;
 
 /// Whether a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +84,6 @@ pub trait Transport {
     fn reset_on_close(&mut self) {}
     /// Limits the bytes that the kernel buffers for the client, approximately.
     fn set_send_buffer_size(&mut self, _bytes: usize) {}
-    /// The connection as a holder of memory; `None` if it cannot be evicted.
-    fn holder(&self) -> Option<Arc<dyn Holder>> {
-        None
-    }
     /// Records that a write waits for the client, which is late since this time; with `None`, that no write waits any more. A slow client
     /// is as late as one that kept up until this time, and has read nothing since.
     ///

@@ -9,12 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::forwarded::PeerAddr;
 use crate::net::Transport;
-use crate::net::budget::Holder;
 
 /// Connections that the kernel queues for a listener. The standard library's 128 overflow when a few hundred clients connect at once, and
 /// a client whose connection was dropped tries again only after a second.
@@ -240,8 +238,6 @@ pub struct SocketTransport<'a> {
     pub socket: &'a TcpStream,
     /// Called by [`Transport::set_waiting_since`].
     pub on_wait: &'a dyn Fn(Option<Instant>) -> io::Result<()>,
-    /// The connection as a holder of memory.
-    pub holder: Option<Arc<dyn Holder>>,
 }
 
 impl Transport for SocketTransport<'_> {
@@ -284,10 +280,6 @@ impl Transport for SocketTransport<'_> {
     fn set_send_buffer_size(&mut self, bytes: usize) {
         // It only saves memory.
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(self.socket, bytes);
-    }
-
-    fn holder(&self) -> Option<Arc<dyn Holder>> {
-        self.holder.clone()
     }
 
     fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {

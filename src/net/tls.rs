@@ -17,7 +17,6 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme,
 };
 
-use crate::net::budget::Holder;
 use crate::net::socket::{SocketTransport, timed_out};
 use crate::net::{TlsState, Transport};
 
@@ -230,10 +229,6 @@ impl Transport for TlsSocket<'_> {
         self.socket.set_send_buffer_size(bytes);
     }
 
-    fn holder(&self) -> Option<Arc<dyn Holder>> {
-        self.socket.holder()
-    }
-
     fn set_waiting_since(&mut self, since: Option<Instant>) -> io::Result<()> {
         self.socket.set_waiting_since(since)
     }
@@ -319,7 +314,7 @@ mod tests {
     }
 
     fn transport(socket: &TcpStream) -> SocketTransport<'_> {
-        SocketTransport { socket, on_wait: &|_| Ok(()), holder: None }
+        SocketTransport { socket, on_wait: &|_| Ok(()) }
     }
 
     /// Reads as `DeadlineStream` does.

@@ -84,10 +84,10 @@ impl From<io::Error> for RequestError {
     }
 }
 
-/// Serves one connection until it ends, and returns why it ended.
-pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState, state: &ConnState) -> CloseReason {
+/// Serves one connection until it ends. `memory` is empty; it grows for request bodies and generated content.
+pub fn serve_connection(stream: impl Transport, peer: PeerAddr, app: &AppState, state: &ConnState, memory: HeldMemory) {
     let limits = &app.config.limits;
-    let (client, memory) = (Client::from_peer(peer), app.memory.hold_none(stream.holder()));
+    let client = Client::from_peer(peer);
     let mut connection = Connection {
         app,
         stream: DeadlineStream::new(stream, Instant::now(), limits.header_timeout, limits.send_timeout),
@@ -117,7 +117,6 @@ pub fn serve_connection<S: Transport>(stream: S, peer: PeerAddr, app: &AppState,
         metrics.close_reason = reason.label();
     }
     debug!("{peer} closed, requests served: {}; {reason}", connection.exchanges);
-    reason
 }
 
 impl<S: Transport> Connection<'_, S> {

@@ -84,14 +84,14 @@ pub struct ServerTls {
 pub fn run(listeners: Listeners, app: &AppState, tls: Option<&Tls>, connections_max: usize, exit: &(dyn Fn(usize) + Sync)) {
     let registry = ConnectionRegistry::new(connections_max);
     let work = |admitted: ConnectionGuard<'_>| {
-        let entry = &admitted.entry;
-        let ConnectionEntry { socket, peer, state, .. } = &**entry;
+        let ConnectionEntry { socket, peer, state, .. } = &*admitted.entry;
         let on_wait = |since| state.set_waiting_since(since);
-        let transport = SocketTransport { socket, on_wait: &on_wait, holder: Some(entry.clone()) };
+        let transport = SocketTransport { socket, on_wait: &on_wait };
+        let memory = app.memory.hold_none(Some(admitted.entry.clone()));
         match tls_for(tls, *peer) {
-            Some(tls) => connection::serve_connection(tls.accept(transport), *peer, app, state),
-            None => connection::serve_connection(transport, *peer, app, state),
-        };
+            Some(tls) => connection::serve_connection(tls.accept(transport), *peer, app, state, memory),
+            None => connection::serve_connection(transport, *peer, app, state, memory),
+        }
     };
     thread::scope(|scope| {
         let mut acceptor = Acceptor {
