@@ -84,21 +84,20 @@ fn ask(place: &ListenAddr, config: &Config, limit: Duration) -> io::Result<Strin
         ListenAddr::Address(address) => TcpStream::connect_timeout(address, limit)?,
         ListenAddr::Path(path) => connect_unix(path, limit)?,
     };
-    let transport = || SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
-    let mut stream = DeadlineStream::new(transport(), begun, limit, limit);
     if config.proxies.proxy_protocol {
-        stream.write_all(PROXY_UNKNOWN)?;
+        // The empty send buffer of a new socket takes it at once.
+        (&socket).write_all(PROXY_UNKNOWN)?;
     }
+    let transport = SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
     match place {
-        ListenAddr::Address(_) if config.tls => {
-            exchange(DeadlineStream::new(tls::connect(transport())?, begun, limit, limit), config)
-        }
-        _ => exchange(stream, config),
+        ListenAddr::Address(_) if config.tls => exchange(tls::connect(transport)?, begun, limit, config),
+        _ => exchange(transport, begun, limit, config),
     }
 }
 
 /// Sends the request, and returns the status line.
-fn exchange<S: Transport>(mut stream: DeadlineStream<S>, config: &Config) -> io::Result<String> {
+fn exchange(transport: impl Transport, begun: Instant, limit: Duration, config: &Config) -> io::Result<String> {
+    let mut stream = DeadlineStream::new(transport, begun, limit, limit);
     stream.write_all(REQUEST)?;
     let mut head = Vec::new();
     let mut piece = [0; HEAD_BYTES_MAX];
