@@ -15,7 +15,6 @@ use crate::config::{AllowedHosts, Bind, Config, Cors, Limits, MimeTypes, ProxyCo
 use crate::handlers::access::{self, Auth};
 use crate::http::forwarded::{ForwardedField, TrustedProxy};
 use crate::http::origin::{AllowedOrigins, EXPOSED};
-use crate::net::tls;
 use crate::os;
 use crate::telemetry::access_log::Destination;
 
@@ -181,7 +180,7 @@ impl Cli {
             Some("'--lan' and '--bind' both choose addresses; use one of them")
         } else if self.tls_cert.is_some() != self.tls_key.is_some() {
             Some("'--tls-cert' and '--tls-key' belong together; give both, or '--tls' alone for a self-signed certificate")
-        } else if (self.tls || self.tls_cert.is_some()) && !tls::SUPPORTED {
+        } else if (self.tls || self.tls_cert.is_some()) && !cfg!(feature = "tls") {
             Some(
                 "HTTPS ('--tls', '--tls-cert') needs a build with the feature tls: the Debian package, the container image, or cargo build --features tls",
             )
@@ -209,7 +208,7 @@ impl Cli {
         if self.upload.is_empty() {
             let alone = "'--overwrite' and '--upload-max' have no effect without '--upload'; add it";
             (self.overwrite || self.upload_max.is_some()).then_some(alone)
-        } else if !os::new_file::SUPPORTED {
+        } else if !os::IS_UNIX {
             Some("'--upload' is not available on this system, only on Unix")
         } else if self.root.is_file() {
             Some("'--upload' adds files to a directory, and ROOT is a single file; name its directory")

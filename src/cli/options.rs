@@ -294,7 +294,7 @@ fn directory_hint(text: &str) -> Result<String, String> {
 fn listen_target(text: &str) -> Result<ListenTarget, &'static str> {
     match text.strip_prefix("unix:") {
         Some("") => Err("expected a path after unix:"),
-        Some(_) if !crate::os::unix_socket::SUPPORTED => Err("this system has no Unix sockets"),
+        Some(_) if !crate::os::IS_UNIX => Err("this system has no Unix sockets"),
         Some(path) => Ok(ListenTarget::Path(path.into())),
         None => text.parse().map(ListenTarget::Address).map_err(|_| "expected an IP address, or unix:PATH"),
     }

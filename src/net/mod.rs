@@ -18,9 +18,6 @@ pub mod tls {
 
     use crate::net::socket::SocketTransport;
 
-    /// Whether this build supports TLS.
-    pub const SUPPORTED: bool = false;
-
     /// What all TLS connections share. It is never constructed.
     #[derive(Clone, Debug)]
     pub enum NoTls {}

@@ -20,9 +20,6 @@ use rustls::{
 use crate::net::socket::{SocketTransport, timed_out};
 use crate::net::{TlsState, Transport};
 
-/// Whether this build supports TLS.
-pub const SUPPORTED: bool = true;
-
 /// The first byte of a TLS connection: a record with a handshake message. No request begins with it.
 const HANDSHAKE_RECORD: u8 = 0x16;
 /// The only protocol, by its name in ALPN.

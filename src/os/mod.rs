@@ -27,9 +27,6 @@ pub mod unix_socket {
 
     use crate::net::socket::Listener;
 
-    /// Whether this system has Unix sockets.
-    pub const SUPPORTED: bool = false;
-
     /// The file of a socket. It is never constructed.
     #[derive(Debug)]
     pub(crate) struct NoSocketFile {
@@ -42,6 +39,9 @@ pub mod unix_socket {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
+
+/// Whether this system has Unix sockets, and directories to which files can be added.
+pub const IS_UNIX: bool = cfg!(unix);
 
 /// The beginning of the names of incomplete files, which are neither served nor listed.
 pub const HIDDEN_PREFIX: &str = ".threadbare-";

@@ -16,9 +16,6 @@ use rustix::io::Errno;
 
 use crate::os::{HIDDEN_PREFIX, os_name};
 
-/// Whether this system can add files.
-pub const SUPPORTED: bool = cfg!(unix);
-
 /// The end of the name of an incomplete file.
 const HIDDEN_SUFFIX: &str = ".part";
 

@@ -17,9 +17,6 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 
 use crate::net::socket::Listener;
 
-/// Whether this system has Unix sockets.
-pub const SUPPORTED: bool = true;
-
 /// Another process holds the lock for a few system calls.
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 const LOCK_TRIES_MAX: usize = 100;
