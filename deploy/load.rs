@@ -152,7 +152,7 @@ fn drive(errand: &Errand, connections: usize, until: impl FnOnce() -> Outcome<()
         }
         let done = until();
         // Without anything to do in between, it is the signal that ends it.
-        if errand.stop.wake_fd().is_none() || done.is_err() {
+        if errand.stop.wake_fd.is_none() || done.is_err() {
             ended.store(true, std::sync::atomic::Ordering::Relaxed);
         }
         done

@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::net::Transport;
 use crate::net::deadline::DeadlineStream;
 use crate::net::socket::{SocketTransport, connect_unix};
-use crate::net::tls;
 use crate::server::listener::ListenAddr;
 use crate::telemetry::printable_path;
 
@@ -90,7 +89,8 @@ fn ask(place: &ListenAddr, config: &Config, limit: Duration) -> io::Result<Strin
     }
     let transport = SocketTransport { socket: &socket, on_wait: &|_| Ok(()) };
     match place {
-        ListenAddr::Address(_) if config.tls => exchange(tls::connect(transport)?, begun, limit, config),
+        #[cfg(feature = "tls")]
+        ListenAddr::Address(_) if config.tls => exchange(crate::net::tls::connect(transport)?, begun, limit, config),
         _ => exchange(transport, begun, limit, config),
     }
 }

@@ -14,8 +14,6 @@ pub mod tls;
 /// This build has no TLS.
 #[cfg(not(feature = "tls"))]
 pub mod tls {
-    use std::io;
-
     use crate::net::socket::SocketTransport;
 
     /// What all TLS connections share. It is never constructed.
@@ -28,10 +26,6 @@ pub mod tls {
         pub(crate) fn accept<'a>(&self, _: SocketTransport<'a>) -> SocketTransport<'a> {
             match *self {}
         }
-    }
-
-    pub(crate) fn connect(socket: SocketTransport<'_>) -> io::Result<SocketTransport<'_>> {
-        Ok(socket)
     }
 }
 

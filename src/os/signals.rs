@@ -25,7 +25,8 @@ pub struct ShutdownSignal {
     requested: Arc<AtomicBool>,
     /// Whether a signal terminates the process instead of requesting a shutdown.
     forced: Arc<AtomicBool>,
-    wake_fd: Option<Arc<Socket>>,
+    /// A socket that becomes readable when a shutdown is requested; `None` where a signal cannot wake a thread.
+    pub wake_fd: Option<Arc<Socket>>,
 }
 
 impl ShutdownSignal {
@@ -74,14 +75,9 @@ impl ShutdownSignal {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Returns a socket that becomes readable when a shutdown is requested; `None` where a signal cannot wake a thread.
-    pub fn wake_fd(&self) -> Option<&Socket> {
-        self.wake_fd.as_deref()
-    }
-
     /// Waits until a shutdown is requested, or `limit` is over.
     pub fn pause(&self, limit: Duration) {
-        let _ = wait_for_connection(&[], self.wake_fd(), Some(limit));
+        let _ = wait_for_connection(&[], self.wake_fd.as_deref(), Some(limit));
     }
 }
 

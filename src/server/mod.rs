@@ -192,7 +192,7 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             match result {
                 AcceptResult::Accepted => {}
                 AcceptResult::Held(pause) => stop.pause(pause),
-                AcceptResult::WouldBlock if wait_for_connection(sockets, stop.wake_fd(), limit).is_ok() => {}
+                AcceptResult::WouldBlock if wait_for_connection(sockets, stop.wake_fd.as_deref(), limit).is_ok() => {}
                 AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.back_off(stop),
             }
         }
