@@ -1,14 +1,7 @@
 //! Parses the command line, runs, and returns the exit code.
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions
-)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!segment.contains(&b'/') && !segment.contains(&0));
         }
         assert!(!path.windows(2).any(|two| two == b"//"), "no empty segment, which browsers could take for a host");
-        let encoded = encode_path(&path);
+        let encoded = encode_path(&path).into_owned();
         assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>'&?#\\".contains(&byte)));
         target.query_pairs().for_each(drop);
         Some((path, encoded))

@@ -76,9 +76,8 @@ pub fn command() -> Command {
 
 /// Returns the same options, of which the help shows only the most common.
 fn short_command() -> Command {
-    let shown = |name: &str| options::SHORT_HELP.contains(&name);
     command().after_help("").mut_args(|arg| {
-        let is_shown = shown(arg.get_id().as_str());
+        let is_shown = options::SHORT_HELP.contains(&arg.get_id().as_str());
         arg.hide_short_help(!is_shown).help_heading(None::<&str>)
     })
 }

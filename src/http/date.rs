@@ -86,8 +86,8 @@ impl CivilTime {
     }
 }
 
-/// Returns numbers with so many digits each, and a separator between them. `format!` takes five times as long, and a listing has five numbers
-/// for each entry.
+/// Returns numbers with so many digits each, and a separator between them. `format!` takes three times the instructions, and a listing
+/// has five numbers for each entry.
 fn with_zeros(numbers: &[(u32, i64)], separator: char) -> String {
     let mut text = String::with_capacity("1994-11-06".len());
     for &(digits, number) in numbers {
