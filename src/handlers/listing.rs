@@ -178,7 +178,7 @@ fn json_row(out: &mut String, listing: &DirectoryListing, name: &Name, entry: &D
         EntryKind::File => ("file", "", entry.length.to_string()),
     };
     let modified = entry.modified.and_then(CivilTime::of);
-    let modified = modified.map(|time| format!("\"{}T{}Z\"", time.date(), time.clock_with_seconds()));
+    let modified = modified.map(|time| format!("\"{}T{}:{:02}Z\"", time.date(), time.clock(), time.second_of_day % 60));
     let _ = write!(
         out,
         "{}\n{{\"name\":{},\"href\":\"{}{slash}\",\"type\":\"{kind}\",\"size\":{size},\"modified\":{},\"symlink\":{}}}",

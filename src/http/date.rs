@@ -79,11 +79,6 @@ impl CivilTime {
         let minute = self.second_of_day / 60;
         with_zeros(&[(2, minute / 60), (2, minute % 60)], ':')
     }
-
-    /// `08:49:37`
-    pub fn clock_with_seconds(&self) -> String {
-        format!("{}:{:02}", self.clock(), self.second_of_day % 60)
-    }
 }
 
 /// Returns numbers with so many digits each, and a separator between them. `format!` takes three times the instructions, and a listing
@@ -140,7 +135,9 @@ mod tests {
     #[test]
     #[cfg_attr(windows, ignore = "its clock begins in 1601")]
     fn times() {
-        let shown = |at: SystemTime| CivilTime::of(at).map(|moment| format!("{} {}", moment.date(), moment.clock_with_seconds()));
+        let shown = |at: SystemTime| {
+            CivilTime::of(at).map(|time| format!("{} {}:{:02}", time.date(), time.clock(), time.second_of_day % 60))
+        };
         let day = |days: i64| {
             let by = Duration::from_secs(days.unsigned_abs() * 86_400);
             shown(if days < 0 { UNIX_EPOCH - by } else { UNIX_EPOCH + by })

@@ -1,6 +1,6 @@
 //! Content negotiation: Accept, Accept-Encoding and their weights (RFC 9110 §8.4.1, §12.4.2, §12.5.1, §12.5.3).
 
-use crate::http::grammar::{split_unquoted, strip_prefix_ignore_case};
+use crate::http::grammar::{split_once, split_unquoted};
 use crate::http::headers::{Headers, name};
 use crate::http::method::Method;
 
@@ -95,19 +95,15 @@ enum Specificity {
 // Accept = #( media-range [ weight ] ) ; media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
 fn preference(headers: &Headers<'_>, media_type: &str) -> Option<(Specificity, u16)> {
     let media_type = media_type.as_bytes();
+    let (own_type, _) = split_once(media_type, b"/")?;
     let members = headers.list(name::ACCEPT).filter_map(parse_weighted);
     let matching = members.filter_map(|(range, weight)| match range {
         _ if range.eq_ignore_ascii_case(media_type) => Some((Specificity::Exact, weight)),
-        [type_and_slash @ .., b'*'] if has_type(media_type, type_and_slash) => Some((Specificity::Type, weight)),
+        [range_type @ .., b'/', b'*'] if range_type.eq_ignore_ascii_case(own_type) => Some((Specificity::Type, weight)),
         b"*/*" => Some((Specificity::Any, weight)),
         _ => None,
     });
     matching.max()
-}
-
-/// Whether a media type begins with a type and its slash, such as `text/`.
-fn has_type(media_type: &[u8], type_and_slash: &[u8]) -> bool {
-    type_and_slash.ends_with(b"/") && strip_prefix_ignore_case(media_type, type_and_slash).is_some()
 }
 
 /// A content coding for which precompressed files are supported (RFC 9110 §8.4.1).
