@@ -164,16 +164,21 @@ pub const ROUTES: &[Route] = &[
 /// Responds to a request: checks whether the client may send it, looks up the path, and calls the handler for what is found there. Then
 /// error responses get the format that the client accepts, and all responses get the CORS fields.
 pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
-    let response = access::check_host(request, app)
+    let response = respond_early(request, app, now).unwrap_or_else(|| route(request, app, now));
+    let response = count_body(response, request);
+    let response = page::render_error(response, &request.head.headers, Some(request.target));
+    access::add_cors_headers(response, request, app)
+}
+
+/// The response if the request is refused, or if it is for something other than a file, a directory or a route; `None` otherwise.
+#[inline(never)] // 4 KiB less for each idle connection, together with the other three
+fn respond_early(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
+    access::check_host(request, app)
         .or_else(|| access::preflight(request, app))
         .or_else(|| check_credentials(request, app, now))
         .or_else(|| server_options(request))
         .or_else(|| upload::respond(request, app))
         .or_else(|| archive::respond(request, app, now))
-        .unwrap_or_else(|| route(request, app, now));
-    let response = count_body(response, request);
-    let response = page::render_error(response, &request.head.headers, Some(request.target));
-    access::add_cors_headers(response, request, app)
 }
 
 /// Counts the memory of a body longer than 32 KiB, which every connection may hold uncounted. A body that is made while it is sent has
