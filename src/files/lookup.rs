@@ -201,7 +201,7 @@ impl Lookup<'_> {
         }))
     }
 
-    #[inline(never)] // 4 KiB less for each idle connection, together with the other three
+    #[inline(never)] // its frame is not part of the caller's: with three others, 4 KiB less for each idle connection
     fn describe(&self, path: &[u8], coded: Option<(ContentCoding, &ServedFile)>, open: &OpenFile) -> Representation {
         let (site, config) = (self.site, &self.site.config);
         let (coding, plain) = coded.unzip();

@@ -229,7 +229,7 @@ impl<S: Transport> Connection<'_, S> {
 
     /// Sends an error response, unless there is no request to respond to, and ends the connection: it may be unknown where the next request
     /// begins (RFC 9112 §2.2).
-    #[inline(never)] // 4 KiB less for each idle connection, together with the other three
+    #[inline(never)] // its frame is not part of the caller's: with three others, 4 KiB less for each idle connection
     fn reject(&mut self, error: RequestError, began: Instant) -> Result<(), CloseReason> {
         let bytes = self.read_buffer.bytes();
         let explanation = self.explanation.as_mut();
