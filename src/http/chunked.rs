@@ -2,7 +2,7 @@
 //!
 //! [`ChunkedDecoder`] accepts input in pieces of any size, and the result does not depend on how the input is split. Only CRLF ends a line: a
 //! lenient decoder behind a strict proxy makes request smuggling possible.
-#![allow(clippy::indexing_slicing, reason = "each index is in its slice by the lines above, and the decoder is fuzzed")]
+#![allow(clippy::indexing_slicing, reason = "the lines above keep each index within its slice, and the decoder is fuzzed")]
 
 use crate::http::error::ParseError;
 use crate::http::grammar::{find_control_byte, hex_value, is_control, skip_token};
@@ -22,7 +22,7 @@ const TRAILER_BYTES_MAX: usize = 8192;
 /// The most field lines of the trailer section.
 const TRAILER_FIELDS_MAX: usize = 32;
 
-/// Returns the line before a chunk of `length` bytes, which must not be zero: [`LAST_CHUNK`] ends the body.
+/// Returns the line before a chunk of `length` bytes. A length of zero would end the body, as [`LAST_CHUNK`] does.
 pub fn chunk_header(length: usize) -> String {
     format!("{length:x}\r\n")
 }
@@ -40,7 +40,7 @@ pub struct DecodeProgress {
 #[derive(Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
-    /// In [`State::Size`], the digits read so far; in [`State::Data`], the bytes left in the chunk.
+    /// In [`State::Size`], the value of the digits read so far; in [`State::Data`], the bytes left in the chunk.
     size: u64,
     size_digits: usize,
     extension_bytes: usize,

@@ -2,7 +2,7 @@
 //!
 //! The rules of the grammar that several fields share, each below its ABNF. They work on bytes: RFC 9112 §2.2 demands that a message is
 //! parsed as octets, because decoding it first lets an attacker bypass filters.
-#![allow(clippy::indexing_slicing, reason = "each index is in its slice by the line above, and all parsers are fuzzed")]
+#![allow(clippy::indexing_slicing, reason = "the line above keeps each index within its slice, and all parsers are fuzzed")]
 
 /// Whether `bytes` is a token: one or more `tchar`.
 ///

@@ -131,7 +131,7 @@ impl RequestParser {
         self.fields.clear();
     }
 
-    /// Continues parsing. `bytes` must begin with the bytes of the previous call since the last [`RequestParser::reset`].
+    /// Continues parsing. `bytes` must begin with the bytes of the previous call, if there was one since [`RequestParser::reset`].
     ///
     /// # Errors
     /// The first violated rule and its position.
@@ -260,7 +260,7 @@ impl LineCursor {
     }
 }
 
-/// Finds the error in a request line, which begins at `start` of the message, whose words are invalid.
+/// Finds the error in an invalid request line. The line begins at the index `start` of the message.
 #[cold]
 fn request_line_error(start: usize, line: &[u8]) -> LocatedError {
     if line.is_empty() {

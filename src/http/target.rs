@@ -91,9 +91,9 @@ impl<'a> RequestTarget<'a> {
         self.path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())
     }
 
-    /// Returns how many `../` a relative link needs to lead from this path to the root, and then to each directory of the path, from the
-    /// top down. A client resolves the link against the path that it sent, in which empty segments count. Dot segments do not count, since
-    /// clients remove them first.
+    /// Returns how many `../` a relative link on this page needs: first the number that leads to the root, then one for each directory of
+    /// the path, from the top down. A client resolves the link against the path that it sent, in which empty segments count. Dot segments do
+    /// not count, since clients remove them first.
     pub fn levels_up(&self) -> Vec<usize> {
         let levels = |path: &[u8]| {
             let segments: Vec<&[u8]> = path.split(|&b| b == b'/').skip_while(|segment| segment.is_empty()).collect();
@@ -152,7 +152,7 @@ impl<'a> Authority<'a> {
 }
 
 // reg-name = *( unreserved / pct-encoded / sub-delims ). The comma is rejected because it would make Host a list, and the percent sign
-// because no name in the DNS needs it.
+// because no name in the DNS needs it. The range is `&'()*+`.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'..=b'+' | b';' | b'=')
 }
