@@ -1,9 +1,9 @@
 //! Deadlines for reading and writing.
 //!
 //! A timeout for each call is not enough: a client that sends one byte a second never exceeds it. So each phase of a connection (waiting for
-//! a request, its head, its body, the response, lingering) has a time limit, and the timeout of each read is the time that is left. To set a
-//! timeout costs a system call. The first read of a phase has the full limit, which is usually the timeout that the socket already has. So a
-//! request that arrives in one piece changes no timeout.
+//! a request, its head, its body, the response, lingering) has a time limit, and the timeout of each read is the time that is left. Setting
+//! a timeout costs a system call. The first read of a phase has the full limit, which is usually the timeout that the socket already has. So
+//! a request that arrives in one piece changes no timeout.
 //!
 //! Bodies in both directions may be of any length, so each byte extends the deadline: the client must keep up a minimum rate, and the limit
 //! is how far it may be behind. The time left never exceeds the limit, so a client cannot be fast at first and then stop for long.
@@ -30,7 +30,7 @@ const WRITE_TICK: Duration = Duration::from_millis(250);
 /// A connection with a deadline for every read and write.
 #[derive(Debug)]
 pub struct DeadlineStream<S> {
-    /// The connection. To be read and written only by the methods of this type, which respect the deadlines.
+    /// The connection. Only the methods of this type may read and write it, since they keep the deadlines.
     pub transport: S,
     reading: Phase,
     writing: Phase,

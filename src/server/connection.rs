@@ -57,7 +57,7 @@ pub(super) struct Connection<'a, S> {
     pub(super) client: Client,
     /// The client of the current request: `client`, or the one that a trusted proxy names in `Forwarded` or `X-Forwarded-For`.
     pub(super) request_client: Client,
-    /// The value of the Date field, formatted once per second.
+    /// The value of the Date field, formatted at most once per second.
     pub(super) date: HttpDate,
     pub(super) metrics: Option<ConnectionMetrics<'a>>,
     /// The explanation of the current exchange, logged when the exchange is over; `None` without `--explain`.

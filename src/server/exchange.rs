@@ -133,8 +133,8 @@ impl<S: Transport> Connection<'_, S> {
         sent.failure.unwrap_or(CloseReason::Evicted)
     }
 
-    /// Writes a response. If its file cannot be read, it is replaced by a 500 unless some of it has already been sent. In that case the
-    /// connection is closed, so that the client sees an incomplete response (RFC 9112 §8).
+    /// Writes a response. If its file cannot be read, a 500 is sent instead, unless some of the response has already been sent. In both cases
+    /// the connection closes; in the second, this shows the client that the response is incomplete (RFC 9112 §8).
     fn send(&mut self, response: Response, framing: ResponseFraming, flush: bool, file_buffer: FileBuffer) -> Sent {
         let status = response.status;
         let (buffered, written) = (self.write_buffer.bytes_mut().len(), self.stream.written);
@@ -189,6 +189,7 @@ impl<S: Transport> Connection<'_, S> {
             metrics.exchange(sent.status, is_malformed, self.request_client.scheme, began.elapsed());
         }
         let mut explanation = self.explanation.as_mut().map_or_else(String::new, |explanation| mem::take(&mut explanation.text));
+        // If both logs are one queue, `note` appends the explanation with the line of the access log.
         if let Some(explain) = &self.app.explain
             && self.app.access_log.as_ref().is_none_or(|log| !log.queue.is_same(&explain.log))
         {
@@ -213,7 +214,7 @@ impl<S: Transport> Connection<'_, S> {
     }
 }
 
-/// Calls the handler for a request. A handler that panics costs one 500 response and one connection.
+/// Calls the handler for a request. If it panics, the response is a 500 and the connection closes.
 fn dispatch(request: &mut Request<'_>, app: &AppState) -> (Response, Option<CloseReason>) {
     match catch_unwind(AssertUnwindSafe(|| handlers::dispatch(request, app, SystemTime::now()))) {
         Ok(response) => (response, None),

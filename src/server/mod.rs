@@ -65,7 +65,7 @@ const SHUTDOWN_HEAD_AGE: Duration = Duration::from_secs(1);
 /// How often the shutdown looks for connections that have ended.
 const SHUTDOWN_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// TLS with its certificate.
+/// The TLS of the server, with messages about its certificate and a function that reloads it. Never constructed in a build without TLS.
 pub struct ServerTls {
     /// The configuration of connections.
     pub tls: Tls,
@@ -134,8 +134,7 @@ fn tls_for(tls: Option<&Tls>, peer: PeerAddr) -> Option<&Tls> {
     tls.filter(|_| peer.address != PeerHost::Unix)
 }
 
-/// Waits for the requests that have begun, and returns how many connections are open when the shutdown timeout is over, which counts from
-/// `began`.
+/// Waits until all connections have ended, or the shutdown timeout, counted from `began`, is over. Returns how many are still open.
 fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled: Instant, began: Instant) -> usize {
     loop {
         if signalled.elapsed() >= SIGNAL_DEBOUNCE {
@@ -168,7 +167,7 @@ struct Acceptor<'a, 'scope, 'env> {
 /// The result of [`Acceptor::accept_from`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AcceptResult {
-    /// No connection was waiting.
+    /// No connection was waiting, or the time to accept them is over.
     WouldBlock,
     /// At least one connection was accepted.
     Accepted,
@@ -188,10 +187,12 @@ impl<'scope, 'env: 'scope> Acceptor<'_, 'scope, 'env> {
             }
             let result = self.accept_from(sockets, stop, until);
             self.drain_rejected();
+            // While rejected connections linger, they are looked at this often.
             let limit = (!self.rejected.is_empty()).then_some(BACKOFF_MAX).into_iter().chain(left).min();
             match result {
                 AcceptResult::Accepted => {}
                 AcceptResult::Held(pause) => stop.pause(pause),
+                // The guard waits. If the system cannot wait, the next arm pauses.
                 AcceptResult::WouldBlock if wait_for_connection(sockets, stop.wake_fd.as_deref(), limit).is_ok() => {}
                 AcceptResult::WouldBlock | AcceptResult::OutOfResources => self.back_off(stop),
             }

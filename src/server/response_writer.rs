@@ -74,7 +74,7 @@ impl ResponseFraming {
     }
 }
 
-/// Appends the head of a response to `out`.
+/// Appends the head of a response to `out`. `common` holds further field lines of all responses.
 pub fn write_head(out: &mut Vec<u8>, response: &Response, framing: ResponseFraming, common: &[u8], date: &HttpDate) {
     write_status_line(out, response.status);
     write_header(out, "Date", date.text.as_bytes());
@@ -131,7 +131,7 @@ pub(super) struct WriteBuffer {
 }
 
 impl WriteBuffer {
-    /// The bytes; a head is appended here.
+    /// Returns the bytes, so that a head can be appended. Allocates the buffer if it has no memory yet.
     pub(super) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve_exact(INITIAL_CAPACITY);
@@ -289,8 +289,8 @@ const LARGE_BUFFERS_MAX: usize = 32;
 /// Small buffers stay in the CPU cache: 256 downloads over loopback reached 2.7 GB/s, and 1.6 GB/s with buffers sized by the kernel.
 const THROTTLED_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
-/// The large buffers that are not in use; an empty one has not been allocated yet. They are kept, since a new one costs more than reading into
-/// it: the kernel clears each page. The lock is held for a push or a pop.
+/// The large buffers that are not in use; an empty one has not been allocated yet. They are kept, since a new one costs more than reading
+/// into it: the kernel clears each page. The lock is held for a push or a pop.
 static LARGE_BUFFERS: LazyLock<Mutex<Vec<Box<[u8]>>>> = LazyLock::new(|| vec![Box::default(); LARGE_BUFFERS_MAX].into());
 
 /// The buffer that a file is read into: a large one for a large file while there are few such transfers, else a small one.
