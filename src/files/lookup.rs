@@ -21,7 +21,7 @@ use crate::os::is_incomplete_file;
 
 /// The page that a site may have for missing files, relative to the root.
 pub const ERROR_DOCUMENT_404: &[u8] = b"404.html";
-/// How long the absence of [`ERROR_DOCUMENT_404`] is remembered: to look for it costs as much as the lookup of the requested file.
+/// How long the absence of [`ERROR_DOCUMENT_404`] is remembered: looking for it costs as much as the lookup of the requested file.
 const ABSENCE_MAX_AGE: Duration = Duration::from_millis(500);
 
 /// Age from which a compressed file is assumed to be complete. Build tools write it in pieces, and rarely pause for so long.
@@ -93,7 +93,8 @@ pub fn fallback_index(site: &Site, codings: Option<&AcceptedCodings>, now: Syste
     found.unwrap_or(Resource::NotFound)
 }
 
-/// Whether a segment of the path begins with a dot, or is an incomplete upload. `/.well-known/` is public by definition (RFC 8615).
+/// Whether a segment of the path is an incomplete upload, or begins with a dot and such files are not served. `/.well-known/` is public by
+/// definition (RFC 8615).
 pub fn is_hidden<'a>(site: &Site, segments: impl Iterator<Item = &'a [u8]>) -> bool {
     let is_hidden = |(depth, segment): (usize, &[u8])| segment.starts_with(b".") && !(depth == 0 && segment == b".well-known");
     segments.enumerate().any(|segment| !site.config.serve_hidden && is_hidden(segment) || is_incomplete_file(segment.1))
@@ -121,7 +122,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// A directory, by its path without the slash at its end.
+    /// Looks up the directory at `path`, which has no slash at its end.
     fn directory(&self, path: &[u8]) -> Resource {
         // The index first: most directories have one, which takes a single open.
         if let Some(found) = self.index(path) {
@@ -201,6 +202,7 @@ impl Lookup<'_> {
         }))
     }
 
+    /// Describes the open file at `path`, or its form in the coding of `coded`.
     #[inline(never)] // its frame is not part of the caller's: with three others, 4 KiB less for each idle connection
     fn describe(&self, path: &[u8], coded: Option<(ContentCoding, &ServedFile)>, open: &OpenFile) -> Representation {
         let (site, config) = (self.site, &self.site.config);

@@ -141,7 +141,7 @@ pub enum Access {
     SameOrigin,
 }
 
-/// The methods of files and listings.
+/// The methods of files, of listings and of most routes.
 const READ: &[Method] = &[Method::Get, Method::Head, Method::Options];
 
 /// The methods of `/echo`.
@@ -170,7 +170,8 @@ pub fn dispatch(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> R
     access::add_cors_headers(response, request, app)
 }
 
-/// The response if the request is refused, or if it is for something other than a file, a directory or a route; `None` otherwise.
+/// The response to a request that is refused, or that does not ask for what is at its path: a preflight, `OPTIONS *`, an upload or an
+/// archive. `None` for all others.
 #[inline(never)] // its frame is not part of the caller's: with three others, 4 KiB less for each idle connection
 fn respond_early(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Option<Response> {
     access::check_host(request, app)
@@ -214,6 +215,7 @@ fn server_options(request: &Request<'_>) -> Option<Response> {
 fn route(request: &mut Request<'_>, app: &AppState, now: SystemTime) -> Response {
     let codings = app.config.precompressed.then(|| AcceptedCodings::from_headers(&request.head.headers));
     let methods = upload::methods(request, app);
+    // 405, or the response to OPTIONS, for a file or directory that is found. A route has methods of its own.
     let refusal = check_method(request, methods);
     match lookup(&app.site, request.target, codings.as_ref(), now) {
         Resource::File(file) => {
