@@ -19,10 +19,10 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     if let Some(field) = decided_by {
         request.record(|| Decision::Condition { field, precondition, validators: representation.validators.clone() });
     }
-    let without_body = |status| Response { fields: file.headers(status), ..Response::new(status) };
+    let with_headers = |status| Response { fields: file.headers(status), ..Response::new(status) };
     match precondition {
         Precondition::Passed => {}
-        Precondition::NotModified => return without_body(StatusCode::NOT_MODIFIED),
+        Precondition::NotModified => return with_headers(StatusCode::NOT_MODIFIED),
         Precondition::Failed => {
             let mut response = Response::precondition_failed();
             representation.push_vary(&mut response.fields);
@@ -32,7 +32,7 @@ pub fn serve(file: ServedFile, request: &Request<'_>) -> Response {
     match requested_ranges(representation, request) {
         RangeSet::Full => {
             let range = ByteRange { start: 0, length: representation.version.length };
-            without_body(StatusCode::OK).with_body(Body::Slice(file.source, range))
+            with_headers(StatusCode::OK).with_body(Body::Slice(file.source, range))
         }
         RangeSet::Single(range) => {
             let mut response = Response::new(StatusCode::PARTIAL_CONTENT)
@@ -115,11 +115,10 @@ fn content_range(range: ByteRange, length: u64) -> String {
 mod tests {
     use std::fs::{self, File};
     use std::io::{Read, Seek, SeekFrom};
+    use std::sync::Arc;
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::*;
-    use std::sync::Arc;
-
     use crate::files::representation::{CachedFile, OpenFile};
     use crate::files::scratch::Scratch;
     use crate::files::version::FileVersion;
