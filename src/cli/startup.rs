@@ -156,16 +156,16 @@ fn open_tls(_: &Cli, _: &Config, _: impl Iterator<Item = IpAddr>) -> Result<Opti
 
 /// Lets SIGHUP reopen the log file and read the certificate again, and tells systemd about it.
 fn reload_on_sighup(access_log: Option<&AccessLog>, notify: &SdNotify, tls: Option<&ServerTls>) -> io::Result<()> {
-    let certificate = tls.and_then(|tls| tls.reload.clone());
-    let (log_file, notify) = (access_log.and_then(AccessLog::reopener), notify.clone());
+    let reload_certificate = tls.and_then(|tls| tls.reload.clone());
+    let (reopen_log, notify) = (access_log.and_then(AccessLog::reopener), notify.clone());
     // A closed terminal ends the server; where there is none, SIGHUP is a request to reload.
-    if log_file.is_none() && certificate.is_none() && !notify.is_connected() && os::has_terminal() {
+    if reopen_log.is_none() && reload_certificate.is_none() && !notify.is_connected() && os::has_terminal() {
         return Ok(());
     }
     on_sighup(move || {
         notify.notify(State::Reloading);
-        log_file.iter().for_each(|reopen| reopen());
-        certificate.iter().for_each(|reload| reload());
+        reopen_log.iter().for_each(|reopen| reopen());
+        reload_certificate.iter().for_each(|reload| reload());
         notify.notify(State::Ready);
     })
 }
