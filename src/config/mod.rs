@@ -166,7 +166,7 @@ pub enum EtagSource {
 pub struct ProxyConfig {
     /// The proxies that are trusted, each with the field that is believed.
     pub trusted: Vec<TrustedProxy>,
-    /// What every connection begins with.
+    /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
     /// How long connections are still accepted after the first signal, so that a load balancer can notice.
     pub drain: Duration,
