@@ -87,7 +87,7 @@ impl Banner<'_> {
         self.listening.iter().take(shown).map(|address| self.url(*address)).collect()
     }
 
-    /// Returns a URL. A wildcard address can be connected to as `localhost`, and so can those that this name stands for.
+    /// Returns the URL of an address. Wildcard addresses, and those of `localhost`, are shown under that name.
     fn url(&self, address: SocketAddr) -> String {
         let is_localhost = address.ip().is_unspecified() || *self.bind == Bind::Loopback;
         let host = if is_localhost { format!("localhost:{}", address.port()) } else { address.to_string() };

@@ -99,7 +99,7 @@ impl ServedFile {
 }
 
 impl CachedFile {
-    /// Caches the content of the version of a file that was described, read from that path.
+    /// Creates a file in memory: the `content` of the version that `representation` describes, read from `path`.
     pub fn new(representation: Arc<Representation>, path: Box<[u8]>, content: Vec<u8>) -> CachedFile {
         let [headers_200, headers_304] =
             [StatusCode::OK, StatusCode::NOT_MODIFIED].map(|status| representation.headers(status).encode());
@@ -127,7 +127,8 @@ impl Representation {
         headers
     }
 
-    /// Appends the fields of a response with content or a part of it, except Content-Type, or of a 304 response (RFC 9110 §15.4.5).
+    /// Appends the fields of a 200, 206 or 304 response, except Content-Type and Content-Range. A 304 response has none that describe its
+    /// content (RFC 9110 §15.4.5).
     pub fn push_common(&self, headers: &mut ResponseHeaders, status: StatusCode) {
         let has_content = status != StatusCode::NOT_MODIFIED;
         if let Some(coding) = self.content_encoding.filter(|_| has_content) {

@@ -22,7 +22,7 @@ const ATTEMPTS_MAX: u32 = 8;
 /// An open root.
 #[derive(Debug)]
 pub struct Root {
-    /// The directory itself, whose path beneath the root is empty.
+    /// The open directory. Its path beneath the root is empty.
     pub top: RootDirectory,
     /// The canonical path of the directory.
     path: PathBuf,
@@ -48,7 +48,7 @@ pub enum Opened {
     Directory(RootDirectory),
 }
 
-/// An open directory.
+/// An open directory: the root, or one beneath it.
 #[derive(Debug)]
 pub struct RootDirectory {
     pub(super) handle: Dir,

@@ -49,8 +49,8 @@ fn lengths(entry: &Entry) -> (u64, u64, bool) {
     (deflated, entry.length, deflated >= ZIP64_MIN)
 }
 
-/// Version, flags, method, time, date, these numbers, and the lengths of the path and of the extra fields, which stand in the local header
-/// and in the central directory.
+/// The fields that are the same in the local header and in the central directory: version, flags, method, time, date, `numbers` (checksum
+/// and both lengths), and the lengths of the path and of the extra fields.
 fn common_fields(path: &[u8], entry: &Entry, is_zip64: bool, numbers: [u32; 3], extra: &[u8]) -> Vec<u8> {
     let has_content = entry.length > 0;
     let descriptor = if has_content { DESCRIPTOR_FLAG } else { 0 };

@@ -86,7 +86,7 @@ impl Request<'_> {
     ///
     /// # Errors
     /// The response to send: 413 with the reason `too_long` if it has more than `bytes_max` bytes, or that of `each`. If the body is
-    /// incomplete or malformed, the handler returns a response, but the connection sends its own instead.
+    /// incomplete or malformed, the connection sends its own response instead of the one returned here.
     pub fn read_body(
         &mut self,
         buffer: &mut [u8],
@@ -116,9 +116,9 @@ impl Request<'_> {
 /// Bytes in memory, and then bytes of a file: one part of a multipart body (RFC 9110 §14.6), or its end.
 #[derive(Debug)]
 pub struct Part {
-    /// The boundary and the fields of the part, with all line ends.
+    /// The boundary and the fields of the part, with all line ends; or the closing boundary.
     pub head: Vec<u8>,
-    /// The bytes of the file.
+    /// The bytes of the file; none at the end.
     pub range: ByteRange,
 }
 

@@ -71,19 +71,19 @@ impl CivilTime {
     /// `1994-11-06`
     pub fn date(&self) -> String {
         let CivilTime { year, month, day, .. } = *self;
-        with_zeros(&[(4, year), (2, month), (2, day)], '-')
+        join_padded(&[(4, year), (2, month), (2, day)], '-')
     }
 
     /// `08:49`
     pub fn clock(&self) -> String {
         let minute = self.second_of_day / 60;
-        with_zeros(&[(2, minute / 60), (2, minute % 60)], ':')
+        join_padded(&[(2, minute / 60), (2, minute % 60)], ':')
     }
 }
 
-/// Returns numbers with so many digits each, and a separator between them. `format!` takes three times the instructions, and a listing
-/// has five numbers for each entry.
-fn with_zeros(numbers: &[(u32, i64)], separator: char) -> String {
+/// Joins numbers with a separator; each is padded with zeros to the count of digits before it. `format!` takes three times the
+/// instructions, and a listing has five numbers for each entry.
+fn join_padded(numbers: &[(u32, i64)], separator: char) -> String {
     let mut text = String::with_capacity("1994-11-06".len());
     for &(digits, number) in numbers {
         if !text.is_empty() {

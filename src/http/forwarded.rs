@@ -83,7 +83,7 @@ pub struct TrustedProxy {
     network: PeerHost,
     /// The length of the prefix that the addresses have in common, in bits: at most 32 for IPv4, 128 for IPv6.
     bits: u8,
-    /// The field that these proxies write; `None` if the option names none.
+    /// The field that these proxies write; `None` if the option names none and there is no default.
     field: Option<ForwardedField>,
 }
 
@@ -105,12 +105,12 @@ impl FromStr for TrustedProxy {
 }
 
 impl TrustedProxy {
-    /// Returns these proxies; those without a field write the one of `default`, and with `None` they only send PROXY headers.
+    /// Returns these proxies, with `default` as the field of those that have none. A proxy without a field only sends PROXY headers.
     pub fn with_default(proxies: &[TrustedProxy], default: Option<ForwardedField>) -> Vec<TrustedProxy> {
         proxies.iter().map(|proxy| TrustedProxy { field: proxy.field.or(default), ..*proxy }).collect()
     }
 
-    /// Finds a trusted peer. If several networks contain it, the first counts.
+    /// Finds the network that contains a peer; `None` if the peer is not trusted. If several contain it, the first counts.
     pub fn find(trusted: &[TrustedProxy], peer: PeerAddr) -> Option<&TrustedProxy> {
         trusted.iter().find(|proxy| proxy.is_at(peer.address))
     }

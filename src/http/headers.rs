@@ -60,9 +60,9 @@ pub fn contains_sensitive_word(text: &[u8]) -> bool {
 /// The field lines of one head, in the order in which they came. Nothing is copied: names and values are parts of the bytes received.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
-    /// The message.
+    /// The bytes that contain the fields: a message, a trailer section or the head of a part.
     pub bytes: &'a [u8],
-    /// The positions of the fields in it.
+    /// The positions of the fields in `bytes`.
     pub spans: &'a [HeaderSpan],
 }
 

@@ -187,7 +187,7 @@ fn is_same_coding(name: &[u8], coding: &str) -> bool {
 }
 
 /// The weight of a member without one, and the highest: weights are in thousandths, since the grammar permits three digits (RFC 9110
-/// §12.4.2). 0 is not acceptable.
+/// §12.4.2). 0 means not acceptable.
 const WEIGHT_MAX: u16 = 1000;
 
 /// Parses the value of `q`; `None` if it is invalid.

@@ -57,7 +57,7 @@ pub struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    /// Fields that were spelled before, by [`ResponseHeaders::encode`]; others may follow.
+    /// Fields that [`ResponseHeaders::encode`] has encoded before; others may follow.
     pub fn from_encoded(lines: &Arc<[u8]>) -> ResponseHeaders {
         ResponseHeaders { encoded: Some(Arc::clone(lines)), lines: Vec::new() }
     }

@@ -56,8 +56,8 @@ pub trait Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Writes some bytes of `first`, and then of `second` if all of `first` were written, in one call; returns the total.
     fn write_vectored(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize>;
-    /// Whether the client has sent bytes that were not read, without waiting. To find out, one of them is read and discarded: with TLS,
-    /// after that the connection cannot be read any more.
+    /// Returns, without waiting, whether the client has sent bytes that were not read. To find out, one of them may be read and discarded,
+    /// so the connection cannot be read any more.
     fn has_unread(&mut self) -> bool {
         false
     }

@@ -40,7 +40,7 @@ pub mod unix_socket {
     }
 }
 
-/// Whether this system has Unix sockets, and directories to which files can be added.
+/// Whether this system is a Unix: only there are Unix sockets and uploads supported.
 pub const IS_UNIX: bool = cfg!(unix);
 
 /// The beginning of the names of incomplete files, which are neither served nor listed.

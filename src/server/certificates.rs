@@ -107,7 +107,7 @@ impl CertificateFiles {
     }
 
     /// Reads the files again on request, and when they have changed, until the server ends. What cannot be used changes nothing. A request
-    /// is dropped when it is done.
+    /// is a sender, which is dropped when the files have been read.
     fn watch(&self, mut stamp: Stamp, tls: &Tls, requests: &Receiver<Sender<()>>) {
         loop {
             let request = requests.recv_timeout(CHECK_INTERVAL);

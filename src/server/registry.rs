@@ -56,7 +56,7 @@ pub struct ConnectionEntry {
 pub struct ConnectionRegistry {
     /// Guards the list, for a few lines at a time.
     entries: Mutex<Vec<Arc<ConnectionEntry>>>,
-    /// The limit.
+    /// The most connections at a time, not counting those that have been evicted and end soon.
     pub connections_max: usize,
     /// The age below which no request is evicted.
     age_min: Duration,
@@ -67,8 +67,8 @@ pub struct ConnectionRegistry {
 pub enum Admission<'a> {
     /// It is registered.
     Admitted(ConnectionGuard<'a>),
-    /// No connection can be evicted. Returns the socket, and the time after which one will be old enough; `None` if each handles a request,
-    /// or has a client that keeps up with its response.
+    /// No connection can be evicted at present. Returns the socket, and the time after which to try again; `None` if each handles a
+    /// request, or has a client that keeps up with its response.
     Full(Socket, Option<Duration>),
 }
 
@@ -150,7 +150,7 @@ impl ConnectionEntry {
     }
 }
 
-/// A client that is late keeps its connection, but not memory that others need.
+/// A connection whose client is late is evicted when others need the memory that it holds.
 impl Holder for ConnectionEntry {
     fn late_since(&self) -> Option<u64> {
         matches!(self.state.get(), SENDING | BODY).then(|| self.state.since.load(Ordering::Relaxed))
@@ -167,7 +167,7 @@ impl Holder for ConnectionEntry {
 /// else the one whose client is latest in reading.
 ///
 /// # Errors
-/// All incomplete requests are too recent, and the oldest can be evicted after this time; `None` if each connection handles a request, or
+/// The time after which one can be evicted, if all incomplete requests are too recent; `None` if each connection handles a request, or
 /// has a client that keeps up.
 fn evict_oldest(entries: &[Arc<ConnectionEntry>], now: Instant, age_min: Duration) -> Result<(), Option<Duration>> {
     let mut wait = None;
