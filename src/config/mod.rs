@@ -177,7 +177,7 @@ pub struct ProxyConfig {
 pub struct Limits {
     /// The limits of a request head.
     pub head: HeadLimits,
-    /// Connections. Each costs a thread and about 10 KiB; limits of the machine may lower it.
+    /// Connections. Each costs a thread and about 16 KiB; limits of the machine may lower it.
     pub connections_max: usize,
     /// Time for a request head in all, from accept or from its first byte: enough to type one. Apache allows 20 to 40 s.
     pub header_timeout: Duration,
