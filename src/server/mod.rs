@@ -142,11 +142,12 @@ fn wait_for_connections(registry: &ConnectionRegistry, app: &AppState, signalled
         }
         // Repeatedly, since a connection that was active before may be idle now.
         registry.evict_waiting(Instant::now(), SHUTDOWN_IDLE_AGE, SHUTDOWN_HEAD_AGE);
+        // Also before the last look: the threads of evicted connections need a moment to end.
+        thread::sleep(SHUTDOWN_CHECK_INTERVAL);
         let left = registry.count();
         if left == 0 || began.elapsed() >= app.config.limits.shutdown_timeout {
             return left;
         }
-        thread::sleep(SHUTDOWN_CHECK_INTERVAL);
     }
 }
 
