@@ -59,14 +59,8 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions
-)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 pub mod cli;
 pub mod config;
