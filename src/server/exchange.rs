@@ -61,9 +61,7 @@ impl<S: Transport> Connection<'_, S> {
             return Ok(Handled { response, request_bytes: head_bytes, close_reason: Some(CloseReason::Cleartext) });
         }
         let decisions = app.explain.as_ref().map(|_| RefCell::default());
-        if !self.write_buffer.bytes_mut().is_empty()
-            && (info.body_length != BodyLength::None || !app.site.is_cached(&info.target))
-        {
+        if !self.write_buffer.is_empty() && (info.body_length != BodyLength::None || !app.site.is_cached(&info.target)) {
             // Send earlier responses now: the client may wait for them before it sends this body, and a lookup that opens a file may block.
             self.write_buffer.flush(&mut self.stream)?;
         }

@@ -139,6 +139,10 @@ impl WriteBuffer {
         &mut self.bytes
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Writes all bytes.
     pub(super) fn flush<S: Transport>(&mut self, stream: &mut DeadlineStream<S>) -> io::Result<()> {
         if self.bytes.is_empty() {
