@@ -287,7 +287,7 @@ impl SortOrder {
     /// Those of `entry`.
     fn sort(self, names: Vec<Name>, entry: impl Fn(&Name) -> io::Result<Option<DirectoryEntry>>) -> io::Result<Vec<Name>> {
         struct Keyed {
-            key: Vec<u8>,
+            key: Box<[u8]>,
             length_or_time: (u64, Option<SystemTime>),
             name: Name,
         }
@@ -299,7 +299,7 @@ impl SortOrder {
                 SortKey::Time => entry(&name)?.map(|entry| (0, entry.modified)),
             };
             if let Some(length_or_time) = length_or_time {
-                keyed.push(Keyed { key: name_sort_key(&name.bytes), length_or_time, name });
+                keyed.push(Keyed { key: name_sort_key(&name.bytes).into(), length_or_time, name });
             }
         }
         keyed.sort_unstable_by(|a, b| {
@@ -318,7 +318,7 @@ fn name_sort_key(name: &[u8]) -> Vec<u8> {
         Ok(name) if !name.is_ascii() => name.to_lowercase().into_bytes(),
         _ => name.to_ascii_lowercase(),
     };
-    let mut key = Vec::with_capacity(2 * folded.len() + 1);
+    let mut key = Vec::with_capacity(folded.len());
     for run in folded.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
         if run.iter().all(u8::is_ascii_digit) {
             let zeros = run.iter().take_while(|&&digit| digit == b'0').count();
